@@ -1,0 +1,1 @@
+"""The bundled models: scene grammar, art, weights and model card."""

@@ -1,0 +1,144 @@
+"""The three protocols every backend meets, and the plain records they speak in.
+
+A protocol has one verb, works on batches, and keeps the order of its input. Backends import nothing
+from `pipeline`; what they raise is a `ModelError`, whose message says what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from PIL.Image import Image
+
+JsonSchema = dict[str, Any]
+
+
+class ModelError(Exception):
+    """A model could not be loaded or could not answer; the message names the next step."""
+
+
+class WeightsMissing(ModelError):
+    """Weights are neither on disk nor in the cache, and downloading is off or failed."""
+
+
+class DependencyMissing(ModelError):
+    """An optional package is not installed; the message holds the install command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answered: enough to tell two models, or two revisions of one, apart in a record."""
+
+    kind: str  # the spec's kind: transformers, server, diffusers, open_clip
+    name: str  # hub id, folder name or served model name
+    revision: str  # commit, or a content hash of local weights
+    device: str  # cpu, cuda:0, mps, or a server's address
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One completion. `finish_reason` is `stop` (end token or grammar complete) or `length`."""
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+    finish_reason: Literal["stop", "length"]
+
+
+@runtime_checkable
+class TextModel(Protocol):
+    identity: Identity
+
+    def generate(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        *,
+        schema: JsonSchema | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[Text]:
+        """Answer each conversation. With `schema` every answer that finished by `stop` is JSON that fits it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """One image to make. `None` leaves a setting to the model's spec."""
+
+    prompt: str
+    seed: int
+    negative: str = ""
+    width: int | None = None  # pixels of the finished image
+    height: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """An image and the settings that were in fact used for it, enough to paint it again."""
+
+    image: Image
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Progress inside one batch: denoising step `index` of `total` is done (1-based).
+
+    `preview()` decodes the model's present guess at the finished images (x0), small and cheap, in the
+    order of the batch's requests; nothing is decoded unless it is called.
+    """
+
+    index: int
+    total: int
+    requests: tuple[int, ...]  # positions in the call's list that this batch holds
+    preview: Callable[[], list[Image]]
+
+
+class Cancelled(Exception):  # noqa: N818 - a signal, not an error
+    """Raised by an `on_step` callback to stop painting after the present step."""
+
+
+OnStep = Callable[[Step], None]
+
+
+@runtime_checkable
+class ImageModel(Protocol):
+    identity: Identity
+
+    def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
+        """Paint every request. Noise is drawn on the CPU, one generator per image seeded by `seed`, so a batch
+        of one and a batch of eight give the same image for the same request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Is `statement` true of the image, rather than one of `contrasts`?
+
+    A softmax model (CLIP) needs contrasts to give a probability; a sigmoid model (SigLIP) answers for the
+    statement alone and ignores them.
+    """
+
+    statement: str
+    contrasts: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    identity: Identity
+
+    def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
+        """Probabilities in [0, 1]: one list for each image, one number for each of its questions."""
+        ...

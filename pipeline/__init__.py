@@ -1,0 +1,1 @@
+"""What Easel does: from a brief to accepted images."""
