@@ -85,7 +85,9 @@ class OpenClipScorer(Spec):
     """A CLIP or SigLIP model by open_clip."""
 
     kind: Literal["open_clip"]
-    model: str  # architecture name, `hf-hub:owner/name`, or a folder with open_clip_config.json and safetensors
+    model: (
+        str  # architecture name, `hf-hub:owner/name`, or a folder with open_clip_config.json and safetensors
+    )
     pretrained: str | None = None  # tag, where `model` is an architecture name
     revision: str | None = None
     device: Device = "auto"
