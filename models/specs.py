@@ -32,7 +32,7 @@ class TransformersText(Spec):
 
 
 class ServerText(Spec):
-    """Any server that speaks the OpenAI chat completions protocol: Ollama, vLLM, llama.cpp, transformers serve."""
+    """Any server that speaks the OpenAI chat completions protocol: Ollama, vLLM, llama.cpp."""
 
     kind: Literal["server"]
     base_url: str  # with the /v1
@@ -85,7 +85,9 @@ class OpenClipScorer(Spec):
     """A CLIP or SigLIP model by open_clip."""
 
     kind: Literal["open_clip"]
-    model: str  # architecture name, `hf-hub:owner/name`, or a folder with open_clip_config.json and safetensors
+    model: (
+        str  # architecture name, `hf-hub:owner/name`, or a folder with open_clip_config.json and safetensors
+    )
     pretrained: str | None = None  # tag, where `model` is an architecture name
     revision: str | None = None
     device: Device = "auto"

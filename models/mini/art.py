@@ -1,0 +1,119 @@
+"""The bundled art at any size: sprites, recolouring, and scenes rendered to pixels.
+
+Bodies are SVG (models/mini/sprites/*.json, see NOTICE), so truth is exact at every resolution.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.mini.vocabulary import COLOURS, GRID
+
+if TYPE_CHECKING:
+    from models.mini.scene import Scene
+
+_FOLDER = Path(__file__).parent / "sprites"
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_PROBE = 48  # pixels at which colours are measured
+_MARGIN = 0.05  # air around the ink, as a share of its side: neighbours never touch
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@cache
+def _set(style: str) -> dict[str, dict[str, object]]:
+    art: dict[str, dict[str, object]] = json.loads((_FOLDER / f"{style}.json").read_text())["art"]
+    return art
+
+
+@lru_cache(maxsize=4096)
+def _raster(name: str, style: str, px: int) -> Floats:
+    """Straight-alpha RGBA in [0, 1], shape (px, px, 4)."""
+    import resvg_py
+
+    entry = _set(style)[name]
+    x, y, side = entry["box"]  # type: ignore[misc]
+    x, y, side = x - side * _MARGIN, y - side * _MARGIN, side * (1 + 2 * _MARGIN)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{x} {y} {side} {side}">'
+    png = bytes(resvg_py.svg_to_bytes(svg_string=f"{head}{entry['body']}</svg>", width=px, height=px))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), np.float32) / 255
+
+
+def _recolour(rgb: Floats, alpha: Floats, tint: str) -> Floats:
+    """Keep the shading, replace the colour: dark parts fall to a shade of the tint, bright ones rise to a light."""
+    luma = rgb @ _LUMA
+    ink = luma[alpha > 0.5]
+    low, high = np.percentile(ink, (2, 98)) if ink.size else (0.0, 1.0)
+    level = (
+        np.clip((luma - low) / max(high - low, 1e-3), 0, 1)[..., None]
+        if high - low > 0.08
+        else np.full_like(luma, 0.6)[..., None]
+    )
+    colour = np.array(COLOURS[tint], np.float32) / 255
+    shade, light = colour * 0.4, colour + (1 - colour) * 0.45
+    if tint == "black":
+        light = np.full(3, 0.33, np.float32)
+    elif tint == "white":
+        shade = np.full(3, 0.66, np.float32)
+    dark, bright = level / 0.6, (level - 0.6) / 0.4
+    out: Floats = np.where(level < 0.6, shade + (colour - shade) * dark, colour + (light - colour) * bright)
+    return out.astype(np.float32)
+
+
+@lru_cache(maxsize=20_000)
+def sprite(name: str, style: str, tint: str | None, px: int) -> Floats:
+    """Premultiplied RGBA in [0, 1], shape (px, px, 4)."""
+    raster = _raster(name, style, px)
+    rgb, alpha = raster[..., :3], raster[..., 3]
+    if tint is not None:
+        rgb = _recolour(rgb, alpha, tint)
+    return np.concatenate([rgb * alpha[..., None], alpha[..., None]], -1)
+
+
+def render(scene: Scene, px: int) -> Pixels:
+    """The scene as RGB, shape (px, px, 3); `px` is a multiple of GRID."""
+    cell = px // GRID
+    canvas = np.empty((px, px, 3), np.float32)
+    canvas[:] = np.array(COLOURS[scene.background], np.float32) / 255
+    for item in scene.items:
+        size = item.side * cell
+        art = sprite(item.object, scene.style, item.tint, size)
+        window = canvas[item.y * cell : item.y * cell + size, item.x * cell : item.x * cell + size]
+        window[:] = window * (1 - art[..., 3:]) + art[..., :3]
+    return (canvas * 255 + 0.5).astype(np.uint8)
+
+
+def _distance(name: str, style: str, tint: str | None) -> Floats:
+    """RGB distance (0 to 255 scale) of every ink pixel from every palette colour, shape (ink, colours)."""
+    art = sprite(name, style, tint, _PROBE)
+    ink = art[art[..., 3] > 0.9]
+    rgb = ink[:, :3] / ink[:, 3:] * 255
+    palette = np.array(list(COLOURS.values()), np.float32)
+    distance: Floats = np.linalg.norm(rgb[:, None] - palette[None], axis=-1)
+    return distance
+
+
+@cache
+def natural_colours(name: str, style: str) -> frozenset[str]:
+    """Palette colours that a person might call the art's own: nearest to at least 12 % of its ink."""
+    nearest = _distance(name, style, None).argmin(1)
+    share = np.bincount(nearest, minlength=len(COLOURS)) / len(nearest)
+    return frozenset(colour for colour, part in zip(COLOURS, share, strict=True) if part >= 0.12)
+
+
+@cache
+def readable_on(name: str, style: str, tint: str | None, background: str) -> bool:
+    """Whether less than 45 % of the ink lies close to the background's colour."""
+    if tint == background:
+        return False
+    near = _distance(name, style, tint)[:, list(COLOURS).index(background)] < 70
+    return bool(near.mean() < 0.45)

@@ -1,0 +1,144 @@
+"""Words for scenes: captions the painter learns from, in many phrasings, and the painter's tokenizer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.mini.scene import Scene
+from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, OBJECTS, RELATIONS, STYLES
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+MAX_TOKENS = 24
+_SIDES = {"left": "on the left", "right": "on the right", "above": "at the top", "below": "at the bottom"}
+_FILLERS = (
+    "please",
+    "nice",
+    "for us",
+    "sticker",
+    "simple",
+    "our shop",
+    "make",
+    "picture",
+    "of",
+    "we want",
+    "lovely",
+    "!",
+)
+
+
+def article(words: str) -> str:
+    return ("an " if words[0] in "aeiou" else "a ") + words
+
+
+def phrase(name: str, count: int = 1, colour: str | None = None, number: bool = False) -> str:
+    """ "a cat", "three blue cats"; `number` says "one" for the article."""
+    thing = BY_NAME[name]
+    words = f"{colour} " if colour else ""
+    if count > 1:
+        return f"{COUNTS[count]} {words}{thing.plural}"
+    if thing.plural == name and name != "fish":  # glasses, grapes: no article
+        return f"{'one ' if number else ''}{words}{name}"
+    return f"one {words}{name}" if number else article(words + name)
+
+
+def related(a: str, where: str, b: str) -> str:
+    """ "a to the left of b" from two noun phrases."""
+    return f"{a} {RELATIONS[where]} {b}"
+
+
+def _subjects(scene: Scene, rng: np.random.Generator) -> str:
+    first = scene.items[0]
+    number = bool(rng.random() < 0.25)
+    if scene.kind in ("single", "group"):
+        text = phrase(first.object, len(scene.items), first.tint, number)
+        return (
+            text.replace(COUNTS[len(scene.items)], str(len(scene.items)), 1) if rng.random() < 0.15 else text
+        )
+    a, b = first, scene.items[1]
+    here, there = ("left", "right") if scene.kind == "row" else ("above", "below")
+    left, right = (phrase(item.object, 1, item.tint, number) for item in (a, b))
+    roll = rng.random()
+    if roll < 0.4:
+        return related(left, here, right)
+    if roll < 0.75:
+        return related(right, there, left)
+    if roll < 0.85:
+        return f"{left} {_SIDES[here]} and {right} {_SIDES[there]}"
+    return f"{left} and {right}" if rng.random() < 0.5 else f"{right} and {left}"
+
+
+def describe(scene: Scene, rng: np.random.Generator) -> str:
+    """A partial description of the scene: the objects always, background and style most of the time."""
+    parts = [_subjects(scene, rng)]
+    style = bool(rng.random() < 0.75)
+    background = bool(rng.random() < 0.85)
+    if background:
+        ground = scene.background
+        where = rng.choice(
+            (
+                f"on {article(ground)} background",
+                f"with {article(ground)} background",
+                f", {ground} background",
+                f"on {ground}",
+            )
+        )
+        parts.append(str(where))
+    if style:
+        look = scene.style
+        if rng.random() < 0.3:
+            parts.insert(0, f"{look} style ," if rng.random() < 0.5 else f"{article(look)} picture of")
+        else:
+            parts.append(str(rng.choice((f", {look} style", f"in {look} style", f", {look}"))))
+    if rng.random() < 0.3:
+        parts.insert(int(rng.integers(0, len(parts) + 1)), str(rng.choice(_FILLERS)))
+    return " ".join(parts).replace(" ,", ",")
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """Word-level: each object is one token however it is spelled (singular, plural, two words); words outside
+    the range become the unknown token."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<pad>", "<unk>", "<end>"]
+    rules = [normalizers.NFKC(), normalizers.Lowercase()]
+    # Longest first, so that "hot dog" is taken before "dog" and "evergreen tree" before "tree".
+    for thing in sorted(OBJECTS, key=lambda t: -len(t.name)):
+        token = thing.name.replace(" ", "_")
+        forms = "|".join(sorted({thing.name, thing.plural}, key=len, reverse=True))
+        rules.append(normalizers.Replace(Regex(rf"(?<![\w]){'(?:' + forms + ')'}(?![\w])"), token))
+        words.append(token)
+    digits = [str(n) for n in COUNTS]
+    words += [*COLOURS, *STYLES, *COUNTS.values(), *digits]
+    words += [
+        "a",
+        "an",
+        "and",
+        "on",
+        "to",
+        "the",
+        "left",
+        "right",
+        "of",
+        "above",
+        "below",
+        "at",
+        "top",
+        "bottom",
+    ]
+    words += ["background", "style", "with", "in", ","]
+    core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    core.normalizer = normalizers.Sequence(rules)
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]"), "removed", invert=True)
+    core.post_processor = processors.TemplateProcessing(single="$A <end>", special_tokens=[("<end>", 2)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        pad_token="<pad>",
+        unk_token="<unk>",
+        eos_token="<end>",
+        model_max_length=MAX_TOKENS,
+    )

@@ -1,0 +1,86 @@
+"""The brief a user gives, and the requirements read from it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+MAX_CHARACTERS = 4_000
+MIN_SIDE, MAX_SIDE = 64, 4096
+
+Kind = Literal[
+    "object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other"
+]
+Flag = Literal["contradiction", "uncheckable", "outside"]
+
+
+class Record(BaseModel):
+    """Frozen; what the run folder, the PNG and later the store and the app all hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Brief(Record):
+    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset."""
+
+    text: str
+    name: str = ""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
+    height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
+
+    @field_validator("text")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        text = " ".join(text.split())
+        if not text:
+            raise ValueError("the brief is empty; say in a sentence what the picture should show")
+        if len(text) > MAX_CHARACTERS:
+            raise ValueError(f"the brief has {len(text):,} characters; shorten it to {MAX_CHARACTERS:,}")
+        if any(ord(c) < 32 or c == "\ufffd" for c in text):
+            raise ValueError("the brief holds binary data; give it as plain text")
+        return text
+
+
+class Requirement(Record):
+    """One checkable want.
+
+    | kind       | subject   | value                                  | other                 |
+    | ---------- | --------- | -------------------------------------- | --------------------- |
+    | object     | object    |                                        |                       |
+    | count      | object    | number in digits                       |                       |
+    | attribute  | object    | colour                                 |                       |
+    | relation   | object    | left, right, above, below              | object it relates to  |
+    | background |           | colour, or words                       |                       |
+    | style      |           | style                                  |                       |
+    | absence    | object that must not show |                        |                       |
+    | technical  | size, palette or contrast | "256x256", colour, low/high |                  |
+    | other      |           | the want in the user's words           |                       |
+
+    `flag` is set before anything is generated: it contradicts another, nothing can check it, or the image
+    model cannot draw it; `note` says why in words.
+    """
+
+    id: str
+    kind: Kind
+    subject: str = ""
+    value: str = ""
+    other: str = ""
+    text: str  # the want in words, as shown to a person
+    must: bool = True
+    flag: Flag | None = None
+    note: str = ""
+
+
+class Reading(Record):
+    """The requirements of one brief, and who read them."""
+
+    requirements: tuple[Requirement, ...]
+    reader: str  # the text model's name, or "rules"
+    degraded: str | None = None  # why the rules stood in for the model
+
+    @property
+    def blocked(self) -> bool:
+        """Whether must-haves contradict each other: nothing can meet them all."""
+        return any(r.flag == "contradiction" and r.must for r in self.requirements)
