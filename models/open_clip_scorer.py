@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,11 +27,12 @@ _PRECISION = {torch.float32: "fp32", torch.bfloat16: "pure_bf16", torch.float16:
 def load(spec: OpenClipScorer, base: Path) -> Scorer:
     """The scorer of a spec.
 
-    Raises WeightsMissing where the model is neither on disk nor to be had, ModelError where it is unreadable.
+    Raises WeightsMissing where the model is neither on disk nor to be had, ModelError where it does not load.
     """
     device = pick_device(spec.device)
-    # At CLIP's logit scale of 100, half precision moves a probability by several percent; the CPU has time.
-    dtype = torch.float32 if spec.dtype == "auto" and device == "cpu" else pick_dtype(spec.dtype, device)
+    # A logit is a cosine times 100 or so: bfloat16 with its 8 bits would move a probability by percents.
+    finest = torch.float32 if device == "cpu" else torch.float16
+    dtype = finest if spec.dtype == "auto" else pick_dtype(spec.dtype, device)
     source, pretrained, name, revision = _source(spec, base)
     try:
         model, preprocess = open_clip.create_model_from_pretrained(
@@ -84,10 +86,15 @@ class Scorer:
         if self._bias is None:
             self._demand_contrasts(questions)
         texts = self._embed_texts([text for asked in questions for q in asked for text in self._options(q)])
-        return [
+        scores = [
             [self._probability(features, q, texts) for q in asked]
             for features, asked in zip(self._embed_images(images, questions), questions, strict=True)
         ]
+        if any(math.isnan(score) for row in scores for score in row):
+            raise ModelError(
+                f"{self.identity.name} gave NaN in {self.identity.dtype}; set `dtype: float32` in the preset."
+            )
+        return scores
 
     def _options(self, question: Question) -> tuple[str, ...]:
         """The texts that the answer depends on, the statement first."""

@@ -241,6 +241,11 @@ def test_previews_under_other_schedulers_end_at_the_image(scheduler: str, sd: Pa
     )
 
 
+def test_offload_without_a_gpu_changes_nothing(sd: Path, painter: Callable[[str], ImageModel]) -> None:
+    (offloaded,) = build("sd", sd, offload="model").paint(REQUESTS[:1])
+    assert offloaded.image.tobytes() == painter("sd").paint(REQUESTS[:1])[0].image.tobytes()
+
+
 def test_safety_checker_and_progress_bars_are_off(
     sd: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -297,7 +302,6 @@ def test_nan_is_an_error_and_a_blank_image_is_marked(checkpoint: Callable[[str],
         ({"pipeline": "FluxPipeline"}, ModelError, "cannot load sd as FluxPipeline"),
         ({"variant": "fp16"}, ModelError, "cannot load sd"),
         ({"call_options": {"guidence": 3}}, ModelError, "takes no argument guidence"),
-        ({"offload": "model"}, ModelError, "runs on the CPU"),
         ({"upscaler": "some/model"}, ModelError, "must be a folder"),
         ({"loras": (Lora(model="./absent"),)}, WeightsMissing, "no model folder"),
     ],
