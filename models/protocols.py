@@ -67,7 +67,7 @@ class TextModel(Protocol):
         temperature: float = 0.0,
         seed: int = 0,
     ) -> list[Text]:
-        """Answer each conversation. With `schema` every answer that finished by `stop` is JSON that fits it."""
+        """Answer each conversation. With `schema`, what finished by `stop` is JSON that fits it."""
         ...
 
 
@@ -106,7 +106,7 @@ class Step:
     preview: Callable[[], list[Image]]
 
 
-class Cancelled(Exception):  # noqa: N818 - a signal, not an error
+class Cancelled(Exception):
     """Raised by an `on_step` callback to stop painting after the present step."""
 
 
@@ -118,7 +118,7 @@ class ImageModel(Protocol):
     identity: Identity
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
-        """Paint every request. Noise is drawn on the CPU, one generator per image seeded by `seed`, so a batch
+        """Paint every request. Noise comes from a CPU generator, one per image, seeded by `seed`: a batch
         of one and a batch of eight give the same image for the same request."""
         ...
 

@@ -32,7 +32,7 @@ class TransformersText(Spec):
 
 
 class ServerText(Spec):
-    """Any server that speaks the OpenAI chat completions protocol: Ollama, vLLM, llama.cpp, transformers serve."""
+    """Any server that speaks the OpenAI chat completions protocol: Ollama, vLLM, llama.cpp."""
 
     kind: Literal["server"]
     base_url: str  # with the /v1

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.mini.vocabulary import COLOURS
+from models.mini.vocabulary import COLOURS, GRID
 
 if TYPE_CHECKING:
     from models.mini.scene import Scene
@@ -49,8 +49,7 @@ def _raster(name: str, style: str, px: int) -> Floats:
 
 
 def _recolour(rgb: Floats, alpha: Floats, tint: str) -> Floats:
-    """Keep the drawing's shading, replace its colour: dark parts fall to a shade of the tint, bright ones rise
-    halfway to white."""
+    """Keep the shading, replace the colour: dark parts fall to a shade of the tint, bright ones rise to a light."""
     luma = rgb @ _LUMA
     ink = luma[alpha > 0.5]
     low, high = np.percentile(ink, (2, 98)) if ink.size else (0.0, 1.0)
@@ -81,8 +80,8 @@ def sprite(name: str, style: str, tint: str | None, px: int) -> Floats:
 
 
 def render(scene: Scene, px: int) -> Pixels:
-    """The scene as RGB, shape (px, px, 3); `px` is a multiple of the grid's 8."""
-    cell = px // 8
+    """The scene as RGB, shape (px, px, 3); `px` is a multiple of GRID."""
+    cell = px // GRID
     canvas = np.empty((px, px, 3), np.float32)
     canvas[:] = np.array(COLOURS[scene.background], np.float32) / 255
     for item in scene.items:

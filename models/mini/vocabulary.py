@@ -157,6 +157,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "white": (250, 250, 250),
     "gray": (138, 142, 148),
 }
+GRID = 4  # cells along a scene's side
 STYLES: tuple[str, ...] = ("flat", "cartoon")
 COUNTS: dict[int, str] = {1: "one", 2: "two", 3: "three", 4: "four"}
 RELATIONS: dict[str, str] = {
