@@ -231,7 +231,7 @@ class Evidence:
 
     def __init__(self, text: str, drawable: Range | None) -> None:
         self.tokens = tokens(text, drawable)
-        self.names = {t.text: t.value for t in self.tokens if t.code in "OCS"}
+        self.drawable = drawable
         self.values = Counter(t.value for t in self.tokens)
         self.codes = {t.code for t in self.tokens}
         self.text = text.lower()
@@ -240,12 +240,14 @@ class Evidence:
     def canonical(self, item: Found) -> Found:
         """The finding in the range's names: the model may write "puppy" where the range says dog."""
 
-        def name(word: str) -> str:
-            return self.names.get(word) or self.names.get(singular(word)) or word
+        def name(word: str, codes: str) -> str:
+            as_token = tokens(word, self.drawable)
+            return as_token[0].value if len(as_token) == 1 and as_token[0].code in codes else word
 
-        if item.kind in ("absence", "other", "technical", "count"):
-            return replace(item, subject=name(item.subject))
-        return replace(item, subject=name(item.subject), value=name(item.value), other=name(item.other))
+        value = name(item.value, {"style": "S"}.get(item.kind, "C" if item.kind != "other" else ""))
+        if item.kind == "absence" or not item.subject:
+            return replace(item, value=value)
+        return replace(item, subject=name(item.subject, "O"), value=value, other=name(item.other, "O"))
 
     def _said(self, words: str) -> bool:
         return words in self.values or all(singular(w) in self.words for w in re.findall(r"\w+", words))
