@@ -56,7 +56,8 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool) -> int:
                     _tell_attempt(console, event)
                 else:
                     outcome = event
-    assert started is not None and outcome is not None
+    assert started is not None
+    assert outcome is not None
     _tell_outcome(console, started.reading, outcome, folder.path)
     if as_json:
         print(json.dumps(folder.record() | {"folder": str(folder.path)}, ensure_ascii=False))
@@ -109,7 +110,7 @@ def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: 
     colour = {"accepted": "green", "needs_review": "yellow"}.get(outcome.status, "red")
     console.print(
         f"[bold {colour}]{outcome.status.replace('_', ' ')}[/]: {outcome.reason} "
-        f"({outcome.images} image{'s' if outcome.images != 1 else ''}, {outcome.seconds:.1f} s, {outcome.tokens} tokens)"
+        f"(images: {outcome.images}, seconds: {outcome.seconds:.1f}, tokens: {outcome.tokens})"
     )
     shown = {"accepted": "accepted.png"}.get(outcome.status, "best.png") if outcome.best else "run.json"
     console.print(f"{folder / shown}", soft_wrap=True)

@@ -10,7 +10,7 @@ import pytest
 from models.protocols import Cancelled, Step
 from pipeline.brief import Brief
 from pipeline.config import Preset
-from pipeline.load import Models, load
+from pipeline.load import load
 from pipeline.loop import Attempt, Outcome, Started, run
 from tests.models.tiny_image import MAKERS
 
