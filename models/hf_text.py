@@ -176,7 +176,7 @@ class TransformersTextModel:
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(tokens) >= self._room:
             raise ModelError(
-                f"The conversation has {len(tokens)} tokens, {self.identity.name} reads {self._room}; shorten it."
+                f"The conversation has {len(tokens)} tokens, the model reads {self._room}; shorten it."
             )
         return tokens
 

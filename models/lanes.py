@@ -2,9 +2,9 @@
 
 Each conversation is a lane with its own key-value store. A forward pass takes the next tokens of every lane,
 laid end to end as one sequence; every layer works on all of them together, and only attention looks at one
-lane at a time. So lanes may differ in length and in the number of tokens they bring. Prompts are read in chunks
-that start at multiples of CHUNK, and a chunk read before is not read again. A lane's numbers depend on its
-neighbours only as far as the model's matrix products do.
+lane at a time. So lanes may differ in length and in the number of tokens they bring. Prompts are read in
+chunks that start at multiples of CHUNK, and a chunk read before is not read again. A lane's numbers depend on
+its neighbours only as far as the model's matrix products do.
 """
 
 from __future__ import annotations
@@ -163,9 +163,10 @@ class Runner:
 
         kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
         strange = kinds - {"full_attention", "sliding_attention"}
+        named = ", ".join(sorted(strange)) or "own attention"
         if strange or not getattr(model, "_supports_sdpa", False):
             raise ModelError(
-                f"{type(model).__name__} has layers ({', '.join(sorted(strange)) or 'own attention'}) that Easel's "
+                f"{type(model).__name__} has layers ({named}) that Easel's "
                 "own decoding cannot run; run the model in a server and use `kind: server` in the preset."
             )
         AttentionInterface.register(ATTENTION, attend)

@@ -114,8 +114,8 @@ class ServerTextModel:
             wrong = misfit(text.text, schema)
             if wrong:
                 raise ModelError(
-                    f"{self._spec.model} at {self.identity.device} answered outside the JSON schema ({wrong}); "
-                    "use a server that enforces schemas, another `schema_mode`, or a larger model."
+                    f"{self._spec.model} at {self.identity.device} answered outside the JSON schema "
+                    f"({wrong}); use a server that enforces schemas, another `schema_mode`, or a larger model."
                 )
         return text
 
@@ -169,8 +169,8 @@ class ServerTextModel:
             counts = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise ModelError(
-                f"The answer of {self._url} is no chat completion with token usage; check that `base_url:` ends "
-                "in /v1 and that the server speaks the OpenAI protocol."
+                f"The answer of {self._url} is no chat completion with token usage; check that `base_url:` "
+                "ends in /v1 and that the server speaks the OpenAI protocol."
             ) from error
         if not isinstance(content, str):
             raise ModelError(
@@ -220,8 +220,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def misfit(text: str, schema: JsonSchema) -> str:
     """Why a text does not fit a JSON schema, or nothing where it does.
 
-    Knows types, required and additional properties, items, enum, const and the usual bounds; other keywords are
-    taken as met.
+    Knows types, required and additional properties, items, enum, const and the usual bounds; other keywords
+    are taken as met.
     """
     try:
         value = json.loads(text)

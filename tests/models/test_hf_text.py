@@ -194,7 +194,8 @@ def test_sliding_window_attention_is_kept(tmp_path: Path) -> None:
 
 def test_a_template_without_system_role_gets_its_words_with_the_users(tmp_path: Path) -> None:
     template = (
-        "{% for message in messages %}{% if message['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{% for message in messages %}{% if message['role'] == 'system' %}"
+        "{{ raise_exception('no system') }}{% endif %}"
         "<|im_start|>{{ message['content'] }}<|im_end|>{% endfor %}"
     )
     save_tiny(tmp_path / "plain", template=template)
@@ -263,6 +264,7 @@ def test_the_bundled_model_speaks_and_batches_exactly(bundled: hf_text.Transform
 
 
 @needs_bundled
+@pytest.mark.slow
 def test_packed_weights_are_those_of_the_file(bundled: hf_text.TransformersTextModel) -> None:
     from gguf import GGUFReader, dequantize
 
@@ -308,6 +310,7 @@ def test_a_row_through_packed_layers_ignores_its_neighbours() -> None:
 
 
 @needs_bundled
+@pytest.mark.slow
 def test_an_adapter_beside_packed_weights_does_what_a_merged_one_does(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
@@ -315,8 +318,8 @@ def test_an_adapter_beside_packed_weights_does_what_a_merged_one_does(tmp_path: 
     tensors = {}
     for layer in range(0, 30, 6):
         place = f"base_model.model.model.layers.{layer}.mlp.down_proj"
-        tensors[f"{place}.lora_A.weight"] = torch.randn(8, 1536) * 0.05
-        tensors[f"{place}.lora_B.weight"] = torch.randn(576, 8) * 0.05
+        tensors[f"{place}.lora_A.weight"] = torch.randn(8, 1536) * 0.15
+        tensors[f"{place}.lora_B.weight"] = torch.randn(576, 8) * 0.15
     (tmp_path / "lora").mkdir()
     save_file(tensors, tmp_path / "lora" / "adapter_model.safetensors")
     config = {

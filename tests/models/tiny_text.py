@@ -1,4 +1,4 @@
-"""Tiny causal language models with random weights and a real tokenizer, saved as transformers saves its own."""
+"""Tiny causal language models with random weights and a real tokenizer, saved to folders."""
 
 from __future__ import annotations
 
