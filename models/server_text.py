@@ -115,7 +115,7 @@ class ServerTextModel:
             if wrong:
                 raise ModelError(
                     f"{self._spec.model} at {self.identity.device} answered outside the JSON schema "
-                    f"({wrong}); use a server that enforces schemas, another `schema_mode`, or a larger model."
+                    f"({wrong}); use a server that enforces schemas, another `schema_mode:` or larger model."
                 )
         return text
 
