@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import httpx
 import numpy as np
 import torch
 import transformers
+from huggingface_hub.errors import RepositoryNotFoundError
 from PIL import Image
 
 from models.device import pick_device, pick_dtype
-from models.locate import content_revision, is_offline, locate, weights_missing
+from models.locate import content_revision, is_offline, locate, snapshot, weights_missing
 from models.preview import Moment, decode_small, watched
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step, WeightsMissing
-from models.specs import DiffusersImage
+from models.specs import DiffusersImage, Lora
 from models.upscale import Upscaler
 from models.upscale import load as load_upscaler
 
@@ -268,8 +270,12 @@ def _folder(spec: DiffusersImage, base: Path) -> tuple[Path, str, str]:
                     local_files_only=is_offline(),
                 )
             )
-    except (OSError, ValueError) as error:
-        raise weights_missing(location, str(error).splitlines()[0]) from error
+    except ValueError as error:  # a variant that the model does not have
+        raise ModelError(f"{location} does not load: {str(error).splitlines()[0]}") from error
+    except (OSError, httpx.HTTPError) as error:
+        unknown = any(isinstance(e, RepositoryNotFoundError) for e in (error, error.__cause__))
+        reason = "the hub has no model of that name that you may read" if unknown else ""
+        raise weights_missing(location, reason) from error
     return folder, location, folder.name
 
 
@@ -325,19 +331,12 @@ def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, An
     used = []
     for number, lora in enumerate(spec.loras):
         where = locate(lora.model, base)
+        folder, revision = snapshot(where, lora.revision, [lora.weight_name or "*.safetensors"])
         try:
-            pipe.load_lora_weights(
-                where,
-                weight_name=lora.weight_name,
-                revision=lora.revision,
-                adapter_name=f"lora{number}",
-                use_safetensors=True,
-                local_files_only=is_offline(),
-            )
+            pipe.load_lora_weights(folder, weight_name=_lora_file(folder, lora), adapter_name=f"lora{number}")
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(f"The LoRA {lora.model} does not load: {reason}") from error
-        revision = content_revision(where) if isinstance(where, Path) else lora.revision
         shown = where.name if isinstance(where, Path) else where
         used.append({"model": shown, "revision": revision, "scale": lora.scale})
     names = [f"lora{number}" for number in range(len(spec.loras))]
@@ -347,6 +346,20 @@ def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, An
             raise ModelError(f"The LoRA {lora.model} has no weight that fits {type(pipe).__name__}.")
     pipe.set_adapters(names, adapter_weights=[lora.scale for lora in spec.loras])
     return used
+
+
+def _lora_file(folder: Path, lora: Lora) -> str:
+    """The one safetensors file of a LoRA folder; diffusers itself would ask the network which it is."""
+    if lora.weight_name is not None:
+        return lora.weight_name
+    files = sorted(path.name for path in folder.glob("*.safetensors"))
+    if "pytorch_lora_weights.safetensors" in files:
+        return "pytorch_lora_weights.safetensors"
+    if len(files) != 1:
+        raise ModelError(
+            f"The LoRA {lora.model} has {len(files)} safetensors files; name one of them by `weight_name`."
+        )
+    return files[0]
 
 
 def _scheduler(spec: DiffusersImage, present: Any) -> Any:
