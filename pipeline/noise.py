@@ -68,6 +68,10 @@ def quiet(sentence: list[Token]) -> list[Token]:
             and sentence[k + 1].code == "n"
         ):
             line[k] = replace(token, code="n")
+    for match in re.finditer("O(?:W|r)?(n+)", "".join(token.code for token in sentence)):
+        k, n = match.start(), match.start(1)
+        if n > k + 1 and sentence[n].text not in PICTURES and not _position(sentence[n]):
+            hush(k, match.end())
     for k, text in enumerate(texts):
         if text in ("called", "named") and line[k].code == "f":
             stop = k + 1
@@ -123,8 +127,8 @@ def _business_end(line: list[Token], texts: list[str], start: int) -> int:
 
 
 def guess_objects(line: list[Token], anything: bool) -> list[Token]:
-    """Unknown nouns as objects the reader is not sure of. `anything`: the range names no objects, so a word
-    that stands alone between commas is one too."""
+    """Unknown words as objects (O) or as adjectives of what follows them (Z), both unsure. `anything`: the
+    range names no objects, so a word that stands alone between commas is an object too."""
     line = list(line)
     listed = any(token.code in "SBC" for token in line)
     k = 0
@@ -135,20 +139,32 @@ def guess_objects(line: list[Token], anything: bool) -> list[Token]:
         end = k
         while end < len(line) and line[end].code == "W" and not (end > k and _verbal(line[end].text)):
             end += 1
-        if (word := _noun(line, k, end, anything, listed)) is not None:
-            line[word] = line[word].as_object(
-                singular(line[word].text), line[word].text, _many(line[word].text)
-            )
-            head = line[word]
-            mine = [t.text for t in line[max(k, word - 1) : word] if not _verbal(t.text)]
-            if mine and anything:
-                line[word] = head.as_object(
-                    f"{mine[-1]} {head.value}", f"{mine[-1]} {head.text}", head.plural
-                )
-                line[word - 1 : word] = []
+        after = end
+        while after < len(line) and line[after].code in "ACQSZW":
+            after += 1
+        introduced = k > 0 and line[k - 1].code in "DNACQSZrw"
+        if introduced and line[after : after + 1] and line[after].code == "O":
+            for j in range(k, end):
+                line[j] = replace(line[j], code="Z", sure=False)
+        elif introduced and after > end and line[after - 1].code == "W" and _describes(line[k].text):
+            line[k] = replace(line[k], code="Z", sure=False)
+            end = k + 1
+        elif (head := _noun(line, k, end, anything, listed)) is not None:
+            words = line[max(k, head - 1) : head + 1]
+            if len(words) == 2 and _describes(words[0].text):
+                line[head - 1] = replace(words[0], code="Z", sure=False)
+                words = words[1:]
+            text = " ".join(word.text for word in words)
+            line[head] = Token("O", singular(text), text, False, singular(text) != text)
+            if len(words) == 2:
+                del line[head - 1]
                 end -= 1
         k = max(end, k + 1)
     return line
+
+
+def _describes(word: str) -> bool:
+    return _verbal(word) or word.endswith(("y", "en", "ful", "ous", "ish", "less", "ive", "ical", "ble"))
 
 
 def _noun(line: list[Token], k: int, end: int, anything: bool, listed: bool) -> int | None:
@@ -157,15 +173,19 @@ def _noun(line: list[Token], k: int, end: int, anything: bool, listed: bool) -> 
     head = end - 1
     word = line[head].text
     if follows in ("O", "B", "K", "M") or (
-        follows == "n" and line[end].text not in PICTURES and not _position(line[end])
+        follows == "n"
+        and line[end].text not in PICTURES
+        and not _position(line[end])
+        and line[end].text != "for"
     ):
         return None
-    if _verbal(word) or word.endswith("ly") or len(word) < 3:
-        return None
     back = k - 1
-    while back >= 0 and line[back].code in "ACQSb":
+    while back >= 0 and line[back].code in "ACQSZb":
         back -= 1
     before = line[back] if back >= 0 else None
+    named = before is not None and before.code in "DN"
+    if _verbal(word) or len(word) < 3 or (word.endswith("ly") and not named):
+        return None
     if before is None:
         bare = follows in ("o", "R", "L", "w", "t") or (follows in (",", "", "&") and (anything or listed))
         return head if bare and len(line) > 1 else None

@@ -51,7 +51,7 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
             if item is None:
                 return match.group()
             tail = text[match.end() : match.end() + 14]
-            found.append(replace(item, must=not re.match(r"\W*(if (possible|you can))", tail)))
+            found.append(replace(item, must=not re.match(r"[ ,]*(if (possible|you can))", tail)))
             return " , "
 
         text = pattern.sub(put, text)

@@ -137,7 +137,7 @@ def main(
         step += 1
         seen += batch
         recent.append(loss.item())
-        if step % 20 == 0:
+        if step % 25 == 0:
             rate = step * batch / (time.monotonic() - start)
             print(f"{elapsed / 60:6.1f} min  {seen:>7} briefs  loss {np.mean(recent[-20:]):.4f}  {rate:.1f}/s", flush=True)
         if step % 500 == 0:

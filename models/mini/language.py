@@ -196,7 +196,7 @@ class _Writer:
 
     def _several(self) -> str:
         thing = self.thing(int(self.pick((2, 2, 3, 3, 4, 4, 5, 6, 7, 8))), 0.4)
-        if thing.word in _UNCOUNTED:
+        if thing.word in _UNCOUNTED or " of " in thing.word:
             thing.count = None
         if thing.count and thing.count > 4 and self.split == "train":
             thing.count = min(thing.count, 7)
