@@ -148,6 +148,7 @@ def parsed(text: str) -> list[Found] | str:
 
 
 _SHAPE = re.compile(r"(\d+x\d+|\d+ (?:wide|tall)|square|landscape|portrait)$")
+_FIRST_WORDS = frozenset(("no", "background", "style", "other", "size", "contrast", "palette", "maybe"))
 _RELATED = re.compile(r"(.+?) (left of|right of|above|below) (.+)$")
 
 
@@ -158,7 +159,7 @@ def from_line(line: str) -> Found | None:
     line = line.removeprefix("maybe ")
     first, _, rest = line.partition(" ")
     found: Found | None = None
-    if not line:
+    if not line or line in _FIRST_WORDS:
         return None
     if first == "no" and rest:
         found = Found("absence", rest)

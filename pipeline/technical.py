@@ -11,22 +11,26 @@ from pipeline.lexicon import tokens
 from pipeline.range import Range
 
 _SIZE = re.compile(
-    r"\b(\d{2,4})\s*(?:px|pixels?)?\s*(?:x|×|by|\*)\s*(\d{2,4})\b(?:\s*(?:px|pixels?))?(?:\s+(?:big|in size))?"
+    r"\b(\d{2,4})\s*(?:px|pixels?)?\s*(?:x|×|by|\*)\s*(\d{2,4})\b"
+    r"(?:\s*(?:px|pixels?))?(?:\s+(?:big|in size))?"
 )
 _SIDE = re.compile(r"\b(\d{2,4})\s*(?:px|pixels?)(?:\s+(wide|tall|high|across|square|in width|in height))?\b")
 _NAMED_SIDE = re.compile(r"\b(width|height)\s+(?:of|is|:|should be|must be)?\s*(\d{2,4})\s*(?:px|pixels?)?\b")
 _FORMAT = re.compile(
-    r"\b(?:a |in )?(square|landscape|portrait)(?:[ -](?:format|shaped?|image|picture|orientation|size|crop))\b"
+    r"\b(?:a |in )?(square|landscape|portrait)"
+    r"(?:[ -](?:format|shaped?|image|picture|orientation|size|crop))\b"
 )
 _CONTRAST = re.compile(
-    r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
+    r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b"
+    r"|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
     r"|\bcontrast:\s*(high|low)\b"
 )
 _TIME = re.compile(
     r"\b(at (?:night|dawn|dusk|sunrise|sunset|noon|midnight)|in the (?:rain|snow|fog|moonlight))\b"
 )
 _LETTERING = re.compile(
-    r"\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
+    r"\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?"
+    r"(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
     r"\s*:?\s*[\"“']([^\"”']+)[\"”']"
 )
 _QUOTED = re.compile(r"[\"“]([^\"”]*)[\"”]")

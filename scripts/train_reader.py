@@ -139,7 +139,10 @@ def main(
         recent.append(loss.item())
         if step % 25 == 0:
             rate = step * batch / (time.monotonic() - start)
-            print(f"{elapsed / 60:6.1f} min  {seen:>7} briefs  loss {np.mean(recent[-20:]):.4f}  {rate:.1f}/s", flush=True)
+            print(
+                f"{elapsed / 60:6.1f} min  {seen:>7} briefs  loss {np.mean(recent[-20:]):.4f}  {rate:.1f}/s",
+                flush=True,
+            )
         if step % 500 == 0:
             save(model, out)
     save(model, out)
@@ -153,7 +156,9 @@ def save(model: Any, out: Path) -> None:
     (out / "README.md").unlink(missing_ok=True)
     config = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = "HuggingFaceTB/SmolLM2-135M-Instruct"  # not a path of this machine
-    (out / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (out / "adapter_config.json").write_text(
+        json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A grammar of briefs: business language in many wordings, each with the lines a reader should write.
 
-A line repeats the brief's own words in the singular ("3 puppy"); mapping them to a range is code, not learning.
-The wordings for testing, the nouns and a share of the synonyms in them never occur in training.
+A line repeats the brief's own words in the singular ("3 puppy"); mapping them to a range is code, not
+learning. The wordings for testing, their nouns and a share of the synonyms never occur in training.
 """
 
 from __future__ import annotations
