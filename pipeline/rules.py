@@ -369,8 +369,8 @@ class _Reader:
             self._add("other", match.start(), value=words, sure=match.group(1) is not None)
 
     def _nice_to_have(self, first: int) -> None:
-        """Mark what "ideally" goes before and "if possible" stands after, or before where a clause begins with
-        it: one want, with the colour or look of the same object."""
+        """Mark what "ideally" goes before and "if possible" stands after, or before where it opens a clause:
+        one want, with the colour or look of the same object."""
         clause = [token.code in ",;" for token in self.line]
         for i, token in enumerate(self.line):
             if token.code not in "Yy":

