@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from models.protocols import Identity, JsonSchema, Message, ModelError, Text
+from models import server_text
+from models.protocols import Message, TextModel
+from models.specs import ServerText
 from pipeline.brief import Brief
 from pipeline.range import load_range
 from pipeline.requirements import (
     EXAMPLES,
+    REPAIR,
     SCHEMA,
     answer_of,
     combined,
@@ -27,50 +33,55 @@ from tests.pipeline.test_range import FILE
 RANGE = load_range(FILE)
 
 
-class Babbler:
-    """A real, tiny, randomly initialised language model that knows no schema."""
+class Server:
+    """A real server on this machine: answers each brief with what is written down for it, in order."""
 
-    identity = Identity("transformers", "some/babbler", "0", "cpu", "float32")
+    def __init__(self, script: dict[str, list[str]]) -> None:
+        asked = self.asked = []  # type: list[str]
 
-    def __init__(self) -> None:
-        import torch
-        from transformers import LlamaConfig, LlamaForCausalLM
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                said = [m["content"] for m in body["messages"] if m["role"] == "user"]
+                brief = next(text for text in said if text in script)
+                asked.append(said[-1])
+                content = script[brief].pop(0) if len(script[brief]) > 1 else script[brief][0]
+                whole = content.endswith("}")
+                answer = {
+                    "choices": [
+                        {"message": {"content": content}, "finish_reason": "stop" if whole else "length"}
+                    ],
+                    "usage": {"prompt_tokens": 9, "completion_tokens": 9},
+                }
+                data = json.dumps(answer).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
 
-        torch.manual_seed(0)
-        config = LlamaConfig(
-            vocab_size=128, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2
-        )
-        self.model = LlamaForCausalLM(config).eval()
-        self.calls: list[int] = []
+            def log_message(self, *args: object) -> None:
+                pass
 
-    def generate(
-        self,
-        conversations: Sequence[Sequence[Message]],
-        *,
-        schema: JsonSchema | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> list[Text]:
-        import torch
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
-        self.calls.append(len(conversations))
-        texts = []
-        for turns in conversations:
-            codes = [ord(c) % 128 for c in turns[-1].content[:20]]
-            out: Any = self.model.generate(
-                torch.tensor([codes]), max_new_tokens=12, do_sample=False, pad_token_id=0
-            )
-            text = "".join(chr(32 + int(t) % 90) for t in out[0, len(codes) :])
-            texts.append(Text(text, len(codes), 12, "length"))
-        return texts
+    def model(self) -> TextModel:
+        address = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
+        return server_text.load(ServerText(kind="server", base_url=address, model="owner/tiny"), Path())
 
 
-class Absent(Babbler):
-    """A model whose server went away."""
+@pytest.fixture
+def serve() -> Iterator[Callable[[dict[str, list[str]]], Server]]:
+    servers: list[Server] = []
 
-    def generate(self, *args: Any, **kwargs: Any) -> list[Text]:
-        raise ModelError("no server answers; start it")
+    def start(script: dict[str, list[str]]) -> Server:
+        servers.append(Server(script))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.http.shutdown()
+        server.http.server_close()
 
 
 def lines(text: str, said: Sequence[str]) -> set[str]:
@@ -188,27 +199,70 @@ def test_without_a_model_the_rules_read() -> None:
     assert {r.text for r in reading.requirements} == {"three croissants", "the background is pink"}
 
 
-def test_a_model_that_babbles_is_asked_twice_and_then_done_without() -> None:
-    model = Babbler()
-    readings = read([Brief(text="a cat"), Brief(text="a dog")], model, RANGE)
-    assert model.calls == [2, 2]
-    for reading, name in zip(readings, ("cat", "dog"), strict=True):
-        assert reading.reader == "rules"
-        assert reading.degraded is not None
-        assert "JSON" in reading.degraded
-        assert [r.subject for r in reading.requirements] == [name]
+Serve = Callable[[dict[str, list[str]]], Server]
 
 
-def test_a_model_that_fails_is_said_to_have_failed() -> None:
-    (reading,) = read([Brief(text="a cat")], Absent(), RANGE)
-    assert reading.reader == "rules"
-    assert reading.degraded == "the text model failed: no server answers; start it"
+def test_the_model_and_the_rules_read_together(serve: Serve) -> None:
+    server = serve({"a walrus": [answer_of(["walrus", "dog"])], "two cats": [answer_of([])]})
+    walrus, cats = read([Brief(text="a walrus"), Brief(text="two cats")], server.model(), RANGE)
+    assert [to_line(want) for want in walrus.requirements] == ["walrus"]
+    assert [to_line(want) for want in cats.requirements] == ["2 cat"]
+    assert walrus.reader == cats.reader == "tiny + rules"
+    assert walrus.degraded is None
 
 
-def test_no_briefs_no_calls() -> None:
-    model = Babbler()
-    assert read([], model, RANGE) == []
-    assert model.calls == []
+def test_a_broken_answer_is_asked_for_once_more(serve: Serve) -> None:
+    server = serve({"a jazzy walrus": ['{"wants":["walr', answer_of(["walrus"])]})
+    (reading,) = read([Brief(text="a jazzy walrus")], server.model(), RANGE)
+    assert server.asked == ["a jazzy walrus", REPAIR]
+    assert reading.degraded is None
+    assert "walrus" in {to_line(want) for want in reading.requirements}
+
+
+def test_after_one_repair_the_rules_stand_in_and_say_so(serve: Serve) -> None:
+    server = serve({"a cat": ['{"wants":["c'], "a dog": [answer_of(["dog"])]})
+    cat, dog = read([Brief(text="a cat"), Brief(text="a dog")], server.model(), RANGE)
+    assert sorted(server.asked) == sorted(["a cat", "a dog", REPAIR])
+    assert cat.reader == "rules"
+    assert cat.degraded is not None
+    assert "JSON" in cat.degraded
+    assert [r.subject for r in cat.requirements] == ["cat"]
+    assert (dog.reader, dog.degraded) == ("tiny + rules", None)
+
+
+def test_one_bad_answer_costs_only_its_own_brief(serve: Serve) -> None:
+    server = serve({"a cat": ['{"wants": 7}'], "a dog": [answer_of(["dog"])], "a bee": [answer_of(["bee"])]})
+    briefs = [Brief(text=text) for text in ("a cat", "a dog", "a bee")]
+    readers = [reading.reader for reading in read(briefs, server.model(), RANGE)]
+    assert readers == ["rules", "tiny + rules", "tiny + rules"]
+
+
+def test_a_server_that_is_gone_is_not_asked_for_ever(serve: Serve) -> None:
+    server = serve({})
+    model = server.model()
+    server.http.server_close()
+    readings = read([Brief(text=f"{n} cats") for n in (2, 3, 4, 4)], model, RANGE)
+    assert [reading.reader for reading in readings] == ["rules"] * 4
+    assert all("No server answers" in str(reading.degraded) for reading in readings)
+    assert [len(reading.requirements) for reading in readings] == [1, 1, 1, 1]
+
+
+@pytest.mark.slow
+def test_random_weights_do_no_harm(tmp_path: Path) -> None:
+    """A tiny model in this process writes lines that fit the schema and mean nothing."""
+    from models import hf_text
+    from models.specs import TransformersText
+    from tests.models.tiny_text import save_tiny
+
+    model = hf_text.load(TransformersText(kind="transformers", model=str(save_tiny(tmp_path))), tmp_path)
+    (reading,) = read([Brief(text="two cats on pink")], model, RANGE)
+    assert {to_line(want) for want in reading.requirements} == {"2 cat", "background pink"}
+
+
+def test_no_briefs_no_calls(serve: Serve) -> None:
+    server = serve({})
+    assert read([], server.model(), RANGE) == []
+    assert server.asked == []
 
 
 def test_flags_are_set() -> None:
