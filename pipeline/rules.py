@@ -13,7 +13,8 @@ from dataclasses import replace
 from pipeline.brief import Kind, Requirement
 from pipeline.finding import Found
 from pipeline.lexicon import ENGLISH, PLURAL_ONLY, Token, singular, tokens
-from pipeline.noise import guess_objects, quiet
+from pipeline.noise import quiet
+from pipeline.nouns import guess_objects
 from pipeline.range import Range
 from pipeline.technical import technical
 from pipeline.wording import worded
@@ -56,8 +57,9 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     """Everything the rules find, in order."""
     rest, measures = technical(text, drawable)
     reader = _Reader(drawable)
-    for sentence in _sentences(tokens(rest, drawable)):
-        reader.sentence(sentence)
+    sentences = _sentences(tokens(rest, drawable))
+    for sentence in sentences:
+        reader.sentence(sentence, len(sentences) == 1)
     return reader.found + measures
 
 
@@ -80,8 +82,10 @@ class _Reader:
         self.seen: list[str] = []  # objects in the order of their last mention
         self.group: list[str] = []  # what "both" and "they" mean
 
-    def sentence(self, sentence: list[Token]) -> None:
-        self.line = guess_objects(quiet(sentence), self.drawable is None or self.drawable.objects is None)
+    def sentence(self, sentence: list[Token], alone: bool = False) -> None:
+        anything = self.drawable is None or self.drawable.objects is None
+        self.line = guess_objects(quiet(sentence), anything, alone)
+        self._tell_apart()
         self._alias()
         self.codes = [token.code for token in self.line]
         first = len(self.found)
@@ -116,6 +120,18 @@ class _Reader:
     def _spend(self, start: int, end: int) -> None:
         for i in range(start, end):
             self.codes[i] = "_"
+
+    def _tell_apart(self) -> None:
+        """ "a blue vase left of a red vase" are two things, each named by its colour."""
+        shown: dict[str, list[tuple[int, int]]] = {}
+        for match in re.finditer(r"(?:D|N)[AQZ]*(C)[AQZ]*(O)", "".join(t.code for t in self.line)):
+            if self.line[match.start()].text not in ("the", "this", "that", "these", "those"):
+                shown.setdefault(self.line[match.start(2)].value, []).append((match.start(1), match.start(2)))
+        for name, places in shown.items():
+            if len({self.line[colour].value for colour, _ in places}) > 1:
+                for colour, noun in places:
+                    self.line[noun] = replace(self.line[noun], value=f"{self.line[colour].value} {name}")
+                    self.line[colour] = replace(self.line[colour], code="A")
 
     def _alias(self) -> None:
         """ "the ball" after "a soccer ball" is that ball."""
@@ -411,7 +427,7 @@ _BACKGROUNDS = (
     rf"B[,:][rVDP]*({_C})k?{_LAST}",
     rf"o[DPAQb]*({_C})(?![ACQZ]*[OWnB])",
     rf"V?o[DPAQZ]*({_C})(?=n)",
-    r"w[DPAQ]*(Z*W{1,2})K",
+    r"(?:w|,|&|^)[DPAQ]*(Z*W{1,2})K",
     r"o?[DP][AQ]*(Z*W{1,2})B",
     r"^[AQ]*(Z*W{1,2})B",
     r"B(?:V|:)+[DPAQZ]*((?:W|O){1,2})",

@@ -28,6 +28,7 @@ _CONTRAST = re.compile(
 _TIME = re.compile(
     r"\b(at (?:night|dawn|dusk|sunrise|sunset|noon|midnight)|in the (?:rain|snow|fog|moonlight))\b"
 )
+_MANNER = re.compile(r"\bin the style of (?:an? )?((?:[a-z'-]+ ?){1,3}?)(?=[,.;]|$| with| on| and)")
 _LETTERING = re.compile(
     r"\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?"
     r"(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
@@ -83,5 +84,6 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
         lambda m: Found("technical", "contrast", strong.get(m[1] or m[2] or m[3], m[1] or m[2] or m[3])),
     )
     take(_MOSTLY, colour)
+    take(_MANNER, lambda m: Found("style", value=m[1].strip(), sure=False))
     take(_TIME, lambda m: Found("other", value=m[1]))
     return _QUOTED.sub(" ", text), found

@@ -20,6 +20,7 @@ from models.mini.synonyms import COLOUR_WORDS, NEAR, STYLE_WORDS
 from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, OBJECTS, OPPOSITE, RELATIONS, STYLES
 
 Split = Literal["train", "test"]
+_IRREGULAR = {"knife": "knives", "wolf": "wolves", "leaf": "leaves", "snowman": "snowmen"}
 _UNCOUNTED = frozenset(("glasses", "grapes", "scissors", "cherries"))
 
 
@@ -61,10 +62,8 @@ def _plural(word: str) -> str:
         return BY_NAME[word].plural
     if word in ("sheep", "fish"):
         return word
-    if word.endswith("fe"):
-        return word[:-2] + "ves"
-    if word in ("wolf", "leaf"):
-        return word[:-1] + "ves"
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     if word.endswith(("s", "x", "sh", "ch")):
         return word + "es"
     if word.endswith("y") and word[-2] not in "aeiou":
