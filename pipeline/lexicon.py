@@ -11,7 +11,7 @@ Every token has a one-letter code, so that the rules can be regular expressions 
 | B    | background                   | V    | is, should be, painted              |
 | D    | article                      | I    | it, them, which                     |
 | P    | possessive (our)             | b    | both, all, each                     |
-| A    | plain adjective (nice, big)  | o    | on, against                         |
+| A, Z | adjective: nice; smiling     | o    | on, against                         |
 | Q    | mood adjective (elegant)     | w    | with, has                           |
 | M    | mood noun (feel, vibe)       | i    | in                                  |
 | n    | not drawable (picture, shop) | h    | behind                              |
@@ -38,6 +38,7 @@ ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml"
 # Colours anyone may name. A range maps its near words onto its own; the rest stay as they are.
 COLOURS: frozenset[str] = frozenset(ENGLISH["colours"])
 SINGULARS: dict[str, str] = ENGLISH["irregular_plurals"]
+PLURAL_ONLY: frozenset[str] = frozenset(ENGLISH["plural_only"])
 PLURALS: dict[str, str] = {one: many for many, one in SINGULARS.items()}
 
 
@@ -48,9 +49,6 @@ class Token:
     text: str
     sure: bool = True  # whether the word is known, rather than guessed to be an object
     plural: bool = False
-
-    def as_object(self, value: str | None = None, text: str | None = None, plural: bool = False) -> Token:
-        return Token("O", value or self.value, text or self.text, False, plural)
 
 
 def singular(word: str) -> str:
@@ -101,6 +99,8 @@ def _lexicon(key: str) -> dict[str, Token]:
         enter(word, Token("n", word, word))
     for word in ENGLISH["function_words"]:
         enter(word, Token("f", word, word))
+    for word in ENGLISH["describing"]:
+        enter(word, Token("Z", word, word))
     for code, meanings in ENGLISH["phrases"].items():
         for value, phrases in meanings.items():
             for phrase in phrases:
@@ -129,7 +129,7 @@ def _lexicon(key: str) -> dict[str, Token]:
     return known
 
 
-_WORD = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)?|&|[.,;:!?()\"]|\s[-–—]\s")
+_WORD = re.compile(r"3d|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|&|[.,;:!?()\"]|\s[-–—]\s")
 _MARKS = {",": ",", ";": ";", ":": ":", ".": ".", "!": ".", "?": ".", "(": ",", ")": ",", '"': ","}
 _LONGEST = 6
 

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from pipeline.brief import Kind, Requirement
 from pipeline.finding import Found
-from pipeline.lexicon import ENGLISH, Token, singular, tokens
-from pipeline.noise import guess_objects, quiet
+from pipeline.lexicon import ENGLISH, PLURAL_ONLY, Token, singular, tokens
+from pipeline.noise import quiet
+from pipeline.nouns import guess_objects
 from pipeline.range import Range
 from pipeline.technical import technical
 from pipeline.wording import worded
@@ -56,8 +57,9 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     """Everything the rules find, in order."""
     rest, measures = technical(text, drawable)
     reader = _Reader(drawable)
-    for sentence in _sentences(tokens(rest, drawable)):
-        reader.sentence(sentence)
+    sentences = _sentences(tokens(rest, drawable))
+    for sentence in sentences:
+        reader.sentence(sentence, len(sentences) == 1)
     return reader.found + measures
 
 
@@ -80,8 +82,10 @@ class _Reader:
         self.seen: list[str] = []  # objects in the order of their last mention
         self.group: list[str] = []  # what "both" and "they" mean
 
-    def sentence(self, sentence: list[Token]) -> None:
-        self.line = guess_objects(quiet(sentence), self.drawable is None or self.drawable.objects is None)
+    def sentence(self, sentence: list[Token], alone: bool = False) -> None:
+        anything = self.drawable is None or self.drawable.objects is None
+        self.line = guess_objects(quiet(sentence), anything, alone)
+        self._tell_apart()
         self._alias()
         self.codes = [token.code for token in self.line]
         first = len(self.found)
@@ -117,6 +121,18 @@ class _Reader:
         for i in range(start, end):
             self.codes[i] = "_"
 
+    def _tell_apart(self) -> None:
+        """ "a blue vase left of a red vase" are two things, each named by its colour."""
+        shown: dict[str, list[tuple[int, int]]] = {}
+        for match in re.finditer(r"(?:D|N)[AQZ]*(C)[AQZ]*(O)", "".join(t.code for t in self.line)):
+            if self.line[match.start()].text not in ("the", "this", "that", "these", "those"):
+                shown.setdefault(self.line[match.start(2)].value, []).append((match.start(1), match.start(2)))
+        for name, places in shown.items():
+            if len({self.line[colour].value for colour, _ in places}) > 1:
+                for colour, noun in places:
+                    self.line[noun] = replace(self.line[noun], value=f"{self.line[colour].value} {name}")
+                    self.line[colour] = replace(self.line[colour], code="A")
+
     def _alias(self) -> None:
         """ "the ball" after "a soccer ball" is that ball."""
         known = list(self.seen)
@@ -124,11 +140,14 @@ class _Reader:
             definite = (
                 i > 0 and self.line[i - 1].code == "D" and self.line[i - 1].text in ("the", "this", "that")
             )
-            if token.code in "OW" and definite and token.value not in known:
-                full = [name for name in known if name.endswith(" " + singular(token.text))]
-                full += [n for n in known if n == singular(token.text)]
+            word = singular(token.text)
+            if token.code in "OW" and token.value not in known:
+                full = [name for name in known if name.endswith(" " + word) and definite]
+                full += [name for name in known if name == word]
                 if full:
-                    self.line[i] = replace(token, code="O", value=full[-1], sure=True)
+                    self.line[i] = replace(token, code="O", value=full[-1])
+            elif token.code == "W":
+                self.line[i] = replace(token, code="O", value=word if word in known else token.value)
             if self.line[i].code == "O":
                 known.append(self.line[i].value)
 
@@ -190,7 +209,7 @@ class _Reader:
                         if self.line[i].code == "C":
                             self._add("background", i, value=self.line[i].value)
                 else:
-                    words = [t.text for t in told if t.code in "WO"]
+                    words = [t.text for t in told if t.code in "WOZ"]
                     self._add("background", start, value=" ".join(words), sure=False)
                 self._spend(*match.span())
         for i, code in enumerate(self.codes):
@@ -211,21 +230,28 @@ class _Reader:
         code = self._code()
         for i in mentions:
             token = self.line[i]
-            number = re.search(r"N([DACQWb&]|f(?!.*f))*$", code[:i])
-            if number and self.line[number.start()].text != "one of":
+            number = re.search(r"N([DACQZWb&]|f(?!.*f))*$", code[:i])
+            worn = (
+                number
+                and "pair" in self.line[number.start()].text
+                and token.value in PLURAL_ONLY - {"grapes", "cherries"}
+            )
+            if number and not worn:
                 self._add(
                     "count", number.start(), token.value, self.line[number.start()].value, sure=token.sure
                 )
             else:
                 self._add("object", i, token.value, sure=token.sure)
-            if i and code[i - 1] == "W" and re.search(r"[DNCAQ]W$", code[:i]):
-                self._add("attribute", i - 1, token.value, self.line[i - 1].text, sure=False)
+            for j in range(i - 1, i - 1 - len(re.search(r"[ACQZSb]*$", code[:i]).group()), -1):  # type: ignore[union-attr]
+                if code[j] == "Z":
+                    self._add("attribute", j, token.value, self.line[j].text, sure=self.line[j].sure)
         last = self.seen[-1:]
-        for match in re.finditer(r"N(?:f|b)?(?:I|e)", code):
+        for match in re.finditer(r"N(?:f|b)?(?:I|e)|(?<=[VfA])N$|^A?N$", code):
             before = [i for i in mentions if i < match.start()]
             names = [self.line[before[-1]].value] if before else last
-            if names and not re.match(r"[DACQW]*O", code[match.end() :]):
-                self._add("count", match.start(), names[0], self.line[match.start()].value)
+            if names and not re.match(r"[DACQZW]*O", code[match.end() :]):
+                i = match.start() + match.group().index("N")
+                self._add("count", i, names[0], self.line[i].value)
 
     def _colours(self) -> None:
         for match in re.finditer(r"(C(?:,?&?C)*)[AQWk]{0,2}(?=O)", self._code()):
@@ -234,7 +260,7 @@ class _Reader:
                     self._add("attribute", i, self.line[match.end()].value, self.line[i].value)
                     self.codes[i] = "A"
         # "a bus and a car, both blue"; "they should all be red"
-        for match in re.finditer(rf"b[IVfi,e]*(C){_LAST}|I[VfDk]*b?V*(C){_LAST}|VI(C)", self._code()):
+        for match in re.finditer(rf"b[IVfi,e]*(C){_LAST}|I[VfDk]*b?V*(C){_LAST}|[VkrI]I(C)", self._code()):
             i = next(match.start(g) for g in (1, 2, 3) if match.group(g))
             before = [t.value for t in self.line[: match.start()] if t.code == "O"]
             for name in self._meant(before, self.line[match.start()].text, match.group(1) is not None):
@@ -271,7 +297,7 @@ class _Reader:
                 code == "n" and i and self.codes[i - 1] == "O" and token.text in ("left", "right")
             ):
                 sides.append((i, token.value))
-            elif code == "o" and token.text in _ATOP and (m := re.match(r"[DACQ]*O", self._code()[i + 1 :])):
+            elif code == "o" and token.text in _ATOP and (m := re.match(r"[DACQZ]*O", self._code()[i + 1 :])):
                 below = i + m.end()
                 above = [j for j in mentions if j < i and not re.search("[,;:]", self._code()[j:i])]
                 # "a wolf on a hill" says less than "a cat on a car"; of guesses nothing is concluded.
@@ -294,9 +320,9 @@ class _Reader:
         before = [j for j in mentions if j < i]
         mine = [j for j in before if j >= self._segment(i)]
         earlier = [name[j] for j in before] or self.seen
-        target = re.match(r"[DPACQNfMV]*(O)", code[i + 1 :])
+        target = re.match(r"[DPACQZNfMV]*(O)", code[i + 1 :])
         if pronoun := re.match(r"(?:I|D(?=[,;]|$))", code[i + 1 :]):
-            after = re.match(r"[V,f]*[DPACQNW]*(O)", code[i + 1 + pronoun.end() :])
+            after = re.match(r"[V,f]*[DPACQZNW]*(O)", code[i + 1 + pronoun.end() :])
             if mine:
                 others = [n for n in earlier if n != name[mine[-1]]] or [
                     n for n in self.seen if n != name[mine[-1]]
@@ -311,7 +337,7 @@ class _Reader:
         if not target:
             return False
         b = i + 1 + target.start(1)
-        follows = re.match(r"([,Vf]*)[DPACQNW]*(O)", code[b + 1 :])
+        follows = re.match(r"([,Vf]*)[DPACQZNW]*(O)", code[b + 1 :])
         pronoun_subject = "I" in code[self._segment(i) : i]
         if mine:
             self._relate(i, name[mine[-1]], where, name[b])
@@ -330,7 +356,7 @@ class _Reader:
             after = [j for j in mentions if j > i]
             if inside:
                 bound.setdefault(self.line[inside[-1]].value, (i, where))
-            elif after and re.match(r"[,:VfDPACQNWrI]*O", self._code()[i + 1 :]):
+            elif after and re.match(r"[,:VfDPACQZNWrI]*O", self._code()[i + 1 :]):
                 bound.setdefault(self.line[after[0]].value, (i, where))
             elif "I" in self.codes[start:i] and self.seen:
                 bound.setdefault(self.seen[-1], (i, where))
@@ -355,53 +381,54 @@ class _Reader:
         for match in re.finditer(r"(?:M[feADP]*)?(Q)(?:&Q)*M?|Me(W|n)|(W)M|M(?:f|A)*(W)$", code):
             if match.group(3) and code[match.start() - 1 : match.start()] not in ("D", "A"):
                 continue
-            for i in range(*match.span()):
-                if code[i] == "Q":
-                    self._add("other", i, value=self.line[i].text)
-            if any(match.group(g) for g in (2, 3, 4)):
-                self._add(
-                    "other",
-                    match.start(),
-                    value=" ".join(t.text for t in self.line[slice(*match.span())]),
-                    sure=False,
-                )
+            words = " ".join(token.text for token in self.line[slice(*match.span())])
+            self._add("other", match.start(), value=words, sure=match.group(1) is not None)
 
     def _nice_to_have(self, first: int) -> None:
+        """Mark what "ideally" goes before and "if possible" stands after, or before where it opens a clause:
+        one want, with the colour or look of the same object."""
+        clause = [token.code in ",;" for token in self.line]
         for i, token in enumerate(self.line):
             if token.code not in "Yy":
                 continue
-            code = "".join("," if t.code in ",;:" else "x" for t in self.line)
-            end = code.find(",", i)
-            start = code.rfind(",", 0, i) + 1
-            within = range(first, len(self.found))
-            if token.code == "Y":
-                chosen = [n for n in within if i < self.found[n].at < (end if end >= 0 else len(code))]
+            begin = i + 1
+            while begin < len(clause) and self.line[begin].code in ",;:":
+                begin += 1
+            end = next((j for j in range(begin, len(clause)) if clause[j]), len(clause))
+            new = range(first, len(self.found))
+            ahead = [n for n in new if i < self.found[n].at < end]
+            behind = [n for n in new if self.found[n].at < i]
+            opens = i == 0 or (clause[i - 1] and not clause[min(i + 1, len(clause) - 1)])
+            if ahead and (token.code == "Y" or opens or not behind):
+                told = min(ahead, key=lambda n: self.found[n].at)
+                pool = ahead
+            elif behind:
+                told = max(behind, key=lambda n: self.found[n].at)
+                pool = [told]
             else:
-                inside = [self.found[n].at for n in within if start <= self.found[n].at < i]
-                if not inside:
-                    start = code.rfind(",", 0, max(start - 1, 0)) + 1
-                    inside = [self.found[n].at for n in within if start <= self.found[n].at < i]
-                    chosen = [n for n in within if self.found[n].at in inside]
-                else:
-                    chosen = [n for n in within if self.found[n].at == max(inside)]
-            for n in chosen:
-                self.found[n] = replace(self.found[n], must=False)
+                continue
+            about = self.found[told].subject
+            for n in pool:
+                if n == told or (about and self.found[n].subject == about):
+                    self.found[n] = replace(self.found[n], must=False)
 
 
 _ATOP = {"on", "upon", "sitting on", "standing on", "placed on", "onto"}
 _NOT_ABSENT = frozenset(ENGLISH["not_absent"])
 _C = r"C(?:,?&C)*"
-_LAST = r"(?!k?[ACQ]*[OWB])"  # the colour belongs to nothing that follows it
+_LAST = r"(?!k?[ACQZ]*[OWB])"  # the colour belongs to nothing that follows it
 _BACKGROUNDS = (
-    rf"(?:[owih]|R)?[DPAQ]*({_C})[AQ]?k?[AQ]?B",
-    rf"[DP]?Bk?[VDAikef:fQb]*({_C})k?(?![ACQ]*O)",
+    rf"(?:[owih]|R)?[DPAQZ]*({_C})[AQ]?k?[AQ]?B",
+    rf"[DP]?Bk?[VDAikef:fQb]*({_C})k?(?![ACQZ]*O)",
     rf"k?e?[DP]?B[,]({_C})(?=[,;]|$)",
-    rf"(?:[ow]|w)[DPAQ]*({_C})h",
+    rf"(?:[ow]|w)[DPAQZ]*({_C})h",
     rf"({_C})h",
-    rf"o[DPAQb]*({_C})(?![ACQ]*[OWnB])",
-    rf"V?o[DPAQ]*({_C})(?=n)",
-    r"(?:w[DPAQ]*)(W{1,2})K",
-    r"o?[DP][AQ]*(W{1,2})B",
-    r"^[AQ]*(W{1,2})B",
-    r"B(?:V|:)+[DPAQ]*((?:W|O){1,2})",
+    rf"({_C})K",
+    rf"B[,:][rVDP]*({_C})k?{_LAST}",
+    rf"o[DPAQb]*({_C})(?![ACQZ]*[OWnB])",
+    rf"V?o[DPAQZ]*({_C})(?=n)",
+    r"(?:w|,|&|^)[DPAQ]*(Z*W{1,2})K",
+    r"o?[DP][AQ]*(Z*W{1,2})B",
+    r"^[AQ]*(Z*W{1,2})B",
+    r"B(?:V|:)+[DPAQZ]*((?:W|O){1,2})",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.brief import Requirement
-from pipeline.lexicon import plural
+from pipeline.lexicon import PLURAL_ONLY, plural
 
 _NUMBERS = [
     "no",
@@ -24,7 +24,6 @@ _PLACES = {"left": "to the left of", "right": "to the right of", "above": "above
 _BARE = frozenset(
     ("glasses", "grapes", "scissors", "cherries", "broccoli", "bread", "fire", "cheese", "people", "text")
 )
-_PLURAL_ONLY = frozenset(("glasses", "grapes", "scissors", "cherries"))
 
 
 def with_article(name: str) -> str:
@@ -44,7 +43,7 @@ def worded(want: Requirement, many: bool = False) -> Requirement:
         text = f"{_NUMBERS[n] if n < len(_NUMBERS) else n} {s if n == 1 else plural(s)}"
         text = f"exactly {text}" if n == 1 else text
     elif want.kind == "attribute":
-        they = many or s in _PLURAL_ONLY
+        they = many or s in PLURAL_ONLY
         text = f"the {plural(s) if many else s} {'are' if they else 'is'} {v}"
     elif want.kind == "relation":
         text = f"the {s} is {_PLACES.get(v, v)} the {want.other}"
