@@ -195,7 +195,6 @@ def main(
 
 def _model(model: str, gguf_file: str | None, adapter: str | None) -> TextModel:
     from models.hf_text import load
-
     from models.specs import TransformersText
 
     spec = TransformersText(kind="transformers", model=model, gguf_file=gguf_file, adapter=adapter)
