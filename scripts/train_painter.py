@@ -87,7 +87,7 @@ class Painter(nn.Module):
                 feed_forward_proj="gated-gelu",
                 is_encoder_decoder=False,
                 use_cache=False,
-            )  # fmt: skip
+            )
         )
         self.denoiser = PRXTransformer2DModel(
             in_channels=3, patch_size=16, context_in_dim=256, hidden_size=320, mlp_ratio=4.0, num_heads=5, depth=8,
@@ -240,10 +240,8 @@ def main(
             )
         if state["step"] % 20 == 0:
             pace = (state["seconds"] - base) and state["samples"] / state["seconds"]
-            print(
-                f"{state['samples']:>8} samples  loss {mean_loss:.4f}  |g| {norm:.2f}  {pace:.0f}/s  {left / 60:.0f} min left",
-                flush=True,
-            )
+            figures = f"loss {mean_loss:.4f}  |g| {norm:.2f}  {pace:.0f}/s  {left / 60:.0f} min left"
+            print(f"{state['samples']:>8} samples  {figures}", flush=True)
         if time.monotonic() - last > every * 60:
             last = time.monotonic()
             save()
