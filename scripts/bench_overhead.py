@@ -62,7 +62,10 @@ def outside(rounds: int) -> list[float]:
             wall = time.perf_counter() - began
         if number:  # the first round warms caches up
             shares.append(1 - inside / wall)
-            print(f"round {number}: {wall:.2f} s, {inside:.2f} s in model calls, {shares[-1]:.1%} outside", flush=True)
+            print(
+                f"round {number}: {wall:.2f} s, {inside:.2f} s in model calls, {shares[-1]:.1%} outside",
+                flush=True,
+            )
     return shares
 
 
@@ -78,7 +81,7 @@ def cold(rounds: int) -> list[float]:
                 subprocess.run(command, check=False, capture_output=True)
                 spent.append(time.perf_counter() - began)
             ratios.append(spent[1] / spent[0])
-            print(f"round {number + 1}: bare {spent[0]:.2f} s, easel run {spent[1]:.2f} s, ratio {ratios[-1]:.2f}", flush=True)
+            print(f"round {number + 1}: bare {spent[0]:.2f} s, easel run {spent[1]:.2f} s", flush=True)
     return ratios
 
 

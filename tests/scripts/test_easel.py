@@ -71,7 +71,9 @@ def test_presets_and_doctor_speak_json() -> None:
 
 
 def test_missing_weights_name_the_next_step(tmp_path: Path) -> None:
-    done = easel("run", "a cat", "--preset", "turbo", "--out", str(tmp_path), HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
+    done = easel(
+        "run", "a cat", "--preset", "turbo", "--out", str(tmp_path), HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path)
+    )
     assert done.returncode == 2
     assert "hf download" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -81,7 +83,9 @@ def test_the_same_brief_twice_gives_the_same_pixels(tmp_path: Path) -> None:
     brief = "a red balloon on a white background, flat style"
     records = []
     for name in ("first", "second"):
-        done = easel("run", brief, "--seed", "3", "--images", "2", "--out", str(tmp_path), "--name", name, "--json")
+        done = easel(
+            "run", brief, "--seed", "3", "--images", "2", "--out", str(tmp_path), "--name", name, "--json"
+        )
         assert done.returncode in (0, 3), done.stderr
         records.append(json.loads(done.stdout))
     files = [sorted((tmp_path / n / "attempts").glob("*.png")) for n in ("first", "second")]
