@@ -33,10 +33,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import T5Config, T5EncoderModel
 
-from models.mini.art import render
+from models.mini.art import render, sprite
 from models.mini.caption import describe
 from models.mini.keywords import MAX_TOKENS, tokenizer
 from models.mini.scene import sample
+from models.mini.vocabulary import BY_NAME, STYLES
 
 SIDE = 64
 SHIFT = 4.0  # sampling spends its steps where the text decides: near pure noise
@@ -75,6 +76,22 @@ class Scenes(IterableDataset):
             )
 
 
+def looks(width: int) -> dict[str, torch.Tensor]:
+    """An embedding for each object from how it looks, so that like names mean like pictures and one decoder serves
+    all: principal components of its drawing in each style, half of `width` for each, at unit scale."""
+    codes = []
+    for style in STYLES:
+        art = np.stack([sprite(name, style, None, SIDE // 2).ravel() for name in BY_NAME])
+        left, strength, _ = np.linalg.svd(art - art.mean(0), full_matrices=False)
+        code = (left * strength**0.5)[:, : width // len(STYLES)]
+        code = np.pad(code, ((0, 0), (0, width // len(STYLES) - code.shape[1])))
+        codes.append(code / np.sqrt((code**2).mean(1, keepdims=True)))
+    return {
+        name: torch.from_numpy(code).float()
+        for name, code in zip(BY_NAME, np.concatenate(codes, 1), strict=True)
+    }
+
+
 class Painter(nn.Module):
     """Text encoder and denoiser as one module, for training."""
 
@@ -100,6 +117,9 @@ class Painter(nn.Module):
         )  # fmt: skip
         # Unit-scale text: at 0.02 the image tokens never learn to listen.
         nn.init.normal_(self.text.shared.weight)
+        words = tokenizer().get_vocab()
+        for name, code in looks(self.text.config.d_model).items():
+            self.text.shared.weight.data[words[name.replace(" ", "_")]] = code
 
     def forward(
         self, noisy: torch.Tensor, t: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor

@@ -1,4 +1,4 @@
-"""The painter's tokenizer: captions as a handful of keywords."""
+"""The painter's tokenizer: captions as a handful of keywords, followed by anchors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from models.mini.vocabulary import COLOURS, COUNTS, OBJECTS, STYLES
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-MAX_TOKENS = 12
+ANCHORS = tuple(f"<{n}>" for n in range(6))
+MAX_TOKENS = 12 + len(ANCHORS)
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token for each thing a caption can say, and none for the words between: "a cat to the left of two red
     dogs on a pink background, flat style" reads cat, left, two, red, dog, on_pink, flat. Image tokens attend to a
     handful of words, each of which matters; what is outside the range is the unknown token or, for small words,
-    nothing."""
+    nothing.
+
+    Every caption ends in the same anchors. The denoiser has no absolute positions: a rotated query against fixed
+    keys is how an image token can tell where it is, and the anchors are keys that are always there."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -34,7 +38,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
         "at_bottom": "at the bottom",
     }
     rules = [normalizers.NFKC(), normalizers.Lowercase()]
-    words = ["<pad>", "<unk>", "<end>"]
+    words = ["<pad>", "<unk>", "<end>", *ANCHORS]
 
     def fold(token: str, forms: str) -> None:
         rules.append(normalizers.Replace(Regex(rf"(?<!\w)(?:{forms})(?!\w)"), token))
@@ -58,7 +62,10 @@ def tokenizer() -> PreTrainedTokenizerFast:
     core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
     core.normalizer = normalizers.Sequence(rules)
     core.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+"), "removed", invert=True)
-    core.post_processor = processors.TemplateProcessing(single="$A <end>", special_tokens=[("<end>", 2)])
+    core.post_processor = processors.TemplateProcessing(
+        single=f"$A <end> {' '.join(ANCHORS)}",
+        special_tokens=[(token, words.index(token)) for token in ("<end>", *ANCHORS)],
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         pad_token="<pad>",
