@@ -170,6 +170,8 @@ class _Reader:
                 if self.codes[i] == "n" and self.line[i].text in _NOT_ABSENT:
                     continue
                 at = self._absent(start, i, size)
+        for match in re.finditer(r"([WOn])(?=x)", self._code()):
+            self._absent(match.start(), match.start(), 1)
         for i, token in enumerate(self.line):
             if token.text in ("keep", "leave") and "out" in (
                 ends := [t.text for t in self.line[i + 1 : i + 5]]
@@ -214,7 +216,21 @@ class _Reader:
                 self._spend(*match.span())
         for i, code in enumerate(self.codes):
             if code in "BK":
+                self._loose_background(i)
                 self.codes[i] = "_"
+
+    def _loose_background(self, i: int) -> None:
+        """A background in no known form: the nearest colour of its clause that no object bears."""
+        code = self._code()
+        if any(f.kind == "background" for f in self.found) or "X" in code:
+            return
+        borne = {j for m in re.finditer(r"C[ACQZ]*O", code) for j in range(*m.span())}
+        free = [j for j, c in enumerate(code) if c == "C" and j not in borne and abs(i - j) < 7]
+        free = [j for j in free if not re.search("[,;]", code[min(i, j) : max(i, j)].strip(","))]
+        if free:
+            near = min(free, key=lambda j: abs(i - j))
+            self._add("background", near, value=self.line[near].value)
+            self.codes[near] = "_"
 
     def _styles(self) -> None:
         for i, code in enumerate(self.codes):
@@ -246,7 +262,7 @@ class _Reader:
                 if code[j] == "Z":
                     self._add("attribute", j, token.value, self.line[j].text, sure=self.line[j].sure)
         last = self.seen[-1:]
-        for match in re.finditer(r"N(?:f|b)?(?:I|e)|(?<=[VfA])N$|^A?N$", code):
+        for match in re.finditer(r"N(?:f|b)?(?:I|e)|(?<=[VfAIr])N$|^A?N$", code):
             before = [i for i in mentions if i < match.start()]
             names = [self.line[before[-1]].value] if before else last
             if names and not re.match(r"[DACQZW]*O", code[match.end() :]):
@@ -378,7 +394,9 @@ class _Reader:
 
     def _moods(self) -> None:
         code = self._code()
-        for match in re.finditer(r"(?:M[feADP]*)?(Q)(?:&Q)*M?|Me(W|n)|(W)M|M(?:f|A)*(W)$", code):
+        for match in re.finditer(
+            r"(?:[Mm][feADP]*)?(Q)(?:&Q)*M?|(?:Me|m[DA]*)(W|n|M)|(W)M|M(?:f|A)*(W)$", code
+        ):
             if match.group(3) and code[match.start() - 1 : match.start()] not in ("D", "A"):
                 continue
             words = " ".join(token.text for token in self.line[slice(*match.span())])
@@ -424,10 +442,13 @@ _BACKGROUNDS = (
     rf"(?:[ow]|w)[DPAQZ]*({_C})h",
     rf"({_C})h",
     rf"({_C})K",
+    rf"h,?[VDPAQ]*({_C}){_LAST}",
+    rf"({_C})f[DP]?B",
+    rf"oD(?:W|O)e[DAQ]*({_C}){_LAST}",
     rf"B[,:][rVDP]*({_C})k?{_LAST}",
     rf"o[DPAQb]*({_C})(?![ACQZ]*[OWnB])",
     rf"V?o[DPAQZ]*({_C})(?=n)",
-    r"(?:w|,|&|^)[DPAQ]*(Z*W{1,2})K",
+    r"(?:w|,|&|^|Y)[DPAQ]*(Z*W{1,2})K",
     r"o?[DP][AQ]*(Z*W{1,2})B",
     r"^[AQ]*(Z*W{1,2})B",
     r"B(?:V|:)+[DPAQZ]*((?:W|O){1,2})",
