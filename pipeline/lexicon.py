@@ -130,7 +130,7 @@ def _lexicon(key: str) -> dict[str, Token]:
     return known
 
 
-_WORD = re.compile(r"3d|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|&|[.,;:!?()\"]|\s[-–—]\s")
+_WORD = re.compile(r"3d|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s")
 _MARKS = {",": ",", ";": ";", ":": ":", ".": ".", "!": ".", "?": ".", "(": ",", ")": ",", '"': ","}
 _LONGEST = 6
 

@@ -81,6 +81,7 @@ class _Reader:
         self.found: list[Found] = []
         self.seen: list[str] = []  # objects in the order of their last mention
         self.group: list[str] = []  # what "both" and "they" mean
+        self.waiting: dict[str, Found] = {}  # on a side of something not yet named
 
     def sentence(self, sentence: list[Token], alone: bool = False) -> None:
         anything = self.drawable is None or self.drawable.objects is None
@@ -170,6 +171,9 @@ class _Reader:
                 if self.codes[i] == "n" and self.line[i].text in _NOT_ABSENT:
                     continue
                 at = self._absent(start, i, size)
+        for match in re.finditer(r"!A?(C)", self._code()):
+            self._add("other", match.start(), value=f"not {self.line[match.start(1)].text}")
+            self._spend(*match.span())
         for match in re.finditer(r"([WOn])(?=x)", self._code()):
             self._absent(match.start(), match.start(), 1)
         for i, token in enumerate(self.line):
@@ -202,6 +206,13 @@ class _Reader:
             i, size = end + more.start(2), 1
 
     def _backgrounds(self) -> None:
+        for match in re.finditer(r"[oih],?[DPAQ]*([ZWO]{1,3})", self._code()):
+            told = self.line[slice(*match.span(1))]
+            place = " ".join(token.text for token in told)
+            if (told[-1].sure and told[-1].code == "O") or not _PLACES & {place, place.split()[-1]}:
+                continue
+            self._add("background", match.start(1), value=place, sure=False)
+            self._spend(*match.span())
         for pattern in _BACKGROUNDS:
             while match := re.search(pattern, self._code()):
                 start, end = match.span(1)
@@ -226,7 +237,7 @@ class _Reader:
             return
         borne = {j for m in re.finditer(r"C[ACQZ]*O", code) for j in range(*m.span())}
         free = [j for j, c in enumerate(code) if c == "C" and j not in borne and abs(i - j) < 7]
-        free = [j for j in free if not re.search("[,;]", code[min(i, j) : max(i, j)].strip(","))]
+        free = [j for j in free if not re.search("[,;&]", code[min(i, j) : max(i, j)].strip(","))]
         if free:
             near = min(free, key=lambda j: abs(i - j))
             self._add("background", near, value=self.line[near].value)
@@ -275,6 +286,10 @@ class _Reader:
                 if self.codes[i] == "C":
                     self._add("attribute", i, self.line[match.end()].value, self.line[i].value)
                     self.codes[i] = "A"
+        # A sentence of its own: "Three stars. Blue."
+        if (alone := re.fullmatch(r"[AbV]*(C)[Ak]*", self._code())) and self.group:
+            self._add("attribute", alone.start(1), self.group[-1], self.line[alone.start(1)].value)
+            self.codes[alone.start(1)] = "A"
         # "a bus and a car, both blue"; "they should all be red"
         for match in re.finditer(rf"b[IVfi,e]*(C){_LAST}|I[VfDk]*b?V*(C){_LAST}|[VkrI]I(C)", self._code()):
             i = next(match.start(g) for g in (1, 2, 3) if match.group(g))
@@ -307,7 +322,7 @@ class _Reader:
             if code == "R":
                 if self._related(i, mentions):
                     continue
-                if re.match(r"[DPA]*n", self._code()[i + 1 :]) or i + 1 == len(self.codes):
+                if re.match(r"[DPA]*n|[,;&]|$", self._code()[i + 1 :]):
                     sides.append((i, token.value))
             elif code == "L" or (
                 code == "n" and i and self.codes[i - 1] == "O" and token.text in ("left", "right")
@@ -388,9 +403,12 @@ class _Reader:
             others = [n for n in names if n != name]
             if len(others) != 1:
                 self._add("other", i, value=f"{name} {self.line[i].text}")
+                self.waiting[name] = self.found[-1]
             elif (others[0], opposite[where]) not in said:
                 self._relate(i, name, where, others[0])
                 said.append((name, where))
+                # "A turtle on the left. A snail on the right.": now the first is told too.
+                self.found = [f for f in self.found if f is not self.waiting.get(others[0])]
 
     def _moods(self) -> None:
         code = self._code()
@@ -434,6 +452,7 @@ class _Reader:
 _ATOP = {"on", "upon", "sitting on", "standing on", "placed on", "onto"}
 _NOT_ABSENT = frozenset(ENGLISH["not_absent"])
 _C = r"C(?:,?&C)*"
+_PLACES = frozenset(ENGLISH["places"])
 _LAST = r"(?!k?[ACQZ]*[OWB])"  # the colour belongs to nothing that follows it
 _BACKGROUNDS = (
     rf"(?:[owih]|R)?[DPAQZ]*({_C})[AQ]?k?[AQ]?B",
