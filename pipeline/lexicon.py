@@ -137,7 +137,7 @@ _LONGEST = 6
 
 def tokens(text: str, drawable: Range | None) -> list[Token]:
     """The text as typed tokens, longest phrase first; unknown words have code W."""
-    known = _lexicon((drawable or Range()).model_dump_json())
+    known = _lexicon((drawable or Range()).key)
     text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
     text = re.sub(r"(?<=\w)[-–](?=\w)", " ", text)
     words = _WORD.findall(text)

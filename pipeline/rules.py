@@ -201,7 +201,7 @@ class _Reader:
             rest = self._code()[end:]
             more = re.match(r",?&([DA]*)(?:([WOn])(?![B]))", rest)
             if more is None and (listed := re.match(r",([DA]*)([WO])(?=,?[WO]?,?&)", rest)):
-                joined = self.line[end + re.search("&", rest).start()]  # type: ignore[union-attr]
+                joined = self.line[end + rest.index("&")]
                 more = listed if joined.text == "or" else None
             if more is None:
                 return end
@@ -274,9 +274,11 @@ class _Reader:
                 )
             else:
                 self._add("object", i, token.value, sure=token.sure)
-            for j in range(i - 1, i - 1 - len(re.search(r"[ACQZSb]*$", code[:i]).group()), -1):  # type: ignore[union-attr]
+            j = i - 1
+            while j >= 0 and code[j] in "ACQZSb":
                 if code[j] == "Z":
                     self._add("attribute", j, token.value, self.line[j].text, sure=self.line[j].sure)
+                j -= 1
         last = self.seen[-1:]
         for match in re.finditer(r"N(?:f|b)?(?:I|e)|(?<=[VfAIr])N$|^A?N$", code):
             before = [i for i in mentions if i < match.start()]
