@@ -17,7 +17,8 @@ Every token has a one-letter code, so that the rules can be regular expressions 
 | n    | not drawable (picture, shop) | h    | behind                              |
 | k    | "colour"                     | &    | and, or                             |
 | r    | request (draw, want)         | f    | any other function word             |
-| t    | next to, beside              | W    | unknown word                        |
+| t    | next to, beside              | m    | evokes, comes across as             |
+| x    | must not appear              | W    | unknown word                        |
 | , ; .| marks                        | e    | of                                  |
 """
 
@@ -92,7 +93,7 @@ def _lexicon(key: str) -> dict[str, Token]:
     def enter_styles(styles: Mapping[str, Sequence[str]]) -> None:
         for name, words in styles.items():
             for word in (name.replace("-", " "), *words):
-                for tail in ("", " style", " styled", " sticker", " drawing"):
+                for tail in ("", " style", " styled", " sticker", " drawing", " art", " look", " design"):
                     enter(word + tail, Token("S", name, word))
 
     for word in ENGLISH["not_drawn"]:
@@ -129,14 +130,14 @@ def _lexicon(key: str) -> dict[str, Token]:
     return known
 
 
-_WORD = re.compile(r"3d|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|&|[.,;:!?()\"]|\s[-–—]\s")
+_WORD = re.compile(r"3d|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s")
 _MARKS = {",": ",", ";": ";", ":": ":", ".": ".", "!": ".", "?": ".", "(": ",", ")": ",", '"': ","}
 _LONGEST = 6
 
 
 def tokens(text: str, drawable: Range | None) -> list[Token]:
     """The text as typed tokens, longest phrase first; unknown words have code W."""
-    known = _lexicon((drawable or Range()).model_dump_json())
+    known = _lexicon((drawable or Range()).key)
     text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
     text = re.sub(r"(?<=\w)[-–](?=\w)", " ", text)
     words = _WORD.findall(text)
@@ -168,5 +169,5 @@ def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
                 # "the bear's colour" speaks of the bear; "kids'" is nobody to draw.
                 yield token
             else:
-                yield Token("W", word, word)
+                yield Token("W", bare, bare)
             at += 1

@@ -11,6 +11,11 @@ _OPENERS = frozenset(ENGLISH["ends_business"])  # what ends talk about the busin
 _CLAUSE = frozenset(ENGLISH["begins_clause"])
 _FOR_A_WANT = frozenset(ENGLISH["for_a_want"])  # "looking for a cat" is no business
 PICTURES = frozenset(ENGLISH["pictures"])
+_STATEMENT = frozenset(ENGLISH["statement"])
+_SUBJECTS = frozenset(ENGLISH["subjects"])
+_ASKS = frozenset(ENGLISH["asks"])
+_ASKS_FIRST = frozenset(ENGLISH["asks_first"])
+_WANT_VERBS = frozenset(ENGLISH["want_verbs"])
 _REQUESTS = frozenset(ENGLISH["requests"])
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
@@ -33,16 +38,8 @@ def quiet(sentence: list[Token]) -> list[Token]:
     def hush(start: int, end: int) -> None:
         for k in range(start, min(end, len(line))):
             if line[k].code not in ",;:":
-                line[k] = replace(line[k], code="n")
+                line[k] = replace(line[k], code="n", value="")
 
-    start = 0
-    while start < len(line):
-        end = _clause_end(line, texts, start)
-        words = " ".join(texts[start:end])
-        if _ABOUT_US.match(words) and not _ASKING.match(words):
-            hush(start, _business_end(line, texts, start))
-            end = _business_end(line, texts, start)
-        start = end + 1
     for k, text in enumerate(texts):
         if text != "for" or line[k].code == "n" or (k and _FOR_A_WANT & set(texts[max(0, k - 1)].split())):
             continue
@@ -52,10 +49,27 @@ def quiet(sentence: list[Token]) -> list[Token]:
         while (
             stop < len(line)
             and line[stop].code not in ",;:RLXYyowVS"
-            and texts[stop].split()[0] not in _OPENERS
+            and (texts[stop].split()[0] not in _OPENERS or _ours(line, stop))
         ):
             stop += 1
         hush(k, stop)
+    for k, text in enumerate(texts[:-3]):
+        # "to celebrate our cat show"
+        aims = text == "to" and line[k + 1].code in "Wf" and texts[k + 1] not in _WANT_VERBS
+        if aims and line[k + 2 + (line[k + 2].code == "w")].code in "PD":
+            stop = k + 1
+            while stop < len(line) and line[stop].code not in ",;:RLXYyowVS":
+                stop += 1
+            hush(k, stop)
+    start = 0
+    while start < len(line):
+        end = _clause_end(line, texts, start)
+        words = " ".join(texts[start:end])
+        about_us = _ABOUT_US.match(words) is not None and _ASKING.match(words) is None
+        if about_us or _told(line, texts, start, end):
+            end = _business_end(line, texts, start)
+            hush(start, end)
+        start = end + 1
     for k, token in enumerate(line[:-1]):
         # "pizza night", "our bicycle": something of theirs, not something to draw
         follows = line[k + 1]
@@ -67,7 +81,10 @@ def quiet(sentence: list[Token]) -> list[Token]:
             and sentence[k + 1].code == "n"
         ):
             line[k] = replace(token, code="n")
-    for match in re.finditer("O(?:W|r)?(n+)", "".join(token.code for token in sentence)):
+    for match in re.finditer("O(?:(?:W|r)?(n+)|r(?=[,;:]|$)())", "".join(token.code for token in sentence)):
+        if not match.group(1):
+            hush(match.start(), match.end())  # "at the cat show"
+            continue
         k, n = match.start(), match.start(1)
         if n > k + 1 and sentence[n].text not in PICTURES and not is_position(sentence[n]):
             hush(k, match.end())
@@ -78,6 +95,26 @@ def quiet(sentence: list[Token]) -> list[Token]:
                 stop += 1
             hush(k, stop)
     return line
+
+
+def _ours(line: list[Token], k: int) -> bool:
+    """ "the website of our music school" is still the business."""
+    return line[k].code == "e" and k + 1 < len(line) and line[k + 1].code in "PD" and line[k + 1].text != "a"
+
+
+def _told(line: list[Token], texts: list[str], start: int, end: int) -> bool:
+    """Whether the clause states something about somebody, and asks for nothing."""
+    spoken = [k for k in range(start, end) if line[k].code != "n" or line[k].value]
+    if not spoken or any(line[k].code in "BKSXx" for k in spoken):
+        return False
+    if re.search(r"\b(?:we|i|they|you)(?:'ll| will)\b", " ".join(texts[start:end])):
+        return True
+    # "the cat show" asks for nothing
+    asks = any(texts[k] in _ASKS and not (k and line[k - 1].code in "OWZ") for k in spoken)
+    if asks or texts[spoken[0]].split()[0] in _ASKS_FIRST:
+        return False
+    subject = {texts[k] for k in spoken[:3]}
+    return bool(_STATEMENT & {texts[k] for k in spoken} or _SUBJECTS & subject)
 
 
 def is_position(token: Token) -> bool:

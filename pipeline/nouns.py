@@ -8,6 +8,7 @@ from pipeline.lexicon import ENGLISH, Token, singular
 from pipeline.noise import PICTURES, is_position
 
 _VERBS = frozenset(ENGLISH["verbs"])
+_NO_THINGS = frozenset(ENGLISH["not_drawn"])
 _DEFINITE = frozenset(("the", "this", "that", "these", "those", "its"))
 _FRUIT = frozenset(("orange", "lime", "olive", "salmon", "violet", "rose"))
 _ADJECTIVAL = ("y", "en", "ful", "ous", "ish", "less", "ive", "ical", "ble")
@@ -96,7 +97,7 @@ def _is_thing(line: list[Token], k: int, end: int, anything: bool, listed: bool,
     if follows in ("O", "B", "K", "M"):
         return False
     if follows == "n" and not (
-        line[end].text in PICTURES or is_position(line[end]) or line[end].text == "for"
+        line[end].text in PICTURES or is_position(line[end]) or line[end].text not in _NO_THINGS
     ):
         return False
     back = k - 1

@@ -15,6 +15,7 @@ from pipeline.finding import Found
 from pipeline.lexicon import ENGLISH, PLURAL_ONLY, Token, singular, tokens
 from pipeline.noise import quiet
 from pipeline.nouns import guess_objects
+from pipeline.placing import Placing
 from pipeline.range import Range
 from pipeline.technical import technical
 from pipeline.wording import worded
@@ -81,6 +82,8 @@ class _Reader:
         self.found: list[Found] = []
         self.seen: list[str] = []  # objects in the order of their last mention
         self.group: list[str] = []  # what "both" and "they" mean
+        self.sentences = 0
+        self.waiting: dict[str, Found] = {}  # on a side of something not yet named
 
     def sentence(self, sentence: list[Token], alone: bool = False) -> None:
         anything = self.drawable is None or self.drawable.objects is None
@@ -95,9 +98,12 @@ class _Reader:
         mentions = [i for i, code in enumerate(self.codes) if code == "O"]
         self._objects(mentions)
         self._colours()
-        self._relations(mentions)
+        placed = Placing(self.line, self._code(), mentions, self.seen, self.waiting)
+        self.found = [f for f in self.found if f.key not in {s.key for s in placed.settled}] + placed.found
         self._moods()
         self._nice_to_have(first)
+        self.found[first:] = [replace(f, sentence=self.sentences) for f in self.found[first:]]
+        self.sentences += 1
         for i in mentions:
             self._mention(self.line[i].value)
         names = list(dict.fromkeys(self.line[i].value for i in mentions))
@@ -170,6 +176,11 @@ class _Reader:
                 if self.codes[i] == "n" and self.line[i].text in _NOT_ABSENT:
                     continue
                 at = self._absent(start, i, size)
+        for match in re.finditer(r"!A?(C)", self._code()):
+            self._add("other", match.start(), value=f"not {self.line[match.start(1)].text}")
+            self._spend(*match.span())
+        for match in re.finditer(r"([WOn])(?=x)", self._code()):
+            self._absent(match.start(), match.start(), 1)
         for i, token in enumerate(self.line):
             if token.text in ("keep", "leave") and "out" in (
                 ends := [t.text for t in self.line[i + 1 : i + 5]]
@@ -190,7 +201,7 @@ class _Reader:
             rest = self._code()[end:]
             more = re.match(r",?&([DA]*)(?:([WOn])(?![B]))", rest)
             if more is None and (listed := re.match(r",([DA]*)([WO])(?=,?[WO]?,?&)", rest)):
-                joined = self.line[end + re.search("&", rest).start()]  # type: ignore[union-attr]
+                joined = self.line[end + rest.index("&")]
                 more = listed if joined.text == "or" else None
             if more is None:
                 return end
@@ -200,6 +211,13 @@ class _Reader:
             i, size = end + more.start(2), 1
 
     def _backgrounds(self) -> None:
+        for scene in re.finditer(r"[oih],?[DPAQ]*([ZWO]{1,3})", self._code()):
+            told = self.line[slice(*scene.span(1))]
+            place = " ".join(token.text for token in told)
+            if (told[-1].sure and told[-1].code == "O") or not _PLACES & {place, place.split()[-1]}:
+                continue
+            self._add("background", scene.start(1), value=place, sure=False)
+            self._spend(*scene.span())
         for pattern in _BACKGROUNDS:
             while match := re.search(pattern, self._code()):
                 start, end = match.span(1)
@@ -214,7 +232,21 @@ class _Reader:
                 self._spend(*match.span())
         for i, code in enumerate(self.codes):
             if code in "BK":
+                self._loose_background(i)
                 self.codes[i] = "_"
+
+    def _loose_background(self, i: int) -> None:
+        """A background in no known form: the nearest colour of its clause that no object bears."""
+        code = self._code()
+        if any(f.kind == "background" for f in self.found) or "X" in code:
+            return
+        borne = {j for m in re.finditer(r"C[ACQZ]*O", code) for j in range(*m.span())}
+        free = [j for j, c in enumerate(code) if c == "C" and j not in borne and abs(i - j) < 7]
+        free = [j for j in free if not re.search("[,;&]", code[min(i, j) : max(i, j)].strip(","))]
+        if free:
+            near = min(free, key=lambda j: abs(i - j))
+            self._add("background", near, value=self.line[near].value)
+            self.codes[near] = "_"
 
     def _styles(self) -> None:
         for i, code in enumerate(self.codes):
@@ -242,11 +274,13 @@ class _Reader:
                 )
             else:
                 self._add("object", i, token.value, sure=token.sure)
-            for j in range(i - 1, i - 1 - len(re.search(r"[ACQZSb]*$", code[:i]).group()), -1):  # type: ignore[union-attr]
+            j = i - 1
+            while j >= 0 and code[j] in "ACQZSb":
                 if code[j] == "Z":
                     self._add("attribute", j, token.value, self.line[j].text, sure=self.line[j].sure)
+                j -= 1
         last = self.seen[-1:]
-        for match in re.finditer(r"N(?:f|b)?(?:I|e)|(?<=[VfA])N$|^A?N$", code):
+        for match in re.finditer(r"N(?:f|b)?(?:I|e)|(?<=[VfAIr])N$|^A?N$", code):
             before = [i for i in mentions if i < match.start()]
             names = [self.line[before[-1]].value] if before else last
             if names and not re.match(r"[DACQZW]*O", code[match.end() :]):
@@ -259,6 +293,10 @@ class _Reader:
                 if self.codes[i] == "C":
                     self._add("attribute", i, self.line[match.end()].value, self.line[i].value)
                     self.codes[i] = "A"
+        # A sentence of its own: "Three stars. Blue."
+        if (alone := re.fullmatch(r"[AbV]*(C)[Ak]*", self._code())) and self.group:
+            self._add("attribute", alone.start(1), self.group[-1], self.line[alone.start(1)].value)
+            self.codes[alone.start(1)] = "A"
         # "a bus and a car, both blue"; "they should all be red"
         for match in re.finditer(rf"b[IVfi,e]*(C){_LAST}|I[VfDk]*b?V*(C){_LAST}|[VkrI]I(C)", self._code()):
             i = next(match.start(g) for g in (1, 2, 3) if match.group(g))
@@ -284,101 +322,11 @@ class _Reader:
             return names[-1:]
         return names[-2:] if word == "both" or all_of_them else names
 
-    def _relations(self, mentions: list[int]) -> None:
-        sides: list[tuple[int, str]] = []
-        for i, code in enumerate(self.codes):
-            token = self.line[i]
-            if code == "R":
-                if self._related(i, mentions):
-                    continue
-                if re.match(r"[DPA]*n", self._code()[i + 1 :]) or i + 1 == len(self.codes):
-                    sides.append((i, token.value))
-            elif code == "L" or (
-                code == "n" and i and self.codes[i - 1] == "O" and token.text in ("left", "right")
-            ):
-                sides.append((i, token.value))
-            elif code == "o" and token.text in _ATOP and (m := re.match(r"[DACQZ]*O", self._code()[i + 1 :])):
-                below = i + m.end()
-                above = [j for j in mentions if j < i and not re.search("[,;:]", self._code()[j:i])]
-                # "a wolf on a hill" says less than "a cat on a car"; of guesses nothing is concluded.
-                if above and self.line[above[-1]].sure and self.line[below].sure:
-                    self._relate(i, self.line[above[-1]].value, "above", self.line[below].value)
-        if sides:
-            self._sided(sides, mentions)
-
-    def _relate(self, at: int, a: str, where: str, b: str) -> None:
-        if a != b:
-            self._add("relation", at, a, where, b)
-
-    def _segment(self, i: int) -> int:
-        """Where the stretch between marks or "and" that holds token `i` begins."""
-        return max((j + 1 for j in range(i) if self.codes[j] in ",;:&"), default=0)
-
-    def _related(self, i: int, mentions: list[int]) -> bool:
-        code, where = self._code(), self.line[i].value
-        name = [t.value for t in self.line]
-        before = [j for j in mentions if j < i]
-        mine = [j for j in before if j >= self._segment(i)]
-        earlier = [name[j] for j in before] or self.seen
-        target = re.match(r"[DPACQZNfMV]*(O)", code[i + 1 :])
-        if pronoun := re.match(r"(?:I|D(?=[,;]|$))", code[i + 1 :]):
-            after = re.match(r"[V,f]*[DPACQZNW]*(O)", code[i + 1 + pronoun.end() :])
-            if mine:
-                others = [n for n in earlier if n != name[mine[-1]]] or [
-                    n for n in self.seen if n != name[mine[-1]]
-                ]
-                if others:
-                    self._relate(i, name[mine[-1]], where, others[-1])
-                return bool(others)
-            if after and earlier:
-                self._relate(i, name[i + 1 + pronoun.end() + after.start(1)], where, earlier[-1])
-                return True
-            return False
-        if not target:
-            return False
-        b = i + 1 + target.start(1)
-        follows = re.match(r"([,Vf]*)[DPACQZNW]*(O)", code[b + 1 :])
-        pronoun_subject = "I" in code[self._segment(i) : i]
-        if mine:
-            self._relate(i, name[mine[-1]], where, name[b])
-        elif follows and (("," not in follows.group(1)) or not before) and not pronoun_subject:
-            self._relate(i, name[b + 1 + follows.start(2)], where, name[b])
-        elif [n for n in earlier if n != name[b]]:
-            self._relate(i, [n for n in earlier if n != name[b]][-1], where, name[b])
-        return True
-
-    def _sided(self, sides: list[tuple[int, str]], mentions: list[int]) -> None:
-        bound: dict[str, tuple[int, str]] = {}
-        taken = -1
-        for i, where in sides:
-            start = max(self._segment(i), taken)
-            inside = [j for j in mentions if start <= j < i]
-            after = [j for j in mentions if j > i]
-            if inside:
-                bound.setdefault(self.line[inside[-1]].value, (i, where))
-            elif after and re.match(r"[,:VfDPACQZNWrI]*O", self._code()[i + 1 :]):
-                bound.setdefault(self.line[after[0]].value, (i, where))
-            elif "I" in self.codes[start:i] and self.seen:
-                bound.setdefault(self.seen[-1], (i, where))
-            taken = i
-        names = list(dict.fromkeys(self.line[j].value for j in mentions))
-        if len(names) < 2:
-            names = list(dict.fromkeys([*self.seen, *names]))
-        if len(names) > 2 and len(bound) == 2:
-            names = list(bound)
-        opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}
-        said: list[tuple[str, str]] = []
-        for name, (i, where) in bound.items():
-            others = [n for n in names if n != name]
-            if len(others) != 1:
-                self._add("other", i, value=f"{name} {self.line[i].text}")
-            elif (others[0], opposite[where]) not in said:
-                self._relate(i, name, where, others[0])
-                said.append((name, where))
-
     def _moods(self) -> None:
         code = self._code()
-        for match in re.finditer(r"(?:M[feADP]*)?(Q)(?:&Q)*M?|Me(W|n)|(W)M|M(?:f|A)*(W)$", code):
+        for match in re.finditer(
+            r"(?:[Mm][feADP]*)?(Q)(?:&Q)*M?|(?:Me|m[DA]*)(W|n|M)|(W)M|M(?:f|A)*(W)$", code
+        ):
             if match.group(3) and code[match.start() - 1 : match.start()] not in ("D", "A"):
                 continue
             words = " ".join(token.text for token in self.line[slice(*match.span())])
@@ -413,9 +361,9 @@ class _Reader:
                     self.found[n] = replace(self.found[n], must=False)
 
 
-_ATOP = {"on", "upon", "sitting on", "standing on", "placed on", "onto"}
 _NOT_ABSENT = frozenset(ENGLISH["not_absent"])
 _C = r"C(?:,?&C)*"
+_PLACES = frozenset(ENGLISH["places"])
 _LAST = r"(?!k?[ACQZ]*[OWB])"  # the colour belongs to nothing that follows it
 _BACKGROUNDS = (
     rf"(?:[owih]|R)?[DPAQZ]*({_C})[AQ]?k?[AQ]?B",
@@ -424,10 +372,13 @@ _BACKGROUNDS = (
     rf"(?:[ow]|w)[DPAQZ]*({_C})h",
     rf"({_C})h",
     rf"({_C})K",
+    rf"h,?[VDPAQ]*({_C}){_LAST}",
+    rf"({_C})f[DP]?B",
+    rf"oD(?:W|O)e[DAQ]*({_C}){_LAST}",
     rf"B[,:][rVDP]*({_C})k?{_LAST}",
     rf"o[DPAQb]*({_C})(?![ACQZ]*[OWnB])",
     rf"V?o[DPAQZ]*({_C})(?=n)",
-    r"(?:w|,|&|^)[DPAQ]*(Z*W{1,2})K",
+    r"(?:w|,|&|^|Y)[DPAQ]*(Z*W{1,2})K",
     r"o?[DP][AQ]*(Z*W{1,2})B",
     r"^[AQ]*(Z*W{1,2})B",
     r"B(?:V|:)+[DPAQZ]*((?:W|O){1,2})",

@@ -37,7 +37,7 @@ _LETTERING = re.compile(
 _QUOTED = re.compile(r"[\"“]([^\"”]*)[\"”]")
 _MOSTLY = re.compile(
     r"\b(?:mostly|mainly|predominantly|largely|primarily)(?: in)? "
-    r"((?:light |dark |pale )?[a-z]+)(?! background)\b"
+    r"((?:(?:light|dark|pale|bright|olive|cherry|lemon|navy|sky) )?[a-z]+)(?! background)\b"
     r"|\b(?:in )?shades of ([a-z]+)\b"
     r"|\b(?:an? |the )?([a-z]+) (?:colou?r )?(?:palette|colou?r scheme|colou?ring|tones|hues)\b"
     r"|\b(?:palette|colou?r scheme)(?: (?:is|of|should be|must be))?:? ((?:mostly )?[a-z]+)\b"

@@ -83,7 +83,7 @@ def canonical(found: Iterable[Found], text: str, drawable: Range | None) -> dict
 
 def _meant(value: str) -> set[str]:
     """The words of a want that carry it: "feel premium" and "a premium vibe" ask for the same."""
-    empty = "a an the of feel feels look looks like it as across come vibe mood and".split()  # noqa: SIM905
+    empty = "a an the of feel feels look looks like it as across come vibe mood is and should".split()  # noqa: SIM905
     return set(value.split()) - set(empty)
 
 

@@ -122,7 +122,9 @@ def main(
             master.copy_(before)
         seen = state["seen"]
     stream = batches(np.random.default_rng((seed, seen)), tokenizer, batch)
-    start, step, recent = time.monotonic(), 0, []
+    state_file.parent.mkdir(parents=True, exist_ok=True)
+    start = saved = time.monotonic()
+    step, recent = 0, []
     while (elapsed := time.monotonic() - start) < minutes * 60:
         done = elapsed / (minutes * 60)
         for group in optimiser.param_groups:
@@ -152,15 +154,17 @@ def main(
                 f"{elapsed / 60:6.1f} min  {seen:>7} briefs  loss {np.mean(recent[-20:]):.4f}  {rate:.1f}/s",
                 flush=True,
             )
-        if step % 500 == 0:
+        if time.monotonic() > saved + 300:
             save(model, out)
+            torch.save({"optimiser": optimiser.state_dict(), "masters": masters, "seen": seen}, state_file)
+            saved = time.monotonic()
     save(model, out)
-    state_file.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"optimiser": optimiser.state_dict(), "masters": masters, "seen": seen}, state_file)
     print(f"saved {out} after {seen} briefs")
 
 
 def save(model: Any, out: Path) -> None:
+    """The adapter alone, in peft's format."""
     model.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)
     config = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))

@@ -228,12 +228,12 @@ class _Writer:
         form = str(self.words("colour_sentence"))
         if many:
             form = (
-                form.replace(" is ", " are ")
+                form.replace("{n} is ", "{n} are ")
                 .replace("has to", "have to")
                 .replace("{n}'s colour are", "colour of the {n} is")
             )
         noun = _plural(thing.word) if (thing.count or 1) > 1 else thing.word
-        self.say(form.format(n=noun, N=noun.title(), c=thing.colour))
+        self.say(form.format(n=noun, N=noun.title(), c=thing.colour, C=str(thing.colour).capitalize()))
 
     def _two(self) -> str:
         first, second = self.thing(1 if self.chance(0.06) else None), self.thing()

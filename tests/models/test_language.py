@@ -42,7 +42,7 @@ def test_what_is_asked_is_said(split: Split) -> None:
         "left",
         "right",
     }
-    own |= {"of", "above", "below", "wide", "tall", "square"}
+    own |= {"high", "of", "above", "below", "wide", "tall", "square"}
     for pair in pairs(split):
         text = pair.text.lower()
         for line in pair.lines:

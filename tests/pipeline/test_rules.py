@@ -265,3 +265,26 @@ def test_briefs_written_by_hand() -> None:
         flags = sorted(w.flag for w in wants if w.flag)
         wrong += len(wants) != len(row["lines"]) or flags != sorted(row["flags"].values())
     assert wrong <= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Three stars. Blue. Pink background.", "3 star; star is blue; background pink"),
+        (
+            "There's a turtle on the left. There's a snail on the right.",
+            "turtle; snail; turtle left of snail",
+        ),
+        ("Rabbit above, carrot below", "rabbit; carrot; rabbit above carrot"),
+        ("an owl that is not brown", "owl; other not brown"),
+        ("a rocket on a beach", "rocket; background beach"),
+        ("rocket + moon on black", "rocket; crescent moon; background black"),
+        ("a blue cat left of a red cat", "blue cat; red cat; blue cat left of red cat"),
+        ("My request is a fox", "fox"),
+        ("We will show it at the cat show. A fox.", "fox"),
+        ("People must not appear. A fox.", "fox; no people"),
+    ],
+)
+def test_briefs_as_people_write_them(text: str, expected: str) -> None:
+    found = {line.replace("snail right of turtle", "turtle left of snail") for line in lines(text)}
+    assert found == set(expected.split("; "))
