@@ -179,6 +179,7 @@ def main(
         float, typer.Option(help="mean of the logit of t; above 2, only the text tells objects apart")
     ] = 2.0,
     pure: Annotated[float, typer.Option(help="share of samples at t = 1")] = 0.25,
+    export: Annotated[Path | None, typer.Option(help="write the averaged weights in bfloat16 here and stop")] = None,
     workers: int = 1,
     compiled: bool = True,
 ) -> None:
@@ -204,6 +205,10 @@ def main(
         if init is not None:
             fitting(model.denoiser, init / "transformer/diffusion_pytorch_model.safetensors")
         average.load_state_dict(model.state_dict())
+    if export is not None:
+        pipeline(average).to(torch.bfloat16).save_pretrained(export, safe_serialization=True)
+        print(f"{export}: {state['samples']} samples, {state['seconds'] / 60:.0f} minutes")
+        return
     torch.manual_seed(state["step"])
     forward = torch.compile(model) if compiled else model
     data = DataLoader(
