@@ -26,6 +26,9 @@ def read_rules(text: str, drawable: Range | None = None) -> tuple[Requirement, .
     return numbered(found_in(text, drawable))
 
 
+_ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
+
+
 def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
     """Findings as requirements, in words, without repeats; an object that is counted is not listed twice."""
     counted = {f.subject for f in found if f.kind == "count"}
@@ -37,6 +40,8 @@ def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
         before = kept.get(item.key)
         # Wanted once for certain is wanted for certain.
         kept[item.key] = replace(before, must=before.must or item.must) if before else item
+    # As a person would tell them: what, then how many and what colour, then where, then the look. Stable within.
+    ordered = sorted(kept.values(), key=lambda item: _ORDER.index(item.kind))
     return tuple(
         worded(
             Requirement(
@@ -50,7 +55,7 @@ def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
             ),
             many=f.subject in plural,
         )
-        for i, f in enumerate(kept.values(), 1)
+        for i, f in enumerate(ordered, 1)
     )
 
 

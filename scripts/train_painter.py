@@ -179,7 +179,9 @@ def main(
         float, typer.Option(help="mean of the logit of t; above 2, only the text tells objects apart")
     ] = 2.0,
     pure: Annotated[float, typer.Option(help="share of samples at t = 1")] = 0.25,
-    export: Annotated[Path | None, typer.Option(help="write the averaged weights in bfloat16 here and stop")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="write the averaged weights in bfloat16 here and stop")
+    ] = None,
     workers: int = 1,
     compiled: bool = True,
 ) -> None:

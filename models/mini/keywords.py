@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from models.mini.vocabulary import COLOURS, COUNTS, OBJECTS, STYLES
@@ -16,8 +17,7 @@ MAX_TOKENS = 12 + len(ANCHORS)
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token for each thing a caption can say, and none for the words between: "a cat to the left of two red
     dogs on a pink background, flat style" reads cat, left, two, red, dog, on_pink, flat. Image tokens attend to a
-    handful of words, each of which matters; what is outside the range is the unknown token or, for small words,
-    nothing.
+    handful of words, each of which matters; whatever is outside the range is left out.
 
     Every caption ends in the same anchors. The denoiser has no absolute positions: a rotated query against fixed
     keys is how an image token can tell where it is, and the anchors are keys that are always there."""
@@ -42,7 +42,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
     def fold(token: str, forms: str) -> None:
         rules.append(normalizers.Replace(Regex(rf"(?<!\w)(?:{forms})(?!\w)"), token))
-        if token.strip() and token not in words:
+        if token not in words:
             words.append(token)
 
     # Longest first, so that "hot dog" is taken before "dog" and "evergreen tree" before "tree".
@@ -57,8 +57,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
         )
     for token, forms in (sides | alone).items():
         fold(f"_{token}", forms)
-    fold(" ", "an?|the|and|with|in|on|of|at|style|picture|image|sticker|please|,")
     words += [*COLOURS, *STYLES, *COUNTS.values(), *digits]
+    known = "|".join(re.escape(word) for word in words if word[0] != "<")
+    rules.append(normalizers.Replace(Regex(rf"(?<!\w)(?!(?:{known})(?!\w))\w+"), " "))
     core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
     core.normalizer = normalizers.Sequence(rules)
     core.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+"), "removed", invert=True)
