@@ -81,6 +81,12 @@ class Reading(Record):
     degraded: str | None = None  # why the rules stood in for the model
 
     @property
-    def blocked(self) -> bool:
-        """Whether must-haves contradict each other: nothing can meet them all."""
-        return any(r.flag == "contradiction" and r.must for r in self.requirements)
+    def blocked(self) -> str | None:
+        """Why nothing can meet the brief, known before anything is painted; None where something may."""
+        musts = [r for r in self.requirements if r.must]
+        if clash := [r for r in musts if r.flag == "contradiction"]:
+            return f"the brief contradicts itself: {clash[0].text} {clash[0].note}; change one of them"
+        objects = [r for r in musts if r.kind in ("object", "count")]
+        if objects and all(r.flag == "outside" for r in objects):
+            return f"nothing to paint: {'; '.join(r.note for r in objects)}; reword the brief or choose another preset"
+        return None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.mini.scene import Scene
-from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, OBJECTS, RELATIONS, STYLES
+from models.mini.vocabulary import COLOURS, COUNTS, OBJECTS, STYLES
+from models.wording import article, phrase, related
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -30,37 +31,17 @@ _FILLERS = (
 )
 
 
-def article(words: str) -> str:
-    return ("an " if words[0] in "aeiou" else "a ") + words
-
-
-def phrase(name: str, count: int = 1, colour: str | None = None, number: bool = False) -> str:
-    """ "a cat", "three blue cats"; `number` says "one" for the article."""
-    thing = BY_NAME[name]
-    words = f"{colour} " if colour else ""
-    if count > 1:
-        return f"{COUNTS[count]} {words}{thing.plural}"
-    if thing.plural == name and name != "fish":  # glasses, grapes: no article
-        return f"{'one ' if number else ''}{words}{name}"
-    return f"one {words}{name}" if number else article(words + name)
-
-
-def related(a: str, where: str, b: str) -> str:
-    """ "a to the left of b" from two noun phrases."""
-    return f"{a} {RELATIONS[where]} {b}"
-
-
 def _subjects(scene: Scene, rng: np.random.Generator) -> str:
     first = scene.items[0]
     number = bool(rng.random() < 0.25)
     if scene.kind in ("single", "group"):
-        text = phrase(first.object, len(scene.items), first.tint, number)
+        text = phrase(first.object, len(scene.items), first.tint, counted=number)
         return (
             text.replace(COUNTS[len(scene.items)], str(len(scene.items)), 1) if rng.random() < 0.15 else text
         )
     a, b = first, scene.items[1]
     here, there = ("left", "right") if scene.kind == "row" else ("above", "below")
-    left, right = (phrase(item.object, 1, item.tint, number) for item in (a, b))
+    left, right = (phrase(item.object, 1, item.tint, counted=number) for item in (a, b))
     roll = rng.random()
     if roll < 0.4:
         return related(left, here, right)

@@ -1,0 +1,61 @@
+"""Where a model runs and in which number format: turns the `auto` of a spec into a device and a dtype."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.protocols import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick_device(wanted: str) -> str:
+    """`cpu`, `cuda` or `mps` for a spec's `device`; `auto` takes the fastest there is.
+
+    Raises ModelError where the wanted one is missing.
+    """
+    import torch
+
+    have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return "cuda" if have["cuda"] else "mps" if have["mps"] else "cpu"
+    if wanted not in have:
+        raise ModelError(f"Unknown device {wanted!r}; known are auto, {', '.join(have)}.")
+    if not have[wanted]:
+        raise ModelError(
+            f"This machine has no {wanted} device that torch can use; set `device: auto` in the preset."
+        )
+    return wanted
+
+
+def pick_dtype(wanted: str, device: str) -> torch.dtype:
+    """The torch dtype for a spec's `dtype`; `auto` takes the smallest the device computes natively."""
+    import torch
+
+    if wanted != "auto":
+        known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+        if wanted not in known:
+            raise ModelError(f"Unknown dtype {wanted!r}; known are auto, {', '.join(known)}.")
+        return known[wanted]
+    kind = device.partition(":")[0]
+    if kind == "cuda":
+        # Before Ampere bfloat16 is emulated, and slower than float16.
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float16
+    if kind == "mps":
+        return torch.float16
+    return torch.bfloat16 if cpu_has_bfloat16() else torch.float32
+
+
+@cache
+def cpu_has_bfloat16() -> bool:
+    """True where the CPU multiplies bfloat16 in hardware: AMX or AVX512-BF16, by the kernel's word."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False  # not Linux: float32 is always right, if not always fastest
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
+    return "amx_bf16" in flags or "avx512_bf16" in flags

@@ -1,0 +1,75 @@
+"""Holds a language model's output to a JSON schema, token by token, with llguidance."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from models.protocols import JsonSchema, ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Grammars:
+    """Grammars for one tokenizer; `vocabulary` is the width of the model's logits."""
+
+    def __init__(self, tokenizer: Any, vocabulary: int, ends: list[int]) -> None:
+        from llguidance.hf import from_tokenizer
+
+        self._tokens = from_tokenizer(tokenizer, n_vocab=vocabulary, eos_token=ends)
+        self._vocabulary = vocabulary
+        self._template = lru_cache(maxsize=32)(self._compile)
+
+    def start(self, schema: JsonSchema) -> Constraint:
+        """A fresh constraint at the start of an answer. Raises ModelError for a schema llguidance refuses."""
+        return Constraint(self._template(json.dumps(schema)).deep_copy(), self._vocabulary)
+
+    def _compile(self, text: str) -> Any:
+        from llguidance import LLMatcher
+
+        schema = json.loads(text)
+        # A small model given the choice fills its answer with blanks.
+        schema.setdefault("x-guidance", {"whitespace_flexible": False})
+        matcher = LLMatcher(self._tokens, LLMatcher.grammar_from_json_schema(json.dumps(schema)))
+        if matcher.is_error():
+            raise ModelError(f"This JSON schema cannot guide a model, simplify it: {matcher.get_error()}")
+        return matcher
+
+
+class Constraint:
+    """Where one answer stands in its grammar."""
+
+    def __init__(self, matcher: Any, vocabulary: int) -> None:
+        self._matcher = matcher
+        self._vocabulary = vocabulary
+
+    @property
+    def complete(self) -> bool:
+        """Nothing may follow but the end."""
+        return bool(self._matcher.is_stopped())
+
+    def forbid(self, logits: torch.Tensor) -> None:
+        """Set the logits (vocabulary,) of tokens that may not come next to minus infinity."""
+        import torch
+
+        words = torch.empty((self._vocabulary + 31) // 32, dtype=torch.int32)
+        self._matcher.unsafe_compute_mask_ptr(words.data_ptr(), words.nbytes)
+        bits = (words[:, None] >> torch.arange(32, dtype=torch.int32)) & 1
+        logits.masked_fill_(bits.reshape(-1)[: self._vocabulary] == 0, float("-inf"))
+        logits[self._vocabulary :] = float("-inf")
+
+    def take(self, token: int) -> None:
+        """The model chose this token. Raises ModelError where the grammar lost its way."""
+        if not self._matcher.consume_token(token) or self._matcher.is_error():
+            raise ModelError(f"The JSON grammar failed, simplify the schema: {self._matcher.get_error()}")
+
+    def forced(self) -> list[int]:
+        """The tokens that must come next whatever the model says, already taken."""
+        if self._matcher.is_stopped():
+            return []
+        tokens: list[int] = self._matcher.compute_ff_tokens()
+        if tokens and not self._matcher.consume_tokens(tokens):
+            raise ModelError(f"The JSON grammar failed, simplify the schema: {self._matcher.get_error()}")
+        return tokens

@@ -1,0 +1,274 @@
+"""The text model behind a server: anything that speaks the OpenAI chat completions protocol over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.protocols import Identity, JsonSchema, Message, ModelError, Text
+from models.specs import ServerText
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def load(spec: ServerText, base: Path) -> ServerTextModel:
+    """A client for the server a spec names. Nothing is asked of the server yet; `base` is not needed."""
+    return ServerTextModel(spec)
+
+
+class ServerTextModel:
+    """Meets protocols.TextModel; up to `max_parallel` requests are on their way at once."""
+
+    def __init__(self, spec: ServerText) -> None:
+        import httpx
+
+        self._spec = spec
+        headers = {}
+        if spec.api_key_env is not None:
+            key = os.environ.get(spec.api_key_env)
+            if not key:
+                raise ModelError(
+                    f"The environment variable {spec.api_key_env} holds no API key; set it before starting Easel."
+                )
+            headers["Authorization"] = f"Bearer {key}"
+        address = spec.base_url.rstrip("/")
+        try:
+            self._client = httpx.Client(
+                headers=headers,
+                timeout=httpx.Timeout(spec.timeout_s, connect=min(10.0, spec.timeout_s)),
+                limits=httpx.Limits(max_connections=spec.max_parallel),
+            )
+            host = httpx.URL(address).host
+        except httpx.InvalidURL as error:
+            raise ModelError(f"`base_url: {spec.base_url}` is no address: {error}.") from error
+        if not host:
+            raise ModelError(f"`base_url: {spec.base_url}` is no address; write it as http://host:port/v1.")
+        self._url = f"{address}/chat/completions"
+        # Who serves does not tell which weights it serves: the revision stays unknown.
+        self.identity = Identity("server", spec.model, "", address, "")
+
+    def generate(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        *,
+        schema: JsonSchema | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[Text]:
+        """Answer each conversation; see protocols.TextModel.
+
+        Raises ModelError where the server is not there, refuses, answers late or brokenly, or gives an answer
+        that ended by itself and is no JSON of the schema's shape.
+        """
+        if not conversations:
+            return []
+
+        def ask(conversation: Sequence[Message]) -> Text:
+            return self._ask(conversation, schema, max_tokens, temperature, seed)
+
+        if len(conversations) == 1:
+            return [ask(conversations[0])]
+        pool = ThreadPoolExecutor(self._spec.max_parallel, thread_name_prefix="easel-server")
+        try:
+            return list(pool.map(ask, conversations))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)  # after an error the rest is not asked
+
+    def _ask(
+        self,
+        conversation: Sequence[Message],
+        schema: JsonSchema | None,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+    ) -> Text:
+        messages = [{"role": message.role, "content": message.content} for message in conversation]
+        body: dict[str, Any] = {
+            "model": self._spec.model,
+            "messages": messages,
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "seed": seed,
+            "stream": False,
+        }
+        if schema is not None:
+            if self._spec.schema_mode == "json_schema":
+                body["response_format"] = {
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "schema": schema, "strict": True},
+                }
+            else:
+                # The server does not know the schema: the model is told.
+                body["messages"] = _told(messages, schema)
+                if self._spec.schema_mode == "json_object":
+                    body["response_format"] = {"type": "json_object"}
+        text = self._read(self._post(body), messages)
+        if schema is not None and text.finish_reason == "stop":
+            text = Text(_json_in(text.text), text.input_tokens, text.output_tokens, "stop")
+            wrong = misfit(text.text, schema)
+            if wrong:
+                raise ModelError(
+                    f"{self._spec.model} at {self.identity.device} answered outside the JSON schema ({wrong}); "
+                    "use a server that enforces schemas, another `schema_mode`, or a larger model."
+                )
+        return text
+
+    def _post(self, body: dict[str, Any]) -> httpx.Response:
+        import httpx
+
+        at = self.identity.device
+        try:
+            answer = self._client.post(self._url, json=body)
+        except httpx.ConnectError as error:
+            raise ModelError(
+                f"No server answers at {at}; start it, or correct `base_url:` in the preset."
+            ) from error
+        except httpx.TimeoutException as error:
+            raise ModelError(
+                f"The server at {at} gave no answer in {self._spec.timeout_s:g} s; raise `timeout_s:` in the preset, "
+                "or use a smaller model."
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ModelError(
+                f"The connection to {at} broke ({error}); check the server and run again."
+            ) from error
+        if answer.status_code < 300:
+            return answer
+        said = _reason(answer)
+        if answer.status_code in {401, 403}:
+            source = (
+                f"${self._spec.api_key_env}" if self._spec.api_key_env else "`api_key_env:` in the preset"
+            )
+            raise ModelError(
+                f"The server at {at} refused the API key ({answer.status_code}); check {source}."
+            )
+        if answer.status_code == 404:
+            raise ModelError(
+                f"The server at {at} has no model {self._spec.model!r} or no /chat/completions ({said}); "
+                "check `model:` and `base_url:` in the preset."
+            )
+        if answer.status_code == 429:
+            raise ModelError(
+                f"The server at {at} is over its limit ({said}); wait, or lower `max_parallel:`."
+            )
+        if answer.status_code in {400, 422}:
+            hint = " or set another `schema_mode:`" if "response_format" in body else ""
+            raise ModelError(f"The server at {at} rejected the request ({said}); shorten it{hint}.")
+        raise ModelError(f"The server at {at} failed with {answer.status_code} ({said}); see its log.")
+
+    def _read(self, answer: httpx.Response, messages: list[dict[str, str]]) -> Text:
+        try:
+            body = answer.json()
+            choice = body["choices"][0]
+            content = choice["message"]["content"]
+            usage = body.get("usage") or {}
+            counts = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise ModelError(
+                f"The answer of {self._url} is no chat completion with token usage; check that `base_url:` ends in /v1 "
+                "and that the server speaks the OpenAI protocol."
+            ) from error
+        if not isinstance(content, str):
+            raise ModelError(
+                f"{self._spec.model} answered with no text; use a model that is not asked for tools."
+            )
+        return Text(content, *counts, "length" if choice.get("finish_reason") == "length" else "stop")
+
+
+def _told(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, str]]:
+    words = f"Answer only with JSON that fits this schema, with no other words:\n{json.dumps(schema)}"
+    if messages and messages[0]["role"] == "system":
+        return [{"role": "system", "content": f"{messages[0]['content']}\n\n{words}"}, *messages[1:]]
+    return [{"role": "system", "content": words}, *messages]
+
+
+def _json_in(text: str) -> str:
+    """The text without the code fence that models like to put around JSON."""
+    bare = text.strip()
+    if bare.startswith("```") and bare.endswith("```"):
+        bare = bare.removeprefix("```json").removeprefix("```").removesuffix("```").strip()
+    return bare
+
+
+def _reason(answer: httpx.Response) -> str:
+    """What an error answer says, in at most 200 characters."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.text.strip()[:200] or answer.reason_phrase
+    error = body.get("error", body) if isinstance(body, dict) else body
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail") or error
+    return str(error)[:200]
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+
+
+def misfit(text: str, schema: JsonSchema) -> str:
+    """Why a text does not fit a JSON schema, or nothing where it does.
+
+    Knows types, required and additional properties, items, enum, const and the usual bounds; other keywords are
+    taken as met.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return "no JSON"
+    return _misfit(value, schema, "$")
+
+
+def _misfit(value: Any, schema: Any, place: str) -> str:
+    if not isinstance(schema, dict):
+        return ""
+    if "enum" in schema and value not in schema["enum"]:
+        return f"{place} is none of {schema['enum']}"
+    if "const" in schema and value != schema["const"]:
+        return f"{place} is not {schema['const']!r}"
+    wanted = schema.get("type")
+    if wanted is not None:
+        names = wanted if isinstance(wanted, list) else [wanted]
+        if not any(_is(value, name) for name in names):
+            return f"{place} is no {' or '.join(names)}"
+    size = len(value) if isinstance(value, (str, list)) else None
+    for least, most, have in (
+        ("minLength", "maxLength", size if isinstance(value, str) else None),
+        ("minItems", "maxItems", size if isinstance(value, list) else None),
+        ("minimum", "maximum", value if _is(value, "number") else None),
+    ):
+        if have is not None and not schema.get(least, have) <= have <= schema.get(most, have):
+            return f"{place} is outside {least} or {most}"
+    if isinstance(value, list):
+        parts = [(item, schema.get("items"), f"{place}[{index}]") for index, item in enumerate(value)]
+    elif isinstance(value, dict):
+        known = schema.get("properties", {})
+        absent = [name for name in schema.get("required", ()) if name not in value]
+        if absent:
+            return f"{place} lacks {absent[0]!r}"
+        more = [name for name in value if name not in known]
+        if more and schema.get("additionalProperties") is False:
+            return f"{place} has an unknown {more[0]!r}"
+        parts = [(item, known.get(name), f"{place}.{name}") for name, item in value.items()]
+    else:
+        return ""
+    return next((wrong for part in parts if (wrong := _misfit(*part))), "")
+
+
+def _is(value: Any, name: str) -> bool:
+    if isinstance(value, bool):
+        return name == "boolean"
+    return isinstance(value, _TYPES.get(name, ()))

@@ -1,0 +1,82 @@
+"""Prompts → candidates: one batched call to the image model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PIL.Image import Image
+from pydantic import ConfigDict, Field
+
+from models.protocols import ImageModel, OnStep, Paint
+from pipeline.brief import Brief, Record
+from pipeline.prompt import Prompt
+
+
+class Plan(Record):
+    """One image to make: everything that decides its pixels, given the image model."""
+
+    prompt: Prompt
+    seed: int
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal keys give equal images."""
+        return (
+            self.prompt.text,
+            self.prompt.negative,
+            self.seed,
+            self.width,
+            self.height,
+            self.steps,
+            self.guidance,
+        )
+
+
+class Candidate(Record):
+    """One image with everything needed to make it again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    id: str  # "<attempt>-<number>"
+    plan: Plan
+    settings: dict[str, Any]  # as used by the image model, defaults filled in
+    model: str
+    revision: str
+    image: Image = Field(exclude=True, repr=False)
+
+
+def seeds(brief: Brief, painted: int, count: int) -> list[int]:
+    """Seeds of a brief's next images: its own, then the following numbers."""
+    return [(brief.seed + painted + i) % 2**63 for i in range(count)]
+
+
+def paint(
+    plans: Sequence[Sequence[Plan]], attempts: Sequence[int], model: ImageModel, on_step: OnStep | None = None
+) -> list[list[Candidate]]:
+    """Paint the plans of several briefs together; `attempts` are the attempt numbers that name the candidates."""
+    flat = [plan for mine in plans for plan in mine]
+    requests = [
+        Paint(
+            prompt=plan.prompt.text, seed=plan.seed, negative=plan.prompt.negative,
+            width=plan.width, height=plan.height, steps=plan.steps, guidance=plan.guidance,
+        )
+        for plan in flat
+    ]  # fmt: skip
+    painted = iter(model.paint(requests, on_step))
+    who = model.identity
+    return [
+        [
+            Candidate(
+                id=f"{attempt}-{number}", plan=plan, settings=done.settings, model=who.name,
+                revision=who.revision, image=done.image,
+            )
+            for number, plan in enumerate(mine, 1)
+            for done in (next(painted),)
+        ]
+        for mine, attempt in zip(plans, attempts, strict=True)
+    ]  # fmt: skip

@@ -1,0 +1,172 @@
+"""The words of a brief as typed tokens: what the rules know of English, and of an image model's range.
+
+Every token has a one-letter code, so that the rules can be regular expressions over the string of codes:
+
+| code | token                        | code | token                               |
+| ---- | ---------------------------- | ---- | ----------------------------------- |
+| O    | object                       | R    | relation (left of, under)           |
+| C    | colour                       | L    | side (on the left)                  |
+| N    | number                       | X    | negation (no, without)              |
+| S    | style                        | Y, y | nice-to-have, before or after it    |
+| B    | background                   | V    | is, should be, painted              |
+| D    | article                      | I    | it, them, which                     |
+| P    | possessive (our)             | b    | both, all, each                     |
+| A    | plain adjective (nice, big)  | o    | on, against                         |
+| Q    | mood adjective (elegant)     | w    | with, has                           |
+| M    | mood noun (feel, vibe)       | i    | in                                  |
+| n    | not drawable (picture, shop) | h    | behind                              |
+| k    | "colour"                     | &    | and, or                             |
+| r    | request (draw, want)         | f    | any other function word             |
+| t    | next to, beside              | W    | unknown word                        |
+| , ; .| marks                        | e    | of                                  |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.range import Range
+
+ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml").read_text(encoding="utf-8"))
+# Colours anyone may name. A range maps its near words onto its own; the rest stay as they are.
+COLOURS: frozenset[str] = frozenset(ENGLISH["colours"])
+SINGULARS: dict[str, str] = ENGLISH["irregular_plurals"]
+PLURALS: dict[str, str] = {one: many for many, one in SINGULARS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    code: str
+    value: str  # canonical name, number, or relation
+    text: str
+    sure: bool = True  # whether the word is known, rather than guessed to be an object
+    plural: bool = False
+
+    def as_object(self, value: str | None = None, text: str | None = None, plural: bool = False) -> Token:
+        return Token("O", value or self.value, text or self.text, False, plural)
+
+
+def singular(word: str) -> str:
+    """The singular of an English noun, by rule; words that end in ss, us or is stay."""
+    head, _, last = word.rpartition(" ")
+    prefix = head + " " if head else ""
+    if last in SINGULARS:
+        return prefix + SINGULARS[last]
+    if last.endswith("ies") and len(last) > 4:
+        return prefix + last[:-3] + "y"
+    if last.endswith(("sses", "shes", "ches", "xes", "oes")):
+        return prefix + last[:-2]
+    if last.endswith("s") and not last.endswith(("ss", "us", "is")) and len(last) > 3:
+        return prefix + last[:-1]
+    return word
+
+
+def plural(word: str) -> str:
+    """The plural of an English noun, by rule: of its last word, or of "cup" in "cup with straw"."""
+    if " with " in word:
+        head, _, rest = word.partition(" with ")
+        return f"{plural(head)} with {plural(rest)}"
+    head, _, last = word.rpartition(" ")
+    if last in PLURALS:
+        return f"{head} {PLURALS[last]}".strip()
+    if word.endswith(("s", "x", "sh", "ch")):
+        return word + "es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return word[:-1] + "ies"
+    return word + "s"
+
+
+@lru_cache(maxsize=8)
+def _lexicon(key: str) -> dict[str, Token]:
+    drawable = Range.model_validate_json(key)
+    known: dict[str, Token] = {}
+
+    def enter(words: str, token: Token) -> None:
+        known[words] = token
+
+    def enter_styles(styles: Mapping[str, Sequence[str]]) -> None:
+        for name, words in styles.items():
+            for word in (name.replace("-", " "), *words):
+                for tail in ("", " style", " styled", " sticker", " drawing"):
+                    enter(word + tail, Token("S", name, word))
+
+    for word in ENGLISH["not_drawn"]:
+        enter(word, Token("n", word, word))
+    for word in ENGLISH["function_words"]:
+        enter(word, Token("f", word, word))
+    for code, meanings in ENGLISH["phrases"].items():
+        for value, phrases in meanings.items():
+            for phrase in phrases:
+                enter(phrase, Token(code, value or phrase, phrase))
+    for number, phrases in ENGLISH["numbers"].items():
+        for phrase in phrases:
+            enter(phrase, Token("N", str(number), phrase))
+    enter_styles(ENGLISH["styles"])
+    for colour in COLOURS:
+        value = "gray" if colour == "grey" and drawable.colours is None else colour
+        enter(colour, Token("C", value, colour))
+        for shade in ENGLISH["shades"]:
+            enter(f"{shade} {colour}", Token("C", f"{shade} {value}", f"{shade} {colour}"))
+    for name, words in (drawable.colours or {}).items():
+        for word in (name, *words):
+            enter(word, Token("C", name, word))
+            for shade in ENGLISH["shades"]:
+                enter(f"{shade} {word}", Token("C", name, f"{shade} {word}"))
+    enter_styles(drawable.styles or {})
+    for name, words in (drawable.objects or {}).items():
+        plurals = {words[0]} if words else set()
+        forms = [name, *words, *(plural(word) for word in words[1:])]
+        for form in forms:
+            many = form in plurals or (form not in (name, *words))
+            enter(form, Token("O", name, form, True, many and form != name))
+    return known
+
+
+_WORD = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)?|&|[.,;:!?()\"]|\s[-–—]\s")
+_MARKS = {",": ",", ";": ";", ":": ":", ".": ".", "!": ".", "?": ".", "(": ",", ")": ",", '"': ","}
+_LONGEST = 6
+
+
+def tokens(text: str, drawable: Range | None) -> list[Token]:
+    """The text as typed tokens, longest phrase first; unknown words have code W."""
+    known = _lexicon((drawable or Range()).model_dump_json())
+    text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
+    text = re.sub(r"(?<=\w)[-–](?=\w)", " ", text)
+    words = _WORD.findall(text)
+    return list(_match(words, known))
+
+
+def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word.strip() in _MARKS or word != word.strip():
+            yield Token(_MARKS.get(word.strip(), ","), word.strip(), word.strip())
+            at += 1
+            continue
+        if word.isdigit() and " ".join(words[at : at + 2]) not in known:
+            yield Token("N", str(int(word)), word)
+            at += 1
+            continue
+        for size in range(min(_LONGEST, len(words) - at), 0, -1):
+            phrase = " ".join(words[at : at + size])
+            if phrase in known:
+                yield known[phrase]
+                at += size
+                break
+        else:
+            bare = word[:-2] if word.endswith("'s") else word
+            token = known.get(bare)
+            if token is not None and word != bare:
+                # "the bear's colour" speaks of the bear; "kids'" is nobody to draw.
+                yield token
+            else:
+                yield Token("W", word, word)
+            at += 1

@@ -1,0 +1,307 @@
+"""The first stage: briefs to requirements, by the text model and the rules together.
+
+The model writes one short line for each want; lines are cheap to decode on a CPU and easy to learn. What it
+writes is held against the brief: words without support there are dropped, and what the rules are sure of is
+never lost.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from models.protocols import JsonSchema, Message, ModelError, TextModel
+from pipeline.brief import Brief, Reading, Requirement
+from pipeline.finding import Found
+from pipeline.lexicon import COLOURS, singular, tokens
+from pipeline.range import Range, flagged
+from pipeline.rules import found_in, numbered
+
+MAX_WANTS = 16
+MAX_TOKENS = 192
+SCHEMA: JsonSchema = {
+    "type": "object",
+    "properties": {
+        "wants": {"type": "array", "items": {"type": "string", "maxLength": 60}, "maxItems": MAX_WANTS}
+    },
+    "required": ["wants"],
+    "additionalProperties": False,
+    "x-guidance": {"whitespace_flexible": False},
+}
+
+# For a model trained on this task: the words it was trained with, and no more.
+BARE_SYSTEM = "List what the picture must show."
+
+INSTRUCTED_SYSTEM = """\
+You read a brief for a picture and list what can be seen in it: one short line for each want, nothing that \
+the brief does not say. Who asks, and what the picture is for, are not wants. Forms of a line:
+cat — an object that must show (singular, no article)
+3 croissant — how many, only where the brief gives a number
+apple is red — the colour or look of an object
+cat left of dog — also: right of, above, below
+background pink
+style cartoon
+no text — what must not show
+size 256x256, contrast high, palette blue
+other feels premium — a want that cannot be seen, in the brief's words
+Put "maybe" before a line that is only nice to have. Answer with JSON: {"wants": [lines]}."""
+EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "We run a fish shop and need a poster: two green crabs on a white background, ideally as a cartoon. "
+        "No text please.",
+        ("2 crab", "crab is green", "background white", "maybe style cartoon", "no text"),
+    ),
+    (
+        "A whale under a cloud for our summer party, it should feel calm. 512x512.",
+        ("whale", "cloud", "whale below cloud", "other feel calm", "size 512x512"),
+    ),
+    (
+        "The tulip goes right of the house, and the house must be blue. Flat design.",
+        ("tulip", "house", "tulip right of house", "house is blue", "style flat"),
+    ),
+)
+REPAIR = 'That was not valid JSON. Answer again, with nothing but {"wants": ["…", "…"]}.'
+
+Prompting = Literal["bare", "instructed"]
+
+
+def read(
+    briefs: Sequence[Brief],
+    model: TextModel | None,
+    drawable: Range | None = None,
+    prompting: Prompting = "bare",
+) -> list[Reading]:
+    """The requirements of each brief, flagged, in one batched call. Without a model, or where it gives no
+    usable answer, by the rules alone; in the second case `degraded` says why. `prompting`: "bare" for a model
+    trained on this task, "instructed" for any other."""
+    by_rules = [found_in(brief.text, drawable) for brief in briefs]
+    if model is None:
+        return [_reading(found, drawable, "rules", None) for found in by_rules]
+    name = model.identity.name.rstrip("/").rsplit("/", 1)[-1]
+    readings = []
+    answers = _ask(briefs, model, prompting)
+    for brief, found, answer in zip(briefs, by_rules, answers, strict=True):
+        if isinstance(answer, str):
+            readings.append(_reading(found, drawable, "rules", answer))
+        else:
+            together = combined(brief.text, found, answer, drawable)
+            readings.append(_reading(together, drawable, f"{name} + rules", None))
+    return readings
+
+
+def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degraded: str | None) -> Reading:
+    return Reading(requirements=flagged(numbered(found), drawable), reader=reader, degraded=degraded)
+
+
+def conversation(text: str, prompting: Prompting) -> list[Message]:
+    """What the text model is asked about one brief."""
+    if prompting == "bare":
+        return [Message("system", BARE_SYSTEM), Message("user", text)]
+    turns = [Message("system", INSTRUCTED_SYSTEM)]
+    for example, lines in EXAMPLES:
+        turns += [Message("user", example), Message("assistant", answer_of(lines))]
+    return [*turns, Message("user", text)]
+
+
+def answer_of(lines: Sequence[str]) -> str:
+    """The JSON that the model is to write, as its grammar would have it: no spaces."""
+    return json.dumps({"wants": list(lines)}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _ask(briefs: Sequence[Brief], model: TextModel, prompting: Prompting) -> list[list[Found] | str]:
+    """The model's findings for each brief, or why there are none; one repair for all malformed answers."""
+    asked = [conversation(brief.text, prompting) for brief in briefs]
+    answers: list[list[Found] | str] = []
+    try:
+        first = model.generate(asked, schema=SCHEMA, max_tokens=MAX_TOKENS) if asked else []
+        answers = [parsed(answer.text) for answer in first]
+        broken = [i for i, answer in enumerate(answers) if isinstance(answer, str)]
+        if broken:
+            again = [
+                [*asked[i], Message("assistant", first[i].text), Message("user", REPAIR)] for i in broken
+            ]
+            second = model.generate(again, schema=SCHEMA, max_tokens=2 * MAX_TOKENS)
+            for i, answer in zip(broken, second, strict=True):
+                answers[i] = parsed(answer.text)
+    except ModelError as error:
+        failed = f"the text model failed: {error}"
+        answers = [a if isinstance(a, list) else failed for a in answers] or [failed] * len(briefs)
+    return answers
+
+
+def parsed(text: str) -> list[Found] | str:
+    """The findings in an answer; a string says what is wrong with it. Lines of no known form are left out."""
+    match = re.search(r"\{.*\}", text, re.DOTALL)
+    try:
+        answer = json.loads(match.group() if match else text)
+        lines = answer["wants"]
+        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+            raise TypeError
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return "the text model's answer was not the JSON asked for, also when asked again"
+    found = [from_line(line) for line in lines]
+    return [item for item in found if item is not None]
+
+
+_SHAPE = re.compile(r"(\d+x\d+|\d+ (?:wide|tall)|square|landscape|portrait)$")
+_RELATED = re.compile(r"(.+?) (left of|right of|above|below) (.+)$")
+
+
+def from_line(line: str) -> Found | None:
+    """One line in the form that the model writes; None where it has no known form."""
+    line = " ".join(line.split())
+    must = not line.startswith("maybe ")
+    line = line.removeprefix("maybe ")
+    first, _, rest = line.partition(" ")
+    found: Found | None = None
+    if not line:
+        return None
+    if first == "no" and rest:
+        found = Found("absence", rest)
+    elif first == "background" and rest:
+        found = Found("background", value=rest)
+    elif first == "style" and rest:
+        found = Found("style", value=rest)
+    elif first == "other" and rest:
+        found = Found("other", value=rest)
+    elif first == "size":
+        found = Found("technical", "size", rest) if _SHAPE.match(rest) else None
+    elif first == "contrast":
+        found = Found("technical", "contrast", rest) if rest in ("high", "low") else None
+    elif first == "palette" and rest:
+        found = Found("technical", "palette", rest)
+    elif first.isdigit():
+        found = Found("count", rest, str(int(first))) if rest else None
+    elif match := _RELATED.match(line):
+        found = Found("relation", match[1], match[2].removesuffix(" of"), match[3])
+    elif " is " in line:
+        subject, _, value = line.partition(" is ")
+        found = Found("attribute", subject, value) if subject and value else None
+    else:
+        found = Found("object", line)
+    return replace(found, must=must) if found else None
+
+
+def to_line(want: Requirement | Found) -> str:
+    """The line for a requirement; `from_line` reads it back."""
+    s, v = want.subject, want.value
+    line = {
+        "object": s,
+        "count": f"{v} {s}",
+        "attribute": f"{s} is {v}",
+        "relation": f"{s} {v}{' of' if v in ('left', 'right') else ''} {want.other}",
+        "background": f"background {v}",
+        "style": f"style {v}",
+        "absence": f"no {s}",
+        "technical": f"{s} {v}",
+        "other": f"other {v}",
+    }[want.kind]
+    return line if want.must else f"maybe {line}"
+
+
+def combined(
+    text: str, by_rules: Sequence[Found], by_model: Sequence[Found], drawable: Range | None
+) -> list[Found]:
+    """Both readings as one: all that the rules are sure of, what both found, and what the model alone found
+    where the brief supports it and the rules have no other use for its words."""
+    evidence = Evidence(text, drawable)
+    model = {_key(item): item for item in map(evidence.canonical, by_model) if evidence.supports(item)}
+    kept = [item for item in by_rules if item.sure or _key(item) in model or not by_model]
+    have = {_key(item) for item in kept}
+    for key, item in model.items():
+        if key not in have and evidence.leaves_room_for(item, kept):
+            kept.append(item)
+            have.add(key)
+    return kept
+
+
+def _key(item: Found) -> tuple[str, ...]:
+    """The same for "a left of b" and "b right of a"."""
+    if item.kind == "relation" and item.value in ("right", "below"):
+        return ("relation", item.other, {"right": "left", "below": "above"}[item.value], item.subject)
+    return item.key
+
+
+class Evidence:
+    """What the words of a brief can support."""
+
+    def __init__(self, text: str, drawable: Range | None) -> None:
+        self.tokens = tokens(text, drawable)
+        self.drawable = drawable
+        self.values = Counter(t.value for t in self.tokens)
+        self.codes = {t.code for t in self.tokens}
+        self.text = text.lower()
+        self.words = {singular(w) for w in re.findall(r"\w+", self.text)}
+
+    def canonical(self, item: Found) -> Found:
+        """The finding in the range's names: the model may write "puppy" where the range says dog."""
+
+        def name(word: str, codes: str) -> str:
+            as_token = tokens(word, self.drawable)
+            return as_token[0].value if len(as_token) == 1 and as_token[0].code in codes else word
+
+        value = name(item.value, {"style": "S"}.get(item.kind, "C" if item.kind != "other" else ""))
+        if item.kind == "absence" or not item.subject:
+            return replace(item, value=value)
+        return replace(item, subject=name(item.subject, "O"), value=value, other=name(item.other, "O"))
+
+    def _said(self, words: str) -> bool:
+        return words in self.values or all(singular(w) in self.words for w in re.findall(r"\w+", words))
+
+    def supports(self, item: Found) -> bool:
+        """Whether the brief holds the words that the finding is made of."""
+        item = self.canonical(item)
+        if not all(self._said(word) for word in (item.subject, item.other) if item.kind != "technical"):
+            return False
+        if item.kind in ("attribute", "background", "style"):
+            return self._said(item.value)
+        if item.kind == "count":
+            return any(t.code == "N" and t.value == item.value for t in self.tokens)
+        if item.kind == "relation":
+            turned = {"left": "right", "right": "left", "above": "below", "below": "above"}.get(item.value)
+            return any(t.code in "RL" and t.value in (item.value, turned) for t in self.tokens) or (
+                re.search(r"\b(left|right|top|bottom)\b", self.text) is not None
+            )
+        if item.kind == "absence":
+            return "X" in self.codes or " out" in self.text
+        if item.kind == "technical":
+            return all(w in self.text for w in re.findall(r"\d+|[a-z]{3,}", f"{item.value} {item.subject}")
+                       if w not in ("size", "palette", "wide", "tall"))  # fmt: skip
+        if item.kind == "other":
+            words = re.findall(r"\w+", item.value)
+            return sum(singular(w) in self.words for w in words) * 2 > len(words)
+        return True
+
+    def leaves_room_for(self, item: Found, kept: Sequence[Found]) -> bool:
+        """Whether the rules have not already put these words to another use."""
+        item = self.canonical(item)
+        absent = {f.subject for f in kept if f.kind == "absence"}
+        if item.kind in ("attribute", "background", "style"):
+            used = sum(item.value == f.value for f in kept)
+            mentions = self.values[item.value] or 1
+            other_background = item.kind == "background" and any(f.kind == "background" for f in kept)
+            return used < mentions and item.subject not in absent and not other_background
+        if item.kind == "count":
+            counted = any(f.kind == "count" and f.subject == item.subject for f in kept)
+            return (
+                not counted
+                and sum(f.kind == "count" and f.value == item.value for f in kept) < self.values[item.value]
+            )
+        if item.kind == "object":
+            counted = any(f.kind == "count" and f.subject == item.subject for f in kept)
+            spoken_for = any(item.subject in (f.subject, f.value, f.other) for f in kept)
+            return not (counted or spoken_for or item.subject in absent or item.subject in COLOURS)
+        if item.kind == "relation":
+            pair = {item.subject, item.other}
+            shown = {f.subject for f in kept if f.kind in ("object", "count")}
+            known = any(f.kind == "relation" and {f.subject, f.other} == pair for f in kept)
+            return not known and pair <= shown and len(pair) == 2
+        if item.kind == "absence":
+            return not any(item.subject in f.subject for f in kept)
+        if item.kind == "technical":
+            return not any(f.kind == "technical" and f.subject == item.subject for f in kept)
+        return not any(f.kind == "other" and (f.value in item.value or item.value in f.value) for f in kept)

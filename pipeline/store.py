@@ -1,0 +1,175 @@
+"""The run folder: what a run leaves on disk.
+
+    out/<name>/
+      accepted.png, or best.png where nothing passed
+      sheet.png          every candidate with its checks
+      attempts/1-1.png   candidate <attempt>-<number>, each with its own record in its metadata
+      run.json           brief, requirements, attempts, calls, outcome
+
+Files appear whole or not at all, and run.json is written anew after each attempt: whatever stops a run, what
+it had is there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from pipeline.brief import Brief
+from pipeline.config import Preset
+from pipeline.errors import OutputError
+from pipeline.image import Candidate
+from pipeline.loop import Attempt, Outcome, Started
+from pipeline.sheet import sheet
+from pipeline.verdict import Verdict
+
+METADATA_KEY = "easel"
+VERSION = 1
+
+
+def slug(text: str) -> str:
+    """A folder name from words: "Three croissants!" → "three-croissants"."""
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower()))[:60].strip("-") or "brief"
+
+
+class RunFolder:
+    """Takes in one brief's events and keeps its folder up to date."""
+
+    def __init__(self, out: Path, brief: Brief, preset: Preset) -> None:
+        stem, number = slug(brief.name or brief.text), 1
+        path = out / stem
+        try:
+            while True:
+                try:
+                    path.mkdir(parents=True)
+                    break
+                except FileExistsError:
+                    if not path.parent.is_dir():
+                        raise OutputError(f"{out} is a file; name a folder with --out") from None
+                    number += 1
+                    path = out / f"{stem}-{number}"
+            (path / "attempts").mkdir()
+        except NotADirectoryError:
+            raise OutputError(f"{out} lies inside a file; name a folder with --out") from None
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {out} ({error.strerror}); choose another folder with --out"
+            ) from None
+        self.path = path
+        self._preset = preset
+        self._brief = brief
+        self._started: Started | None = None
+        self._attempts: list[Attempt] = []
+        self._outcome: Outcome | None = None
+
+    def take(self, event: Started | Attempt | Outcome) -> None:
+        """Write what the event adds. Raises OutputError when the disk refuses."""
+        if isinstance(event, Started):
+            self._started = event
+        elif isinstance(event, Attempt):
+            self._attempts.append(event)
+            for candidate, verdict in zip(event.candidates, event.verdicts, strict=True):
+                self._png(f"attempts/{candidate.id}.png", candidate, verdict)
+        else:
+            self._outcome = event
+            if event.best and event.verdict:
+                name = "accepted" if event.status == "accepted" else "best"
+                self._png(f"{name}.png", event.best, event.verdict)
+        if self._attempts and self._started:
+            made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
+            picture = sheet(self._brief.text, self._started.reading.requirements, made)
+            self._write("sheet.png", _encode(picture))
+        self._write("run.json", (json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n").encode())
+
+    def record(self) -> dict[str, Any]:
+        """Everything known of the run, as plain JSON values."""
+        attempts = [attempt.model_dump(mode="json", exclude={"brief"}) for attempt in self._attempts]
+        return {
+            "version": VERSION,
+            "brief": self._brief.model_dump(mode="json"),
+            "preset": self._preset.model_dump(mode="json", by_alias=True),
+            "reading": self._started.reading.model_dump(mode="json") if self._started else None,
+            "calls": [call.model_dump(mode="json") for call in self._started.calls] if self._started else [],
+            "attempts": attempts,
+            "outcome": self._outcome.model_dump(mode="json", exclude={"brief"}) if self._outcome else None,
+        }
+
+    def _png(self, name: str, candidate: Candidate, verdict: Verdict) -> None:
+        requirements = self._started.reading.requirements if self._started else ()
+        self._write(
+            name,
+            _encode(candidate.image, metadata(self._brief, self._preset, requirements, candidate, verdict)),
+        )
+
+    def _write(self, name: str, data: bytes) -> None:
+        write(self.path / name, data)
+
+
+def metadata(
+    brief: Brief, preset: Preset, requirements: Any, candidate: Candidate, verdict: Verdict
+) -> PngInfo:
+    """What a PNG says of itself: Easel's record as JSON, and one line in the form other tools read."""
+    plan = candidate.plan
+    record = {
+        "version": VERSION,
+        "brief": brief.model_dump(mode="json"),
+        "preset": preset.name,
+        "requirements": [r.model_dump(mode="json") for r in requirements],
+        "candidate": candidate.model_dump(mode="json"),
+        "verdict": verdict.model_dump(mode="json"),
+    }
+    info = PngInfo()
+    info.add_itxt(METADATA_KEY, json.dumps(record, ensure_ascii=False))
+    used = candidate.settings
+    line = (
+        f"{plan.prompt.text}\nNegative prompt: {plan.prompt.negative}\nSteps: {used.get('steps')}, "
+        f"CFG scale: {used.get('guidance')}, Seed: {plan.seed}, Size: {candidate.image.width}x{candidate.image.height}, "
+        f"Model: {candidate.model}"
+    )
+    info.add_itxt("parameters", line)
+    return info
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Easel's record inside a PNG. Raises OutputError where there is none."""
+    try:
+        with Image.open(path) as image:
+            text = getattr(image, "text", {}).get(METADATA_KEY)
+    except (OSError, SyntaxError) as error:
+        raise OutputError(f"{path}: not a picture that can be read ({error})") from None
+    if text is None:
+        raise OutputError(f"{path}: holds no Easel record; only pictures that Easel wrote carry one")
+    record: dict[str, Any] = json.loads(str(text))
+    return record
+
+
+def _encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path} ({error.strerror}); what was accepted before is kept"
+        ) from None

@@ -1,0 +1,152 @@
+"""Candidates → verdicts: one check for each requirement, and the gate over the must-haves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from models.mini.vocabulary import COLOURS, OPPOSITE, STYLES
+from models.protocols import ModelError, Question, Scorer
+from models.wording import phrase, statement
+from pipeline import pixels
+from pipeline.brief import Record, Requirement
+from pipeline.config import Band, Judge
+from pipeline.image import Candidate
+from pipeline.range import Range
+
+CheckOutcome = Literal["pass", "fail", "unsure", "unchecked"]
+Gate = Literal["pass", "fail", "unsure", "unchecked"]
+_WORST: tuple[Gate, ...] = ("fail", "unchecked", "unsure", "pass")
+
+
+class Check(Record):
+    """One requirement against one candidate. `probability` is the judge's that the want is met."""
+
+    requirement: str
+    probability: float | None
+    outcome: CheckOutcome
+    judge: str
+    reason: str
+
+
+class Verdict(Record):
+    """All checks of a candidate. `gate` is the worst outcome among the must-haves."""
+
+    candidate: str
+    checks: tuple[Check, ...]
+    gate: Gate
+    score: float  # in [0, 1]; orders candidates that do not pass
+
+    def outcome_of(self, requirement: str) -> CheckOutcome:
+        return next(check.outcome for check in self.checks if check.requirement == requirement)
+
+
+def question(r: Requirement) -> Question | None:
+    """What to ask a scorer: the statement, and contrasting ones that a lucky image might show instead."""
+    said = statement(r.kind, r.subject, r.value, r.other)
+    if said is None:
+        return None
+
+    def others(kind: str, values: Sequence[str]) -> tuple[str, ...]:
+        made = (statement(kind, r.subject, value, r.other) for value in values if value != r.value)
+        return tuple(text for text in made if text)
+
+    contrasts: tuple[str, ...]
+    if r.kind in ("object", "absence"):
+        contrasts = ("a picture of something else", "an empty picture")
+    elif r.kind == "count":
+        count = int(r.value)
+        contrasts = others("count", [str(n) for n in range(max(1, count - 2), count + 3)])
+    elif r.kind == "attribute":
+        contrasts = others("attribute", list(COLOURS))
+    elif r.kind == "relation":
+        contrasts = (
+            statement("relation", r.other, r.value, r.subject) or "",
+            f"a picture of {phrase(r.subject)}",
+        )
+        if r.value in OPPOSITE:
+            contrasts = (*contrasts, f"a picture of {phrase(r.other)}")
+    elif r.kind == "background":
+        contrasts = others("background", list(COLOURS))
+    else:
+        contrasts = others("style", list(dict.fromkeys((*STYLES, "photo", "sketch", "watercolour"))))
+    return Question(said, contrasts)
+
+
+def judge(
+    candidates: Sequence[Candidate],
+    requirements: Sequence[Sequence[Requirement]],
+    scorer: Scorer,
+    rules: Judge,
+    band_of: Mapping[str, Band],
+    known: Range | None,
+) -> list[Verdict]:
+    """Check every candidate against the requirements of its brief (aligned lists), in one scorer call. Where the
+    scorer breaks, its checks are unchecked: they go to a person, never through the gate."""
+    asked = [
+        [(r, q) for r in mine if _checkable(r, rules, known) and (q := question(r))] for mine in requirements
+    ]
+    name, broke = scorer.identity.name, ""
+    try:
+        answers = scorer.score([c.image for c in candidates], [[q for _, q in mine] for mine in asked])
+    except ModelError as error:
+        asked, answers, broke = (
+            [[] for _ in candidates],
+            [[] for _ in candidates],
+            f"the scorer failed: {error}",
+        )
+    verdicts = []
+    for candidate, mine, pairs, scores in zip(candidates, requirements, asked, answers, strict=True):
+        probability = {r.id: p for (r, _), p in zip(pairs, scores, strict=True)}
+        checks = [_intact(candidate)]
+        checks += [
+            _check(r, candidate, probability.get(r.id), name, band_of.get(r.kind, rules.default), broke)
+            for r in mine
+        ]
+        must = {r.id for r in mine if r.must} | {"intact"}
+        verdicts.append(_verdict(candidate, checks, must))
+    return verdicts
+
+
+def _checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
+    if r.flag in ("uncheckable", "outside") or r.kind in rules.cannot or r.kind in ("technical", "other"):
+        return False
+    return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
+
+
+def _intact(candidate: Candidate) -> Check:
+    why = pixels.blank(candidate.image)
+    return Check(requirement="intact", probability=None, outcome="fail" if why else "pass", judge="pixels",
+                 reason=why or "there is a picture")  # fmt: skip
+
+
+def _check(
+    r: Requirement, candidate: Candidate, probability: float | None, scorer: str, band: Band, broke: str
+) -> Check:
+    if r.kind == "technical" and (found := pixels.meets(candidate.image, r.subject, r.value)):
+        met, why = found
+        return Check(
+            requirement=r.id, probability=None, outcome="pass" if met else "fail", judge="pixels", reason=why
+        )
+    if probability is None:
+        return Check(requirement=r.id, probability=None, outcome="unchecked", judge="none",
+                     reason=r.note or broke or "no judge of this preset can check it; a person must")  # fmt: skip
+    if r.kind == "absence":
+        probability = 1 - probability
+        band = Band(**{"pass": 1 - band.fail, "fail": 1 - band.pass_})
+    outcome: CheckOutcome = "unsure"
+    if probability >= band.pass_:
+        outcome = "pass"
+    elif probability <= band.fail:
+        outcome = "fail"
+    words = {"pass": "shows", "fail": "does not show", "unsure": "may or may not show"}[outcome]
+    reason = f"{words} {r.text} (p {probability:.2f}; pass from {band.pass_:.2f}, fail to {band.fail:.2f})"
+    return Check(requirement=r.id, probability=probability, outcome=outcome, judge=scorer, reason=reason)
+
+
+def _verdict(candidate: Candidate, checks: Sequence[Check], must: set[str]) -> Verdict:
+    outcomes = {check.outcome for check in checks if check.requirement in must}
+    gate = next(outcome for outcome in _WORST if outcome in outcomes)
+    worth = {"pass": 1.0, "unsure": 0.5, "unchecked": 0.5, "fail": 0.0}
+    parts = [worth[c.outcome] * 0.9 + 0.1 * (0.5 if c.probability is None else c.probability) for c in checks]
+    return Verdict(candidate=candidate.id, checks=tuple(checks), gate=gate, score=sum(parts) / len(parts))

@@ -1,0 +1,106 @@
+"""The registry of backends: it is light, it names what it knows, and it says what to install."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models import load
+from models.protocols import DependencyMissing, ModelError
+from models.specs import DiffusersImage, OpenClipScorer, TransformersText
+from tests.models.tiny_image import make_prx_pixel
+from tests.models.tiny_scorer import make_siglip
+
+HEAVY = ("torch", "diffusers", "transformers", "open_clip", "timm", "peft")
+
+
+def test_importing_the_registry_imports_no_heavy_library() -> None:
+    program = (
+        "import sys; from models import load, specs; "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("loader", "spec", "says"),
+    [
+        (load.load_text, TransformersText, "Unknown text kind 'nope'; known are: server, transformers."),
+        (load.load_image, DiffusersImage, "Unknown image kind 'nope'; known are: diffusers."),
+        (load.load_scorer, OpenClipScorer, "Unknown scorer kind 'nope'; known are: open_clip."),
+    ],
+)
+def test_unknown_kinds_name_the_known_ones(loader: object, spec: type, says: str) -> None:
+    assert callable(loader)
+    with pytest.raises(ModelError) as caught:
+        loader(spec.model_construct(kind="nope"), Path())
+    assert str(caught.value) == says
+
+
+@pytest.mark.parametrize(
+    ("module", "install"),
+    [("open_clip", "pip install open_clip_torch"), ("diffusers", "pip install diffusers")],
+)
+def test_a_missing_package_is_named_with_its_install_command(
+    module: str, install: str, tmp_path: Path
+) -> None:
+    # In a process of its own, where the package truly cannot be imported.
+    program = f"""
+import sys
+sys.modules[{module!r}] = None
+from pathlib import Path
+from models import load, specs
+from models.protocols import DependencyMissing
+try:
+    if {module!r} == "open_clip":
+        load.load_scorer(specs.OpenClipScorer(kind="open_clip", model="./x"), Path({str(tmp_path)!r}))
+    else:
+        load.load_image(specs.DiffusersImage(kind="diffusers", model="./x"), Path({str(tmp_path)!r}))
+except DependencyMissing as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert install in ran.stdout
+    assert "\n" not in ran.stdout.strip()
+
+
+@pytest.mark.slow  # a process that imports both libraries
+def test_hub_models_start_offline_from_the_cache(tmp_path: Path) -> None:
+    """A filled hub cache and no network: both are found, with the commit as their revision."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    for name, make in (("painter", make_prx_pixel), ("scorer", make_siglip)):
+        cached = tmp_path / "hub" / f"models--owner--{name}"
+        make(cached / "snapshots" / commit)
+        (cached / "refs").mkdir()
+        (cached / "refs" / "main").write_text(commit)
+    program = """
+from pathlib import Path
+from models import load, specs
+pixel = {"pipeline": "PRXPixelPipeline", "call_options": {"use_resolution_binning": False}, "device": "cpu"}
+image = load.load_image(specs.DiffusersImage(kind="diffusers", model="owner/painter", **pixel), Path())
+scorer = load.load_scorer(specs.OpenClipScorer(kind="open_clip", model="hf-hub:owner/scorer"), Path())
+for model in (image, scorer):
+    print(model.identity.name, model.identity.revision)
+"""
+    env = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    env.pop("HF_HUB_CACHE", None)
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert ran.stdout.splitlines() == [f"owner/painter {commit}", f"owner/scorer {commit}"], ran.stderr
+
+
+def test_a_fault_of_our_own_is_not_blamed_on_the_installation() -> None:
+    factory = load.backend("models.no_such_backend")
+    with pytest.raises(ModuleNotFoundError):
+        factory(TransformersText(kind="transformers", model="a/b"), Path())
+
+
+def test_a_backend_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(load.SCORER, "other", load.backend("no_such_package_of_anyones"))
+    with pytest.raises(DependencyMissing, match="pip install no_such_package_of_anyones"):
+        load.load_scorer(OpenClipScorer.model_construct(kind="other", model="x"), Path())

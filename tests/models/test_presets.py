@@ -1,0 +1,73 @@
+"""The presets for public models: what they say fits our specs, and their settings run on tiny checkpoints of
+the same architectures (the real weights are gigabytes away)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from models.load import load_image
+from models.protocols import Paint
+from models.specs import DiffusersImage, ImageSpec, ScorerSpec, TextSpec
+from tests.models.tiny_image import MAKERS, NEEDS, SIZE, make_lora
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+ARCHITECTURE = {"turbo": "sdxl", "server": "sdxl", "studio": "flux2_klein"}
+SECTIONS: dict[str, Any] = {"text": TextSpec, "image": ImageSpec, "scorer": ScorerSpec}
+
+
+def preset(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.mark.parametrize("name", ARCHITECTURE)
+def test_sections_fit_their_specs(name: str) -> None:
+    said = preset(name)
+    assert {"about", "needs", "offline", *SECTIONS} <= said.keys()
+    assert "\n" not in said["about"] + said["needs"]
+    assert said["offline"] is False
+    for section, spec in SECTIONS.items():
+        TypeAdapter(spec).validate_python(said[section])
+
+
+@pytest.mark.parametrize("name", ARCHITECTURE)
+def test_hub_models_are_pinned_or_say_why_not(name: str) -> None:
+    said = preset(name)
+    hub = [said["image"], said["scorer"], *said["image"].get("loras", [])]
+    hub += [said["text"]] if said["text"]["kind"] == "transformers" else []
+    for model in hub:
+        if "revision" in model:
+            assert re.fullmatch("[0-9a-f]{40}", model["revision"])
+        else:
+            text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
+            assert re.search(rf"# Not pinned: .*\n *model: {re.escape(model['model'])}\n", text)
+
+
+@pytest.mark.parametrize("name", ["turbo", "studio"])
+def test_image_settings_run_on_a_tiny_checkpoint(name: str, tmp_path: Path) -> None:
+    architecture = ARCHITECTURE[name]
+    make: Callable[[Path], Path] = MAKERS[architecture]
+    folder = make(tmp_path / architecture)
+    said = preset(name)["image"]
+    for lora in said.get("loras", []):
+        lora.pop("revision")
+        lora["model"] = str(make_lora(tmp_path / "lora", folder))
+    said.pop("variant", None)  # the tiny weights are saved in one precision only
+    said.pop("revision")
+    tiny = {"model": str(folder), "width": SIZE, "height": SIZE, "device": "cpu"}
+    spec = DiffusersImage(**{**said, **tiny, **NEEDS.get(architecture, {})})
+    steps = []
+    painted = load_image(spec, tmp_path).paint(
+        [Paint("a red fox", seed=1), Paint("two pears", seed=2, negative="blurry")],
+        lambda step: steps.append(len(step.preview())),
+    )
+    assert [p.image.size for p in painted] == [(SIZE, SIZE)] * 2
+    assert sum(steps) == 2 * said["steps"]
+    assert not any("blank" in p.settings for p in painted)
