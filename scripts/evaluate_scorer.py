@@ -1,7 +1,7 @@
 """Measures the bundled scorer on fresh renders, and sets its thresholds on other ones.
 
     python -m scripts.evaluate_scorer                    # measure with the thresholds in judge.json
-    python -m scripts.evaluate_scorer --set-thresholds   # choose them first, on a separate set, and write them
+    python -m scripts.evaluate_scorer --set-thresholds   # choose and write them first, on a separate set
 
 A false accept is a false statement that passes, a false reject a true one that fails; what lies between the
 thresholds is unsure. False statements are hard ones: another count of the same object, the other object's
@@ -124,7 +124,9 @@ def ask(scorer: tuple[Any, Any, Any], images: list[Image.Image], asked: list[Ask
     model, preprocess, tokenizer = scorer
     texts = sorted({statement(a.fact) for a in asked})
     row = {text: i for i, text in enumerate(texts)}
-    said = [model.encode_text(tokenizer(texts[i : i + 256]), normalize=True) for i in range(0, len(texts), 256)]
+    said = [
+        model.encode_text(tokenizer(texts[i : i + 256]), normalize=True) for i in range(0, len(texts), 256)
+    ]
     seen = [
         model.encode_image(torch.stack([preprocess(im) for im in images[i : i + 64]]), normalize=True)
         for i in range(0, len(images), 64)
@@ -157,7 +159,9 @@ def rates(p: NDArray[np.float64], true: NDArray[np.bool_], a: float, b: float) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path, default=SCORER)
     parser.add_argument("--pictures", type=int, default=500, help="for each condition")
     parser.add_argument("--set-thresholds", action="store_true")

@@ -1,11 +1,11 @@
-"""Trains the bundled scorer (models/mini/scorer) on scenes with exact truth. Resumes from its last checkpoint.
+"""Trains the bundled scorer on scenes with exact truth; resumes from its last checkpoint.
 
     python -m scripts.train_scorer --minutes 30
     python -m scripts.train_scorer --export models/mini/scorer --minutes 0
 
 Every fact of the grammar has a code, built from codes of its words; the image tower learns to have a high
 cosine with the codes of what is true and a low one with all the others, of every kind, for every picture. The
-text tower learns at the same time to say those codes from sentences, and later both learn from sentences alone.
+text tower learns at the same time to say those codes from sentences; later both learn from sentences too.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ CONFIG: dict[str, Any] = {
         "eos_id": 2,
     },
 }
+
+
+# Long lists of rare facts are noise until objects are known: they must not drown what teaches objects.
+WEIGHTS = {"count": 0.5, "attribute": 0.5, "place": 0.5, "sentences": 0.5}
 
 
 class Codes(nn.Module):
@@ -125,7 +129,7 @@ def pictures(batch: list[NDArray[np.uint8]], g: torch.Generator, strength: float
 
 
 def fact_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Sigmoid loss on every known label plus, for each clean positive, a softmax against all that is false."""
+    """Sigmoid loss on every known label plus, for each plain truth, a softmax against all that is false."""
     known, yes, no = truth >= 0, truth == 1, truth == 0
     plain = F.binary_cross_entropy_with_logits(logits, truth.clamp(min=0), reduction="none")
     count = yes.sum().clamp(min=1)
@@ -137,15 +141,10 @@ def relation_batch(batch: list[Lesson], rng: np.random.Generator) -> tuple[Tenso
     """Pairs of place columns (B, 6, 2), their truth (B, 6) and the facts."""
     asked = [lessons.relations(one.scene, rng) for one in batch]
     places = [
-        [
-            (lessons.place(f.subject, f.value), lessons.place(f.other, lessons.OPPOSITE[f.value]))
-            for f in row
-        ]
+        [(lessons.place(f.subject, f.value), lessons.place(f.other, lessons.OPPOSITE[f.value])) for f in row]
         for row in asked
     ]
-    truth = [
-        [lessons.relation_truth(f, one) for f in row] for row, one in zip(asked, batch, strict=True)
-    ]
+    truth = [[lessons.relation_truth(f, one) for f in row] for row, one in zip(asked, batch, strict=True)]
     return torch.tensor(places), torch.tensor(truth), asked
 
 
@@ -196,7 +195,8 @@ def code_of(facts: list[Fact], codes: Tensor) -> Tensor:
 
 
 def tokens(tok: Any, texts: list[str]) -> Tensor:
-    ids: Tensor = tok(texts, return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS).input_ids
+    made = tok(texts, return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS)
+    ids: Tensor = made.input_ids
     return ids
 
 
@@ -231,8 +231,29 @@ def export(model: nn.Module, folder: Path) -> None:
     tokenizer().save_pretrained(folder)
 
 
+class Flat:
+    """Muon for convolutions: torch's takes matrices only, so each kernel is seen as rows, one an output, in
+    the same memory."""
+
+    def __init__(self, kernels: list[nn.Parameter], rate: float) -> None:
+        self.kernels = kernels
+        self.views = [nn.Parameter(_rows(kernel.data)) for kernel in kernels]
+        self.optimizer = torch.optim.Muon(
+            self.views, lr=rate, momentum=0.95, weight_decay=0.01, ns_steps=4, adjust_lr_fn="match_rms_adamw"
+        )
+
+    def step(self) -> None:
+        for kernel, view in zip(self.kernels, self.views, strict=True):
+            view.grad = None if kernel.grad is None else _rows(kernel.grad)
+        self.optimizer.step()
+
+
+def _rows(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1).flatten(1)  # channels last: a view, not a copy
+
+
 class Student(nn.Module):
-    """The scorer with what only training needs: the codes, and a probe that reads each cell of the last map."""
+    """The scorer with what only training needs: the codes, and a probe of each cell of the last map."""
 
     def __init__(self, compiled: bool) -> None:
         super().__init__()
@@ -250,14 +271,31 @@ class Student(nn.Module):
             for i, (name, logits) in enumerate(zip(names, read, strict=True))
         }
 
-    def collage_losses(self, x: Tensor, cells: Tensor) -> dict[str, Tensor]:
-        return self.cell_losses(self.trunk(self.model.visual, x), cells)
+    def spot_losses(self, last_map: Tensor, spots: list[lessons.Spots], code: Tensor) -> dict[str, Tensor]:
+        """The facts of single objects read from single cells, as if the pooling looked nowhere else. The
+        image's vector is a mean of these, so what they say the image says."""
+        pooling = self.model.visual.attnpool
+        where = torch.from_numpy(np.stack([s.where for s in spots])).to(last_map.device)
+        truth = torch.from_numpy(np.concatenate([s.truth for s in spots])).to(last_map.device)
+        cells = last_map.flatten(2).transpose(1, 2) + pooling.positional_embedding[1:]
+        cells = cells.gather(1, where[..., None].expand(-1, -1, cells.shape[-1])).flatten(0, 1)
+        seen = F.normalize(pooling.c_proj(pooling.v_proj(cells)).float(), dim=-1)
+        logits = self.model.logit_scale.exp() * seen @ code.T + self.model.logit_bias
+        losses = {}
+        for kind, start in STARTS.items():
+            end = start + SIZES[kind]
+            losses[f"spot {kind}"] = fact_loss(logits[:, start:end], truth[:, start:end])
+        return losses
+
+    def collage_losses(self, x: Tensor, cells: Tensor, spots: list[lessons.Spots]) -> dict[str, Tensor]:
+        last_map = self.trunk(self.model.visual, x)
+        return {**self.cell_losses(last_map, cells), **self.spot_losses(last_map, spots, self.codes())}
 
     def scene_losses(
         self, x: Tensor, batch: list[Lesson], rng: np.random.Generator, count: int, joint: float
     ) -> dict[str, Tensor]:
-        """`count`: sentences; `joint`: weight of the loss between pictures and sentences, which teaches the image
-        tower as well once it is 1."""
+        """`count`: sentences; `joint`: weight of the loss between pictures and sentences, which teaches the
+        image tower as well once it is 1."""
         device = x.device
         truth = torch.from_numpy(np.stack([one.truth for one in batch]))
         cells = torch.from_numpy(np.stack([one.cells for one in batch])).to(device)
@@ -265,37 +303,41 @@ class Student(nn.Module):
         facts, statement_truth = pick_statements(batch, asked, truth, rng, count)
         truth = truth.to(device)
         last_map = self.trunk(self.model.visual, x)
-        losses = {name: 0.3 * value for name, value in self.cell_losses(last_map, cells).items()}
+        losses = {f"scene {name}": v for name, v in self.cell_losses(last_map, cells).items()}
         image = F.normalize(pool(self.model.visual.attnpool, last_map).float(), dim=-1)
         ids = tokens(self.words, [wording(f, rng) for f in facts]).to(device)
         text = F.normalize(say(self.model.text, ids).float(), dim=-1)
         code = self.codes()
+        spots = [lessons.spots(one, rng) for one in batch]
+        losses |= {f"scene {name}": 0.5 * v for name, v in self.spot_losses(last_map, spots, code).items()}
         scale, bias = self.model.logit_scale.exp(), self.model.logit_bias
         logits = scale * image @ code.T + bias
         for kind, start in STARTS.items():
             end = start + SIZES[kind]
             losses[kind] = fact_loss(logits[:, start:end], truth[:, start:end])
-        spots = code[STARTS["place"] :]
-        pairs = F.normalize(spots[places[..., 0].to(device)] + spots[places[..., 1].to(device)], dim=-1)
+        ends = code[STARTS["place"] :]
+        pairs = F.normalize(ends[places[..., 0].to(device)] + ends[places[..., 1].to(device)], dim=-1)
         pair_logits = scale * torch.einsum("bd,bkd->bk", image, pairs) + bias
         losses["relation"] = statement_loss(pair_logits, relation_truth.to(device))
         losses["words"] = 4 * (1 - (text * code_of(facts, code.detach())).sum(-1)).mean()
         towards = image if joint == 1 else image.detach()
-        losses["sentences"] = joint * statement_loss(scale * towards @ text.T + bias, statement_truth.to(device))
+        fit = statement_loss(scale * towards @ text.T + bias, statement_truth.to(device))
+        losses["sentences"] = joint * fit
         return losses
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--work", type=Path, default=Path("work/scorer"), help="checkpoints")
     parser.add_argument("--export", type=Path, help="write the open_clip folder when done")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--statements", type=int, default=48, help="sentences a batch")
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--decay", type=float, default=0.35, help="last share of the run with a falling rate")
-    parser.add_argument("--collages", type=int, default=16_000, help="pictures of objects alone to begin with")
-    parser.add_argument("--alone", type=int, default=50_000, help="pictures before sentences teach the image tower")
+    parser.add_argument("--decay", type=float, default=0.35, help="share of the run with a falling rate")
+    parser.add_argument("--collages", type=int, default=50_000, help="pictures while most are collages")
+    parser.add_argument("--alone", type=int, default=80_000, help="pictures until sentences teach all")
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
 
@@ -307,25 +349,30 @@ def main() -> None:
     last = args.work / "last.pt"
     student = Student(args.compile).to(device)
     student.model.visual.to(memory_format=torch.channels_last)
-    matrices = [p for p in student.parameters() if p.ndim > 1]
-    vectors = [p for p in student.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.02}, {"params": vectors, "weight_decay": 0.0}],
-        lr=args.rate,
-        betas=(0.9, 0.98),
-    )
+    kernels = [p for p in student.model.visual.parameters() if p.ndim == 4 and p.shape[1] > 3]
+    flat = Flat(kernels, args.rate)
+    assert all(v.data_ptr() == k.data_ptr() for v, k in zip(flat.views, kernels, strict=True))
+    codes = list(student.codes.parameters())
+    apart = {id(p) for p in (*kernels, *codes)}
+    rest = [p for p in student.parameters() if id(p) not in apart]
+    # Codes have entries of about one, a hundred times a weight's: they need longer steps to move at all.
+    groups = [{"params": rest, "times": 1.0}, {"params": codes, "times": 3.0}]
+    adam = torch.optim.AdamW(groups, lr=args.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizers: tuple[torch.optim.Optimizer, ...] = (flat.optimizer, adam)
     seen = 0
     if last.exists():
         state = torch.load(last, map_location=device, weights_only=True)
         student.load_state_dict(state["student"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(optimizers, state["optimizers"] or (), strict=False):
+            optimizer.load_state_dict(kept)
         seen = state["seen"]
         print(f"resumed at {seen} pictures", flush=True)
     rng, g = np.random.default_rng(seen + 1), torch.Generator().manual_seed(seen + 1)
 
     def save() -> None:
         new = last.with_suffix(".new")
-        torch.save({"student": student.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen}, new)
+        kept = [optimizer.state_dict() for optimizer in optimizers]
+        torch.save({"student": student.state_dict(), "optimizers": kept, "seen": seen}, new)
         new.replace(last)
 
     begun = saved = told = time.time()
@@ -333,26 +380,29 @@ def main() -> None:
     student.train()
     while (spent := (time.time() - begun) / 60) < args.minutes:
         rate = args.rate * min(1.0, (seen - first + 1) / 3000, (1 - spent / args.minutes) / args.decay)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+            group["lr"] = rate * group.get("times", 1.0)
         sizes = [64 if rng.random() < 0.5 else 128 for _ in range(args.batch)]
-        low = torch.autocast(device.type, torch.bfloat16)  # round the network only, not the making of pictures
-        if seen < args.collages:
-            pixels, cells = zip(*(lessons.collage(rng, px) for px in sizes), strict=True)
+        low = torch.autocast(
+            device.type, torch.bfloat16
+        )  # round the network only, not the making of pictures
+        if rng.random() < (0.75 if seen < args.collages else 0.25):
+            pixels, cells, spots = zip(*(lessons.collage(rng, px) for px in sizes), strict=True)
             x = pictures(list(pixels), g, 0.3).to(device, memory_format=torch.channels_last)
             with low:
-                losses = student.collage_losses(x, torch.from_numpy(np.stack(cells)).to(device))
+                losses = student.collage_losses(x, torch.from_numpy(np.stack(cells)).to(device), list(spots))
         else:
             batch = [lessons.lesson(rng, px, spoil=0.08) for px in sizes]
             x = pictures([one.pixels for one in batch], g, 1.0)
             x = x.to(device, memory_format=torch.channels_last)
-            joint = min(1.0, (seen - args.collages) / max(1, args.alone - args.collages))
+            joint = min(1.0, max(0.0, seen - args.collages) / max(1, args.alone - args.collages))
             with low:
                 losses = student.scene_losses(x, batch, rng, args.statements, joint)
-        optimizer.zero_grad()
-        accelerator.backward(torch.stack(list(losses.values())).sum())
-        nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-        optimizer.step()
+        student.zero_grad()
+        accelerator.backward(torch.stack([WEIGHTS.get(k, 1.0) * v for k, v in losses.items()]).sum())
+        nn.utils.clip_grad_norm_(student.parameters(), 10.0)
+        flat.step()
+        adam.step()
         with torch.no_grad():
             student.model.logit_scale.clamp_(max=float(np.log(100)))
         seen += len(sizes)
@@ -362,7 +412,7 @@ def main() -> None:
         if time.time() - told > 20:
             told = time.time()
             speed = (seen - first) / (told - begun)
-            shown = " ".join(f"{k} {averages[k]:.2f}" for k in losses)
+            shown = " ".join(f"{k} {v:.2f}" for k, v in averages.items())
             scale, bias = student.model.logit_scale.exp().item(), student.model.logit_bias.item()
             print(f"{spent:5.1f} min {seen} {speed:.0f}/s, {scale:.1f} {bias:.1f} | {shown}", flush=True)
         if time.time() - saved > 120:

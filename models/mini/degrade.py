@@ -6,9 +6,11 @@ Everything here leaves a picture recognisable, so truth is kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, g: Generator) -> Tensor:
@@ -46,7 +48,9 @@ def noise(x: Tensor, g: Generator, grain: float = 0.05, mush: float = 0.08) -> T
     picture."""
     b, _, h, w = x.shape
     x = x + torch.randn(x.shape, generator=g) * _uniform((b, 1, 1, 1), 0, grain, g)
-    spots = torch.randn(b, 3, max(2, h // 8), max(2, w // 8), generator=g) * _uniform((b, 1, 1, 1), 0, mush, g)
+    spots = torch.randn(b, 3, max(2, h // 8), max(2, w // 8), generator=g) * _uniform(
+        (b, 1, 1, 1), 0, mush, g
+    )
     return x + F.interpolate(spots, size=(h, w), mode="bilinear", align_corners=False)
 
 
@@ -81,7 +85,7 @@ def _some(x: Tensor, chance: float, g: Generator) -> Tensor:
 def degrade(x: Tensor, g: Generator, strength: float = 1.0) -> Tensor:
     """Each kind of damage to a random part of the batch; `strength` scales the chances."""
     x = x.clone()
-    for chance, change in (
+    changes: tuple[tuple[float, Callable[[Tensor], Tensor]], ...] = (
         (0.7, lambda t: wobble(t, g)),
         (0.2, lambda t: haze(t, g)),
         (0.12, lambda t: blur(t, 0.8)),
@@ -90,7 +94,8 @@ def degrade(x: Tensor, g: Generator, strength: float = 1.0) -> Tensor:
         (0.1, lambda t: blocks(t, g)),
         (0.6, lambda t: recolour(t, g)),
         (0.6, lambda t: noise(t, g)),
-    ):
+    )
+    for chance, change in changes:
         pick = _some(x, chance * strength, g)
         if len(pick):
             x[pick] = change(x[pick])

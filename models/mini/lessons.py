@@ -134,22 +134,54 @@ def _cells(scene: Scene) -> NDArray[np.int64]:
     return cells
 
 
-def collage(rng: np.random.Generator, px: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Four scenes of one object in the quarters of one picture, and its cells: four times the labels for the
-    cost of one picture, to teach the image tower objects and colours before anything else. One in four is a
-    whole scene, for large objects."""
-    if rng.random() < 0.25:
-        scene = sample(rng, (1, 0, 0), tinted=0.5)
-        return render(scene, px), _cells(scene)
-    pixels, cells = np.empty((px, px, 3), np.uint8), np.empty((GRID, GRID, len(CELL)), np.int64)
+@dataclass(slots=True)
+class Spots:
+    """Four cells of a picture, and what is true of the object in each."""
+
+    where: NDArray[np.int64]  # (4,): indices into the flat map
+    truth: NDArray[np.float32]  # (4, COLUMNS)
+
+
+def spots(lesson: Lesson, rng: np.random.Generator) -> Spots:
+    """Cells of the lesson's objects; of the other object a cell need not say anything."""
+    scene, where = lesson.scene, []
+    rows = np.stack([lesson.truth] * 4)
+    for row, i in zip(rows, rng.integers(len(scene.items), size=4), strict=True):
+        item = scene.items[i]
+        dy, dx = rng.integers(item.side, size=2)
+        where.append((item.y + int(dy)) * GRID + item.x + int(dx))
+        for name in {other.object for other in scene.items} - {item.object}:
+            _soften(row, name, IGNORED)
+    return Spots(np.array(where), rows)
+
+
+def collage(rng: np.random.Generator, px: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], Spots]:
+    """Four scenes of one object in the quarters of one picture, its cells and a spot in each: four times the
+    labels for the cost of one picture. One in four is a whole scene, for large objects."""
     h, m = px // 2, GRID // 2
-    for y in (0, 1):
-        for x in (0, 1):
-            scene = sample(rng, (1, 0, 0), tinted=0.5)
-            scene = replace(scene, items=(replace(scene.items[0], x=0, y=0, side=GRID),))
-            pixels[y * h : (y + 1) * h, x * h : (x + 1) * h] = render(scene, h)
-            cells[y * m : (y + 1) * m, x * m : (x + 1) * m] = _cells(scene)[:m, :m]
-    return pixels, cells
+    quarters = [(y, x) for y in (0, 1) for x in (0, 1)]
+    if rng.random() < 0.25:
+        scene = sample(rng, (1, 0, 0), tinted=0.6)
+        item = scene.items[0]
+        inside = [(item.y + int(a), item.x + int(b)) for a, b in rng.integers(item.side, size=(4, 2))]
+        return render(scene, px), _cells(scene), _quartered(inside, [scene] * 4)
+    pixels, cells = np.empty((px, px, 3), np.uint8), np.empty((GRID, GRID, len(CELL)), np.int64)
+    scenes = []
+    for y, x in quarters:
+        scene = sample(rng, (1, 0, 0), tinted=0.6)
+        scene = replace(scene, items=(replace(scene.items[0], x=0, y=0, side=GRID),))
+        pixels[y * h : (y + 1) * h, x * h : (x + 1) * h] = render(scene, h)
+        cells[y * m : (y + 1) * m, x * m : (x + 1) * m] = _cells(scene)[:m, :m]
+        scenes.append(scene)
+    inside = [(y * m + int(rng.integers(m)), x * m + int(rng.integers(m))) for y, x in quarters]
+    return pixels, cells, _quartered(inside, scenes)
+
+
+def _quartered(cells: list[tuple[int, int]], scenes: list[Scene]) -> Spots:
+    rows = np.stack([truth(scene) for scene in scenes])
+    for kind in ("count", "place"):  # there is more than one scene in the picture
+        rows[:, STARTS[kind] : STARTS[kind] + SIZES[kind]] = IGNORED
+    return Spots(np.array([y * GRID + x for y, x in cells]), rows)
 
 
 def _spoil(scene: Scene, pixels: NDArray[np.uint8], rng: np.random.Generator) -> str:
@@ -159,7 +191,7 @@ def _spoil(scene: Scene, pixels: NDArray[np.uint8], rng: np.random.Generator) ->
     cell = px // GRID
     items = [i for i in scene.items if i.object == scene.items[0].object]
     name = items[0].object
-    how = rng.integers(3)
+    how = int(rng.integers(3))
     other = NAMES[rng.integers(N)]
     if how == 1 and any(i.object == other for i in scene.items):
         how = 0
@@ -212,7 +244,7 @@ def lesson(rng: np.random.Generator, px: int, spoil: float = 0.0, withhold: bool
 
 
 def relations(scene: Scene, rng: np.random.Generator) -> list[Fact]:
-    """Six relations to ask of a scene: for a pair both true ones, both swapped ones, a turned and a foreign one;
+    """Six relations to ask of a scene: for a pair both true, both swapped, a turned and a foreign one;
     for the rest, foreign ones."""
     names = [item.object for item in scene.items]
     far = [NAMES[i] for i in rng.integers(N, size=6)]

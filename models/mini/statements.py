@@ -1,32 +1,23 @@
-"""What the scorer is asked: one sentence for each fact, and other wordings it is trained to understand."""
+"""Sentences for facts: the one the scorer is asked, and other wordings it is trained to understand."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from models.mini.caption import article, phrase, related
 from models.mini.scene import Fact
 from models.mini.vocabulary import BY_NAME, COUNTS, OPPOSITE
+from models.wording import article, phrase, related
+from models.wording import statement as worded
 
 _LEADS = ("a picture of", "a picture of", "a photo of", "an image of", "a drawing of", "there is", "")
 _SIDES = {"left": "on the left", "right": "on the right", "above": "at the top", "below": "at the bottom"}
 
 
 def statement(fact: Fact) -> str:
-    """The wording the pipeline asks and the thresholds in judge.json were measured with."""
-    match fact.kind:
-        case "object":
-            return f"a picture of {phrase(fact.subject)}"
-        case "count":
-            return f"a picture of {phrase(fact.subject, int(fact.value), number=True)}"
-        case "attribute":
-            return f"a picture of {phrase(fact.subject, colour=fact.value)}"
-        case "relation":
-            return f"a picture of {related(phrase(fact.subject), fact.value, phrase(fact.other))}"
-        case "background":
-            return f"a picture with {article(fact.value)} background"
-        case "style":
-            return f"a picture in {fact.value} style"
+    """The sentence the pipeline asks; the thresholds in judge.json hold for these."""
+    said = worded(fact.kind, fact.subject, fact.value, fact.other)
+    assert said is not None  # every kind of fact has one
+    return said
 
 
 def wording(fact: Fact, rng: np.random.Generator) -> str:

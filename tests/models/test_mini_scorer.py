@@ -32,7 +32,7 @@ def test_folder_is_small_and_needs_no_code() -> None:
 
 
 def test_it_is_a_sigmoid_model(scorer: Any) -> None:
-    model, preprocess, tokenizer = scorer
+    model, _, tokenizer = scorer
     assert model.logit_bias is not None
     ids = tokenizer(["a picture of a cat", "a picture of three hot dogs"])
     assert ids.shape == (2, model.context_length)

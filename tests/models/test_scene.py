@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from models.mini.art import natural_colours, render
-from models.mini.caption import describe, phrase, tokenizer
+from models.mini.caption import describe, tokenizer
 from models.mini.lessons import COLUMNS, IGNORED, STARTS, column, fact_at, lesson, truth
-from models.mini.scene import Fact, Item, Scene, fair, facts, held_out, sample, true_of, withheld
+from models.mini.scene import Fact, Item, Scene, facts, fair, held_out, sample, true_of, withheld
 from models.mini.statements import statement, wording
 from models.mini.vocabulary import BY_NAME, COLOURS, OPPOSITE
 
