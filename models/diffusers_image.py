@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import functools
-import inspect
-import json
-import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import numpy as np
 import torch
-import transformers
 from PIL import Image
 
 from models.device import pick_device, pick_dtype
-from models.locate import content_revision, is_offline, locate, weights_missing
+from models.diffusers_pipeline import open_pipeline, parameters
+from models.locate import content_revision, locate
 from models.preview import Moment, decode_small, watched
-from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step, WeightsMissing
+from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
 from models.specs import DiffusersImage
 from models.upscale import Upscaler
 from models.upscale import load as load_upscaler
@@ -36,23 +30,7 @@ def load(spec: DiffusersImage, base: Path) -> Painter:
     """
     device = pick_device(spec.device)
     dtype = pick_dtype(spec.dtype, device)
-    folder, name, revision = _folder(spec, base)
-    with _quiet():
-        pipe = _pipeline(spec, folder, name, dtype)
-        loras = _add_loras(pipe, spec, base)
-    pipe.set_progress_bar_config(disable=True)
-    if spec.scheduler is not None:
-        pipe.scheduler = _scheduler(spec, pipe.scheduler)
-    if spec.vae_tiling:
-        if not hasattr(getattr(pipe, "vae", None), "enable_tiling"):
-            raise ModelError(f"{name} has no autoencoder that tiles; remove `vae_tiling` from the preset.")
-        pipe.vae.enable_tiling()
-    _place(pipe, spec, device)
-    unknown = sorted(set(spec.call_options) - set(_parameters(pipe)))
-    if unknown:
-        raise ModelError(
-            f"{type(pipe).__name__} takes no argument {', '.join(unknown)}; correct `call_options`."
-        )
+    pipe, name, revision, loras = open_pipeline(spec, base, device, dtype)
     upscaler, upscaler_revision = None, None
     if spec.upscaler is not None:
         where = locate(spec.upscaler, base)
@@ -104,7 +82,7 @@ class Painter:
         self._spec = spec
         self._upscaler = upscaler
         self._constant = constant
-        self._accepts = _parameters(pipe)
+        self._accepts = parameters(pipe)
         self._agreements: dict[tuple[int, _Settings], bool] = {}
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
@@ -251,154 +229,5 @@ class Painter:
         return Painted(image, {**used, **self._constant})
 
 
-def _folder(spec: DiffusersImage, base: Path) -> tuple[Path, str, str]:
-    """Where the pipeline lies, its name and its revision; downloads a hub model where that is allowed."""
-    location = locate(spec.model, base)
-    if isinstance(location, Path):
-        return location, location.name, content_revision(location)
-    try:
-        with _quiet(progress=True):
-            folder = Path(
-                diffusers.DiffusionPipeline.download(
-                    location,
-                    revision=spec.revision,
-                    variant=spec.variant,
-                    use_safetensors=True,
-                    safety_checker=None,  # named here, it is not downloaded
-                    local_files_only=is_offline(),
-                )
-            )
-    except (OSError, ValueError) as error:
-        raise weights_missing(location, str(error).splitlines()[0]) from error
-    return folder, location, folder.name
-
-
-def _pipeline(spec: DiffusersImage, folder: Path, name: str, dtype: torch.dtype) -> Any:
-    try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsMissing(
-            f"{folder} is no diffusers pipeline: it has no readable model_index.json; correct `model`."
-        ) from error
-    without: dict[str, Any] = {}
-    if "safety_checker" in index:
-        without["safety_checker"] = None
-    if "requires_safety_checker" in index:
-        without["requires_safety_checker"] = False
-    try:
-        return _pipeline_class(spec, index).from_pretrained(
-            folder, dtype=dtype, variant=spec.variant, use_safetensors=True, local_files_only=True, **without
-        )
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"diffusers cannot load {name} as {spec.pipeline or index.get('_class_name')}: {reason}"
-        ) from error
-
-
-def _pipeline_class(spec: DiffusersImage, index: dict[str, Any]) -> Any:
-    """The class that loads the folder: the one the preset names, else the automatic one if it knows it."""
-    if spec.pipeline is not None:
-        found = getattr(diffusers, spec.pipeline, None)
-        if not (inspect.isclass(found) and issubclass(found, diffusers.DiffusionPipeline)):
-            raise ModelError(
-                f"diffusers {version('diffusers')} has no pipeline class {spec.pipeline!r}; correct "
-                f"`pipeline` or leave it out (the model itself names {index.get('_class_name')})."
-            )
-        return found
-    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
-
-    wanted = index.get("_class_name")
-    if wanted not in {known.__name__ for known in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()}:
-        raise ModelError(
-            f"AutoPipelineForText2Image does not know {wanted}; write `pipeline: {wanted}` in the preset."
-        )
-    return diffusers.AutoPipelineForText2Image
-
-
-def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, Any]]:
-    """Load the LoRAs in the preset's order and set their scales; what was loaded, for the record."""
-    if not spec.loras:
-        return []
-    if not hasattr(pipe, "load_lora_weights"):
-        raise ModelError(f"{type(pipe).__name__} takes no LoRA; remove `loras` from the preset.")
-    used = []
-    for number, lora in enumerate(spec.loras):
-        where = locate(lora.model, base)
-        try:
-            pipe.load_lora_weights(
-                where,
-                weight_name=lora.weight_name,
-                revision=lora.revision,
-                adapter_name=f"lora{number}",
-                use_safetensors=True,
-                local_files_only=is_offline(),
-            )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"The LoRA {lora.model} does not load: {reason}") from error
-        revision = content_revision(where) if isinstance(where, Path) else lora.revision
-        shown = where.name if isinstance(where, Path) else where
-        used.append({"model": shown, "revision": revision, "scale": lora.scale})
-    names = [f"lora{number}" for number in range(len(spec.loras))]
-    loaded = {name for found in pipe.get_list_adapters().values() for name in found}
-    for name, lora in zip(names, spec.loras, strict=True):
-        if name not in loaded:
-            raise ModelError(f"The LoRA {lora.model} has no weight that fits {type(pipe).__name__}.")
-    pipe.set_adapters(names, adapter_weights=[lora.scale for lora in spec.loras])
-    return used
-
-
-def _scheduler(spec: DiffusersImage, present: Any) -> Any:
-    wanted = spec.scheduler
-    assert wanted is not None
-    found = getattr(diffusers, wanted.name, None)
-    if not isinstance(found, type) or diffusers.SchedulerMixin not in found.__mro__:
-        raise ModelError(
-            f"diffusers {version('diffusers')} has no scheduler {wanted.name!r}; correct `scheduler: name`."
-        )
-    scheduler_class: Any = found
-    unknown = sorted(set(wanted.options) - set(inspect.signature(scheduler_class).parameters))
-    if unknown:
-        raise ModelError(f"{wanted.name} has no option {', '.join(unknown)}; correct `scheduler: options`.")
-    with _quiet():
-        return scheduler_class.from_config(present.config, **wanted.options)
-
-
-def _place(pipe: Any, spec: DiffusersImage, device: str) -> None:
-    if spec.offload == "none" or device == "cpu":  # without a GPU there is nothing to move weights off
-        pipe.to(device)
-    elif spec.offload == "model":
-        pipe.enable_model_cpu_offload(device=device)
-    else:
-        pipe.enable_sequential_cpu_offload(device=device)
-
-
-def _parameters(pipe: Any) -> frozenset[str]:
-    return frozenset(inspect.signature(type(pipe).__call__).parameters)
-
-
 def _cut(positions: Sequence[int], most: int) -> Iterator[tuple[int, ...]]:
     return (tuple(positions[at : at + most]) for at in range(0, len(positions), most))
-
-
-@contextmanager
-def _quiet(progress: bool = False) -> Iterator[None]:
-    """Keep both libraries from chatting while they load; a download of gigabytes may show its `progress`."""
-    loggers = [logging.getLogger("diffusers"), logging.getLogger("transformers")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    bars = (diffusers.utils.logging, transformers.utils.logging)
-    shown = [bar.is_progress_bar_enabled() for bar in bars]
-    if not progress:
-        for bar in bars:
-            bar.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        for bar, was in zip(bars, shown, strict=True):
-            if was:
-                bar.enable_progress_bar()

@@ -1,7 +1,7 @@
 """GGUF files for transformers: converted once, then read from the user's cache folder.
 
 transformers takes many seconds to turn a GGUF file into a tokenizer and weights. The result is kept, keyed by
-the file's content, with 16-level weights still packed (see models.packed), so that the next start takes a second.
+the file's content, with 16-level weights still packed (see models.packed), so that the next start is fast.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WEIGHTS = "weights.safetensors"
 
 
 def converted(file: Path) -> Path:
-    """The folder with config, tokenizer and weights made from a GGUF file, converting it where that is new."""
+    """The folder with config, tokenizer and weights made from a GGUF file, at first sight or before."""
     from platformdirs import user_cache_path
 
     if not file.is_file():
@@ -67,7 +67,7 @@ def _convert(file: Path, folder: Path) -> None:
         )
     except (ValueError, KeyError, OSError) as error:
         raise ModelError(
-            f"transformers cannot read {file.name}: {error}. Run it with Ollama or llama.cpp and use `kind: server`."
+            f"transformers cannot read {file.name}: {error}. Run it in Ollama and use `kind: server`."
         ) from error
     tokenizer.save_pretrained(folder)
     model.config.dtype = torch.bfloat16
@@ -91,7 +91,6 @@ def build(folder: Path, dtype: Any, keep_packed: bool) -> Any:
 
     With `keep_packed` 16-level weights stay so, the output layer takes 8 bits, and the rest is bfloat16.
     """
-    import torch
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
     from transformers.initialization import no_init_weights

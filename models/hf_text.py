@@ -1,4 +1,4 @@
-"""The text model that runs in this process: any causal language model of transformers, from hub, folder or GGUF."""
+"""The text model in this process: a causal language model of transformers, from hub, folder or GGUF."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class TransformersTextModel:
         # In order, so that a conversation given twice gets two answers, and a batch of one the first of them.
         times: Counter[str] = Counter()
         with self._one_at_a_time, torch.inference_mode():
-            waiting = deque()
+            waiting: deque[_Answer] = deque()
             for index, conversation in enumerate(conversations):
                 prompt = self._prompt(conversation)
                 key = str(prompt)
@@ -176,7 +176,7 @@ class TransformersTextModel:
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(tokens) >= self._room:
             raise ModelError(
-                f"The conversation has {len(tokens)} tokens and {self.identity.name} reads {self._room}; shorten it."
+                f"The conversation has {len(tokens)} tokens, the model reads {self._room}; shorten it."
             )
         return tokens
 

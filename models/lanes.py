@@ -1,10 +1,10 @@
 """Runs many conversations through one causal language model at once, without padding.
 
 Each conversation is a lane with its own key-value store. A forward pass takes the next tokens of every lane,
-laid end to end as one sequence; every layer works on all of them together, and only attention looks at one lane
-at a time. Lanes may so differ in length and in the number of tokens they bring, prompts are read in chunks that
-start at multiples of CHUNK, and a chunk read before is not read again. A lane's numbers do not depend on its
-neighbours, wherever the model's matrix products do not.
+laid end to end as one sequence; every layer works on all of them together, and only attention looks at one
+lane at a time. So lanes may differ in length and in the number of tokens they bring. Prompts are read in
+chunks that start at multiples of CHUNK, and a chunk read before is not read again. A lane's numbers depend on
+its neighbours only as far as the model's matrix products do.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Lane:
     masks: dict[int | None, torch.Tensor | None] = field(default_factory=dict)  # of this pass, per window
 
     def append(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Store the pass's keys and values (1, heads, new, size) of one layer; returns all of that layer's."""
+        """Store one layer's new keys and values (1, heads, new, size); returns all of that layer's."""
         while len(self.keys) <= layer:
             self.keys.append(None)
             self.values.append(None)
@@ -92,8 +92,8 @@ def attend(
     odd = [name for name in ("softcap", "s_aux", "position_bias") if options.get(name) is not None]
     if odd:
         raise ModelError(
-            f"This model's attention uses {', '.join(odd)}, which Easel's own decoding lacks; run the model in a "
-            "server (Ollama, vLLM, transformers serve) and use `kind: server` in the preset."
+            f"This model's attention uses {', '.join(odd)}, which Easel's own decoding lacks; run the model "
+            "in a server (Ollama, vLLM, transformers serve) and use `kind: server` in the preset."
         )
     groups = query.shape[1] // key.shape[1]
     parts: list[torch.Tensor] = []
@@ -118,7 +118,7 @@ def attend(
 
 
 class ChunkStore:
-    """Keys and values of prompt chunks, found again by all tokens up to their end; the least used leave first."""
+    """Keys and values of prompt chunks, found by all tokens up to their end; the oldest used leave first."""
 
     def __init__(self, max_bytes: int = 256 << 20) -> None:
         self.max_bytes = max_bytes
@@ -163,10 +163,11 @@ class Runner:
 
         kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
         strange = kinds - {"full_attention", "sliding_attention"}
+        named = ", ".join(sorted(strange)) or "own attention"
         if strange or not getattr(model, "_supports_sdpa", False):
             raise ModelError(
-                f"{type(model).__name__} has layers ({', '.join(sorted(strange)) or 'own attention'}) that Easel's own "
-                "decoding cannot run; run the model in a server and use `kind: server` in the preset."
+                f"{type(model).__name__} has layers ({named}) that Easel's "
+                "own decoding cannot run; run the model in a server and use `kind: server` in the preset."
             )
         AttentionInterface.register(ATTENTION, attend)
         model.set_attn_implementation(ATTENTION)
@@ -175,7 +176,7 @@ class Runner:
         self.chunks = ChunkStore()
 
     def read(self, lanes: Sequence[Lane]) -> list[Lane]:
-        """One step of reading prompts: give each lane its next chunk; returns the lanes that take part in a pass.
+        """Give each lane the next chunk of its prompt; returns the lanes that take part in the pass.
 
         A lane waits while another one reads the very chunk it needs next.
         """
@@ -200,8 +201,11 @@ class Runner:
         return taking
 
     def forward(self, lanes: Sequence[Lane], wants_logits: Callable[[Lane], bool]) -> dict[int, torch.Tensor]:
-        """Pass every lane's pending tokens; returns float32 logits (vocabulary,) on the CPU after the last token
-        of each lane that wants them, by position in `lanes`."""
+        """Pass every lane's pending tokens.
+
+        Returns float32 logits (vocabulary,) on the CPU after the last token of each lane that wants them, by
+        position in `lanes`.
+        """
         import torch
 
         tokens = [token for lane in lanes for token in lane.pending]

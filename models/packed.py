@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 GROUP = 32  # weights along a row that share a scale, as in GGUF's Q4_1
+BLOCK = 32  # rows and columns that the kernels take at once
 
 
 def runs_packed(device: str) -> bool:
@@ -19,13 +21,13 @@ def runs_packed(device: str) -> bool:
 
 
 def pack_int4(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Sixteen-level codes of a weight (out, in) that lies on a 16-level grid in every group, as Q4_1 leaves it.
+    """Codes of a weight (out, in) that lies on a 16-level grid in every group, as Q4_1 leaves it.
 
-    Returns nibbles uint8 (out, in / 2), low nibble first, and bfloat16 scale and zero (in / GROUP, out, 2), with
-    weight = (code - 8) * scale + zero; None where the weight is no such grid and would lose by it.
+    Returns nibbles uint8 (out, in / 2), low nibble first, and bfloat16 scale and zero (in / GROUP, out, 2),
+    with weight = (code - 8) * scale + zero; None where the weight is no such grid and would lose by it.
     """
     rows, columns = weight.shape
-    if columns % GROUP or rows % 32:  # the kernel takes output rows in blocks
+    if columns % GROUP or rows % BLOCK:
         return None
     groups = weight.float().view(rows, columns // GROUP, GROUP)
     low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
@@ -98,12 +100,15 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
         super().__init__()
         self.out_features, self.in_features = weight.shape
-        self.codes, self.scale = pack_int8(weight)
+        # The kernel takes whole blocks only: on a narrow matrix, such as an adapter's, it ends the process.
+        self._spare = -self.in_features % BLOCK
+        self.codes, self.scale = pack_int8(pad(weight, (0, self._spare, 0, -self.out_features % BLOCK)))
         self.bias = bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rows = x.reshape(-1, self.in_features)
-        out: torch.Tensor = torch.ops.aten._weight_int8pack_mm(rows.contiguous(), self.codes, self.scale)
+        rows = pad(x.reshape(-1, self.in_features), (0, self._spare)).contiguous()
+        out: torch.Tensor = torch.ops.aten._weight_int8pack_mm(rows, self.codes, self.scale)
+        out = out[:, : self.out_features]
         if self.bias is not None:
             out = out + self.bias
-        return out.view(*x.shape[:-1], self.out_features)
+        return out.reshape(*x.shape[:-1], self.out_features)

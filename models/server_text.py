@@ -33,7 +33,7 @@ class ServerTextModel:
             key = os.environ.get(spec.api_key_env)
             if not key:
                 raise ModelError(
-                    f"The environment variable {spec.api_key_env} holds no API key; set it before starting Easel."
+                    f"The environment variable {spec.api_key_env} holds no API key; set it, then start Easel."
                 )
             headers["Authorization"] = f"Bearer {key}"
         address = spec.base_url.rstrip("/")
@@ -114,8 +114,8 @@ class ServerTextModel:
             wrong = misfit(text.text, schema)
             if wrong:
                 raise ModelError(
-                    f"{self._spec.model} at {self.identity.device} answered outside the JSON schema ({wrong}); "
-                    "use a server that enforces schemas, another `schema_mode`, or a larger model."
+                    f"{self._spec.model} at {self.identity.device} answered outside the JSON schema "
+                    f"({wrong}); use a server that enforces schemas, another `schema_mode:` or larger model."
                 )
         return text
 
@@ -126,13 +126,11 @@ class ServerTextModel:
         try:
             answer = self._client.post(self._url, json=body)
         except httpx.ConnectError as error:
-            raise ModelError(
-                f"No server answers at {at}; start it, or correct `base_url:` in the preset."
-            ) from error
+            raise ModelError(f"No server answers at {at}; start it, or correct `base_url:`.") from error
         except httpx.TimeoutException as error:
             raise ModelError(
-                f"The server at {at} gave no answer in {self._spec.timeout_s:g} s; raise `timeout_s:` in the preset, "
-                "or use a smaller model."
+                f"The server at {at} gave no answer in {self._spec.timeout_s:g} s; raise `timeout_s:` in the "
+                "preset, or use a smaller model."
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ModelError(
@@ -171,8 +169,8 @@ class ServerTextModel:
             counts = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise ModelError(
-                f"The answer of {self._url} is no chat completion with token usage; check that `base_url:` ends in /v1 "
-                "and that the server speaks the OpenAI protocol."
+                f"The answer of {self._url} is no chat completion with token usage; check that `base_url:` "
+                "ends in /v1 and that the server speaks the OpenAI protocol."
             ) from error
         if not isinstance(content, str):
             raise ModelError(
@@ -222,8 +220,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def misfit(text: str, schema: JsonSchema) -> str:
     """Why a text does not fit a JSON schema, or nothing where it does.
 
-    Knows types, required and additional properties, items, enum, const and the usual bounds; other keywords are
-    taken as met.
+    Knows types, required and additional properties, items, enum, const and the usual bounds; other keywords
+    are taken as met.
     """
     try:
         value = json.loads(text)

@@ -88,5 +88,6 @@ class Reading(Record):
             return f"the brief contradicts itself: {clash[0].text} {clash[0].note}; change one of them"
         objects = [r for r in musts if r.kind in ("object", "count")]
         if objects and all(r.flag == "outside" for r in objects):
-            return f"nothing to paint: {'; '.join(r.note for r in objects)}; reword the brief or choose another preset"
+            notes = "; ".join(r.note for r in objects)
+            return f"nothing to paint: {notes}; reword the brief or choose another preset"
         return None

@@ -76,7 +76,7 @@ class Preset(Section):
     scorer: ScorerSpec
     judge: Judge = Judge()
     loop: Loop = Loop()
-    source: Path = Field(default=Path("."), exclude=True)  # the file it was read from
+    source: Path = Field(default=Path(), exclude=True)  # the file it was read from
 
     @property
     def base(self) -> Path:
@@ -179,7 +179,9 @@ def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any) -> str:
     """One pydantic error as `file:line: key: what is wrong`."""
     # Discriminated unions put the chosen kind into the location; the file does not have it as a key.
     where = [str(part) for part in item["loc"]]
-    keys = tuple(part for i, part in enumerate(where) if tuple(where[:i]) + (part,) in lines or i != 1)
+    keys = tuple(part for i, part in enumerate(where) if (*where[:i], part) in lines or i != 1)
+    if item["type"] == "union_tag_invalid":
+        keys = (*keys, "kind")
     line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
     place = f"{path}:{line}" if line else str(path)
     if item["type"] == "extra_forbidden":
@@ -188,7 +190,7 @@ def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any) -> str:
         return f"{place}: unknown key {'.'.join(keys)}" + (f"; did you mean {close[0]}?" if close else "")
     if item["type"] == "union_tag_invalid":
         expected = item["ctx"]["expected_tags"]
-        return f"{place}: {'.'.join(keys)}.kind is {item['ctx']['tag']!r}; known kinds: {expected}"
+        return f"{place}: {'.'.join(keys)} is {item['ctx']['tag']!r}; known kinds: {expected}"
     message = item["msg"].removeprefix("Value error, ")
     return f"{place}: {'.'.join(keys)}: {message[:1].lower()}{message[1:]}"
 

@@ -15,9 +15,10 @@ class Found:
     subject: str = ""
     value: str = ""
     other: str = ""
-    at: int = 0
+    at: int = 0  # token of the sentence
     sure: bool = True
     must: bool = True
+    sentence: int = -1  # of the brief; -1 where unknown
 
     @property
     def key(self) -> tuple[str, str, str, str]:

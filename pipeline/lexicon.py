@@ -11,13 +11,14 @@ Every token has a one-letter code, so that the rules can be regular expressions 
 | B    | background                   | V    | is, should be, painted              |
 | D    | article                      | I    | it, them, which                     |
 | P    | possessive (our)             | b    | both, all, each                     |
-| A    | plain adjective (nice, big)  | o    | on, against                         |
+| A, Z | adjective: nice; smiling     | o    | on, against                         |
 | Q    | mood adjective (elegant)     | w    | with, has                           |
 | M    | mood noun (feel, vibe)       | i    | in                                  |
 | n    | not drawable (picture, shop) | h    | behind                              |
 | k    | "colour"                     | &    | and, or                             |
 | r    | request (draw, want)         | f    | any other function word             |
-| t    | next to, beside              | W    | unknown word                        |
+| t    | next to, beside              | m    | evokes, comes across as             |
+| x    | must not appear              | W    | unknown word                        |
 | , ; .| marks                        | e    | of                                  |
 """
 
@@ -38,6 +39,7 @@ ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml"
 # Colours anyone may name. A range maps its near words onto its own; the rest stay as they are.
 COLOURS: frozenset[str] = frozenset(ENGLISH["colours"])
 SINGULARS: dict[str, str] = ENGLISH["irregular_plurals"]
+PLURAL_ONLY: frozenset[str] = frozenset(ENGLISH["plural_only"])
 PLURALS: dict[str, str] = {one: many for many, one in SINGULARS.items()}
 
 
@@ -48,9 +50,6 @@ class Token:
     text: str
     sure: bool = True  # whether the word is known, rather than guessed to be an object
     plural: bool = False
-
-    def as_object(self, value: str | None = None, text: str | None = None, plural: bool = False) -> Token:
-        return Token("O", value or self.value, text or self.text, False, plural)
 
 
 def singular(word: str) -> str:
@@ -94,13 +93,15 @@ def _lexicon(key: str) -> dict[str, Token]:
     def enter_styles(styles: Mapping[str, Sequence[str]]) -> None:
         for name, words in styles.items():
             for word in (name.replace("-", " "), *words):
-                for tail in ("", " style", " styled", " sticker", " drawing"):
+                for tail in ("", " style", " styled", " sticker", " drawing", " art", " look", " design"):
                     enter(word + tail, Token("S", name, word))
 
     for word in ENGLISH["not_drawn"]:
         enter(word, Token("n", word, word))
     for word in ENGLISH["function_words"]:
         enter(word, Token("f", word, word))
+    for word in ENGLISH["describing"]:
+        enter(word, Token("Z", word, word))
     for code, meanings in ENGLISH["phrases"].items():
         for value, phrases in meanings.items():
             for phrase in phrases:
@@ -129,14 +130,14 @@ def _lexicon(key: str) -> dict[str, Token]:
     return known
 
 
-_WORD = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)?|&|[.,;:!?()\"]|\s[-–—]\s")
+_WORD = re.compile(r"3d|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s")
 _MARKS = {",": ",", ";": ";", ":": ":", ".": ".", "!": ".", "?": ".", "(": ",", ")": ",", '"': ","}
 _LONGEST = 6
 
 
 def tokens(text: str, drawable: Range | None) -> list[Token]:
     """The text as typed tokens, longest phrase first; unknown words have code W."""
-    known = _lexicon((drawable or Range()).model_dump_json())
+    known = _lexicon((drawable or Range()).key)
     text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
     text = re.sub(r"(?<=\w)[-–](?=\w)", " ", text)
     words = _WORD.findall(text)
@@ -168,5 +169,5 @@ def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
                 # "the bear's colour" speaks of the bear; "kids'" is nobody to draw.
                 yield token
             else:
-                yield Token("W", word, word)
+                yield Token("W", bare, bare)
             at += 1

@@ -1,17 +1,21 @@
-"""What a brief says that is not a want: who is asking, and what the picture is for; and guesses at nouns."""
+"""What a brief says that is not a want: who is asking, and what the picture is for."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 
-from pipeline.lexicon import ENGLISH, Token, singular
+from pipeline.lexicon import ENGLISH, Token
 
 _OPENERS = frozenset(ENGLISH["ends_business"])  # what ends talk about the business
 _CLAUSE = frozenset(ENGLISH["begins_clause"])
 _FOR_A_WANT = frozenset(ENGLISH["for_a_want"])  # "looking for a cat" is no business
 PICTURES = frozenset(ENGLISH["pictures"])
-_VERBS = frozenset(ENGLISH["verbs"])
+_STATEMENT = frozenset(ENGLISH["statement"])
+_SUBJECTS = frozenset(ENGLISH["subjects"])
+_ASKS = frozenset(ENGLISH["asks"])
+_ASKS_FIRST = frozenset(ENGLISH["asks_first"])
+_WANT_VERBS = frozenset(ENGLISH["want_verbs"])
 _REQUESTS = frozenset(ENGLISH["requests"])
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
@@ -34,16 +38,8 @@ def quiet(sentence: list[Token]) -> list[Token]:
     def hush(start: int, end: int) -> None:
         for k in range(start, min(end, len(line))):
             if line[k].code not in ",;:":
-                line[k] = replace(line[k], code="n")
+                line[k] = replace(line[k], code="n", value="")
 
-    start = 0
-    while start < len(line):
-        end = _clause_end(line, texts, start)
-        words = " ".join(texts[start:end])
-        if _ABOUT_US.match(words) and not _ASKING.match(words):
-            hush(start, _business_end(line, texts, start))
-            end = _business_end(line, texts, start)
-        start = end + 1
     for k, text in enumerate(texts):
         if text != "for" or line[k].code == "n" or (k and _FOR_A_WANT & set(texts[max(0, k - 1)].split())):
             continue
@@ -53,10 +49,27 @@ def quiet(sentence: list[Token]) -> list[Token]:
         while (
             stop < len(line)
             and line[stop].code not in ",;:RLXYyowVS"
-            and texts[stop].split()[0] not in _OPENERS
+            and (texts[stop].split()[0] not in _OPENERS or _ours(line, stop))
         ):
             stop += 1
         hush(k, stop)
+    for k, text in enumerate(texts[:-3]):
+        # "to celebrate our cat show"
+        aims = text == "to" and line[k + 1].code in "Wf" and texts[k + 1] not in _WANT_VERBS
+        if aims and line[k + 2 + (line[k + 2].code == "w")].code in "PD":
+            stop = k + 1
+            while stop < len(line) and line[stop].code not in ",;:RLXYyowVS":
+                stop += 1
+            hush(k, stop)
+    start = 0
+    while start < len(line):
+        end = _clause_end(line, texts, start)
+        words = " ".join(texts[start:end])
+        about_us = _ABOUT_US.match(words) is not None and _ASKING.match(words) is None
+        if about_us or _told(line, texts, start, end):
+            end = _business_end(line, texts, start)
+            hush(start, end)
+        start = end + 1
     for k, token in enumerate(line[:-1]):
         # "pizza night", "our bicycle": something of theirs, not something to draw
         follows = line[k + 1]
@@ -64,10 +77,17 @@ def quiet(sentence: list[Token]) -> list[Token]:
             token.code in "OS"
             and follows.code == "n"
             and follows.text not in PICTURES
-            and not _position(follows)
+            and not is_position(follows)
             and sentence[k + 1].code == "n"
         ):
             line[k] = replace(token, code="n")
+    for match in re.finditer("O(?:(?:W|r)?(n+)|r(?=[,;:]|$)())", "".join(token.code for token in sentence)):
+        if not match.group(1):
+            hush(match.start(), match.end())  # "at the cat show"
+            continue
+        k, n = match.start(), match.start(1)
+        if n > k + 1 and sentence[n].text not in PICTURES and not is_position(sentence[n]):
+            hush(k, match.end())
     for k, text in enumerate(texts):
         if text in ("called", "named") and line[k].code == "f":
             stop = k + 1
@@ -77,7 +97,27 @@ def quiet(sentence: list[Token]) -> list[Token]:
     return line
 
 
-def _position(token: Token) -> bool:
+def _ours(line: list[Token], k: int) -> bool:
+    """ "the website of our music school" is still the business."""
+    return line[k].code == "e" and k + 1 < len(line) and line[k + 1].code in "PD" and line[k + 1].text != "a"
+
+
+def _told(line: list[Token], texts: list[str], start: int, end: int) -> bool:
+    """Whether the clause states something about somebody, and asks for nothing."""
+    spoken = [k for k in range(start, end) if line[k].code != "n" or line[k].value]
+    if not spoken or any(line[k].code in "BKSXx" for k in spoken):
+        return False
+    if re.search(r"\b(?:we|i|they|you)(?:'ll| will)\b", " ".join(texts[start:end])):
+        return True
+    # "the cat show" asks for nothing
+    asks = any(texts[k] in _ASKS and not (k and line[k - 1].code in "OWZ") for k in spoken)
+    if asks or texts[spoken[0]].split()[0] in _ASKS_FIRST:
+        return False
+    subject = {texts[k] for k in spoken[:3]}
+    return bool(_STATEMENT & {texts[k] for k in spoken} or _SUBJECTS & subject)
+
+
+def is_position(token: Token) -> bool:
     return token.text in (
         "left",
         "right",
@@ -106,90 +146,7 @@ def _business_end(line: list[Token], texts: list[str], start: int) -> int:
             return k
         if line[k].code == "," and k + 1 < len(line) and texts[k + 1].split()[0] in _CLAUSE:
             return k
-        request = line[k].code == "r" and texts[k].split()[0] in (
-            "need",
-            "want",
-            "wants",
-            "looking",
-            "we'd",
-            "i'd",
-            "give",
-            "draw",
-            "show",
-        )
+        request = line[k].code == "r" and texts[k].split()[0] in _REQUESTS
         if request or (k > start + 1 and texts[k] in ("so", "would", "we'd", "i'd", "please", "who'd")):
             return k
     return len(line)
-
-
-def guess_objects(line: list[Token], anything: bool) -> list[Token]:
-    """Unknown nouns as objects the reader is not sure of. `anything`: the range names no objects, so a word
-    that stands alone between commas is one too."""
-    line = list(line)
-    listed = any(token.code in "SBC" for token in line)
-    k = 0
-    while k < len(line):
-        if line[k].code != "W":
-            k += 1
-            continue
-        end = k
-        while end < len(line) and line[end].code == "W" and not (end > k and _verbal(line[end].text)):
-            end += 1
-        if (word := _noun(line, k, end, anything, listed)) is not None:
-            line[word] = line[word].as_object(
-                singular(line[word].text), line[word].text, _many(line[word].text)
-            )
-            head = line[word]
-            mine = [t.text for t in line[max(k, word - 1) : word] if not _verbal(t.text)]
-            if mine and anything:
-                line[word] = head.as_object(
-                    f"{mine[-1]} {head.value}", f"{mine[-1]} {head.text}", head.plural
-                )
-                line[word - 1 : word] = []
-                end -= 1
-        k = max(end, k + 1)
-    return line
-
-
-def _noun(line: list[Token], k: int, end: int, anything: bool, listed: bool) -> int | None:
-    """Where the head noun of the unknown words from `k` to `end` stands, if they are a thing to draw."""
-    follows = line[end].code if end < len(line) else ""
-    head = end - 1
-    word = line[head].text
-    if follows in ("O", "B", "K", "M") or (
-        follows == "n" and line[end].text not in PICTURES and not _position(line[end])
-    ):
-        return None
-    if _verbal(word) or word.endswith("ly") or len(word) < 3:
-        return None
-    back = k - 1
-    while back >= 0 and line[back].code in "ACQSb":
-        back -= 1
-    before = line[back] if back >= 0 else None
-    if before is None:
-        bare = follows in ("o", "R", "L", "w", "t") or (follows in (",", "", "&") and (anything or listed))
-        return head if bare and len(line) > 1 else None
-    if before.code == "D":
-        definite = before.text in ("the", "this", "that", "these", "those", "its")
-        return head if not definite or follows in ("V", "R", "L", "t") else None
-    if before.code == "N":
-        return head
-    if before.code == "&" and back and line[back - 1].code == "O":
-        return head
-    if before.code == "e" and back and line[back - 1].text in PICTURES:
-        return head
-    if before.code in "rwtR" and _many(word):
-        return head
-    if before.code == "," and (anything or listed) and follows in (",", "&", "", "o", "R", "L"):
-        return head if anything else None
-    return None
-
-
-def _verbal(word: str) -> bool:
-    return word in _VERBS or (
-        len(word) > 4 and word.endswith(("ing", "ed")) and word not in ("king", "ring", "bed")
-    )
-
-
-def _many(word: str) -> bool:
-    return singular(word) != word

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -28,6 +29,11 @@ class Range(Record):
     counts_alone: bool = False  # several of one object only where it is the only one
     plain_backgrounds: bool = False  # a background is one of the colours
     kin: dict[str, str] = Field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """What tells this range from another: its JSON."""
+        return self.model_dump_json()
 
     def nearest(self, word: str, among: Iterable[str]) -> str | None:
         """The entry of `among` nearest to a word outside the range, if there is one."""
@@ -98,10 +104,10 @@ def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, s
                 _clash([a, b], notes)
 
 
-def _by(wants: Iterable[Requirement], key: object) -> list[list[Requirement]]:
+def _by(wants: Iterable[Requirement], key: Callable[[Requirement], str]) -> list[list[Requirement]]:
     groups: dict[str, list[Requirement]] = {}
     for want in wants:
-        groups.setdefault(key(want), []).append(want)  # type: ignore[operator]
+        groups.setdefault(key(want), []).append(want)
     return list(groups.values())
 
 

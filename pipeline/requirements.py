@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from models.protocols import JsonSchema, Message, ModelError, TextModel
+from models.protocols import JsonSchema, Message, ModelError, Text, TextModel
 from pipeline.brief import Brief, Reading, Requirement
 from pipeline.finding import Found
 from pipeline.lexicon import COLOURS, singular, tokens
@@ -115,21 +115,34 @@ def answer_of(lines: Sequence[str]) -> str:
 def _ask(briefs: Sequence[Brief], model: TextModel, prompting: Prompting) -> list[list[Found] | str]:
     """The model's findings for each brief, or why there are none; one repair for all malformed answers."""
     asked = [conversation(brief.text, prompting) for brief in briefs]
-    answers: list[list[Found] | str] = []
+    first = _generate(model, asked, MAX_TOKENS)
+    answers = [parsed(answer.text) if isinstance(answer, Text) else answer for answer in first]
+    broken = [
+        (i, answer.text)
+        for i, answer in enumerate(first)
+        if isinstance(answer, Text) and isinstance(answers[i], str)
+    ]
+    again = [[*asked[i], Message("assistant", text), Message("user", REPAIR)] for i, text in broken]
+    for (i, _), second in zip(broken, _generate(model, again, 2 * MAX_TOKENS), strict=True):
+        answers[i] = parsed(second.text) if isinstance(second, Text) else second
+    return answers
+
+
+def _generate(model: TextModel, asked: list[list[Message]], limit: int) -> list[Text | str]:
+    """One batched call. Where it fails, one brief at a time, so that one bad answer costs only its own brief;
+    after two failures in a row the model is taken to be gone."""
+    if not asked:
+        return []
     try:
-        first = model.generate(asked, schema=SCHEMA, max_tokens=MAX_TOKENS) if asked else []
-        answers = [parsed(answer.text) for answer in first]
-        broken = [i for i, answer in enumerate(answers) if isinstance(answer, str)]
-        if broken:
-            again = [
-                [*asked[i], Message("assistant", first[i].text), Message("user", REPAIR)] for i in broken
-            ]
-            second = model.generate(again, schema=SCHEMA, max_tokens=2 * MAX_TOKENS)
-            for i, answer in zip(broken, second, strict=True):
-                answers[i] = parsed(answer.text)
+        return list(model.generate(asked, schema=SCHEMA, max_tokens=limit))
     except ModelError as error:
-        failed = f"the text model failed: {error}"
-        answers = [a if isinstance(a, list) else failed for a in answers] or [failed] * len(briefs)
+        why = f"the text model failed: {error}"
+    if len(asked) == 1:
+        return [why]
+    answers: list[Text | str] = []
+    for turns in asked:
+        gone = len(answers) >= 2 and all(isinstance(answer, str) for answer in answers[-2:])
+        answers += [answers[-1]] if gone else _generate(model, [turns], limit)
     return answers
 
 
@@ -148,6 +161,7 @@ def parsed(text: str) -> list[Found] | str:
 
 
 _SHAPE = re.compile(r"(\d+x\d+|\d+ (?:wide|tall)|square|landscape|portrait)$")
+_FIRST_WORDS = frozenset(("no", "background", "style", "other", "size", "contrast", "palette", "maybe"))
 _RELATED = re.compile(r"(.+?) (left of|right of|above|below) (.+)$")
 
 
@@ -158,7 +172,7 @@ def from_line(line: str) -> Found | None:
     line = line.removeprefix("maybe ")
     first, _, rest = line.partition(" ")
     found: Found | None = None
-    if not line:
+    if not line or line in _FIRST_WORDS:
         return None
     if first == "no" and rest:
         found = Found("absence", rest)

@@ -12,8 +12,10 @@ from dataclasses import replace
 
 from pipeline.brief import Kind, Requirement
 from pipeline.finding import Found
-from pipeline.lexicon import ENGLISH, Token, singular, tokens
-from pipeline.noise import guess_objects, quiet
+from pipeline.lexicon import ENGLISH, PLURAL_ONLY, Token, singular, tokens
+from pipeline.noise import quiet
+from pipeline.nouns import guess_objects
+from pipeline.placing import Placing
 from pipeline.range import Range
 from pipeline.technical import technical
 from pipeline.wording import worded
@@ -22,6 +24,9 @@ from pipeline.wording import worded
 def read_rules(text: str, drawable: Range | None = None) -> tuple[Requirement, ...]:
     """The requirements of a brief by rules alone, unflagged, numbered r1 upwards in the brief's order."""
     return numbered(found_in(text, drawable))
+
+
+_ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
 
 
 def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
@@ -35,6 +40,8 @@ def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
         before = kept.get(item.key)
         # Wanted once for certain is wanted for certain.
         kept[item.key] = replace(before, must=before.must or item.must) if before else item
+    # As a person would tell them: what, then how many and what colour, then where, then the look. Stable within.
+    ordered = sorted(kept.values(), key=lambda item: _ORDER.index(item.kind))
     return tuple(
         worded(
             Requirement(
@@ -48,7 +55,7 @@ def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
             ),
             many=f.subject in plural,
         )
-        for i, f in enumerate(kept.values(), 1)
+        for i, f in enumerate(ordered, 1)
     )
 
 
@@ -56,8 +63,9 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     """Everything the rules find, in order."""
     rest, measures = technical(text, drawable)
     reader = _Reader(drawable)
-    for sentence in _sentences(tokens(rest, drawable)):
-        reader.sentence(sentence)
+    sentences = _sentences(tokens(rest, drawable))
+    for sentence in sentences:
+        reader.sentence(sentence, len(sentences) == 1)
     return reader.found + measures
 
 
@@ -79,9 +87,13 @@ class _Reader:
         self.found: list[Found] = []
         self.seen: list[str] = []  # objects in the order of their last mention
         self.group: list[str] = []  # what "both" and "they" mean
+        self.sentences = 0
+        self.waiting: dict[str, Found] = {}  # on a side of something not yet named
 
-    def sentence(self, sentence: list[Token]) -> None:
-        self.line = guess_objects(quiet(sentence), self.drawable is None or self.drawable.objects is None)
+    def sentence(self, sentence: list[Token], alone: bool = False) -> None:
+        anything = self.drawable is None or self.drawable.objects is None
+        self.line = guess_objects(quiet(sentence), anything, alone)
+        self._tell_apart()
         self._alias()
         self.codes = [token.code for token in self.line]
         first = len(self.found)
@@ -91,9 +103,12 @@ class _Reader:
         mentions = [i for i, code in enumerate(self.codes) if code == "O"]
         self._objects(mentions)
         self._colours()
-        self._relations(mentions)
+        placed = Placing(self.line, self._code(), mentions, self.seen, self.waiting)
+        self.found = [f for f in self.found if f.key not in {s.key for s in placed.settled}] + placed.found
         self._moods()
         self._nice_to_have(first)
+        self.found[first:] = [replace(f, sentence=self.sentences) for f in self.found[first:]]
+        self.sentences += 1
         for i in mentions:
             self._mention(self.line[i].value)
         names = list(dict.fromkeys(self.line[i].value for i in mentions))
@@ -117,6 +132,18 @@ class _Reader:
         for i in range(start, end):
             self.codes[i] = "_"
 
+    def _tell_apart(self) -> None:
+        """ "a blue vase left of a red vase" are two things, each named by its colour."""
+        shown: dict[str, list[tuple[int, int]]] = {}
+        for match in re.finditer(r"(?:D|N)[AQZ]*(C)[AQZ]*(O)", "".join(t.code for t in self.line)):
+            if self.line[match.start()].text not in ("the", "this", "that", "these", "those"):
+                shown.setdefault(self.line[match.start(2)].value, []).append((match.start(1), match.start(2)))
+        for name, places in shown.items():
+            if len({self.line[colour].value for colour, _ in places}) > 1:
+                for colour, noun in places:
+                    self.line[noun] = replace(self.line[noun], value=f"{self.line[colour].value} {name}")
+                    self.line[colour] = replace(self.line[colour], code="A")
+
     def _alias(self) -> None:
         """ "the ball" after "a soccer ball" is that ball."""
         known = list(self.seen)
@@ -124,11 +151,14 @@ class _Reader:
             definite = (
                 i > 0 and self.line[i - 1].code == "D" and self.line[i - 1].text in ("the", "this", "that")
             )
-            if token.code in "OW" and definite and token.value not in known:
-                full = [name for name in known if name.endswith(" " + singular(token.text))]
-                full += [n for n in known if n == singular(token.text)]
+            word = singular(token.text)
+            if token.code in "OW" and token.value not in known:
+                full = [name for name in known if name.endswith(" " + word) and definite]
+                full += [name for name in known if name == word]
                 if full:
-                    self.line[i] = replace(token, code="O", value=full[-1], sure=True)
+                    self.line[i] = replace(token, code="O", value=full[-1])
+            elif token.code == "W":
+                self.line[i] = replace(token, code="O", value=word if word in known else token.value)
             if self.line[i].code == "O":
                 known.append(self.line[i].value)
 
@@ -151,6 +181,11 @@ class _Reader:
                 if self.codes[i] == "n" and self.line[i].text in _NOT_ABSENT:
                     continue
                 at = self._absent(start, i, size)
+        for match in re.finditer(r"!A?(C)", self._code()):
+            self._add("other", match.start(), value=f"not {self.line[match.start(1)].text}")
+            self._spend(*match.span())
+        for match in re.finditer(r"([WOn])(?=x)", self._code()):
+            self._absent(match.start(), match.start(), 1)
         for i, token in enumerate(self.line):
             if token.text in ("keep", "leave") and "out" in (
                 ends := [t.text for t in self.line[i + 1 : i + 5]]
@@ -171,7 +206,7 @@ class _Reader:
             rest = self._code()[end:]
             more = re.match(r",?&([DA]*)(?:([WOn])(?![B]))", rest)
             if more is None and (listed := re.match(r",([DA]*)([WO])(?=,?[WO]?,?&)", rest)):
-                joined = self.line[end + re.search("&", rest).start()]  # type: ignore[union-attr]
+                joined = self.line[end + rest.index("&")]
                 more = listed if joined.text == "or" else None
             if more is None:
                 return end
@@ -181,6 +216,13 @@ class _Reader:
             i, size = end + more.start(2), 1
 
     def _backgrounds(self) -> None:
+        for scene in re.finditer(r"[oih],?[DPAQ]*([ZWO]{1,3})", self._code()):
+            told = self.line[slice(*scene.span(1))]
+            place = " ".join(token.text for token in told)
+            if (told[-1].sure and told[-1].code == "O") or not _PLACES & {place, place.split()[-1]}:
+                continue
+            self._add("background", scene.start(1), value=place, sure=False)
+            self._spend(*scene.span())
         for pattern in _BACKGROUNDS:
             while match := re.search(pattern, self._code()):
                 start, end = match.span(1)
@@ -190,12 +232,26 @@ class _Reader:
                         if self.line[i].code == "C":
                             self._add("background", i, value=self.line[i].value)
                 else:
-                    words = [t.text for t in told if t.code in "WO"]
+                    words = [t.text for t in told if t.code in "WOZ"]
                     self._add("background", start, value=" ".join(words), sure=False)
                 self._spend(*match.span())
         for i, code in enumerate(self.codes):
             if code in "BK":
+                self._loose_background(i)
                 self.codes[i] = "_"
+
+    def _loose_background(self, i: int) -> None:
+        """A background in no known form: the nearest colour of its clause that no object bears."""
+        code = self._code()
+        if any(f.kind == "background" for f in self.found) or "X" in code:
+            return
+        borne = {j for m in re.finditer(r"C[ACQZ]*O", code) for j in range(*m.span())}
+        free = [j for j, c in enumerate(code) if c == "C" and j not in borne and abs(i - j) < 7]
+        free = [j for j in free if not re.search("[,;&]", code[min(i, j) : max(i, j)].strip(","))]
+        if free:
+            near = min(free, key=lambda j: abs(i - j))
+            self._add("background", near, value=self.line[near].value)
+            self.codes[near] = "_"
 
     def _styles(self) -> None:
         for i, code in enumerate(self.codes):
@@ -211,21 +267,30 @@ class _Reader:
         code = self._code()
         for i in mentions:
             token = self.line[i]
-            number = re.search(r"N([DACQWb&]|f(?!.*f))*$", code[:i])
-            if number and self.line[number.start()].text != "one of":
+            number = re.search(r"N([DACQZWb&]|f(?!.*f))*$", code[:i])
+            worn = (
+                number
+                and "pair" in self.line[number.start()].text
+                and token.value in PLURAL_ONLY - {"grapes", "cherries"}
+            )
+            if number and not worn:
                 self._add(
                     "count", number.start(), token.value, self.line[number.start()].value, sure=token.sure
                 )
             else:
                 self._add("object", i, token.value, sure=token.sure)
-            if i and code[i - 1] == "W" and re.search(r"[DNCAQ]W$", code[:i]):
-                self._add("attribute", i - 1, token.value, self.line[i - 1].text, sure=False)
+            j = i - 1
+            while j >= 0 and code[j] in "ACQZSb":
+                if code[j] == "Z":
+                    self._add("attribute", j, token.value, self.line[j].text, sure=self.line[j].sure)
+                j -= 1
         last = self.seen[-1:]
-        for match in re.finditer(r"N(?:f|b)?(?:I|e)", code):
+        for match in re.finditer(r"N(?:f|b)?(?:I|e)|(?<=[VfAIr])N$|^A?N$", code):
             before = [i for i in mentions if i < match.start()]
             names = [self.line[before[-1]].value] if before else last
-            if names and not re.match(r"[DACQW]*O", code[match.end() :]):
-                self._add("count", match.start(), names[0], self.line[match.start()].value)
+            if names and not re.match(r"[DACQZW]*O", code[match.end() :]):
+                i = match.start() + match.group().index("N")
+                self._add("count", i, names[0], self.line[i].value)
 
     def _colours(self) -> None:
         for match in re.finditer(r"(C(?:,?&?C)*)[AQWk]{0,2}(?=O)", self._code()):
@@ -233,8 +298,12 @@ class _Reader:
                 if self.codes[i] == "C":
                     self._add("attribute", i, self.line[match.end()].value, self.line[i].value)
                     self.codes[i] = "A"
+        # A sentence of its own: "Three stars. Blue."
+        if (alone := re.fullmatch(r"[AbV]*(C)[Ak]*", self._code())) and self.group:
+            self._add("attribute", alone.start(1), self.group[-1], self.line[alone.start(1)].value)
+            self.codes[alone.start(1)] = "A"
         # "a bus and a car, both blue"; "they should all be red"
-        for match in re.finditer(rf"b[IVfi,e]*(C){_LAST}|I[VfDk]*b?V*(C){_LAST}|VI(C)", self._code()):
+        for match in re.finditer(rf"b[IVfi,e]*(C){_LAST}|I[VfDk]*b?V*(C){_LAST}|[VkrI]I(C)", self._code()):
             i = next(match.start(g) for g in (1, 2, 3) if match.group(g))
             before = [t.value for t in self.line[: match.start()] if t.code == "O"]
             for name in self._meant(before, self.line[match.start()].text, match.group(1) is not None):
@@ -258,150 +327,64 @@ class _Reader:
             return names[-1:]
         return names[-2:] if word == "both" or all_of_them else names
 
-    def _relations(self, mentions: list[int]) -> None:
-        sides: list[tuple[int, str]] = []
-        for i, code in enumerate(self.codes):
-            token = self.line[i]
-            if code == "R":
-                if self._related(i, mentions):
-                    continue
-                if re.match(r"[DPA]*n", self._code()[i + 1 :]) or i + 1 == len(self.codes):
-                    sides.append((i, token.value))
-            elif code == "L" or (
-                code == "n" and i and self.codes[i - 1] == "O" and token.text in ("left", "right")
-            ):
-                sides.append((i, token.value))
-            elif code == "o" and token.text in _ATOP and (m := re.match(r"[DACQ]*O", self._code()[i + 1 :])):
-                below = i + m.end()
-                above = [j for j in mentions if j < i and not re.search("[,;:]", self._code()[j:i])]
-                # "a wolf on a hill" says less than "a cat on a car"; of guesses nothing is concluded.
-                if above and self.line[above[-1]].sure and self.line[below].sure:
-                    self._relate(i, self.line[above[-1]].value, "above", self.line[below].value)
-        if sides:
-            self._sided(sides, mentions)
-
-    def _relate(self, at: int, a: str, where: str, b: str) -> None:
-        if a != b:
-            self._add("relation", at, a, where, b)
-
-    def _segment(self, i: int) -> int:
-        """Where the stretch between marks or "and" that holds token `i` begins."""
-        return max((j + 1 for j in range(i) if self.codes[j] in ",;:&"), default=0)
-
-    def _related(self, i: int, mentions: list[int]) -> bool:
-        code, where = self._code(), self.line[i].value
-        name = [t.value for t in self.line]
-        before = [j for j in mentions if j < i]
-        mine = [j for j in before if j >= self._segment(i)]
-        earlier = [name[j] for j in before] or self.seen
-        target = re.match(r"[DPACQNfMV]*(O)", code[i + 1 :])
-        if pronoun := re.match(r"(?:I|D(?=[,;]|$))", code[i + 1 :]):
-            after = re.match(r"[V,f]*[DPACQNW]*(O)", code[i + 1 + pronoun.end() :])
-            if mine:
-                others = [n for n in earlier if n != name[mine[-1]]] or [
-                    n for n in self.seen if n != name[mine[-1]]
-                ]
-                if others:
-                    self._relate(i, name[mine[-1]], where, others[-1])
-                return bool(others)
-            if after and earlier:
-                self._relate(i, name[i + 1 + pronoun.end() + after.start(1)], where, earlier[-1])
-                return True
-            return False
-        if not target:
-            return False
-        b = i + 1 + target.start(1)
-        follows = re.match(r"([,Vf]*)[DPACQNW]*(O)", code[b + 1 :])
-        pronoun_subject = "I" in code[self._segment(i) : i]
-        if mine:
-            self._relate(i, name[mine[-1]], where, name[b])
-        elif follows and (("," not in follows.group(1)) or not before) and not pronoun_subject:
-            self._relate(i, name[b + 1 + follows.start(2)], where, name[b])
-        elif [n for n in earlier if n != name[b]]:
-            self._relate(i, [n for n in earlier if n != name[b]][-1], where, name[b])
-        return True
-
-    def _sided(self, sides: list[tuple[int, str]], mentions: list[int]) -> None:
-        bound: dict[str, tuple[int, str]] = {}
-        taken = -1
-        for i, where in sides:
-            start = max(self._segment(i), taken)
-            inside = [j for j in mentions if start <= j < i]
-            after = [j for j in mentions if j > i]
-            if inside:
-                bound.setdefault(self.line[inside[-1]].value, (i, where))
-            elif after and re.match(r"[,:VfDPACQNWrI]*O", self._code()[i + 1 :]):
-                bound.setdefault(self.line[after[0]].value, (i, where))
-            elif "I" in self.codes[start:i] and self.seen:
-                bound.setdefault(self.seen[-1], (i, where))
-            taken = i
-        names = list(dict.fromkeys(self.line[j].value for j in mentions))
-        if len(names) < 2:
-            names = list(dict.fromkeys([*self.seen, *names]))
-        if len(names) > 2 and len(bound) == 2:
-            names = list(bound)
-        opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}
-        said: list[tuple[str, str]] = []
-        for name, (i, where) in bound.items():
-            others = [n for n in names if n != name]
-            if len(others) != 1:
-                self._add("other", i, value=f"{name} {self.line[i].text}")
-            elif (others[0], opposite[where]) not in said:
-                self._relate(i, name, where, others[0])
-                said.append((name, where))
-
     def _moods(self) -> None:
         code = self._code()
-        for match in re.finditer(r"(?:M[feADP]*)?(Q)(?:&Q)*M?|Me(W|n)|(W)M|M(?:f|A)*(W)$", code):
+        for match in re.finditer(
+            r"(?:[Mm][feADP]*)?(Q)(?:&Q)*M?|(?:Me|m[DA]*)(W|n|M)|(W)M|M(?:f|A)*(W)$", code
+        ):
             if match.group(3) and code[match.start() - 1 : match.start()] not in ("D", "A"):
                 continue
-            for i in range(*match.span()):
-                if code[i] == "Q":
-                    self._add("other", i, value=self.line[i].text)
-            if any(match.group(g) for g in (2, 3, 4)):
-                self._add(
-                    "other",
-                    match.start(),
-                    value=" ".join(t.text for t in self.line[slice(*match.span())]),
-                    sure=False,
-                )
+            words = " ".join(token.text for token in self.line[slice(*match.span())])
+            self._add("other", match.start(), value=words, sure=match.group(1) is not None)
 
     def _nice_to_have(self, first: int) -> None:
+        """Mark what "ideally" goes before and "if possible" stands after, or before where it opens a clause:
+        one want, with the colour or look of the same object."""
+        clause = [token.code in ",;" for token in self.line]
         for i, token in enumerate(self.line):
             if token.code not in "Yy":
                 continue
-            code = "".join("," if t.code in ",;:" else "x" for t in self.line)
-            end = code.find(",", i)
-            start = code.rfind(",", 0, i) + 1
-            within = range(first, len(self.found))
-            if token.code == "Y":
-                chosen = [n for n in within if i < self.found[n].at < (end if end >= 0 else len(code))]
+            begin = i + 1
+            while begin < len(clause) and self.line[begin].code in ",;:":
+                begin += 1
+            end = next((j for j in range(begin, len(clause)) if clause[j]), len(clause))
+            new = range(first, len(self.found))
+            ahead = [n for n in new if i < self.found[n].at < end]
+            behind = [n for n in new if self.found[n].at < i]
+            opens = i == 0 or (clause[i - 1] and not clause[min(i + 1, len(clause) - 1)])
+            if ahead and (token.code == "Y" or opens or not behind):
+                told = min(ahead, key=lambda n: self.found[n].at)
+                pool = ahead
+            elif behind:
+                told = max(behind, key=lambda n: self.found[n].at)
+                pool = [told]
             else:
-                inside = [self.found[n].at for n in within if start <= self.found[n].at < i]
-                if not inside:
-                    start = code.rfind(",", 0, max(start - 1, 0)) + 1
-                    inside = [self.found[n].at for n in within if start <= self.found[n].at < i]
-                    chosen = [n for n in within if self.found[n].at in inside]
-                else:
-                    chosen = [n for n in within if self.found[n].at == max(inside)]
-            for n in chosen:
-                self.found[n] = replace(self.found[n], must=False)
+                continue
+            about = self.found[told].subject
+            for n in pool:
+                if n == told or (about and self.found[n].subject == about):
+                    self.found[n] = replace(self.found[n], must=False)
 
 
-_ATOP = {"on", "upon", "sitting on", "standing on", "placed on", "onto"}
 _NOT_ABSENT = frozenset(ENGLISH["not_absent"])
 _C = r"C(?:,?&C)*"
-_LAST = r"(?!k?[ACQ]*[OWB])"  # the colour belongs to nothing that follows it
+_PLACES = frozenset(ENGLISH["places"])
+_LAST = r"(?!k?[ACQZ]*[OWB])"  # the colour belongs to nothing that follows it
 _BACKGROUNDS = (
-    rf"(?:[owih]|R)?[DPAQ]*({_C})[AQ]?k?[AQ]?B",
-    rf"[DP]?Bk?[VDAikef:fQb]*({_C})k?(?![ACQ]*O)",
+    rf"(?:[owih]|R)?[DPAQZ]*({_C})[AQ]?k?[AQ]?B",
+    rf"[DP]?Bk?[VDAikef:fQb]*({_C})k?(?![ACQZ]*O)",
     rf"k?e?[DP]?B[,]({_C})(?=[,;]|$)",
-    rf"(?:[ow]|w)[DPAQ]*({_C})h",
+    rf"(?:[ow]|w)[DPAQZ]*({_C})h",
     rf"({_C})h",
-    rf"o[DPAQb]*({_C})(?![ACQ]*[OWnB])",
-    rf"V?o[DPAQ]*({_C})(?=n)",
-    r"(?:w[DPAQ]*)(W{1,2})K",
-    r"o?[DP][AQ]*(W{1,2})B",
-    r"^[AQ]*(W{1,2})B",
-    r"B(?:V|:)+[DPAQ]*((?:W|O){1,2})",
+    rf"({_C})K",
+    rf"h,?[VDPAQ]*({_C}){_LAST}",
+    rf"({_C})f[DP]?B",
+    rf"oD(?:W|O)e[DAQ]*({_C}){_LAST}",
+    rf"B[,:][rVDP]*({_C})k?{_LAST}",
+    rf"o[DPAQb]*({_C})(?![ACQZ]*[OWnB])",
+    rf"V?o[DPAQZ]*({_C})(?=n)",
+    r"(?:w|,|&|^|Y)[DPAQ]*(Z*W{1,2})K",
+    r"o?[DP][AQ]*(Z*W{1,2})B",
+    r"^[AQ]*(Z*W{1,2})B",
+    r"B(?:V|:)+[DPAQZ]*((?:W|O){1,2})",
 )

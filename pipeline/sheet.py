@@ -13,12 +13,7 @@ from pipeline.verdict import Verdict
 
 _COLUMNS, _WIDTH, _GAP, _LINE = 4, 300, 16, 17
 _INK, _SOFT, _PAPER = "#1d1f23", "#6b7078", "#fbfaf8"
-_MARKS = {
-    "pass": ("✓", "#2b8a3e"),
-    "fail": ("✗", "#c92a2a"),
-    "unsure": ("?", "#b35c00"),
-    "unchecked": ("–", "#6b7078"),
-}
+_COLOURS = {"pass": "#2b8a3e", "fail": "#c92a2a", "unsure": "#b35c00", "unchecked": "#6b7078"}
 
 
 def sheet(
@@ -52,16 +47,16 @@ def sheet(
 
 
 def _caption(candidate: Candidate, verdict: Verdict, text: dict[str, str]) -> list[tuple[str, str]]:
-    colour = _MARKS[verdict.gate][1]
+    colour = _COLOURS[verdict.gate]
     lines = [(f"{candidate.id}  {verdict.gate}  seed {candidate.plan.seed}", colour)]
     prompt = f"{candidate.plan.prompt.origin}: {candidate.plan.prompt.text}"
     lines += [(line, _SOFT) for line in textwrap.wrap(prompt, 44)[:4]]
     for check in verdict.checks:
         if check.requirement == "intact" and check.outcome == "pass":
             continue
-        mark, colour = _MARKS[check.outcome]
         chance = "" if check.probability is None else f"  {check.probability:.2f}"
-        lines.append((f"{mark} {textwrap.shorten(text[check.requirement], 36)}{chance}", colour))
+        line = f"{check.outcome}  {textwrap.shorten(text[check.requirement], 34)}{chance}"
+        lines.append((line, _COLOURS[check.outcome]))
     return lines
 
 

@@ -131,8 +131,8 @@ def metadata(
     used = candidate.settings
     line = (
         f"{plan.prompt.text}\nNegative prompt: {plan.prompt.negative}\nSteps: {used.get('steps')}, "
-        f"CFG scale: {used.get('guidance')}, Seed: {plan.seed}, Size: {candidate.image.width}x{candidate.image.height}, "
-        f"Model: {candidate.model}"
+        f"CFG scale: {used.get('guidance')}, Seed: {plan.seed}, "
+        f"Size: {candidate.image.width}x{candidate.image.height}, Model: {candidate.model}"
     )
     info.add_itxt("parameters", line)
     return info
@@ -164,8 +164,8 @@ def write(path: Path, data: bytes) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise

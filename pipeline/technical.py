@@ -11,27 +11,33 @@ from pipeline.lexicon import tokens
 from pipeline.range import Range
 
 _SIZE = re.compile(
-    r"\b(\d{2,4})\s*(?:px|pixels?)?\s*(?:x|×|by|\*)\s*(\d{2,4})\b(?:\s*(?:px|pixels?))?(?:\s+(?:big|in size))?"
+    r"\b(\d{2,4})\s*(?:px|pixels?)?\s*(?:x|×|by|\*)\s*(\d{2,4})\b"
+    r"(?:\s*(?:px|pixels?))?(?:\s+(?:big|in size))?"
 )
 _SIDE = re.compile(r"\b(\d{2,4})\s*(?:px|pixels?)(?:\s+(wide|tall|high|across|square|in width|in height))?\b")
 _NAMED_SIDE = re.compile(r"\b(width|height)\s+(?:of|is|:|should be|must be)?\s*(\d{2,4})\s*(?:px|pixels?)?\b")
 _FORMAT = re.compile(
-    r"\b(?:a |in )?(square|landscape|portrait)(?:[ -](?:format|shaped?|image|picture|orientation|size|crop))\b"
+    r"\b(?:a |in )?(square|landscape|portrait)"
+    r"(?:[ -](?:format|shaped?|image|picture|orientation|size|crop))\b"
 )
 _CONTRAST = re.compile(
-    r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
+    r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b"
+    r"|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
     r"|\bcontrast:\s*(high|low)\b"
 )
 _TIME = re.compile(
     r"\b(at (?:night|dawn|dusk|sunrise|sunset|noon|midnight)|in the (?:rain|snow|fog|moonlight))\b"
 )
+_MANNER = re.compile(r"\bin the style of (?:an? )?((?:[a-z'-]+ ?){1,3}?)(?=[,.;]|$| with| on| and)")
 _LETTERING = re.compile(
-    r"\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
+    r"\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?"
+    r"(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
     r"\s*:?\s*[\"“']([^\"”']+)[\"”']"
 )
 _QUOTED = re.compile(r"[\"“]([^\"”]*)[\"”]")
 _MOSTLY = re.compile(
-    r"\b(?:mostly|mainly|predominantly|largely|primarily)(?: in)? ((?:light |dark |pale )?[a-z]+)(?! background)\b"
+    r"\b(?:mostly|mainly|predominantly|largely|primarily)(?: in)? "
+    r"((?:(?:light|dark|pale|bright|olive|cherry|lemon|navy|sky) )?[a-z]+)(?! background)\b"
     r"|\b(?:in )?shades of ([a-z]+)\b"
     r"|\b(?:an? |the )?([a-z]+) (?:colou?r )?(?:palette|colou?r scheme|colou?ring|tones|hues)\b"
     r"|\b(?:palette|colou?r scheme)(?: (?:is|of|should be|must be))?:? ((?:mostly )?[a-z]+)\b"
@@ -51,7 +57,7 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
             if item is None:
                 return match.group()
             tail = text[match.end() : match.end() + 14]
-            found.append(replace(item, must=not re.match(r"\W*(if (possible|you can))", tail)))
+            found.append(replace(item, must=not re.match(r"[ ,]*(if (possible|you can))", tail)))
             return " , "
 
         text = pattern.sub(put, text)
@@ -78,5 +84,6 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
         lambda m: Found("technical", "contrast", strong.get(m[1] or m[2] or m[3], m[1] or m[2] or m[3])),
     )
     take(_MOSTLY, colour)
+    take(_MANNER, lambda m: Found("style", value=m[1].strip(), sure=False))
     take(_TIME, lambda m: Found("other", value=m[1]))
     return _QUOTED.sub(" ", text), found

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from PIL.Image import Image
+from pydantic import Field
 
 from models.protocols import (
     Identity,
@@ -39,7 +40,7 @@ class Call(Record):
     seconds: float
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...] = ()
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     batch: int = 1  # inputs of the whole call, where this is one brief's part of it
     error: str | None = None
 

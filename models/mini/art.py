@@ -9,7 +9,7 @@ import io
 import json
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,8 @@ Floats = NDArray[np.float32]
 
 
 @cache
-def _set(style: str) -> dict[str, dict[str, object]]:
-    art: dict[str, dict[str, object]] = json.loads((_FOLDER / f"{style}.json").read_text())["art"]
+def _set(style: str) -> dict[str, dict[str, Any]]:
+    art: dict[str, dict[str, Any]] = json.loads((_FOLDER / f"{style}.json").read_text())["art"]
     return art
 
 
@@ -41,11 +41,11 @@ def _raster(name: str, style: str, px: int) -> Floats:
     import resvg_py
 
     entry = _set(style)[name]
-    x, y, side = entry["box"]  # type: ignore[misc]
-    x, y, side = x - side * _MARGIN, y - side * _MARGIN, side * (1 + 2 * _MARGIN)
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{x} {y} {side} {side}">'
+    left, top, side = entry["box"]
+    air, width = side * _MARGIN, side * (1 + 2 * _MARGIN)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left - air} {top - air} {width} {width}">'
     png = bytes(resvg_py.svg_to_bytes(svg_string=f"{head}{entry['body']}</svg>", width=px, height=px))
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), np.float32) / 255
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(np.float32) / np.float32(255)
 
 
 def _recolour(rgb: Floats, alpha: Floats, tint: str) -> Floats:

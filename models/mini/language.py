@@ -1,7 +1,7 @@
 """A grammar of briefs: business language in many wordings, each with the lines a reader should write.
 
-A line repeats the brief's own words in the singular ("3 puppy"); mapping them to a range is code, not learning.
-The wordings for testing, the nouns and a share of the synonyms in them never occur in training.
+A line repeats the brief's own words in the singular ("3 puppy"); mapping them to a range is code, not
+learning. The wordings for testing, their nouns and a share of the synonyms never occur in training.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from models.mini.synonyms import COLOUR_WORDS, NEAR, STYLE_WORDS
 from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, OBJECTS, OPPOSITE, RELATIONS, STYLES
 
 Split = Literal["train", "test"]
+_IRREGULAR = {"knife": "knives", "wolf": "wolves", "leaf": "leaves", "snowman": "snowmen"}
 _UNCOUNTED = frozenset(("glasses", "grapes", "scissors", "cherries"))
 
 
@@ -61,10 +62,8 @@ def _plural(word: str) -> str:
         return BY_NAME[word].plural
     if word in ("sheep", "fish"):
         return word
-    if word.endswith("fe"):
-        return word[:-2] + "ves"
-    if word in ("wolf", "leaf"):
-        return word[:-1] + "ves"
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     if word.endswith(("s", "x", "sh", "ch")):
         return word + "es"
     if word.endswith("y") and word[-2] not in "aeiou":
@@ -196,7 +195,7 @@ class _Writer:
 
     def _several(self) -> str:
         thing = self.thing(int(self.pick((2, 2, 3, 3, 4, 4, 5, 6, 7, 8))), 0.4)
-        if thing.word in _UNCOUNTED:
+        if thing.word in _UNCOUNTED or " of " in thing.word:
             thing.count = None
         if thing.count and thing.count > 4 and self.split == "train":
             thing.count = min(thing.count, 7)
@@ -229,12 +228,12 @@ class _Writer:
         form = str(self.words("colour_sentence"))
         if many:
             form = (
-                form.replace(" is ", " are ")
+                form.replace("{n} is ", "{n} are ")
                 .replace("has to", "have to")
                 .replace("{n}'s colour are", "colour of the {n} is")
             )
         noun = _plural(thing.word) if (thing.count or 1) > 1 else thing.word
-        self.say(form.format(n=noun, N=noun.title(), c=thing.colour))
+        self.say(form.format(n=noun, N=noun.title(), c=thing.colour, C=str(thing.colour).capitalize()))
 
     def _two(self) -> str:
         first, second = self.thing(1 if self.chance(0.06) else None), self.thing()
@@ -362,9 +361,13 @@ class _Writer:
         self.say(text)
 
 
-_ABSENT = {"hats": "hat", "letters": "letter", "flowers": "flower", "trees": "tree", "hands": "hand", "shadows": "shadow",
-           "cars": "car", "dogs": "dog", "birds": "bird", "words": "word", "faces": "face", "numbers": "number",
-           "cats": "cat", "buildings": "building"}  # fmt: skip
+_ABSENT = {
+    **{
+        word + "s": word
+        for word in ("hat", "letter", "flower", "tree", "hand", "shadow", "car", "dog", "bird")
+    },
+    **{word + "s": word for word in ("word", "face", "number", "cat", "building")},
+}
 
 
 def write(rng: np.random.Generator, split: Split = "train") -> Pair:

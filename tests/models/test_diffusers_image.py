@@ -212,6 +212,12 @@ def test_lora_that_does_not_fit(checkpoint: Callable[[str], Path], sd: Path, tmp
         build("prx_pixel", checkpoint("prx_pixel"), loras=(Lora(model=str(tmp_path)),))
     with pytest.raises(ModelError, match=r"LoRA .* does not load"):
         build("sd", sd, loras=(Lora(model=str(tmp_path), weight_name="absent.safetensors"),))
+    only = tmp_path / "pytorch_lora_weights.safetensors"
+    only.rename(tmp_path / "a.safetensors")
+    build("sd", sd, loras=(Lora(model=str(tmp_path)),))
+    shutil.copy(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    with pytest.raises(ModelError, match="has 2 safetensors files; name one"):
+        build("sd", sd, loras=(Lora(model=str(tmp_path)),))
 
 
 def test_scheduler_override(sd: Path, painter: Callable[[str], ImageModel]) -> None:
@@ -340,6 +346,16 @@ def test_offline_hub_model_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, t
     spec = DiffusersImage(kind="diffusers", model="no-such-owner/no-such-model", device="cpu")
     with pytest.raises(WeightsMissing, match="hf download no-such-owner/no-such-model"):
         load_image(spec, tmp_path)
+
+
+def test_offline_lora_needs_no_network(monkeypatch: pytest.MonkeyPatch, sd: Path, tmp_path: Path) -> None:
+    make_lora(tmp_path / "lora", sd)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    (painted,) = build("sd", sd, loras=(Lora(model=str(tmp_path / "lora")),)).paint(REQUESTS[:1])
+    assert len(painted.settings["loras"][0]["revision"]) == 12
+    with pytest.raises(WeightsMissing, match="hf download no-such-owner/none"):
+        build("sd", sd, loras=(Lora(model="no-such-owner/none"),))
 
 
 @pytest.mark.gpu

@@ -91,6 +91,38 @@ def make_sdxl(folder: Path) -> Path:
     return _save(pipe, folder)
 
 
+def make_flux(folder: Path) -> Path:
+    """FLUX.1: packed latents, CLIP and T5 text encoders, guidance as an input of the network."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+    from transformers import T5Config, T5EncoderModel
+
+    _seed(8)
+    tokenizer = t5_tokenizer()
+    pipe = FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=_autoencoder_kl(scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=_clip_text(),
+        tokenizer=clip_tokenizer(),
+        text_encoder_2=T5EncoderModel(
+            T5Config(vocab_size=len(tokenizer), d_model=32, d_kv=16, d_ff=37, num_layers=1, num_heads=2)
+        ),
+        tokenizer_2=tokenizer,
+        transformer=FluxTransformer2DModel(
+            patch_size=1,
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            pooled_projection_dim=32,
+            axes_dims_rope=(4, 4, 8),
+            guidance_embeds=True,
+        ),
+    )
+    return _save(pipe, folder)
+
+
 def make_flux2_klein(folder: Path) -> Path:
     """FLUX.2 klein: packed latents, a batch norm between latents and autoencoder, a Qwen3 text encoder."""
     from diffusers import (
@@ -246,6 +278,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "sd": make_sd,
     "sd_tiny_vae": make_sd_tiny_vae,
     "sdxl": make_sdxl,
+    "flux": make_flux,
     "flux2_klein": make_flux2_klein,
     "z_image": make_z_image,
     "sana": make_sana,
@@ -255,6 +288,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 # What a preset must say beyond model, size and steps for each of them.
 NEEDS: dict[str, dict[str, Any]] = {
     "flux2_klein": {"call_options": {"max_sequence_length": 64, "text_encoder_out_layers": [1, 2, 3]}},
+    "flux": {"call_options": {"max_sequence_length": 64}},
     "z_image": {"call_options": {"max_sequence_length": 64}},
     "sana": {
         "call_options": {
@@ -313,6 +347,14 @@ def gemma_tokenizer() -> Any:
 
     words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", *map(chr, range(33, 127))]
     return GemmaTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[])
+
+
+def t5_tokenizer() -> Any:
+    """A T5 tokenizer over printable ASCII."""
+    from transformers import T5Tokenizer
+
+    words = ["<pad>", "</s>", "<unk>", "▁", *map(chr, range(33, 127))]
+    return T5Tokenizer(vocab=[(word, -1.0) for word in words], extra_ids=0)
 
 
 _SD_SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}

