@@ -29,7 +29,7 @@ from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, OPPOSITE, STYLES
 
 SCORER = Path(__file__).parents[1] / "models" / "mini" / "scorer"
 KINDS = ("object", "count", "attribute", "relation", "background", "style")
-ACCEPT, REJECT = 0.015, 0.02  # shares aimed at on the set the thresholds are chosen on
+ACCEPT, REJECT = 0.015, 0.04  # shares aimed at on the set the thresholds are chosen on
 _NAMES, _TINTS = tuple(BY_NAME), tuple(COLOURS)
 
 
@@ -144,7 +144,7 @@ def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, 
     no, yes = np.sort(p[~true]), np.sort(p[true])
     accept = float(no[int(np.ceil(len(no) * (1 - ACCEPT))) - 1]) + 1e-4
     reject = float(yes[int(len(yes) * REJECT)])
-    accept = min(max(accept, 0.3), 0.999)
+    accept = min(max(accept, 0.1), 0.999)
     return accept, min(reject, accept - 0.05)
 
 
