@@ -1,0 +1,73 @@
+"""The bundled scorer: loads by open_clip alone, knows fresh renders, and has thresholds that can be read.
+
+Bars lie well below what `python -m scripts.evaluate_scorer` measures.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.mini.statements import statement
+from scripts.evaluate_scorer import KINDS, SCORER, ask, load, pictures, questions, scenes
+
+BARS = {"object": 0.82, "count": 0.68, "attribute": 0.65, "relation": 0.53, "background": 0.95, "style": 0.88}
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Any:
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HF_HUB_OFFLINE", "1")
+    yield load(SCORER)
+    patch.undo()
+
+
+def test_folder_is_small_and_needs_no_code() -> None:
+    files = [path for path in SCORER.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 16e6
+    assert {path.suffix for path in files} <= {".json", ".safetensors"}
+
+
+def test_it_is_a_sigmoid_model(scorer: Any) -> None:
+    model, _, tokenizer = scorer
+    assert model.logit_bias is not None
+    ids = tokenizer(["a picture of a cat", "a picture of three hot dogs"])
+    assert ids.shape == (2, model.context_length)
+    assert (ids != 0).sum(1).tolist() == [6, 6]  # a hot dog is one word
+
+
+@pytest.fixture(scope="module")
+def answers(scorer: Any) -> Any:
+    found = scenes(120, seed=42, held_out_only=False)
+    asked = questions(found, seed=43)
+    return asked, ask(scorer, pictures(found, degraded=False, seed=44), asked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_tells_true_from_hard_false(answers: Any, kind: str) -> None:
+    asked, p = answers
+    mine = [i for i, a in enumerate(asked) if a.fact.kind == kind]
+    true = np.array([asked[i].true for i in mine])
+    assert ((p[mine] >= 0.5) == true).mean() >= BARS[kind]
+
+
+def test_thresholds_keep_false_accepts_rare(answers: Any) -> None:
+    limits = json.loads((SCORER / "judge.json").read_text())
+    assert set(limits) == set(KINDS)
+    asked, p = answers
+    for kind, record in limits.items():
+        assert 0 <= record["fail"] < record["pass"] <= 1, kind
+        for name in ("false_accept", "false_reject", "unsure"):
+            assert 0 <= record[name] <= 1
+        assert record["measured_on"]
+    wrong = [p[i] >= limits[a.fact.kind]["pass"] for i, a in enumerate(asked) if not a.true]
+    assert np.mean(wrong) < 0.05
+
+
+def test_questions_are_half_true_and_worded_as_agreed(answers: Any) -> None:
+    asked, _ = answers
+    assert np.mean([a.true for a in asked]) == 0.5
+    assert all(statement(a.fact).startswith("a picture ") for a in asked)
