@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
 from models.protocols import ImageModel, OnStep, Paint
-from pipeline.brief import Brief, Record
+from pipeline.brief import Brief, Record, Requirement
 from pipeline.prompt import Prompt
 
 
@@ -48,6 +49,14 @@ class Candidate(Record):
     model: str
     revision: str
     image: Image = Field(exclude=True, repr=False)
+
+
+def wanted_size(requirements: Sequence[Requirement]) -> tuple[int | None, int | None]:
+    """Width and height that the brief asks for in words ("512x512"); None leaves them to the preset."""
+    for r in requirements:
+        if r.kind == "technical" and r.subject == "size" and (match := re.fullmatch(r"(\d+)x(\d+)", r.value)):
+            return int(match[1]), int(match[2])
+    return None, None
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:

@@ -19,7 +19,7 @@ from pipeline.brief import Brief, Reading, Record
 from pipeline.budget import Budget
 from pipeline.config import Preset
 from pipeline.feedback import START, Action, Repair, in_words, repair
-from pipeline.image import Candidate, Plan, paint, seeds
+from pipeline.image import Candidate, Plan, paint, seeds, wanted_size
 from pipeline.load import Models
 from pipeline.prompt import Ask, Prompt, own_words, write
 from pipeline.requirements import read
@@ -205,10 +205,11 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[l
         brief = track.started.given
         prompt = written.get(id(track)) or _latest(track)
         spec, strong = preset.image, track.next.action == "guide"
+        size = wanted_size(track.started.reading.requirements)
         plans.append(
             [
                 Plan(
-                    prompt=prompt, seed=seed, width=brief.width, height=brief.height,
+                    prompt=prompt, seed=seed, width=brief.width or size[0], height=brief.height or size[1],
                     steps=spec.steps * 2 if strong else None,
                     guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
                 )

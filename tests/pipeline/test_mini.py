@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -23,12 +21,14 @@ BRIEFS = (
 
 
 @pytest.fixture(scope="module")
-def mini() -> Iterator[tuple[Preset, Models]]:
+def mini() -> tuple[Preset, Models]:
     preset = load_preset("mini")
-    yield preset, load(preset)
+    return preset, load(preset)
 
 
-def play(mini: tuple[Preset, Models], texts: tuple[str, ...], seed: int = 7) -> list[Started | Attempt | Outcome]:
+def play(
+    mini: tuple[Preset, Models], texts: tuple[str, ...], seed: int = 7
+) -> list[Started | Attempt | Outcome]:
     preset, models = mini
     return list(run([Brief(text=text, seed=seed) for text in texts], preset, models))
 
@@ -38,7 +38,9 @@ def played(mini: tuple[Preset, Models]) -> list[Started | Attempt | Outcome]:
     return play(mini, BRIEFS)
 
 
-def test_every_brief_is_read_by_the_model_and_ends_with_reasons(played: list[Started | Attempt | Outcome]) -> None:
+def test_every_brief_is_read_by_the_model_and_ends_with_reasons(
+    played: list[Started | Attempt | Outcome],
+) -> None:
     started = [e for e in played if isinstance(e, Started)]
     outcomes = [e for e in played if isinstance(e, Outcome)]
     assert len(started) == len(outcomes) == len(BRIEFS)
@@ -69,8 +71,12 @@ def test_backgrounds_are_painted_as_asked(played: list[Started | Attempt | Outco
     assert near >= 5
 
 
-def test_one_and_four_give_the_same_pixels(mini: tuple[Preset, Models], played: list[Started | Attempt | Outcome]) -> None:
-    together = {(e.brief, c.id): c.image.tobytes() for e in played if isinstance(e, Attempt) for c in e.candidates}
+def test_one_and_four_give_the_same_pixels(
+    mini: tuple[Preset, Models], played: list[Started | Attempt | Outcome]
+) -> None:
+    together = {
+        (e.brief, c.id): c.image.tobytes() for e in played if isinstance(e, Attempt) for c in e.candidates
+    }
     alone = play(mini, BRIEFS[1:2])
     made = {c.id: c.image.tobytes() for e in alone if isinstance(e, Attempt) for c in e.candidates}
     assert made
