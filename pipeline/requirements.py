@@ -220,11 +220,22 @@ def to_line(want: Requirement | Found) -> str:
 def combined(
     text: str, by_rules: Sequence[Found], by_model: Sequence[Found], drawable: Range | None
 ) -> list[Found]:
-    """Both readings as one: all that the rules are sure of, what both found, and what the model alone found
-    where the brief supports it and the rules have no other use for its words."""
+    """Both readings as one: what the rules found, but for talk that the model saw through, and what the model
+    alone found where the brief supports it and the rules have no other use for its words."""
     evidence = Evidence(text, drawable)
     model = {_key(item): item for item in map(evidence.canonical, by_model) if evidence.supports(item)}
-    kept = [item for item in by_rules if item.sure or _key(item) in model or not by_model]
+    named = {item.subject for item in model.values()}
+    sentences: dict[int, list[Found]] = {}
+    for item in by_rules:
+        sentences.setdefault(item.sentence, []).append(item)
+    # Where the model saw nothing of a sentence and the rules but bare objects, it was talk.
+    talk = {
+        n
+        for n, items in sentences.items()
+        if n >= 0 and model and len(sentences) > 1
+        if all(item.kind in ("object", "count") and item.subject not in named for item in items)
+    }
+    kept = [item for item in by_rules if item.sentence not in talk]
     have = {_key(item) for item in kept}
     for key, item in model.items():
         if key not in have and evidence.leaves_room_for(item, kept):
@@ -294,6 +305,19 @@ class Evidence:
         """Whether the rules have not already put these words to another use."""
         item = self.canonical(item)
         absent = {f.subject for f in kept if f.kind == "absence"}
+        codes = {part: {t.code for t in tokens(part, self.drawable)} for part in (item.subject, item.value)}
+        shown_words = {word for f in kept for word in f.subject.split()}
+        new_thing = not (codes[item.subject] - {"W"}) and not shown_words & set(item.subject.split())
+        if item.kind == "attribute" and codes[item.value] != {"C"}:
+            return False
+        if item.kind == "style" and codes[item.value] != {"S"}:
+            return False
+        if item.kind == "object" and not new_thing:
+            return False
+        if item.kind == "count" and not new_thing and item.subject not in {f.subject for f in kept}:
+            return False
+        if item.kind == "technical" and item.subject == "palette":
+            return False
         if item.kind in ("attribute", "background", "style"):
             used = sum(item.value == f.value for f in kept)
             mentions = self.values[item.value] or 1

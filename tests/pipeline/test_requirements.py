@@ -163,10 +163,11 @@ def test_what_the_model_misses_is_kept_where_the_rules_are_sure() -> None:
     assert lines("Two red cats on white", ["2 cat"]) == {"2 cat", "cat is red", "background white"}
 
 
-def test_a_guess_of_the_rules_stands_only_with_the_model() -> None:
-    text = "Draw a cat and a thingamajig."
-    assert lines(text, ["cat", "thingamajig"]) == {"cat", "thingamajig"}
-    assert lines(text, ["cat"]) == {"cat"}
+def test_the_model_sees_through_talk() -> None:
+    text = "Our best seller since May: pears. A cat on white."
+    assert "pear" in {to_line(found) for found in found_in(text, RANGE)}
+    assert lines(text, ["cat", "background white"]) == {"cat", "background white"}
+    assert "pear" in lines(text, ["cat", "pear"])
 
 
 def test_the_model_finds_what_the_rules_do_not_know() -> None:
