@@ -98,9 +98,7 @@ def doctor(as_json: AsJson = False) -> None:
 def main() -> None:
     """Run the command; whatever a person can mend is one line and exit status 2."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        sys.exit(app(standalone_mode=False))  # outside standalone mode, the status of typer.Exit is returned
     except (EaselError, ModelError) as error:
         print(f"easel: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)

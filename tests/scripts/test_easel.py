@@ -94,8 +94,16 @@ def test_the_same_brief_twice_gives_the_same_pixels(tmp_path: Path) -> None:
 
     for one, two in zip(*files, strict=True):
         assert Image.open(one).tobytes() == Image.open(two).tobytes()
+        assert done.returncode == (0 if records[-1]["outcome"]["status"] == "accepted" else 3)
     checks = [[a["verdicts"] for a in r["attempts"]] for r in records]
     assert checks[0] == checks[1]
+
+
+def test_a_brief_that_cannot_be_met_ends_with_status_3(tmp_path: Path) -> None:
+    done = easel("run", "a cat on a red background, mostly blue", "--images", "1", "--out", str(tmp_path))
+    assert done.returncode == 3
+    assert "still missing: " in done.stdout
+    assert next(tmp_path.glob("*/best.png")).stat().st_size > 0
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
