@@ -1,7 +1,7 @@
 # Two commands matter: `make run` and `make test`. Both set everything up first.
 
 PYTHON ?= python3.11
-BRIEF ?= three croissants on a pink background, cartoon style
+BRIEF ?= a panda on a purple background, cartoon style
 SEED ?= 7
 BIN := .venv/bin
 SETUP := .venv/.ready
