@@ -2,7 +2,7 @@
 
     out/<name>/
       accepted.png, or best.png where nothing passed
-      sheet.png          every candidate with its checks
+      sheet.png          every candidate with its checks, drawn at the end
       attempts/1-1.png   candidate <attempt>-<number>, each with its own record in its metadata
       run.json           brief, requirements, attempts, calls, outcome
 
@@ -83,11 +83,15 @@ class RunFolder:
             if event.best and event.verdict:
                 name = "accepted" if event.status == "accepted" else "best"
                 self._png(f"{name}.png", event.best, event.verdict)
-        if self._attempts and self._started:
-            made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
-            picture = sheet(self._brief.text, self._started.reading.requirements, made)
-            self._write("sheet.png", _encode(picture))
+            self._sheet()
         self._write("run.json", (json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n").encode())
+
+    def _sheet(self) -> None:
+        made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
+        if made and self._started:
+            self._write(
+                "sheet.png", _encode(sheet(self._brief.text, self._started.reading.requirements, made))
+            )
 
     def record(self) -> dict[str, Any]:
         """Everything known of the run, as plain JSON values."""
