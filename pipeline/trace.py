@@ -42,24 +42,39 @@ class Call(Record):
     outputs: tuple[Any, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     batch: int = 1  # inputs of the whole call, where this is one brief's part of it
+    kept: tuple[int, ...] = ()  # positions of inputs answered from kept results: they took no time, no tokens
     error: str | None = None
 
     @property
     def tokens(self) -> int:
-        """Input and output tokens of a text call."""
+        """Input and output tokens of a text call, without those of answers that were kept."""
+        return self._tokens(set(self.kept))
+
+    @property
+    def tokens_with_kept(self) -> int:
+        """Tokens as they would be had nothing been kept: what a budget counts, so that a run that was cut short
+        ends as it would have ended."""
+        return self._tokens(set())
+
+    def _tokens(self, without: set[int]) -> int:
         if self.stage != "text":
             return 0
-        return sum(answer["input_tokens"] + answer["output_tokens"] for answer in self.outputs)
+        answers = [answer for i, answer in enumerate(self.outputs) if i not in without]
+        return sum(answer["input_tokens"] + answer["output_tokens"] for answer in answers)
 
     def part(self, positions: Sequence[int]) -> Call:
-        """What these inputs had in the call: their outputs, and an even share of its seconds."""
-        share = len(positions) / max(1, len(self.inputs))
+        """What these inputs had in the call: their outputs, and an even share of its seconds among the inputs
+        that the model worked on."""
+        kept = set(self.kept)
+        worked = sum(i not in kept for i in positions)
+        share = worked / max(1, len(self.inputs) - len(kept))
         return self.model_copy(
             update={
                 "inputs": tuple(self.inputs[i] for i in positions),
                 "outputs": tuple(self.outputs[i] for i in positions) if self.outputs else (),
                 "seconds": self.seconds * share,
                 "batch": len(self.inputs),
+                "kept": tuple(at for at, i in enumerate(positions) if i in kept),
             }
         )
 
