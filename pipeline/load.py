@@ -1,4 +1,4 @@
-"""Preset → models, each wrapped so that every call is recorded."""
+"""Preset → models, each wrapped so that every call is recorded, and kept where there is a place to keep it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 from models.protocols import ImageModel, Scorer, TextModel
 from pipeline.config import Band, Preset, bands, data_file
+from pipeline.keep import Keep, KeptImage, KeptScorer, KeptText
+from pipeline.pixels import fingerprint
 from pipeline.range import Range, load_range
+from pipeline.residency import House, LodgingImage, LodgingScorer, LodgingText
 from pipeline.trace import ObservedImage, ObservedScorer, ObservedText, Recorder
 
 
@@ -42,18 +45,26 @@ def quiet(offline: bool) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-def load(preset: Preset) -> Models:
-    """Load the preset's models. Raises ModelError where weights or packages are missing."""
+def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -> Models:
+    """Load the preset's models. With `keep`, what was answered before is not asked again; `house` keeps models
+    that a further preset may share. Raises ModelError where weights or packages are missing."""
     quiet(preset.offline)
     from models.load import load_image, load_scorer, load_text
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     measured = bands(preset.judge, preset.base)
+    house, base, mode = house or House(), preset.base, preset.residency
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
-    return Models(
-        text=load_text(preset.text, preset.base) if needs_text else None,
-        image=load_image(preset.image, preset.base),
-        scorer=load_scorer(preset.scorer, preset.base),
-        bands=measured,
-        range=drawable,
-    )
+    # The text model last: where models take turns it has the first one.
+    scoring = house.lodger(preset.scorer, base, load_scorer, mode)
+    painting = house.lodger(preset.image, base, load_image, mode)
+    telling = house.lodger(preset.text, base, load_text, mode) if needs_text else None
+    house.only([lodger for lodger in (scoring, painting, telling) if lodger])
+    text: TextModel | None = LodgingText(telling) if telling else None
+    image: ImageModel = LodgingImage(painting)
+    scorer: Scorer = LodgingScorer(scoring)
+    if keep is not None:
+        text = KeptText(text, preset.text, keep) if text else None
+        image = KeptImage(image, preset.image, keep)
+        scorer = KeptScorer(scorer, preset.scorer, keep, fingerprint)
+    return Models(text=text, image=image, scorer=scorer, bands=measured, range=drawable)

@@ -10,6 +10,7 @@ model. It writes nothing and prints nothing: whoever runs it consumes what it yi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -23,6 +24,7 @@ from pipeline.image import Candidate, Plan, paint, seeds, wanted_size
 from pipeline.load import Models
 from pipeline.prompt import Ask, Prompt, own_words, write
 from pipeline.requirements import read
+from pipeline.room import admitted
 from pipeline.trace import Call
 from pipeline.verdict import Verdict, judge
 
@@ -69,31 +71,36 @@ Event = Started | Attempt | Outcome
 def run(
     briefs: Sequence[Brief], preset: Preset, models: Models, on_step: OnStep | None = None
 ) -> Iterator[Event]:
-    """Move all briefs together, wave by wave; yields each brief's reading, attempts and outcome as they happen."""
-    tracks = _read(briefs, preset, models)
-    for track in tracks:
-        yield track.started
-        if track.outcome:
-            yield track.outcome
-    while wave := [track for track in tracks if track.outcome is None]:
+    """Move briefs together, wave by wave, as many as fit (see room.py); yields each brief's reading, attempts and
+    outcome as they happen."""
+    waiting = deque(enumerate(briefs))
+    wave: list[Track] = []
+    while waiting or wave:
+        for track in _read(admitted(waiting, [t.started.given for t in wave], preset), preset, models):
+            yield track.started
+            if track.outcome:
+                yield track.outcome
+            else:
+                wave.append(track)
+        plans, calls = _plan(wave, preset, models)
         try:
-            plans, writing = _plan(wave, preset, models)
-            candidates = paint(plans, [len(track.attempts) + 1 for track in wave], models.image, on_step)
-        except ModelError as error:
-            yield from (track.close("failed", str(error)) for track in wave)
-            return
+            made, broken, painting = _paint(wave, plans, models, on_step)
         except Cancelled:
             yield from (
                 track.close("exhausted", "stopped by the user before the budget was spent") for track in wave
             )
             return
-        verdicts = _judge(wave, candidates, preset, models)
-        owners = [i for i, made in enumerate(candidates) for _ in made]
-        calls = [*writing, *_owned(models.recorder.take(), owners)]
+        verdicts = _judge(wave, made, preset, models)
+        owners = [i for i, mine in enumerate(made) for _ in mine]
+        calls += painting + _owned(models.recorder.take(), owners)
         for i, track in enumerate(wave):
-            yield track.add(candidates[i], verdicts[i], tuple(call for owner, call in calls if owner == i))
+            if i in broken:
+                yield track.close("failed", broken[i])
+                continue
+            yield track.add(made[i], verdicts[i], tuple(call for owner, call in calls if owner == i))
             if track.outcome:
                 yield track.outcome
+        wave = [track for track in wave if track.outcome is None]
 
 
 @dataclass(eq=False)
@@ -113,7 +120,7 @@ class Track:
         """Take in an attempt; decides whether the brief is done or what to change next."""
         number, change = len(self.attempts) + 1, self.next
         self.budget.images += len(candidates)
-        self.budget.tokens += sum(call.tokens for call in calls)
+        self.budget.tokens += sum(call.tokens_with_kept for call in calls)
         for pair in zip(candidates, verdicts, strict=True):
             if self.best is None or _rank(pair[1]) > _rank(self.best[1]):
                 self.best = pair
@@ -174,7 +181,10 @@ def _owned(calls: Sequence[Call], owners: Sequence[int]) -> Owned:
     return parts
 
 
-def _read(briefs: Sequence[Brief], preset: Preset, models: Models) -> list[Track]:
+def _read(entering: Sequence[tuple[int, Brief]], preset: Preset, models: Models) -> list[Track]:
+    if not entering:
+        return []
+    briefs = [brief for _, brief in entering]
     reader = models.text if preset.loop.reader == "model" else None
     readings = read(briefs, reader, models.range, preset.loop.prompting)
     calls: Owned = []
@@ -184,10 +194,10 @@ def _read(briefs: Sequence[Brief], preset: Preset, models: Models) -> list[Track
         owners = [next(i for i, brief in enumerate(briefs) if brief.text in said) for said in texts]
         calls += _owned([call], owners if len(texts) < len(briefs) else range(len(briefs)))
     tracks = []
-    for i, (brief, reading) in enumerate(zip(briefs, readings, strict=True)):
+    for i, ((position, brief), reading) in enumerate(zip(entering, readings, strict=True)):
         mine = tuple(call for owner, call in calls if owner == i)
-        track = Track(Started(brief=i, given=brief, reading=reading, calls=mine), Budget(preset.loop))
-        track.budget.tokens = sum(call.tokens for call in mine)
+        track = Track(Started(brief=position, given=brief, reading=reading, calls=mine), Budget(preset.loop))
+        track.budget.tokens = sum(call.tokens_with_kept for call in mine)
         if reading.blocked:
             track.close("failed", reading.blocked)
         tracks.append(track)
@@ -219,6 +229,30 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[l
     return plans, calls
 
 
+def _paint(
+    wave: Sequence[Track], plans: Sequence[Sequence[Plan]], models: Models, on_step: OnStep | None
+) -> tuple[list[list[Candidate]], dict[int, str], Owned]:
+    """Each brief's candidates, why those that have none have none, and the calls that took. Where the call for all
+    fails, each brief is painted alone: a size that cannot be painted costs only its own brief."""
+    numbers = [len(track.attempts) + 1 for track in wave]
+    owners = [i for i, mine in enumerate(plans) for _ in mine]
+    try:
+        return paint(plans, numbers, models.image, on_step), {}, _owned(models.recorder.take(), owners)
+    except ModelError as error:
+        calls = _owned(models.recorder.take(), owners)
+        if len(wave) == 1:
+            return [[]], {0: str(error)}, calls
+    made: list[list[Candidate]] = []
+    broken: dict[int, str] = {}
+    for i, track in enumerate(wave):
+        alone, why, more = _paint([track], [plans[i]], models, on_step)
+        made += alone
+        if why:
+            broken[i] = why[0]
+        calls += [(i, call) for _, call in more]
+    return made, broken, calls
+
+
 def _latest(track: Track) -> Prompt:
     if not track.attempts:
         return own_words(track.started.given, track.started.reading.requirements)
@@ -241,6 +275,8 @@ def _judge(
     wave: Sequence[Track], candidates: Sequence[Sequence[Candidate]], preset: Preset, models: Models
 ) -> list[list[Verdict]]:
     flat = [candidate for made in candidates for candidate in made]
+    if not flat:
+        return [[] for _ in wave]
     wants = [t.started.reading.requirements for t, made in zip(wave, candidates, strict=True) for _ in made]
     verdicts = iter(judge(flat, wants, models.scorer, preset.judge, models.bands, models.range))
     return [[next(verdicts) for _ in made] for made in candidates]
