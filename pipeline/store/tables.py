@@ -114,6 +114,9 @@ class CallRow(Table):
     seconds: Mapped[float]
     tokens: Mapped[int]
     kept: Mapped[int]  # inputs answered from kept results: no time, no tokens
+    joules: Mapped[float]
+    money: Mapped[float]
+    degraded: Mapped[str | None]
     error: Mapped[str | None]
     record: Mapped[dict[str, Any]]
 
