@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from models.protocols import ModelError, OnStep
 from pipeline.config import Preset
 from pipeline.errors import OutputError
+from pipeline.files import sweep
 from pipeline.keep import Keep
 from pipeline.load import load
 from pipeline.loop import Event, Outcome, Started, run
@@ -24,7 +25,7 @@ from pipeline.residency import House
 from pipeline.rows import Row
 from pipeline.run_folder import RunFolder
 from pipeline.store import Store
-from pipeline.store.runs import RUNNING
+from pipeline.store.runs import OPEN, RUNNING
 
 LOCK = "easel.lock"
 
@@ -62,7 +63,7 @@ class Unstarted:
 def unfinished(rows: Sequence[Row], store: Store) -> list[Row]:
     """The rows that have no outcome yet."""
     status = store.runs.statuses([row.id for row in rows])
-    return [row for row in rows if status.get(row.id, RUNNING) == RUNNING]
+    return [row for row in rows if status.get(row.id, RUNNING) in OPEN]
 
 
 def play(
@@ -85,6 +86,7 @@ def play(
         except ModelError as error:
             yield Unstarted(tuple(group), str(error))
         except Stopped:
+            store.runs.stop([row.id for row in group])
             return
 
 
@@ -107,6 +109,7 @@ def _play(
     on_step: OnStep | None,
     fresh: bool,
 ) -> Iterator[tuple[Row, Event]]:
+    store.pictures.sweep()
     models = load(preset, None if fresh else Keep(store.results, stop.between), house)
     folders: dict[int, RunFolder] = {}
     for event in run([row.brief for row in rows], preset, models, on_step):
@@ -138,6 +141,7 @@ def alone(out: Path) -> Iterator[None]:
             f"cannot write to {out} ({error.strerror}); choose another folder with --out"
         ) from None
     try:
+        sweep(out)
         yield
     finally:
         lock.release()

@@ -20,9 +20,9 @@ from pipeline.files import write
 from pipeline.rows import Row, Rows
 from pipeline.store import Store
 from pipeline.store.figures import StageCost
+from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
 
-HTML, CSV = "report.html", "report.csv"
 THUMBNAIL = 240  # pixels
 OUTCOMES = {
     "accepted": "Accepted",
@@ -65,7 +65,7 @@ class Entry:
     @property
     def shown(self) -> str | None:
         """The picture's file below the output folder."""
-        if self.run is None or self.picture is None or self.run.status == "running":
+        if self.run is None or self.picture is None or self.run.status in OPEN:
             return None
         return f"{self.run.folder}/{'accepted' if self.status == 'accepted' else 'best'}.png"
 
@@ -133,7 +133,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
     entries = [Entry(bad.line, "", bad.text, "bad", bad.why) for bad in rows.bad]
     for row in rows.good:
         run = runs.get(row.id)
-        ended = run is not None and run.status != "running"
+        ended = run is not None and run.status not in OPEN
         entries.append(
             Entry(
                 row.line, row.brief.name, row.brief.text,
@@ -151,11 +151,12 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
     )  # fmt: skip
 
 
-def write_report(report: Report, store: Store) -> Path:
+def write_report(report: Report, store: Store, stem: str = "report") -> Path:
     """Write page and CSV into the output folder; returns the page's path."""
-    write(store.out / CSV, as_csv(report).encode())
-    write(store.out / HTML, as_html(report, store).encode())
-    return store.out / HTML
+    page = store.out / f"{stem}.html"
+    write(page.with_suffix(".csv"), as_csv(report).encode())
+    write(page, as_html(report, store).encode())
+    return page
 
 
 def as_csv(report: Report) -> str:

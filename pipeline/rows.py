@@ -54,9 +54,12 @@ class Row:
     line: int
     brief: Brief
     preset: Preset
+    run: str = ""  # an id of its own, where the same brief may be run again
 
     @property
     def id(self) -> str:
+        if self.run:
+            return self.run
         whole = [self.brief.model_dump(mode="json"), self.preset.model_dump(mode="json", by_alias=True)]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from models.protocols import Step
 from pipeline.batch import Stop, Unstarted, alone, play, unfinished
 from pipeline.loop import Attempt, Outcome
-from pipeline.report import CSV, OUTCOMES, duration, gather, write_report
+from pipeline.report import OUTCOMES, duration, gather, write_report
 from pipeline.rows import Rows
 from pipeline.store import Store
 from scripts.easel import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, Interrupt
@@ -46,7 +46,8 @@ def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool =
         todo = unfinished(rows.good, store)
         before = len(rows.good) - len(todo)
         if before:
-            console.print(f"{before} of {len(rows.good)} briefs are done already; going on with the others")
+            rest = "going on with the others" if todo else "nothing is left to do"
+            console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
         unstarted: list[Unstarted] = []
         stop = Stop()
         with Interrupt(stop.ask) as interrupt:
@@ -60,7 +61,7 @@ def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool =
     console.print(f"[bold]{told}[/] (images: {report.images}, model time: {duration(report.seconds)})")
     for group in unstarted:
         console.print(f"[red]not started[/]: {len(group.rows)} briefs: {escape(group.why)}")
-    console.print(f"report: {page} and {page.with_name(CSV).name}")
+    console.print(f"report: {page} and {page.with_suffix('.csv').name}")
     if interrupt.asked and counts["open"]:
         command = shlex.join(["easel", *sys.argv[1:]])
         console.print(f"stopped; everything made so far is kept. The same command goes on: {escape(command)}")

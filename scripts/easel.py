@@ -101,6 +101,21 @@ def batch(
 
 
 @app.command()
+def worker(
+    out: Annotated[Path, typer.Option(help="folder for run folders")] = Path("out"),
+    idle: Annotated[
+        float, typer.Option(min=0, help="seconds without a job until models leave memory")
+    ] = 300.0,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="end when no job is left")] = False,
+    store: StoreUrl = None,
+) -> None:
+    """Do the jobs that the app submits, one at a time."""
+    from scripts.worker import run_worker
+
+    raise typer.Exit(run_worker(out, store, idle, until_empty))
+
+
+@app.command()
 def presets(as_json: AsJson = False) -> None:
     """List the presets: what each can do and needs."""
     rows = [load_preset(name) for name in available()]

@@ -19,7 +19,8 @@ from pipeline.store.rows import add_new, chunks
 from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, RunRow
 from pipeline.trace import Call
 
-RUNNING = "running"
+RUNNING, STOPPED = "running", "stopped"
+OPEN = (RUNNING, STOPPED)
 
 
 class Runs:
@@ -39,6 +40,7 @@ class Runs:
         stem = slug(brief.name or brief.text)
         with writing(self._engine) as session:
             if (mine := session.get(RunRow, id)) is not None:
+                mine.status = RUNNING if mine.status == STOPPED else mine.status
                 return mine.folder
             taken = set(session.scalars(select(RunRow.folder).where(RunRow.folder.startswith(stem))))
             folder, number = stem, 1
@@ -105,6 +107,13 @@ class Runs:
             add_new(session, CandidateRow, candidates)
             add_new(session, CheckRow, checks)
             add_new(session, CallRow, _calls(id, attempt.number, attempt.calls))
+
+    def stop(self, ids: Sequence[str]) -> None:
+        """Say of those of these runs that are under way that nobody works on them any more."""
+        with writing(self._engine) as session:
+            for some in chunks(ids):
+                mine = (RunRow.id.in_(some), RunRow.status == RUNNING)
+                session.execute(update(RunRow).where(*mine).values(status=STOPPED))
 
     def get(self, id: str) -> RunRow | None:
         with reading(self._engine) as session:

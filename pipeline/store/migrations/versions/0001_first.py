@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("asked", sa.String(length=16), nullable=True),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("heartbeat", UTC, nullable=True),
+        sa.Column("claims", sa.Integer(), nullable=False),
         sa.Column("submitted", UTC, nullable=False),
         sa.Column("started", UTC, nullable=True),
         sa.Column("ended", UTC, nullable=True),
