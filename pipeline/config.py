@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -21,6 +22,7 @@ from pydantic import (
 
 from models.locate import locate
 from models.specs import ImageSpec, ScorerSpec, TextSpec
+from pipeline.brief import Limits
 from pipeline.errors import ConfigError
 
 FOLDER = Path(__file__).parents[1] / "configs"
@@ -52,17 +54,26 @@ class Judge(Section):
     cannot: frozenset[str] = frozenset()  # kinds that the scorer is known not to check: these go to a person
 
 
-class Loop(Section):
-    """How hard the loop tries. Limits are per brief and hard."""
+class Loop(Limits):
+    """How hard the loop tries. Its own limits are per brief; a brief may bring others."""
 
     images: PositiveInt = 6
-    seconds: PositiveFloat | None = None
-    tokens: PositiveInt | None = None
+    attempt: Limits = Limits()  # for each attempt
+    batch: Limits = Limits()  # for all briefs together
     images_per_attempt: PositiveInt = 1
     memory: PositiveInt = 3  # earlier prompts shown to the text model
     writer: Literal["model", "template"] = "model"
     reader: Literal["model", "rules"] = "model"
     prompting: Literal["bare", "instructed"] = "instructed"  # bare: for a text model trained to read briefs
+
+
+class Machine(Section):
+    """What an hour of this machine costs, and how its energy is known."""
+
+    price: NonNegativeFloat = 0.0  # of an hour
+    currency: str = "EUR"
+    watts: PositiveFloat = 65.0  # assumed where nothing measures
+    energy: Literal["auto", "assumed", "nvml", "codecarbon"] = "auto"
 
 
 class Preset(Section):
@@ -76,6 +87,7 @@ class Preset(Section):
     scorer: ScorerSpec
     judge: Judge = Judge()
     loop: Loop = Loop()
+    machine: Machine = Machine()
     source: Path = Field(default=Path(), exclude=True)  # the file it was read from
 
     @property

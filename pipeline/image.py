@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from models.protocols import ImageModel, OnStep, Paint
 from pipeline.brief import Brief, Record, Requirement
+from pipeline.fallback import standing
 from pipeline.prompt import Prompt
 
 
@@ -48,6 +49,7 @@ class Candidate(Record):
     settings: dict[str, Any]  # as used by the image model, defaults filled in
     model: str
     revision: str
+    degraded: str | None = None  # why another model or setting painted it than the preset's first
     image: Image = Field(exclude=True, repr=False)
 
 
@@ -76,16 +78,17 @@ def paint(
         )
         for plan in flat
     ]  # fmt: skip
-    painted = iter(model.paint(requests, on_step))
-    who = model.identity
+    painted = model.paint(requests, on_step)
+    made = iter(zip(painted, standing(model, len(requests)), strict=True))
     return [
         [
             Candidate(
-                id=f"{attempt}-{number}", plan=plan, settings=done.settings, model=who.name,
-                revision=who.revision, image=done.image,
+                id=f"{attempt}-{number}", plan=plan, settings=done.settings, model=who.identity.name,
+                revision=who.identity.revision, degraded=who.degraded, image=done.image,
             )
             for number, plan in enumerate(mine, 1)
-            for done in (next(painted),)
+            for done, who in (next(made),)
+            if who.identity
         ]
         for mine, attempt in zip(plans, attempts, strict=True)
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Preset → models, each wrapped so that every call is recorded."""
+"""Preset → models, each observed, so that every call is recorded, and each on its ladder."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import warnings
 from dataclasses import dataclass, field
 
 from models.protocols import ImageModel, Scorer, TextModel
+from models.specs import Spec
 from pipeline.config import Band, Preset, bands, data_file
+from pipeline.energy import meter
+from pipeline.ladders import LadderImage, LadderScorer, LadderText, rungs
 from pipeline.range import Range, load_range
 from pipeline.trace import ObservedImage, ObservedScorer, ObservedText, Recorder
 
 
 @dataclass
 class Models:
-    """The three models of a preset, what the image model can draw, and the record of their calls."""
+    """The three models of a preset, each a ladder, what the image model can draw, and the record of their calls."""
 
     text: TextModel | None  # None: the rules read and templates write
     image: ImageModel
@@ -22,12 +25,6 @@ class Models:
     bands: dict[str, Band] = field(default_factory=dict)
     range: Range | None = None
     recorder: Recorder = field(default_factory=Recorder)
-
-    def __post_init__(self) -> None:
-        if self.text is not None:
-            self.text = ObservedText(self.text, self.recorder)
-        self.image = ObservedImage(self.image, self.recorder)
-        self.scorer = ObservedScorer(self.scorer, self.recorder)
 
 
 def quiet(offline: bool) -> None:
@@ -49,11 +46,23 @@ def load(preset: Preset) -> Models:
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     measured = bands(preset.judge, preset.base)
+    recorder = Recorder(meter(preset.machine), preset.machine.price)
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
+
+    def text(spec: Spec) -> TextModel:
+        return ObservedText(load_text(spec, preset.base), recorder)
+
+    def image(spec: Spec) -> ImageModel:
+        return ObservedImage(load_image(spec, preset.base), recorder)
+
+    def scorer(spec: Spec) -> Scorer:
+        return ObservedScorer(load_scorer(spec, preset.base), recorder)
+
     return Models(
-        text=load_text(preset.text, preset.base) if needs_text else None,
-        image=load_image(preset.image, preset.base),
-        scorer=load_scorer(preset.scorer, preset.base),
+        text=LadderText(rungs(preset.text, text), recorder) if needs_text else None,
+        image=LadderImage(rungs(preset.image, image), recorder),
+        scorer=LadderScorer(rungs(preset.scorer, scorer), recorder),
         bands=measured,
         range=drawable,
+        recorder=recorder,
     )
