@@ -4,6 +4,7 @@
     ├── BriefError      the brief cannot be used (empty, too long, binary, impossible size)
     ├── ConfigError     a preset cannot be used (names file, key and line)
     ├── OutputError     the output folder cannot be written
+    │   └── StoreError  the store cannot be opened, read or written
     └── StageError      a stage of the loop broke and has no fallback (carries the stage's name)
 
 A rejected image is none of these: it is a Verdict. Models raise `models.protocols.ModelError`.
@@ -26,6 +27,10 @@ class ConfigError(EaselError):
 
 class OutputError(EaselError):
     """The output folder cannot be written."""
+
+
+class StoreError(OutputError):
+    """The store cannot be opened, read or written."""
 
 
 class StageError(EaselError):

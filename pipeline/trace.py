@@ -45,6 +45,7 @@ class Call(Record):
     outputs: tuple[Any, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     batch: int = 1  # inputs of the whole call, where this is one brief's part of it
+    kept: tuple[int, ...] = ()  # positions of inputs answered from kept results: they took no time, no tokens
     error: str | None = None
     items: tuple[int, ...] | None = None  # positions of the inputs in what the stage was asked; None: all
     degraded: str | None = None  # why a model further down the ladder answered
@@ -54,10 +55,20 @@ class Call(Record):
 
     @property
     def tokens(self) -> int:
-        """Input and output tokens of a text call."""
+        """Input and output tokens of a text call, without those of answers that were kept."""
+        return self._tokens(set(self.kept))
+
+    @property
+    def tokens_with_kept(self) -> int:
+        """Tokens as they would be had nothing been kept: what a budget counts, so that a run that was cut short
+        ends as it would have ended."""
+        return self._tokens(set())
+
+    def _tokens(self, without: set[int]) -> int:
         if self.stage != "text":
             return 0
-        return sum(answer["input_tokens"] + answer["output_tokens"] for answer in self.outputs)
+        answers = [answer for i, answer in enumerate(self.outputs) if i not in without]
+        return sum(answer["input_tokens"] + answer["output_tokens"] for answer in answers)
 
     @property
     def images(self) -> int:
@@ -69,8 +80,11 @@ class Call(Record):
         return sum(int(used.get("steps") or 0) for used in self.outputs) if self.stage == "image" else 0
 
     def part(self, positions: Sequence[int]) -> Call:
-        """What these inputs had in the call: their outputs, and an even share of what it cost."""
-        share = len(positions) / max(1, len(self.inputs))
+        """What these inputs had in the call: their outputs, and an even share of what it cost among the
+        inputs that the model worked on."""
+        kept = set(self.kept)
+        worked = sum(i not in kept for i in positions)
+        share = worked / max(1, len(self.inputs) - len(kept))
         return self.model_copy(
             update={
                 "inputs": tuple(self.inputs[i] for i in positions),
@@ -80,6 +94,7 @@ class Call(Record):
                 "money": self.money * share,
                 "batch": len(self.inputs),
                 "items": None,
+                "kept": tuple(at for at, i in enumerate(positions) if i in kept),
             }
         )
 

@@ -21,7 +21,8 @@ from pipeline.brief import Brief
 from pipeline.config import load_preset
 from pipeline.load import load
 from pipeline.loop import Attempt, Started, run
-from pipeline.store import RunFolder
+from pipeline.run_folder import RunFolder
+from pipeline.store import Store
 
 BRIEFS = (
     "a red apple on a white background, flat style",
@@ -52,11 +53,15 @@ def outside(rounds: int) -> list[float]:
     for number in range(rounds + 1):
         with tempfile.TemporaryDirectory() as out:
             began, inside = time.perf_counter(), 0.0
+            store = Store(Path(out))
             for text in BRIEFS:
                 brief = Brief(text=text, seed=number)
-                folder = RunFolder(Path(out), brief, preset)
+                folder = RunFolder(
+                    Path(out) / store.runs.begin(text, brief, preset, Path(out)), brief, preset
+                )
                 for event in run([brief], preset, models):
                     folder.take(event)
+                    store.runs.take(text, event)
                     if isinstance(event, Started | Attempt):
                         inside += sum(call.seconds for call in event.calls)
             wall = time.perf_counter() - began

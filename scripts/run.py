@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,7 +15,8 @@ from pipeline.brief import Brief, Reading
 from pipeline.config import Preset
 from pipeline.load import load
 from pipeline.loop import Attempt, Outcome, Started, run
-from pipeline.store import RunFolder
+from pipeline.run_folder import RunFolder
+from pipeline.store import Store
 from scripts.easel import ACCEPTED, INTERRUPTED, NOT_MET, Interrupt
 
 MARKS = {
@@ -28,7 +30,9 @@ MARKS = {
 def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool) -> int:
     """Exit status of the run; prints as it goes (to standard error when `as_json`)."""
     console = Console(stderr=as_json, highlight=False)
-    folder = RunFolder(out, brief, preset)
+    store = Store(out)
+    id = uuid4().hex
+    folder = RunFolder(out / store.runs.begin(id, brief, preset, out), brief, preset)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(24),
@@ -49,6 +53,7 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool) -> int:
 
             for event in run([brief], preset, models, on_step):
                 folder.take(event)
+                store.runs.take(id, event)
                 if isinstance(event, Started):
                     started = event
                     _tell_reading(console, event.reading)

@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 from pipeline.brief import Brief
 from pipeline.config import Preset
 from pipeline.errors import OutputError
+from pipeline.files import write
 from pipeline.image import Candidate
 from pipeline.loop import Attempt, Outcome, Started
 from pipeline.sheet import sheet
@@ -35,33 +33,18 @@ METADATA_KEY = "easel"
 VERSION = 1
 
 
-def slug(text: str) -> str:
-    """A folder name from words: "Three croissants!" → "three-croissants"."""
-    return "-".join(re.findall(r"[a-z0-9]+", text.lower()))[:60].strip("-") or "brief"
-
-
 class RunFolder:
-    """Takes in one brief's events and keeps its folder up to date."""
+    """Takes in one brief's events and keeps its folder up to date. A run that was cut short and is played again
+    writes the same files."""
 
-    def __init__(self, out: Path, brief: Brief, preset: Preset) -> None:
-        stem, number = slug(brief.name or brief.text), 1
-        path = out / stem
+    def __init__(self, path: Path, brief: Brief, preset: Preset) -> None:
         try:
-            while True:
-                try:
-                    path.mkdir(parents=True)
-                    break
-                except FileExistsError:
-                    if not path.parent.is_dir():
-                        raise OutputError(f"{out} is a file; name a folder with --out") from None
-                    number += 1
-                    path = out / f"{stem}-{number}"
-            (path / "attempts").mkdir()
-        except NotADirectoryError:
-            raise OutputError(f"{out} lies inside a file; name a folder with --out") from None
+            (path / "attempts").mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise OutputError(f"{path} lies inside a file; name a folder with --out") from None
         except OSError as error:
             raise OutputError(
-                f"cannot write to {out} ({error.strerror}); choose another folder with --out"
+                f"cannot write to {path} ({error.strerror}); choose another folder with --out"
             ) from None
         self.path = path
         self._preset = preset
@@ -159,21 +142,3 @@ def _encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path} ({error.strerror}); what was accepted before is kept"
-        ) from None

@@ -1,0 +1,74 @@
+"""The store: what Easel remembers across runs and processes.
+
+    store.runs      briefs, their attempts, candidates, checks and model calls
+    store.results   what models answered, by the hash of everything that decides it
+    store.pictures  images as files named by their content
+    store.jobs      work for `easel worker`
+    store.reviews   what people said
+    store.spans     traces
+
+One SQLite file below the output folder, or Postgres by URL; pictures are files in either case.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.errors import OutputError
+from pipeline.store.engine import FILE, open_engine
+from pipeline.store.jobs import Jobs
+from pipeline.store.pictures import Pictures
+from pipeline.store.results import Results
+from pipeline.store.reviews import Reviews
+from pipeline.store.runs import Runs
+from pipeline.store.spans import Spans
+
+VARIABLE = "EASEL_STORE"
+
+
+class Store:
+    """`out` holds run folders and pictures; `url` the database, by default out/easel.db or EASEL_STORE."""
+
+    def __init__(self, out: Path, url: str | None = None) -> None:
+        self.out = out
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise OutputError(f"{out} is a file; name a folder with --out") from None
+        except NotADirectoryError:
+            raise OutputError(f"{out} lies inside a file; name a folder with --out") from None
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {out} ({error.strerror}); choose another folder with --out"
+            ) from None
+        self.url = url or os.environ.get(VARIABLE) or f"sqlite:///{out / FILE}"
+        self.engine = open_engine(self.url)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        return Pictures(self.out)
+
+    @cached_property
+    def results(self) -> Results:
+        return Results(self.engine, self.pictures)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.engine, self.pictures)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self.engine)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        return Reviews(self.engine)
+
+    @cached_property
+    def spans(self) -> Spans:
+        return Spans(self.engine)
+
+    def close(self) -> None:
+        self.engine.dispose()

@@ -1,0 +1,145 @@
+"""Opening a database: SQLite in WAL mode below the output folder, or Postgres by URL; brought up to date first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.orm import Session
+
+from pipeline.errors import StoreError
+
+HEAD = "0001"  # the newest file in migrations/versions
+FILE = "easel.db"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x65617365  # of Postgres, while one process brings the tables up to date
+
+
+def open_engine(url: str) -> Engine:
+    """An engine on a database whose tables are up to date. Raises StoreError where that cannot be had."""
+    try:
+        address = make_url(driver(url))
+        if address.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ArgumentError("neither SQLite nor Postgres")
+        engine = create_engine(address, **_options(url))
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise StoreError(
+            f"{masked(url)} is no address of a store ({error}); write sqlite:///FILE or "
+            "postgresql://USER@HOST/DATABASE"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+    with spoken(engine):
+        _bring_up_to_date(engine)
+    return engine
+
+
+def driver(url: str) -> str:
+    """The URL with psycopg 3 as driver, where it names Postgres alone."""
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
+def masked(url: str) -> str:
+    """The URL without its password, for messages."""
+    head, at, tail = url.rpartition("@")
+    scheme, slashes, login = head.partition("://")
+    return f"{scheme}{slashes}{login.partition(':')[0]}{at}{tail}"
+
+
+def _options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 30, "check_same_thread": False}}
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say, see below
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _on_begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later may find the lock taken, at once and whatever the timeout;
+    # one that means to write asks for the lock when it begins.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def spoken(engine: Engine) -> Iterator[None]:
+    """Database errors as one sentence that says what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        where = masked(engine.url.render_as_string(hide_password=True))
+        why = " ".join(str(error.orig).split())
+        raise StoreError(f"the store {where} cannot be used ({why}); {_advice(why)}") from None
+
+
+def _advice(why: str) -> str:
+    for sign, step in (
+        ("locked", "another process holds it; end that one and start again"),
+        ("disk is full", "make room and start again: what is in it is kept"),
+        ("full", "make room and start again: what is in it is kept"),
+        ("readonly", "make the folder writable, or choose another with --out"),
+        ("unable to open", "make the folder writable, or choose another with --out"),
+        ("malformed", "the file is damaged; move it away and start again, pictures stay where they are"),
+        ("not a database", "the file is damaged; move it away and start again, pictures stay where they are"),
+    ):
+        if sign in why:
+            return step
+    return "see that the database runs and that the address is right, then start again"
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """A session that commits whole or not at all."""
+    with spoken(engine), Session(engine) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    with spoken(engine), Session(engine.execution_options(reading=True)) as session:
+        yield session
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    # alembic is slow to import, and seldom needed.
+    if _version(engine) == HEAD:
+        return
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        migrate(connection)
+
+
+def _version(engine: Engine) -> str | None:
+    with engine.execution_options(reading=True).connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if found is not None and found > HEAD:
+            raise StoreError(
+                f"the store was written by a newer Easel (schema {found}, this one knows {HEAD}); update Easel"
+            )
+        return found
+
+
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables to a revision, inside the connection's transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

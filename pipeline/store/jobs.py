@@ -1,0 +1,168 @@
+"""The queue: work that outlives the page or the console that asked for it.
+
+    queued → running → done | failed | cancelled
+               ↓ ↑
+             paused
+
+A worker claims one job at a time and shows by its heartbeat that it lives; the job of one that does not is
+claimed again. What a job did before is kept, so being done twice costs nothing and changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlalchemy import Engine, and_, func, or_, select, update
+
+from pipeline.brief import Record
+from pipeline.store.engine import reading, writing
+from pipeline.store.rows import add_new
+from pipeline.store.tables import JobRow
+
+State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
+OPEN = ("queued", "running", "paused")
+STALE = timedelta(seconds=20)  # without a heartbeat a worker is taken for dead
+
+
+class Job(Record):
+    """`place`: jobs before it in the queue, 0 where it runs; None where it does not wait."""
+
+    id: str
+    kind: str
+    state: State
+    asked: Literal["cancel", "pause"] | None = None
+    place: int | None = None
+    worker: str | None = None
+    submitted: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    error: str | None = None
+    payload: dict[str, Any]
+    progress: dict[str, Any] = Field(default_factory=dict)
+
+
+class Jobs:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def submit(self, id: str, kind: str, payload: dict[str, Any]) -> Job:
+        """Queue a job. The caller names it: submitted again, whatever became of the first call, it is the same
+        job in the same place."""
+        row = {
+            "id": id, "kind": kind, "state": "queued", "submitted": datetime.now(UTC), "payload": payload,
+            "progress": {},
+        }  # fmt: skip
+        with writing(self._engine) as session:
+            # Looked up first: an insert that meets a conflict still uses up a number in Postgres.
+            if session.scalar(select(JobRow.id).where(JobRow.id == id)) is None:
+                add_new(session, JobRow, [row])
+        job = self.get(id)
+        assert job is not None
+        return job
+
+    def get(self, id: str) -> Job | None:
+        with reading(self._engine) as session:
+            row = session.scalar(select(JobRow).where(JobRow.id == id))
+            return None if row is None else _job(row, self._before(session, row))
+
+    def list(self, *states: State, limit: int = 200) -> list[Job]:
+        """Jobs, newest first; all states where none is named."""
+        query = select(JobRow).order_by(JobRow.number.desc()).limit(limit)
+        if states:
+            query = query.where(JobRow.state.in_(states))
+        with reading(self._engine) as session:
+            return [_job(row, self._before(session, row)) for row in session.scalars(query)]
+
+    def _before(self, session: Any, row: JobRow) -> int | None:
+        if row.state == "running":
+            return 0
+        if row.state != "queued":
+            return None
+        ahead = or_(JobRow.state == "running", and_(JobRow.state == "queued", JobRow.number < row.number))
+        return int(session.scalar(select(func.count()).select_from(JobRow).where(ahead)))
+
+    def ask(self, id: str, what: Literal["cancel", "pause", "resume"]) -> Job | None:
+        """Cancel, pause or resume a job. A running one hears of it at its next step; a job that has ended is
+        left as it is."""
+        with writing(self._engine) as session:
+            row = session.scalar(select(JobRow).where(JobRow.id == id).with_for_update())
+            if row is not None and row.state in OPEN:
+                if what == "resume":
+                    row.asked = None
+                    row.state = "queued" if row.state == "paused" else row.state
+                elif row.state == "running":
+                    row.asked = what if row.asked != "cancel" else row.asked
+                elif what == "cancel":
+                    row.state, row.ended = "cancelled", datetime.now(UTC)
+                else:
+                    row.state = "paused"
+        return self.get(id)
+
+    def claim(self, worker: str) -> Job | None:
+        """Take the next job: one that this worker held in a former life, one whose worker is dead, or the
+        first in the queue. None where there is nothing to do."""
+        now = datetime.now(UTC)
+        orphaned = and_(
+            JobRow.state == "running", or_(JobRow.worker == worker, JobRow.heartbeat < now - STALE)
+        )
+        query = (
+            select(JobRow)
+            .where(or_(JobRow.state == "queued", orphaned))
+            .order_by(JobRow.state.desc(), JobRow.number)  # running before queued
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        with writing(self._engine) as session:
+            row = session.scalar(query)
+            if row is None:
+                return None
+            row.state, row.worker, row.heartbeat = "running", worker, now
+            row.started = row.started or now
+            session.flush()
+            return _job(row, 0)
+
+    def beat(self, id: str, worker: str) -> str | None:
+        """Show that the worker lives. Returns what was asked of the job (cancel, pause), "lost" where another
+        worker has it now."""
+        with writing(self._engine) as session:
+            found = session.execute(
+                update(JobRow)
+                .where(JobRow.id == id, JobRow.worker == worker, JobRow.state == "running")
+                .values(heartbeat=datetime.now(UTC))
+                .returning(JobRow.asked)
+            ).first()
+            return "lost" if found is None else found[0]
+
+    def asked(self, id: str) -> str | None:
+        """What was asked of a job; quick enough for every diffusion step."""
+        with reading(self._engine) as session:
+            return session.scalar(select(JobRow.asked).where(JobRow.id == id))
+
+    def report(self, id: str, worker: str, progress: dict[str, Any]) -> None:
+        """Say how far the job is."""
+        with writing(self._engine) as session:
+            session.execute(
+                update(JobRow)
+                .where(JobRow.id == id, JobRow.worker == worker, JobRow.state == "running")
+                .values(progress=progress, heartbeat=datetime.now(UTC))
+            )
+
+    def end(
+        self, id: str, worker: str, state: Literal["done", "failed", "cancelled", "paused", "queued"],
+        error: str | None = None,
+    ) -> None:  # fmt: skip
+        """Let go of a job. `queued`: it goes on later, in its old place."""
+        ended = None if state in OPEN else datetime.now(UTC)
+        with writing(self._engine) as session:
+            session.execute(
+                update(JobRow)
+                .where(JobRow.id == id, JobRow.worker == worker, JobRow.state == "running")
+                .values(state=state, asked=None, worker=None, heartbeat=None, ended=ended, error=error)
+            )
+
+
+def _job(row: JobRow, place: int | None) -> Job:
+    names = [name for name in Job.model_fields if name != "place"]
+    return Job(**{name: getattr(row, name) for name in names}, place=place)

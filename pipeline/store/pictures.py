@@ -1,0 +1,51 @@
+"""Images as files named by their content: the same picture is kept once, and a damaged file is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from pipeline.files import write
+
+FOLDER = "easel.pictures"  # with a dot, so that no run folder has this name
+
+
+def fingerprint(image: Image.Image) -> str:
+    """SHA-256 over mode, size and pixels."""
+    digest = hashlib.sha256(f"{image.mode}:{image.width}x{image.height}:".encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+class Pictures:
+    def __init__(self, out: Path) -> None:
+        self.folder = out / FOLDER
+
+    def path(self, name: str) -> Path:
+        """Where the picture of a fingerprint is, or would be."""
+        return self.folder / name[:2] / f"{name}.png"
+
+    def keep(self, image: Image.Image) -> str:
+        """Keep a picture; returns its fingerprint. Raises OutputError where the disk refuses."""
+        name = fingerprint(image)
+        path = self.path(name)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            buffer = io.BytesIO()
+            image.save(buffer, "PNG", compress_level=1)
+            write(path, buffer.getvalue())
+        return name
+
+    def get(self, name: str) -> Image.Image | None:
+        """The picture; None where it is gone or no longer the one that was kept."""
+        try:
+            with Image.open(self.path(name)) as file:
+                file.load()
+                image = file.copy()
+        except (OSError, SyntaxError):
+            return None
+        image.info.clear()
+        return image if fingerprint(image) == name else None

@@ -1,0 +1,69 @@
+"""What people said of candidates: an append-only log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlalchemy import Engine, select
+
+from pipeline.brief import Record
+from pipeline.store.engine import reading, writing
+from pipeline.store.tables import ReviewRow
+
+Decision = Literal["approve", "reject", "skip", "rerun", "undo"]
+
+
+class Review(Record):
+    """One decision of one person. `undo` takes back that person's last one on the same candidate."""
+
+    run: str
+    candidate: str
+    who: str
+    decision: Decision
+    why: Literal["unsure", "unchecked", "degraded", "audit", "overruled"] = "unsure"  # why it was asked
+    requirements: dict[str, Literal["pass", "fail"]] = Field(default_factory=dict)  # by requirement id
+    reason: str = ""
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class Reviews:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, review: Review) -> None:
+        with writing(self._engine) as session:
+            session.add(
+                ReviewRow(
+                    at=review.at, who=review.who, run=review.run, candidate=review.candidate,
+                    decision=review.decision, record=review.model_dump(mode="json"),
+                )
+            )  # fmt: skip
+
+    def log(self, run: str | None = None, who: str | None = None) -> list[Review]:
+        """Everything that was said, in order."""
+        asked: list[Any] = []
+        if run is not None:
+            asked.append(ReviewRow.run == run)
+        if who is not None:
+            asked.append(ReviewRow.who == who)
+        with reading(self._engine) as session:
+            rows = session.scalars(select(ReviewRow).where(*asked).order_by(ReviewRow.id))
+            return [Review(**row.record) for row in rows]
+
+    def standing(self, run: str | None = None) -> list[Review]:
+        """The decisions that hold: the last of each person on each candidate that was not taken back."""
+        return standing(self.log(run))
+
+
+def standing(log: Sequence[Review]) -> list[Review]:
+    stacks: dict[tuple[str, str, str], list[Review]] = {}
+    for review in log:
+        stack = stacks.setdefault((review.run, review.candidate, review.who), [])
+        if review.decision != "undo":
+            stack.append(review)
+        elif stack:
+            stack.pop()
+    return [stack[-1] for stack in stacks.values() if stack]

@@ -1,0 +1,19 @@
+"""Adding rows that may be there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from pipeline.store.tables import Table
+
+
+def add_new(session: Session, table: type[Table], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows whose key is not there yet; what is there stays as it is."""
+    if not rows:
+        return
+    insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
+    session.execute(insert(table).on_conflict_do_nothing(), list(rows))

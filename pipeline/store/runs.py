@@ -1,0 +1,173 @@
+"""Runs: one brief's way through the loop, written down as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select, update
+
+from pipeline.brief import Brief, Requirement
+from pipeline.config import Preset
+from pipeline.files import slug
+from pipeline.loop import Attempt, Event, Started
+from pipeline.store.engine import reading, writing
+from pipeline.store.pictures import Pictures
+from pipeline.store.rows import add_new
+from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, RunRow
+from pipeline.trace import Call
+
+RUNNING = "running"
+
+
+class Runs:
+    def __init__(self, engine: Engine, pictures: Pictures) -> None:
+        self._engine, self._pictures = engine, pictures
+
+    def begin(
+        self,
+        id: str,
+        brief: Brief,
+        preset: Preset,
+        out: Path,
+        batch: str | None = None,
+        job: str | None = None,
+    ) -> str:
+        """Enter a run and claim a folder name below `out`; a run that is entered already keeps its own."""
+        stem = slug(brief.name or brief.text)
+        with writing(self._engine) as session:
+            if (mine := session.get(RunRow, id)) is not None:
+                return mine.folder
+            taken = set(session.scalars(select(RunRow.folder).where(RunRow.folder.startswith(stem))))
+            folder, number = stem, 1
+            while folder in taken or (out / folder).exists():
+                number += 1
+                folder = f"{stem}-{number}"
+            session.add(
+                RunRow(
+                    id=id, folder=folder, batch=batch, job=job, text=brief.text, preset=preset.name,
+                    seed=brief.seed, status=RUNNING, started=datetime.now(UTC),
+                    brief=brief.model_dump(mode="json"), settings=preset.model_dump(mode="json", by_alias=True),
+                )
+            )  # fmt: skip
+            return folder
+
+    def take(self, id: str, event: Event) -> None:
+        """Write down what an event adds. What a run did before it was cut short is there already and stays."""
+        if isinstance(event, Started):
+            values: dict[str, Any] = {
+                "reading": event.reading.model_dump(mode="json"),
+                "degraded": event.reading.degraded,
+            }
+            with writing(self._engine) as session:
+                session.execute(update(RunRow).where(RunRow.id == id).values(**values))
+                add_new(session, CallRow, _calls(id, 0, event.calls))
+        elif isinstance(event, Attempt):
+            self._attempt(id, event)
+        else:
+            values = {
+                "status": event.status, "reason": event.reason, "images": event.images, "tokens": event.tokens,
+                "seconds": event.seconds, "best": event.best.id if event.best else None,
+                "ended": datetime.now(UTC), "outcome": event.model_dump(mode="json", exclude={"brief"}),
+            }  # fmt: skip
+            with writing(self._engine) as session:
+                session.execute(update(RunRow).where(RunRow.id == id).values(**values))
+
+    def _attempt(self, id: str, attempt: Attempt) -> None:
+        images = [self._pictures.keep(candidate.image) for candidate in attempt.candidates]
+        with writing(self._engine) as session:
+            run = session.get_one(RunRow, id)
+            wants = {r["id"]: Requirement(**r) for r in (run.reading or {}).get("requirements", ())}
+            head = {
+                "run": id, "number": attempt.number, "action": attempt.change.action,
+                "record": attempt.model_dump(mode="json", include={"change", "next"}),
+            }  # fmt: skip
+            candidates, checks = [], []
+            for candidate, verdict, image in zip(attempt.candidates, attempt.verdicts, images, strict=True):
+                candidates.append(
+                    {
+                        "run": id, "id": candidate.id, "attempt": attempt.number, "image": image,
+                        "seed": candidate.plan.seed, "gate": verdict.gate, "score": verdict.score,
+                        "record": candidate.model_dump(mode="json"),
+                    }
+                )  # fmt: skip
+                for check in verdict.checks:
+                    want = wants.get(check.requirement)
+                    checks.append(
+                        {
+                            "run": id, "candidate": candidate.id, "kind": want.kind if want else "intact",
+                            "must": want.must if want else True, **check.model_dump(),
+                        }
+                    )  # fmt: skip
+            add_new(session, AttemptRow, [head])
+            add_new(session, CandidateRow, candidates)
+            add_new(session, CheckRow, checks)
+            add_new(session, CallRow, _calls(id, attempt.number, attempt.calls))
+
+    def get(self, id: str) -> RunRow | None:
+        with reading(self._engine) as session:
+            return session.get(RunRow, id)
+
+    def find(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        status: str | None = None,
+        preset: str | None = None,
+        batch: str | None = None,
+        job: str | None = None,
+        kind: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[RunRow]:
+        """Runs, newest first. `kind`: with a requirement of that kind; `text`: words of the brief."""
+        asked: list[Any] = [
+            column == value
+            for column, value in (
+                (RunRow.status, status), (RunRow.preset, preset), (RunRow.batch, batch), (RunRow.job, job)
+            )
+            if value is not None
+        ]  # fmt: skip
+        if ids is not None:
+            asked.append(RunRow.id.in_(ids))
+        if kind is not None:
+            asked.append(RunRow.id.in_(select(CheckRow.run).where(CheckRow.kind == kind)))
+        if text:
+            asked.append(RunRow.text.icontains(text, autoescape=True))
+        query = select(RunRow).where(*asked).order_by(RunRow.started.desc(), RunRow.id)
+        with reading(self._engine) as session:
+            return list(session.scalars(query.limit(limit).offset(offset)))
+
+    def attempts(self, id: str) -> list[AttemptRow]:
+        return self._of(AttemptRow, AttemptRow.run == id, AttemptRow.number)
+
+    def candidates(self, id: str) -> list[CandidateRow]:
+        return self._of(CandidateRow, CandidateRow.run == id, CandidateRow.attempt, CandidateRow.id)
+
+    def checks(self, id: str, candidate: str | None = None) -> list[CheckRow]:
+        condition = CheckRow.run == id
+        if candidate is not None:
+            condition &= CheckRow.candidate == candidate
+        return self._of(CheckRow, condition, CheckRow.candidate, CheckRow.requirement)
+
+    def calls(self, id: str) -> list[CallRow]:
+        return self._of(CallRow, CallRow.run == id, CallRow.attempt, CallRow.position)
+
+    def _of(self, table: Any, condition: Any, *order: Any) -> list[Any]:
+        with reading(self._engine) as session:
+            return list(session.scalars(select(table).where(condition).order_by(*order)))
+
+
+def _calls(run: str, attempt: int, calls: Sequence[Call]) -> list[dict[str, Any]]:
+    return [
+        {
+            "run": run, "attempt": attempt, "position": position, "stage": call.stage,
+            "model": call.model["name"], "revision": call.model["revision"], "started": call.started,
+            "seconds": call.seconds, "tokens": call.tokens, "kept": len(call.kept), "error": call.error,
+            "record": call.model_dump(mode="json"),
+        }
+        for position, call in enumerate(calls)
+    ]  # fmt: skip

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str | None]:
+    with postgres.server() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Where a test's store is: a file below its output folder (None), or a database of a real Postgres."""
+    if request.param == "sqlite":
+        yield None
+        return
+    address = request.getfixturevalue("postgres_server")
+    if address is None:
+        pytest.skip(f"no Postgres: install Debian's postgresql, or name one with {postgres.VARIABLE}")
+    with postgres.database(address) as url:
+        yield url
