@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol
 
+from models.protocols import Cancelled, OnStep, Step
 from pipeline.brief import Limits
 from pipeline.trace import Call
 
@@ -42,7 +43,7 @@ class Spend:
     def add(self, call: Call) -> None:
         self.images += call.images
         self.image_steps += call.image_steps
-        self.tokens += call.tokens
+        self.tokens += call.tokens_with_kept
         self.joules += call.joules
         self.money += call.money
         self.model_seconds += call.seconds
@@ -142,8 +143,12 @@ class Budget:
 
     @property
     def late(self) -> bool:
-        """Whether the seconds of some scope are over."""
+        """Whether the seconds of this scope or of one around it are over."""
         return any(s.limits.seconds is not None and s.seconds >= s.limits.seconds for s in self.scopes)
+
+    def over_time(self) -> str | None:
+        """Which scope's seconds are over, in words."""
+        return next((s._why("seconds", 0) for s in self.scopes if s.limits.seconds and s.late), None)
 
     def _taken(self, what: str) -> float:
         used = self.seconds if what == "seconds" else float(getattr(self.used, what))
@@ -170,3 +175,49 @@ class Budget:
             )
         used = self._taken(what)
         return f"{all_of} of the {self.name}'s budget leave no room ({used:,.3g} used{more})"
+
+
+class Spender(Protocol):
+    """A brief under way, as far as budgets are concerned."""
+
+    attempt: Budget
+    room: int
+
+    @property
+    def steps(self) -> int: ...
+
+    def begin(self) -> Budget: ...
+
+    def exhaust(self, why: str) -> Any: ...
+
+
+def allot(wave: Sequence[Spender], images: int) -> list[Any]:
+    """Set aside what each brief of a wave will paint, `images` at most; returns the outcomes of those that have no
+    room for even one."""
+    ended = []
+    for track in wave:
+        track.attempt.settle()
+    for track in wave:
+        steps = track.steps
+        track.room = track.begin().room(images, steps)
+        if not track.room:
+            ended.append(track.exhaust(track.attempt.lacks(steps) or "the budget is spent"))
+            continue
+        painted = track.room * steps
+        expected = {
+            what: track.attempt.pace.expected(what, painted) for what in ("seconds", "joules", "money")
+        }
+        track.attempt.promise(images=track.room, image_steps=painted, **expected)
+    return ended
+
+
+def watched(wave: Sequence[Spender], on_step: OnStep | None) -> OnStep:
+    """Stops painting at the step at which no brief of the wave has seconds left."""
+
+    def step(done: Step) -> None:
+        if on_step is not None:
+            on_step(done)
+        if all(track.attempt.late for track in wave):
+            raise Cancelled
+
+    return step

@@ -9,9 +9,9 @@ from typing import Any
 from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
-from models.protocols import ImageModel, OnStep, Paint
+from models.protocols import ImageModel, ModelError, OnStep, Paint, Painted
 from pipeline.brief import Brief, Record, Requirement
-from pipeline.fallback import standing
+from pipeline.fallback import Fallen, Standing, standing
 from pipeline.prompt import Prompt
 
 
@@ -68,8 +68,9 @@ def seeds(brief: Brief, painted: int, count: int) -> list[int]:
 
 def paint(
     plans: Sequence[Sequence[Plan]], attempts: Sequence[int], model: ImageModel, on_step: OnStep | None = None
-) -> list[list[Candidate]]:
-    """Paint the plans of several briefs together; `attempts` are the attempt numbers that name the candidates."""
+) -> tuple[list[list[Candidate]], dict[int, str]]:
+    """Paint the plans of several briefs together; `attempts` are the attempt numbers that name the candidates. The
+    second answer says, by position of the brief, why it has no candidate."""
     flat = [plan for mine in plans for plan in mine]
     requests = [
         Paint(
@@ -78,17 +79,34 @@ def paint(
         )
         for plan in flat
     ]  # fmt: skip
-    painted = model.paint(requests, on_step)
-    made = iter(zip(painted, standing(model, len(requests)), strict=True))
-    return [
-        [
-            Candidate(
-                id=f"{attempt}-{number}", plan=plan, settings=done.settings, model=who.identity.name,
-                revision=who.identity.revision, degraded=who.degraded, image=done.image,
-            )
-            for number, plan in enumerate(mine, 1)
-            for done, who in (next(made),)
-            if who.identity
-        ]
-        for mine, attempt in zip(plans, attempts, strict=True)
-    ]  # fmt: skip
+    reasons: dict[int, str] = {}
+    try:
+        painted = dict(enumerate(model.paint(requests, on_step)))
+    except Fallen as error:
+        painted, reasons = error.answers, error.reasons
+    except ModelError as error:
+        painted, reasons = {}, dict.fromkeys(range(len(flat)), str(error))
+    who, position = standing(model, len(flat)), 0
+    made: list[list[Candidate]] = []
+    broken: dict[int, str] = {}
+    for i, (mine, attempt) in enumerate(zip(plans, attempts, strict=True)):
+        places = range(position, position + len(mine))
+        position += len(mine)
+        made.append(
+            [
+                _candidate(f"{attempt}-{number}", plan, painted[at], who[at])
+                for number, (at, plan) in enumerate(zip(places, mine, strict=True), 1)
+                if at in painted
+            ]
+        )
+        if mine and not made[i]:
+            broken[i] = f"nothing could be painted: {reasons[places[0]]}"
+    return made, broken
+
+
+def _candidate(id: str, plan: Plan, painted: Painted, who: Standing) -> Candidate:
+    name, revision = (who.identity.name, who.identity.revision) if who.identity else ("", "")
+    return Candidate(
+        id=id, plan=plan, settings=painted.settings, model=name, revision=revision, degraded=who.degraded,
+        image=painted.image,
+    )  # fmt: skip

@@ -124,9 +124,9 @@ class LadderImage(Ladder[ImageModel]):
         first, spec = self.rungs[0].spec, self.rungs[rung].spec
 
         def scaled(name: str, grid: int = 1) -> int:
-            wanted = getattr(request, name) or getattr(first, name)
+            wanted = float(getattr(request, name) or getattr(first, name))
             ratio = float(getattr(spec, name)) / float(getattr(first, name))
-            return max(grid, round(wanted * ratio / grid) * grid)
+            return max(grid, int(round(wanted * ratio / grid)) * grid)
 
         guidance = request.guidance
         if guidance is None or guidance == getattr(first, "guidance", None):
@@ -145,6 +145,7 @@ class LadderScorer(Ladder[Scorer]):
 
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
         """As Scorer, but that an image which no rung could score has NaN for every question."""
+
         def ask(model: Scorer, _: int, items: list[int]) -> list[list[float]]:
             return model.score([images[i] for i in items], [questions[i] for i in items])
 

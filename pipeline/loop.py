@@ -14,15 +14,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from models.protocols import Cancelled, ModelError, OnStep
+from models.protocols import Cancelled, OnStep
 from pipeline.brief import Brief, Reading, Record
-from pipeline.budget import Budget
+from pipeline.budget import Budget, allot, watched
 from pipeline.config import Preset
 from pipeline.feedback import START, Action, Repair, in_words, repair
 from pipeline.image import Candidate, Plan, paint, seeds, wanted_size
 from pipeline.load import Models
-from pipeline.prompt import Ask, Prompt, own_words, write
-from pipeline.requirements import read
+from pipeline.prompt import Ask, Prompt, own_words, template, write
+from pipeline.prompt import most_tokens as prompt_tokens
+from pipeline.requirements import most_tokens, read
 from pipeline.trace import Call
 from pipeline.verdict import Verdict, judge
 
@@ -49,6 +50,13 @@ class Attempt(Record):
     calls: tuple[Call, ...]
     next: Repair | None = None
 
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """Every descent of a stage that this attempt had to make do with."""
+        prompts = [c.plan.prompt.degraded for c in self.candidates]
+        said = [*prompts, *(c.degraded for c in self.candidates), *(v.degraded for v in self.verdicts)]
+        return tuple(dict.fromkeys(text for text in said if text))
+
 
 class Outcome(Record):
     """How a brief ended, with the best candidate, not the last."""
@@ -61,37 +69,53 @@ class Outcome(Record):
     images: int = 0
     seconds: float = 0.0
     tokens: int = 0
+    image_steps: int = 0
+    joules: float = 0.0
+    measured: bool = False  # the joules; else they are estimated
+    money: float = 0.0
+    degraded: tuple[str, ...] = ()
 
 
 Event = Started | Attempt | Outcome
 
 
 def run(
-    briefs: Sequence[Brief], preset: Preset, models: Models, on_step: OnStep | None = None
+    briefs: Sequence[Brief],
+    preset: Preset,
+    models: Models,
+    on_step: OnStep | None = None,
+    budget: Budget | None = None,
 ) -> Iterator[Event]:
-    """Move all briefs together, wave by wave; yields each brief's reading, attempts and outcome as they happen."""
-    tracks = _read(briefs, preset, models)
+    """Move all briefs together, wave by wave; yields each brief's reading, attempts and outcome as they happen.
+    `budget` is the batch's, where it goes beyond this call."""
+    budget = budget or Budget(preset.loop.batch, currency=preset.machine.currency)
+    tracks = _read(briefs, preset, models, budget)
     for track in tracks:
         yield track.started
         if track.outcome:
             yield track.outcome
     while wave := [track for track in tracks if track.outcome is None]:
+        if broke := allot(wave, preset.loop.images_per_attempt):
+            yield from broke
+            continue
+        plans, calls = _plan(wave, preset, models)
+        numbers = [len(track.attempts) + 1 for track in wave]
+        owners = [i for i, mine in enumerate(plans) for _ in mine]
         try:
-            plans, writing = _plan(wave, preset, models)
-            candidates = paint(plans, [len(track.attempts) + 1 for track in wave], models.image, on_step)
-        except ModelError as error:
-            yield from (track.close("failed", str(error)) for track in wave)
-            return
+            made, broken = paint(plans, numbers, models.image, watched(wave, on_step))
         except Cancelled:
-            yield from (
-                track.close("exhausted", "stopped by the user before the budget was spent") for track in wave
-            )
+            _charge(wave, _owned(models.recorder.take(), owners))
+            yield from (track.stop() for track in wave)
             return
-        verdicts = _judge(wave, candidates, preset, models)
-        owners = [i for i, made in enumerate(candidates) for _ in made]
-        calls = [*writing, *_owned(models.recorder.take(), owners)]
+        calls += _owned(models.recorder.take(), owners)
+        verdicts = _judge(wave, made, preset, models)
+        calls += _owned(models.recorder.take(), [i for i, mine in enumerate(made) for _ in mine])
+        _charge(wave, calls)
         for i, track in enumerate(wave):
-            yield track.add(candidates[i], verdicts[i], tuple(call for owner, call in calls if owner == i))
+            if i in broken:
+                yield track.close("failed", broken[i])
+                continue
+            yield track.add(made[i], verdicts[i], tuple(call for owner, call in calls if owner == i))
             if track.outcome:
                 yield track.outcome
 
@@ -102,18 +126,32 @@ class Track:
 
     started: Started
     budget: Budget
+    preset: Preset
     attempts: list[Attempt] = field(default_factory=list)
     next: Repair = START
     outcome: Outcome | None = None
     best: tuple[Candidate, Verdict] | None = None
+    attempt: Budget = field(init=False)  # of the attempt under way
+    room: int = 0  # images that it may paint
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> Budget:
+        """A fresh budget for the next attempt."""
+        self.attempt = self.budget.open("attempt", self.preset.loop.attempt)
+        return self.attempt
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps that each image of the next attempt takes."""
+        return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
 
     def add(
         self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict], calls: tuple[Call, ...]
     ) -> Attempt:
         """Take in an attempt; decides whether the brief is done or what to change next."""
         number, change = len(self.attempts) + 1, self.next
-        self.budget.images += len(candidates)
-        self.budget.tokens += sum(call.tokens for call in calls)
         for pair in zip(candidates, verdicts, strict=True):
             if self.best is None or _rank(pair[1]) > _rank(self.best[1]):
                 self.best = pair
@@ -124,14 +162,12 @@ class Track:
             self.close("accepted", "every must-have passes")
         elif gate == "unchecked":
             self.close("needs_review", f"a person must check: {self._open('unchecked', 'unsure')}")
-        elif spent := self.budget.spent():
-            if gate == "unsure":
-                self.close("needs_review", f"{spent}; the judge is unsure of: {self._open('unsure')}")
-            else:
-                self.close("exhausted", f"{spent}; still missing: {self._open('fail', 'unsure')}")
         else:
             actions: list[Action] = [a.change.action for a in self.attempts] + [change.action]
             follow = self.next = repair(self.started.reading.requirements, self.best[1], actions)
+            if lacks := self.begin().lacks(self.steps):
+                follow = None
+                self.exhaust(lacks)
         attempt = Attempt(
             brief=self.started.brief, number=number, change=change, candidates=tuple(candidates),
             verdicts=tuple(verdicts), calls=calls, next=follow,
@@ -139,11 +175,29 @@ class Track:
         self.attempts.append(attempt)
         return attempt
 
+    def exhaust(self, why: str) -> Outcome:
+        """A limit is reached: what there is goes to a person where only the judge was unsure of it."""
+        if self.best is None:
+            return self.close("exhausted", f"{why}; nothing was painted")
+        if self.best[1].gate == "unsure":
+            return self.close("needs_review", f"{why}; the judge is unsure of: {self._open('unsure')}")
+        return self.close("exhausted", f"{why}; still missing: {self._open('fail', 'unsure')}")
+
+    def stop(self) -> Outcome:
+        """Painting was cut short, by the clock or by the user."""
+        if why := self.attempt.over_time():
+            return self.exhaust(why)
+        return self.close("exhausted", "stopped by the user before the budget was spent")
+
     def close(self, status: Status, reason: str) -> Outcome:
         best, verdict = self.best or (None, None)
+        said = [self.started.reading.degraded, *(d for a in self.attempts for d in a.degraded)]
+        used = self.budget.used
         self.outcome = Outcome(
             brief=self.started.brief, status=status, reason=reason, best=best, verdict=verdict,
-            images=self.budget.images, seconds=self.budget.seconds, tokens=self.budget.tokens,
+            images=used.images, seconds=self.budget.seconds, tokens=used.tokens,
+            image_steps=used.image_steps, joules=used.joules, measured=used.measured, money=used.money,
+            degraded=tuple(dict.fromkeys(text for text in said if text)),
         )  # fmt: skip
         return self.outcome
 
@@ -166,57 +220,85 @@ Owned = list[tuple[int, Call]]
 
 
 def _owned(calls: Sequence[Call], owners: Sequence[int]) -> Owned:
-    """Each call cut into the parts of the briefs that own its inputs; `owners` is aligned with the inputs."""
+    """Each call cut into the parts of the briefs that own its inputs; `owners` is aligned with what was asked."""
     parts = []
     for call in calls:
-        for owner in dict.fromkeys(owners):
-            parts.append((owner, call.part([i for i, mine in enumerate(owners) if mine == owner])))
+        asked = [owners[i] for i in (call.items if call.items is not None else range(len(call.inputs)))]
+        for owner in dict.fromkeys(asked):
+            parts.append((owner, call.part([at for at, mine in enumerate(asked) if mine == owner])))
     return parts
 
 
-def _read(briefs: Sequence[Brief], preset: Preset, models: Models) -> list[Track]:
+def _charge(wave: Sequence[Track], calls: Owned) -> None:
+    for i, track in enumerate(wave):
+        track.attempt.charge([call for owner, call in calls if owner == i])
+        track.attempt.settle()
+
+
+def _read(briefs: Sequence[Brief], preset: Preset, models: Models, batch: Budget) -> list[Track]:
+    prompting = preset.loop.prompting
+    scopes = [batch.open("brief", brief.limits.over(preset.loop)) for brief in briefs]
+    lacking: dict[int, str] = {}
     reader = models.text if preset.loop.reader == "model" else None
-    readings = read(briefs, reader, models.range, preset.loop.prompting)
-    calls: Owned = []
-    for call in models.recorder.take():
-        # A repair is asked for some briefs only; its inputs hold their words.
-        texts = [{message["content"] for message in conversation} for conversation in call.inputs]
-        owners = [next(i for i, brief in enumerate(briefs) if brief.text in said) for said in texts]
-        calls += _owned([call], owners if len(texts) < len(briefs) else range(len(briefs)))
+    for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
+        most = most_tokens(brief, prompting)
+        if reader and (why := scope.lacks_tokens(most)):
+            lacking[i] = f"text, {why} → rules"
+        else:
+            scope.promise(tokens=most)
+    able = [i for i in range(len(briefs)) if i not in lacking]
+    readings = dict(zip(able, read([briefs[i] for i in able], reader, models.range, prompting), strict=True))
+    for i, why in lacking.items():
+        (reading,) = read([briefs[i]], None, models.range)
+        readings[i] = reading.model_copy(update={"degraded": why})
+    calls = _owned(models.recorder.take(), able)
     tracks = []
-    for i, (brief, reading) in enumerate(zip(briefs, readings, strict=True)):
+    for i, brief in enumerate(briefs):
         mine = tuple(call for owner, call in calls if owner == i)
-        track = Track(Started(brief=i, given=brief, reading=reading, calls=mine), Budget(preset.loop))
-        track.budget.tokens = sum(call.tokens for call in mine)
-        if reading.blocked:
-            track.close("failed", reading.blocked)
+        track = Track(Started(brief=i, given=brief, reading=readings[i], calls=mine), scopes[i], preset)
+        scopes[i].charge(mine)
+        scopes[i].settle()
+        if readings[i].blocked:
+            track.close("failed", readings[i].blocked or "")
         tracks.append(track)
     return tracks
 
 
 def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[list[Plan]], Owned]:
     """What each open brief paints next, and the calls that took. Only those that rephrase ask the text model."""
-    rephrase = [track for track in wave if track.next.action == "rephrase"]
-    writer = models.text if preset.loop.writer == "model" else None
-    written = dict(zip(map(id, rephrase), write([_ask(t, preset) for t in rephrase], writer), strict=True))
-    calls = _owned(models.recorder.take(), [i for i, track in enumerate(wave) if track in rephrase])
+    written, calls = _write(wave, preset, models)
     plans = []
-    for track in wave:
+    for i, track in enumerate(wave):
         brief = track.started.given
-        prompt = written.get(id(track)) or _latest(track)
+        prompt = written.get(i) or _latest(track)
         spec, strong = preset.image, track.next.action == "guide"
         size = wanted_size(track.started.reading.requirements)
         plans.append(
             [
                 Plan(
                     prompt=prompt, seed=seed, width=brief.width or size[0], height=brief.height or size[1],
-                    steps=spec.steps * 2 if strong else None,
+                    steps=track.steps if strong else None,
                     guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
                 )
-                for seed in seeds(brief, track.budget.images, track.budget.left())
+                for seed in seeds(brief, track.budget.used.images, track.room)
             ]
         )  # fmt: skip
     return plans, calls
+
+
+def _write(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[dict[int, Prompt], Owned]:
+    """New prompts by position in the wave, for the briefs that rephrase and have the tokens for it."""
+    asks = {i: _ask(track, preset) for i, track in enumerate(wave) if track.next.action == "rephrase"}
+    writer = models.text if preset.loop.writer == "model" else None
+    written: dict[int, Prompt] = {}
+    for i, ask in asks.items() if writer else ():
+        if why := wave[i].attempt.lacks_tokens(most := prompt_tokens(ask)):
+            written[i] = template(ask, degraded=f"text, {why} → template")
+        else:
+            wave[i].attempt.promise(tokens=most)
+    able = [i for i in asks if i not in written]
+    written |= zip(able, write([asks[i] for i in able], writer), strict=True)
+    return written, _owned(models.recorder.take(), able)
 
 
 def _latest(track: Track) -> Prompt:
@@ -241,6 +323,8 @@ def _judge(
     wave: Sequence[Track], candidates: Sequence[Sequence[Candidate]], preset: Preset, models: Models
 ) -> list[list[Verdict]]:
     flat = [candidate for made in candidates for candidate in made]
+    if not flat:
+        return [[] for _ in wave]
     wants = [t.started.reading.requirements for t, made in zip(wave, candidates, strict=True) for _ in made]
     verdicts = iter(judge(flat, wants, models.scorer, preset.judge, models.bands, models.range))
     return [[next(verdicts) for _ in made] for made in candidates]

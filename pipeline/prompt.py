@@ -85,6 +85,11 @@ def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:
                   origin="template", note=note, degraded=degraded)  # fmt: skip
 
 
+def most_tokens(ask: Ask) -> int:
+    """What writing may take at most, by a cautious guess of three characters a token."""
+    return WRITER_TOKENS + sum(8 + len(turn.content) // 3 for turn in _conversation(ask))
+
+
 def _conversation(ask: Ask) -> list[Message]:
     wishes = "; ".join(
         r.text for r in ask.requirements if r.kind not in ("technical", "absence") and not r.flag

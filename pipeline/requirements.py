@@ -112,6 +112,11 @@ def answer_of(lines: Sequence[str]) -> str:
     return json.dumps({"wants": list(lines)}, ensure_ascii=False, separators=(",", ":"))
 
 
+def most_tokens(brief: Brief, prompting: Prompting) -> int:
+    """What reading a brief may take at most, by a cautious guess of three characters a token."""
+    return MAX_TOKENS + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
+
+
 def _ask(
     briefs: Sequence[Brief], model: TextModel, prompting: Prompting
 ) -> list[tuple[list[Found] | None, str, str | None]]:
