@@ -126,7 +126,8 @@ class LadderImage(Ladder[ImageModel]):
         def scaled(name: str, grid: int = 1) -> int:
             wanted = float(getattr(request, name) or getattr(first, name))
             ratio = float(getattr(spec, name)) / float(getattr(first, name))
-            return max(grid, int(round(wanted * ratio / grid)) * grid)
+            nearest: int = round(wanted * ratio / grid)
+            return max(1, nearest) * grid
 
         guidance = request.guidance
         if guidance is None or guidance == getattr(first, "guidance", None):
