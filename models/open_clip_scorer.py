@@ -67,7 +67,8 @@ class Scorer:
         self._preprocess = preprocess
         self._tokenize = tokenize
         self._temperature = temperature
-        self._max_batch = max_batch
+        # On a CPU a product over more rows may sum in another order; a score must not depend on its neighbours.
+        self._max_batch = 1 if identity.device == "cpu" else max_batch
         self._texts: OrderedDict[str, Tensor] = OrderedDict()
         with torch.no_grad():
             self._scale = float(self._model.logit_scale.float().exp())

@@ -55,6 +55,10 @@ class Spec(BaseModel):
         return self
 
 
+# Keys that say what to do when a model fails, and nothing about what it answers.
+POLICY = frozenset(Spec.model_fields) | {"fallback"}
+
+
 class Faulty(Spec):
     """Fault injection: the model of `of`, whose first calls go as planned, an entry a call. Then all is well."""
 

@@ -181,7 +181,8 @@ class Spender(Protocol):
     """A brief under way, as far as budgets are concerned."""
 
     attempt: Budget
-    room: int
+    room: int  # images that it may paint
+    outcome: Any
 
     @property
     def steps(self) -> int: ...
@@ -191,24 +192,22 @@ class Spender(Protocol):
     def exhaust(self, why: str) -> Any: ...
 
 
-def allot(wave: Sequence[Spender], images: int) -> list[Any]:
-    """Set aside what each brief of a wave will paint, `images` at most; returns the outcomes of those that have no
-    room for even one."""
-    ended = []
+def allot(wave: Sequence[Spender], images: int) -> None:
+    """Set aside what each open brief of a wave will paint, `images` at most. One that has no room for even one is at
+    its end."""
     for track in wave:
-        track.attempt.settle()
-    for track in wave:
+        if track.outcome is not None:
+            continue
         steps = track.steps
         track.room = track.begin().room(images, steps)
         if not track.room:
-            ended.append(track.exhaust(track.attempt.lacks(steps) or "the budget is spent"))
+            track.exhaust(track.attempt.lacks(steps) or "the budget is spent")
             continue
         painted = track.room * steps
         expected = {
             what: track.attempt.pace.expected(what, painted) for what in ("seconds", "joules", "money")
         }
         track.attempt.promise(images=track.room, image_steps=painted, **expected)
-    return ended
 
 
 def watched(wave: Sequence[Spender], on_step: OnStep | None) -> OnStep:

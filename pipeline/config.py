@@ -64,6 +64,10 @@ class Loop(Limits):
     memory: PositiveInt = 3  # earlier prompts shown to the text model
     writer: Literal["model", "template"] = "model"
     reader: Literal["model", "rules"] = "model"
+    together: PositiveInt = 16  # briefs of a batch that move together
+    memory_mb: PositiveInt = (
+        1024  # for the pictures of all of them; fewer move together where it is too little
+    )
     prompting: Literal["bare", "instructed"] = "instructed"  # bare: for a text model trained to read briefs
 
 
@@ -81,6 +85,7 @@ class Preset(Section):
     about: str
     needs: str = ""
     offline: bool = True
+    residency: Literal["together", "by_phase"] = "together"  # by_phase: models take turns in memory
     range: str | None = None  # location of a JSON file: what the image model can draw; None means anything
     text: TextSpec
     image: ImageSpec

@@ -29,12 +29,17 @@ import stamina.instrumentation
 
 from models.protocols import Cancelled, DependencyMissing, Identity, ModelError, WeightsMissing
 from models.specs import Spec
+from pipeline.errors import EaselError
 from pipeline.trace import Asking, Recorder, Stage
 
 Out = TypeVar("Out")
 T = TypeVar("T")
 
 stamina.instrumentation.set_on_retry_hooks([])  # retries are told in our records, not on the console
+
+
+# What passes through a ladder: the user's wish to stop, and a disk or store that fails under a kept result.
+_NOT_THE_MODELS = (Cancelled, EaselError)
 
 
 class Hung(Exception):
@@ -97,7 +102,7 @@ class Rung(Generic[T]):
         self.last = ""  # why it failed when it was last asked
         self.breaker = pybreaker.CircuitBreaker(
             fail_max=spec.break_after, reset_timeout=spec.rest_s, throw_new_error_on_trip=False,
-            exclude=[Cancelled, KeyboardInterrupt],
+            exclude=[*_NOT_THE_MODELS, KeyboardInterrupt],
         )  # fmt: skip
 
     @property
@@ -158,7 +163,14 @@ class Rung(Generic[T]):
 
 def _passes(error: Exception) -> bool:
     """Whether asking the same model again may help."""
-    hopeless = (Cancelled, Hung, Flawed, WeightsMissing, DependencyMissing, pybreaker.CircuitBreakerError)
+    hopeless = (
+        *_NOT_THE_MODELS,
+        Hung,
+        Flawed,
+        WeightsMissing,
+        DependencyMissing,
+        pybreaker.CircuitBreakerError,
+    )
     return not isinstance(error, hopeless) and not is_out_of_memory(error)
 
 
@@ -201,7 +213,7 @@ class Ladder(Generic[T]):
         flaw: Callable[[int, Out], str | None],
     ) -> Descent[Out]:
         """Put `count` items to the rungs. `ask` gets a model, its rung's number and the positions of the items;
-        `flaw` says what is wrong with an answer. Only Cancelled and what is no Exception are raised."""
+        `flaw` says what is wrong with an answer. Only Cancelled, EaselError and what is no Exception are raised."""
         way: Descent[Out] = Descent()
         todo = list(range(count))
         for number, rung in enumerate(self.rungs):
@@ -256,7 +268,7 @@ class Ladder(Generic[T]):
         try:
             rung.ask(call, sort, self._recorder)
         except Exception as error:
-            if isinstance(error, Cancelled):
+            if isinstance(error, _NOT_THE_MODELS):
                 raise
             why = in_words(error)
             if isinstance(error, pybreaker.CircuitBreakerError):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,6 +14,7 @@ from models.protocols import (
     ImageModel,
     JsonSchema,
     Message,
+    ModelError,
     OnStep,
     Paint,
     Painted,
@@ -24,13 +23,12 @@ from models.protocols import (
     Text,
     TextModel,
 )
-from models.specs import Faulty, Spec
-from pipeline import pixels
+from models.specs import POLICY, Faulty, Spec
 from pipeline.fallback import Fallen, Ladder, Rung
+from pipeline.flaws import NOT_JSON, image_flaw, scores_flaw, text_flaw
 
 REPAIR = "That was not valid JSON. Answer again, with nothing but the JSON that was asked for."
 _PER_CALL = ("steps", "width", "height", "guidance", "max_batch")  # rungs that differ in these share a model
-_POLICY = ("fallback", "retries", "patience_s", "break_after", "rest_s")
 
 
 class LadderText(Ladder[TextModel]):
@@ -53,7 +51,7 @@ class LadderText(Ladder[TextModel]):
 
         def ask_and_repair(model: TextModel, _: int, items: list[int]) -> list[Text]:
             answers = ask(model, [conversations[i] for i in items], max_tokens)
-            broken = [n for n, answer in enumerate(answers) if flaw(n, answer) == _NOT_JSON]
+            broken = [n for n, answer in enumerate(answers) if text_flaw(answer, schema) == NOT_JSON]
             if broken:
                 again = [
                     [*conversations[items[n]], Message("assistant", answers[n].text), Message("user", REPAIR)]
@@ -65,34 +63,12 @@ class LadderText(Ladder[TextModel]):
             return answers
 
         def flaw(_: int, answer: Text) -> str | None:
-            if not answer.text.strip():
-                return "blank output"
-            return _NOT_JSON if schema is not None and not fits(answer.text, schema) else None
+            return text_flaw(answer, schema)
 
         way = self.descend(len(conversations), ask_and_repair, flaw)
         if way.reasons:
             raise Fallen(self.stage, way.answers, way.reasons)
         return [way.answers[i] for i in range(len(conversations))]
-
-
-_NOT_JSON = "malformed output, also when asked again"
-
-
-_TYPES: dict[str, type] = {"string": str, "array": list, "object": dict}
-
-
-def fits(text: str, schema: JsonSchema) -> bool:
-    """Whether a text holds a JSON object with what the schema requires at its top. What lies deeper is the
-    reader's business, who can leave out what it does not understand."""
-    match = re.search(r"\{.*\}", text, re.DOTALL)
-    try:
-        found = json.loads(match.group() if match else text)
-    except ValueError:
-        return False
-    wanted = {name: schema["properties"][name].get("type", "") for name in schema.get("required", ())}
-    return isinstance(found, dict) and all(
-        isinstance(found.get(name), _TYPES.get(kind, object)) for name, kind in wanted.items()
-    )
 
 
 class LadderImage(Ladder[ImageModel]):
@@ -106,7 +82,7 @@ class LadderImage(Ladder[ImageModel]):
             return model.paint([self._lowered(requests[i], rung) for i in items], on_step)
 
         def flaw(_: int, painted: Painted) -> str | None:
-            return "blank output: one flat colour" if pixels.flat(painted.image) else None
+            return image_flaw(painted)
 
         way = self.descend(len(requests), ask, flaw)
         for i in list(way.reasons):
@@ -151,31 +127,30 @@ class LadderScorer(Ladder[Scorer]):
             return model.score([images[i] for i in items], [questions[i] for i in items])
 
         def flaw(i: int, scores: list[float]) -> str | None:
-            if len(scores) != len(questions[i]):
-                return "blank output: no probabilities"
-            if any(math.isnan(p) for p in scores):
-                return "NaN output"
-            return None if all(0 <= p <= 1 for p in scores) else "malformed output: no probability"
+            return scores_flaw(scores, questions[i])
 
         way = self.descend(len(images), ask, flaw)
         return [way.answers.get(i) or [math.nan] * len(mine) for i, mine in enumerate(questions)]
 
 
 def rungs(spec: Spec, build: Callable[[Spec], Any]) -> list[Rung[Any]]:
-    """The rungs of a stage. Where nothing stands below the first, it is built at once: what is wrong with it is then
-    an error of the preset or the set-up, and is said before the loop begins."""
+    """The rungs of a stage. The first is built at once; where it cannot be and nothing stands below it, that is an
+    error of the preset or the set-up, and is raised before the loop begins."""
     specs: list[Spec] = [spec, *getattr(spec, "fallback", ())]
     built: dict[str, Any] = {}
 
     def shared(one: Spec) -> Any:
-        key = one.model_dump_json(exclude={*_PER_CALL, *_POLICY})
+        key = one.model_dump_json(exclude={*_PER_CALL, *POLICY})
         if key not in built:
             built[key] = build(one)
         return built[key]
 
     made = [Rung(_name(one, spec), one, partial(shared, one)) for one in specs]
-    if len(made) == 1:
+    try:
         _ = made[0].model
+    except ModelError:
+        if len(made) == 1:
+            raise
     return made
 
 
@@ -187,7 +162,7 @@ def _name(spec: Spec, first: Spec) -> str:
         return model.rstrip("/").rsplit("/", 1)[-1]
     changed = {
         key: value
-        for key, value in one.model_dump(exclude=set(_POLICY)).items()
+        for key, value in one.model_dump(exclude=set(POLICY)).items()
         if value != getattr(other, key) and not isinstance(value, dict)
     }
     parts = []

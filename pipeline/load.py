@@ -1,4 +1,5 @@
-"""Preset → models, each observed, so that every call is recorded, and each on its ladder."""
+"""Preset → models. Each is observed, so that every call is recorded, keeps its answers where there is a place to
+keep them, and stands on a ladder."""
 
 from __future__ import annotations
 
@@ -10,8 +11,11 @@ from models.protocols import ImageModel, Scorer, TextModel
 from models.specs import Spec
 from pipeline.config import Band, Preset, bands, data_file
 from pipeline.energy import meter
+from pipeline.keep import Keep, KeptImage, KeptScorer, KeptText
 from pipeline.ladders import LadderImage, LadderScorer, LadderText, rungs
+from pipeline.pixels import fingerprint
 from pipeline.range import Range, load_range
+from pipeline.residency import House, LodgingImage, LodgingScorer, LodgingText
 from pipeline.trace import ObservedImage, ObservedScorer, ObservedText, Recorder
 
 
@@ -39,30 +43,36 @@ def quiet(offline: bool) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-def load(preset: Preset) -> Models:
-    """Load the preset's models. Raises ModelError where weights or packages are missing."""
+def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -> Models:
+    """Load the preset's models. With `keep`, what was answered before is not asked again; `house` keeps models
+    that a further preset may share. Raises ModelError where weights or packages are missing."""
     quiet(preset.offline)
     from models.load import load_image, load_scorer, load_text
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     measured = bands(preset.judge, preset.base)
     recorder = Recorder(meter(preset.machine), preset.machine.price)
+    house, base, mode = house or House(), preset.base, preset.residency
+    stages: list[Spec] = [preset.scorer, preset.image, preset.text]
+    house.only([spec for stage in stages for spec in (stage, *getattr(stage, "fallback", ()))], base, mode)
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
 
     def text(spec: Spec) -> TextModel:
-        return ObservedText(load_text(spec, preset.base), recorder)
+        model: TextModel = LodgingText(house.lodger(spec, base, load_text, mode))
+        return ObservedText(KeptText(model, spec, keep) if keep else model, recorder)
 
     def image(spec: Spec) -> ImageModel:
-        return ObservedImage(load_image(spec, preset.base), recorder)
+        model: ImageModel = LodgingImage(house.lodger(spec, base, load_image, mode))
+        return ObservedImage(KeptImage(model, spec, keep) if keep else model, recorder)
 
     def scorer(spec: Spec) -> Scorer:
-        return ObservedScorer(load_scorer(spec, preset.base), recorder)
+        model: Scorer = LodgingScorer(house.lodger(spec, base, load_scorer, mode))
+        return ObservedScorer(KeptScorer(model, spec, keep, fingerprint) if keep else model, recorder)
 
+    # The text model last: where models take turns it has the first one.
+    scoring = LadderScorer(rungs(preset.scorer, scorer), recorder)
+    painting = LadderImage(rungs(preset.image, image), recorder)
+    telling = LadderText(rungs(preset.text, text), recorder) if needs_text else None
     return Models(
-        text=LadderText(rungs(preset.text, text), recorder) if needs_text else None,
-        image=LadderImage(rungs(preset.image, image), recorder),
-        scorer=LadderScorer(rungs(preset.scorer, scorer), recorder),
-        bands=measured,
-        range=drawable,
-        recorder=recorder,
+        text=telling, image=painting, scorer=scoring, bands=measured, range=drawable, recorder=recorder
     )

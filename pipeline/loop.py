@@ -10,6 +10,7 @@ model. It writes nothing and prints nothing: whoever runs it consumes what it yi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,6 +25,7 @@ from pipeline.load import Models
 from pipeline.prompt import Ask, Prompt, own_words, template, write
 from pipeline.prompt import most_tokens as prompt_tokens
 from pipeline.requirements import most_tokens, read
+from pipeline.room import admitted
 from pipeline.trace import Call
 from pipeline.verdict import Verdict, judge
 
@@ -86,30 +88,27 @@ def run(
     on_step: OnStep | None = None,
     budget: Budget | None = None,
 ) -> Iterator[Event]:
-    """Move all briefs together, wave by wave; yields each brief's reading, attempts and outcome as they happen.
-    `budget` is the batch's, where it goes beyond this call."""
+    """Move briefs together, wave by wave, as many as fit (see room.py); yields each brief's reading, attempts and
+    outcome as they happen. `budget` is the batch's, where it goes beyond this call."""
     budget = budget or Budget(preset.loop.batch, currency=preset.machine.currency)
-    tracks = _read(briefs, preset, models, budget)
-    for track in tracks:
-        yield track.started
-        if track.outcome:
-            yield track.outcome
-    while wave := [track for track in tracks if track.outcome is None]:
-        if broke := allot(wave, preset.loop.images_per_attempt):
-            yield from broke
-            continue
+    waiting = deque(enumerate(briefs))
+    wave: list[Track] = []
+    while waiting or wave:
+        joining = admitted(waiting, [track.started.given for track in wave], preset)
+        for track in _read(joining, preset, models, budget):
+            yield track.started
+            wave.append(track)
+        allot(wave, preset.loop.images_per_attempt)
+        yield from (track.outcome for track in wave if track.outcome)
+        wave = [track for track in wave if track.outcome is None]
         plans, calls = _plan(wave, preset, models)
-        numbers = [len(track.attempts) + 1 for track in wave]
-        owners = [i for i, mine in enumerate(plans) for _ in mine]
         try:
-            made, broken = paint(plans, numbers, models.image, watched(wave, on_step))
+            made, broken, painting = _paint(wave, plans, models, watched(wave, on_step))
         except Cancelled:
-            _charge(wave, _owned(models.recorder.take(), owners))
             yield from (track.stop() for track in wave)
             return
-        calls += _owned(models.recorder.take(), owners)
         verdicts = _judge(wave, made, preset, models)
-        calls += _owned(models.recorder.take(), [i for i, mine in enumerate(made) for _ in mine])
+        calls += painting + _owned(models.recorder.take(), [i for i, mine in enumerate(made) for _ in mine])
         _charge(wave, calls)
         for i, track in enumerate(wave):
             if i in broken:
@@ -118,6 +117,7 @@ def run(
             yield track.add(made[i], verdicts[i], tuple(call for owner, call in calls if owner == i))
             if track.outcome:
                 yield track.outcome
+        wave = [track for track in wave if track.outcome is None]
 
 
 @dataclass(eq=False)
@@ -235,8 +235,12 @@ def _charge(wave: Sequence[Track], calls: Owned) -> None:
         track.attempt.settle()
 
 
-def _read(briefs: Sequence[Brief], preset: Preset, models: Models, batch: Budget) -> list[Track]:
-    prompting = preset.loop.prompting
+def _read(
+    entering: Sequence[tuple[int, Brief]], preset: Preset, models: Models, batch: Budget
+) -> list[Track]:
+    if not entering:
+        return []
+    briefs, prompting = [brief for _, brief in entering], preset.loop.prompting
     scopes = [batch.open("brief", brief.limits.over(preset.loop)) for brief in briefs]
     lacking: dict[int, str] = {}
     reader = models.text if preset.loop.reader == "model" else None
@@ -253,9 +257,10 @@ def _read(briefs: Sequence[Brief], preset: Preset, models: Models, batch: Budget
         readings[i] = reading.model_copy(update={"degraded": why})
     calls = _owned(models.recorder.take(), able)
     tracks = []
-    for i, brief in enumerate(briefs):
+    for i, (position, brief) in enumerate(entering):
         mine = tuple(call for owner, call in calls if owner == i)
-        track = Track(Started(brief=i, given=brief, reading=readings[i], calls=mine), scopes[i], preset)
+        started = Started(brief=position, given=brief, reading=readings[i], calls=mine)
+        track = Track(started, scopes[i], preset)
         scopes[i].charge(mine)
         scopes[i].settle()
         if readings[i].blocked:
@@ -299,6 +304,19 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[dict[
     able = [i for i in asks if i not in written]
     written |= zip(able, write([asks[i] for i in able], writer), strict=True)
     return written, _owned(models.recorder.take(), able)
+
+
+def _paint(
+    wave: Sequence[Track], plans: Sequence[Sequence[Plan]], models: Models, on_step: OnStep
+) -> tuple[list[list[Candidate]], dict[int, str], Owned]:
+    """Each brief's candidates, why those that have none have none, and the calls that took."""
+    owners = [i for i, mine in enumerate(plans) for _ in mine]
+    try:
+        made, broken = paint(plans, [len(track.attempts) + 1 for track in wave], models.image, on_step)
+    except Cancelled:
+        _charge(wave, _owned(models.recorder.take(), owners))
+        raise
+    return made, broken, _owned(models.recorder.take(), owners)
 
 
 def _latest(track: Track) -> Prompt:

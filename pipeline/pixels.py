@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import numpy as np
@@ -66,3 +67,10 @@ def meets(image: Image, subject: str, value: str) -> tuple[bool, str] | None:
         found = contrast(image)
         return (found >= 0.2) if value == "high" else (found <= 0.15), f"RMS contrast is {found:.2f}"
     return None
+
+
+def fingerprint(image: Image) -> str:
+    """SHA-256 over mode, size and pixels."""
+    digest = hashlib.sha256(f"{image.mode}:{image.width}x{image.height}:".encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()

@@ -167,6 +167,12 @@ class Recorder:
             self._calls.append(record({"error": why}))
 
 
+def _kept(model: object) -> tuple[int, ...]:
+    """Which inputs of its last call a model answered from kept results."""
+    kept: tuple[int, ...] = getattr(model, "answered", ())
+    return kept
+
+
 class ObservedText:
     def __init__(self, model: TextModel, recorder: Recorder) -> None:
         self._model, self._recorder, self.identity = model, recorder, model.identity
@@ -192,6 +198,7 @@ class ObservedText:
                 conversations, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed
             )
             call["outputs"] = tuple(asdict(answer) for answer in answers)
+            call["kept"] = _kept(self._model)
         return answers
 
 
@@ -203,6 +210,7 @@ class ObservedImage:
         with self._recorder.call("image", self.identity, [asdict(r) for r in requests], {}) as call:
             painted = self._model.paint(requests, on_step)
             call["outputs"] = tuple(p.settings for p in painted)
+            call["kept"] = _kept(self._model)
         return painted
 
 
@@ -215,4 +223,5 @@ class ObservedScorer:
         with self._recorder.call("scorer", self.identity, inputs, {}) as call:
             scores = self._model.score(images, questions)
             call["outputs"] = tuple(scores)
+            call["kept"] = _kept(self._model)
         return scores

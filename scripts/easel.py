@@ -46,6 +46,7 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
     ] = None,
+    fresh: Annotated[bool, typer.Option(help="ask the models anew, also where an answer is kept")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make images for one brief. Exit status: 0 accepted, 3 not met or needs a person, 2 bad input."""
@@ -64,7 +65,7 @@ def run(
 
     from scripts.run import run_brief
 
-    raise typer.Exit(run_brief(brief, checked, out, as_json))
+    raise typer.Exit(run_brief(brief, checked, out, as_json, fresh))
 
 
 @app.command()

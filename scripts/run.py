@@ -13,6 +13,7 @@ from rich.table import Table
 from models.protocols import Step
 from pipeline.brief import Brief, Reading
 from pipeline.config import Preset
+from pipeline.keep import Keep
 from pipeline.load import load
 from pipeline.loop import Attempt, Outcome, Started, run
 from pipeline.run_folder import RunFolder
@@ -27,7 +28,7 @@ MARKS = {
 }
 
 
-def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool) -> int:
+def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: bool = False) -> int:
     """Exit status of the run; prints as it goes (to standard error when `as_json`)."""
     console = Console(stderr=as_json, highlight=False)
     store = Store(out)
@@ -41,7 +42,7 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool) -> int:
     )
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(f"loading {preset.name}", total=None)
-        models = load(preset)
+        models = load(preset, None if fresh else Keep(store.results))
         progress.update(bar, description="reading the brief")
         started: Started | None = None
         outcome: Outcome | None = None

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from pathlib import Path
 
 from PIL import Image
 
 from pipeline.files import write
+from pipeline.pixels import fingerprint
 
 FOLDER = "easel.pictures"  # with a dot, so that no run folder has this name
-
-
-def fingerprint(image: Image.Image) -> str:
-    """SHA-256 over mode, size and pixels."""
-    digest = hashlib.sha256(f"{image.mode}:{image.width}x{image.height}:".encode())
-    digest.update(image.tobytes())
-    return digest.hexdigest()
 
 
 class Pictures:

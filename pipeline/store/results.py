@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from PIL.Image import Image
 from sqlalchemy import Engine, delete, func, select
 
+from pipeline.keep import Result
 from pipeline.store.engine import reading, writing
 from pipeline.store.pictures import Pictures
 from pipeline.store.rows import add_new
 from pipeline.store.tables import ResultRow
 
 _AT_ONCE = 500  # keys in one query
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """`value` is plain JSON; a painter's answer has its picture beside it."""
-
-    value: dict[str, Any]
-    image: Image | None = None
 
 
 class Results:

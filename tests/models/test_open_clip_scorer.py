@@ -151,12 +151,12 @@ def test_texts_are_remembered_and_forgotten(siglip_folder: Path, monkeypatch: py
     first = ask("a", "b", "c", "a")
     assert first[0] == first[3]
     assert ask("a", "b", "c") == first[:3]
-    assert encoded == [3]
+    assert sum(encoded) == 3
     ask("a", "d")  # pushes out b, which was asked for longest ago
     assert ask("a", "c", "d")[0] == first[0]
-    assert encoded == [3, 1]
+    assert sum(encoded) == 4
     assert ask("b") == first[1:2]
-    assert encoded == [3, 1, 1]
+    assert sum(encoded) == 5
     # More texts than fit in memory are answered all the same.
     assert len(ask(*map(str, range(10)))) == 10
 

@@ -84,7 +84,18 @@ def test_the_same_brief_twice_gives_the_same_pixels(tmp_path: Path) -> None:
     records = []
     for name in ("first", "second"):
         done = easel(
-            "run", brief, "--seed", "3", "--images", "2", "--out", str(tmp_path), "--name", name, "--json"
+            "run",
+            brief,
+            "--seed",
+            "3",
+            "--images",
+            "2",
+            "--out",
+            str(tmp_path),
+            "--name",
+            name,
+            "--json",
+            "--fresh",
         )
         assert done.stdout, done.stderr
         records.append(json.loads(done.stdout))

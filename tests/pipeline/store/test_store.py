@@ -17,11 +17,11 @@ from sqlalchemy import text
 from pipeline.brief import Brief
 from pipeline.config import Preset
 from pipeline.errors import OutputError, StoreError
+from pipeline.keep import Result
 from pipeline.load import load
 from pipeline.loop import run
 from pipeline.store import Store
 from pipeline.store.engine import HEAD, masked
-from pipeline.store.results import Result
 from pipeline.store.reviews import Review
 from pipeline.store.spans import Span
 from pipeline.store.tables import Table

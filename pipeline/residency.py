@@ -1,0 +1,136 @@
+"""Which models are in memory, and when: all of a preset together, or one at a time where memory is short."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL.Image import Image
+
+from models.protocols import (
+    Identity,
+    ImageModel,
+    JsonSchema,
+    Message,
+    OnStep,
+    Paint,
+    Painted,
+    Question,
+    Scorer,
+    Text,
+    TextModel,
+)
+from models.specs import POLICY, Spec
+
+Mode = Literal["together", "by_phase"]
+
+
+class Lodger:
+    """A model that is loaded when it is needed, and again after it made room. Its identity stays known."""
+
+    def __init__(self, house: House, load: Callable[[], Any], mode: Mode) -> None:
+        self._house, self._load, self.mode = house, load, mode
+        self._model: Any = None
+        self.loads = 0
+        self.identity: Identity = self.model().identity
+
+    def model(self) -> Any:
+        """The model, ready for use."""
+        if self._model is None:
+            self._house.make_room(self)
+            self._model = self._load()
+            self.loads += 1
+        return self._model
+
+    @property
+    def loaded(self) -> bool:
+        return self._model is not None
+
+    def unload(self) -> None:
+        self._model = None
+
+
+class House:
+    """Keeps models for as long as they are wanted; presets that name the same model share it."""
+
+    def __init__(self) -> None:
+        self._lodgers: dict[str, Lodger] = {}
+
+    def lodger(self, spec: Spec, base: Path, load: Callable[[Any, Path], Any], mode: Mode) -> Lodger:
+        """The lodger for a spec, loaded once so that what is missing is known before anything starts."""
+        key = _key(spec, base, mode)
+        if key not in self._lodgers:
+            self._lodgers[key] = Lodger(self, lambda: load(spec, base), mode)
+        return self._lodgers[key]
+
+    def make_room(self, newcomer: Lodger) -> None:
+        """Where models take turns, the others leave before the next one comes."""
+        if newcomer.mode == "by_phase":
+            self.unload(lambda lodger: lodger is not newcomer)
+
+    def unload(self, which: Callable[[Lodger], bool] = lambda lodger: True) -> int:
+        """Free the memory of these models; returns how many were loaded. They come back when they are asked."""
+        leaving = [lodger for lodger in self._lodgers.values() if lodger.loaded and which(lodger)]
+        for lodger in leaving:
+            lodger.unload()
+        if leaving:
+            gc.collect()
+            torch = sys.modules.get("torch")
+            if torch is not None and torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        return len(leaving)
+
+    def only(self, wanted: Sequence[Spec], base: Path, mode: Mode) -> None:
+        """Let go of all models but those of these specs."""
+        keys = {_key(spec, base, mode) for spec in wanted}
+        self._lodgers = {key: lodger for key, lodger in self._lodgers.items() if key in keys}
+        gc.collect()
+
+    @property
+    def loaded(self) -> list[Identity]:
+        """Who is in memory now."""
+        return [lodger.identity for lodger in self._lodgers.values() if lodger.loaded]
+
+
+def _key(spec: Spec, base: Path, mode: Mode) -> str:
+    return f"{mode}|{type(spec).__name__}|{spec.model_dump_json(exclude=set(POLICY))}|{base}"
+
+
+class LodgingText:
+    def __init__(self, lodger: Lodger) -> None:
+        self._lodger, self.identity = lodger, lodger.identity
+
+    def generate(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        *,
+        schema: JsonSchema | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[Text]:
+        model: TextModel = self._lodger.model()
+        return model.generate(
+            conversations, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed
+        )
+
+
+class LodgingImage:
+    def __init__(self, lodger: Lodger) -> None:
+        self._lodger, self.identity = lodger, lodger.identity
+
+    def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
+        model: ImageModel = self._lodger.model()
+        return model.paint(requests, on_step)
+
+
+class LodgingScorer:
+    def __init__(self, lodger: Lodger) -> None:
+        self._lodger, self.identity = lodger, lodger.identity
+
+    def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
+        model: Scorer = self._lodger.model()
+        return model.score(images, questions)
