@@ -20,11 +20,13 @@ from pydantic import (
     model_validator,
 )
 
+from models import specs
 from models.locate import locate
 from models.specs import ImageSpec, ScorerSpec, TextSpec
 from pipeline.brief import Limits
 from pipeline.errors import ConfigError
 
+KINDS = frozenset(("transformers", "server", "diffusers", "open_clip", "faulty"))
 FOLDER = Path(__file__).parents[1] / "configs"
 
 
@@ -189,14 +191,22 @@ def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str
             here = (*path, str(key.value))
             found[here] = key.start_mark.line + 1
             found |= _lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            found[(*path, str(number))] = item.start_mark.line + 1
+            found |= _lines(item, (*path, str(number)))
     return found
 
 
 def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any) -> str:
     """One pydantic error as `file:line: key: what is wrong`."""
-    # Discriminated unions put the chosen kind into the location; the file does not have it as a key.
     where = [str(part) for part in item["loc"]]
-    keys = tuple(part for i, part in enumerate(where) if (*where[:i], part) in lines or i != 1)
+    keys: tuple[str, ...] = ()
+    for i, part in enumerate(where):
+        # Discriminated unions put the chosen kind into the location, where the file does not have it as a key.
+        section = len(keys) == 1 or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
+        if not (section and part in KINDS and (*keys, part) not in lines and i < len(where) - 1):
+            keys = (*keys, part)
     if item["type"] == "union_tag_invalid":
         keys = (*keys, "kind")
     line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
@@ -213,15 +223,17 @@ def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any) -> str:
 
 
 def _known_keys(section: tuple[str, ...]) -> list[str]:
-    from models import specs
-
     classes: dict[str, list[type[BaseModel]]] = {
         "": [Preset],
         "judge": [Judge],
         "loop": [Loop],
+        "machine": [Machine],
         "text": [specs.TransformersText, specs.ServerText],
         "image": [specs.DiffusersImage],
         "scorer": [specs.OpenClipScorer],
+        "limits": [Limits],
     }
+    if section[:1] == ("loop",) and section[1:]:
+        section = ("limits",)
     owners = classes.get(section[0] if section else "", [])
     return sorted({name for owner in owners for name in owner.model_fields})

@@ -55,9 +55,13 @@ class Attempt(Record):
     @property
     def degraded(self) -> tuple[str, ...]:
         """Every descent of a stage that this attempt had to make do with."""
-        prompts = [c.plan.prompt.degraded for c in self.candidates]
-        said = [*prompts, *(c.degraded for c in self.candidates), *(v.degraded for v in self.verdicts)]
-        return tuple(dict.fromkeys(text for text in said if text))
+        return _degraded(self.candidates, self.verdicts)
+
+
+def _degraded(candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    said = [c.plan.prompt.degraded for c in candidates]
+    said += [*(c.degraded for c in candidates), *(v.degraded for v in verdicts)]
+    return tuple(dict.fromkeys(text for text in said if text))
 
 
 class Outcome(Record):
@@ -133,9 +137,12 @@ class Track:
     best: tuple[Candidate, Verdict] | None = None
     attempt: Budget = field(init=False)  # of the attempt under way
     room: int = 0  # images that it may paint
+    degraded: dict[str, None] = field(default_factory=dict)  # descents so far, in order
 
     def __post_init__(self) -> None:
         self.begin()
+        if said := self.started.reading.degraded:
+            self.degraded[said] = None
 
     def begin(self) -> Budget:
         """A fresh budget for the next attempt."""
@@ -152,6 +159,7 @@ class Track:
     ) -> Attempt:
         """Take in an attempt; decides whether the brief is done or what to change next."""
         number, change = len(self.attempts) + 1, self.next
+        self.degraded |= dict.fromkeys(_degraded(candidates, verdicts))
         for pair in zip(candidates, verdicts, strict=True):
             if self.best is None or _rank(pair[1]) > _rank(self.best[1]):
                 self.best = pair
@@ -191,13 +199,12 @@ class Track:
 
     def close(self, status: Status, reason: str) -> Outcome:
         best, verdict = self.best or (None, None)
-        said = [self.started.reading.degraded, *(d for a in self.attempts for d in a.degraded)]
         used = self.budget.used
         self.outcome = Outcome(
             brief=self.started.brief, status=status, reason=reason, best=best, verdict=verdict,
             images=used.images, seconds=self.budget.seconds, tokens=used.tokens,
             image_steps=used.image_steps, joules=used.joules, measured=used.measured, money=used.money,
-            degraded=tuple(dict.fromkeys(text for text in said if text)),
+            degraded=tuple(self.degraded),
         )  # fmt: skip
         return self.outcome
 
