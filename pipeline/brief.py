@@ -51,6 +51,7 @@ class Brief(Record):
     width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     limits: Limits = Limits()
+    must: tuple[str, ...] = ()  # further wants, each in words, that have to be met
 
     @field_validator("text")
     @classmethod
@@ -63,6 +64,11 @@ class Brief(Record):
         if any(ord(c) < 32 or c == "\ufffd" for c in text):
             raise ValueError("the brief holds binary data; give it as plain text")
         return text
+
+    @property
+    def words(self) -> str:
+        """The text, with those further wants that it does not hold."""
+        return ", ".join([self.text, *(want for want in self.must if want.lower() not in self.text.lower())])
 
 
 class Requirement(Record):

@@ -27,6 +27,7 @@ from models.protocols import (
 )
 from models.specs import POLICY, Spec
 from pipeline.flaws import image_flaw, scores_flaw, text_flaw
+from pipeline.pixels import fingerprint
 
 VERSION = 1  # raised when the same key would no longer mean the same answer
 # What only says how the work is done.
@@ -174,13 +175,12 @@ def _settings(request: Paint) -> tuple[Any, ...]:
 class KeptScorer(_Kept):
     stage = "scorer"
 
-    def __init__(self, model: Scorer, spec: Spec, keep: Keep, fingerprint: Callable[[Image], str]) -> None:
+    def __init__(self, model: Scorer, spec: Spec, keep: Keep) -> None:
         super().__init__(model, spec, keep)
-        self._fingerprint = fingerprint
 
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
         keys = [
-            self._key([self._fingerprint(image), [asdict(q) for q in mine]])
+            self._key([fingerprint(image), [asdict(q) for q in mine]])
             for image, mine in zip(images, questions, strict=True)
         ]
 

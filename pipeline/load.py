@@ -13,7 +13,6 @@ from pipeline.config import Band, Preset, bands, data_file
 from pipeline.energy import meter
 from pipeline.keep import Keep, KeptImage, KeptScorer, KeptText
 from pipeline.ladders import LadderImage, LadderScorer, LadderText, rungs
-from pipeline.pixels import fingerprint
 from pipeline.range import Range, load_range
 from pipeline.residency import House, LodgingImage, LodgingScorer, LodgingText
 from pipeline.trace import ObservedImage, ObservedScorer, ObservedText, Recorder
@@ -52,27 +51,27 @@ def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     measured = bands(preset.judge, preset.base)
     recorder = Recorder(meter(preset.machine), preset.machine.price)
-    house, base, mode = house or House(), preset.base, preset.residency
-    stages: list[Spec] = [preset.scorer, preset.image, preset.text]
-    house.only([spec for stage in stages for spec in (stage, *getattr(stage, "fallback", ()))], base, mode)
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
+    house = house or House()
+    house.clear(preset.residency)
 
     def text(spec: Spec) -> TextModel:
-        model: TextModel = LodgingText(house.lodger(spec, base, load_text, mode))
+        model: TextModel = LodgingText(house.lodger(spec, preset.base, load_text))
         return ObservedText(KeptText(model, spec, keep) if keep else model, recorder)
 
     def image(spec: Spec) -> ImageModel:
-        model: ImageModel = LodgingImage(house.lodger(spec, base, load_image, mode))
+        model: ImageModel = LodgingImage(house.lodger(spec, preset.base, load_image))
         return ObservedImage(KeptImage(model, spec, keep) if keep else model, recorder)
 
     def scorer(spec: Spec) -> Scorer:
-        model: Scorer = LodgingScorer(house.lodger(spec, base, load_scorer, mode))
-        return ObservedScorer(KeptScorer(model, spec, keep, fingerprint) if keep else model, recorder)
+        model: Scorer = LodgingScorer(house.lodger(spec, preset.base, load_scorer))
+        return ObservedScorer(KeptScorer(model, spec, keep) if keep else model, recorder)
 
     # The text model last: where models take turns it has the first one.
     scoring = LadderScorer(rungs(preset.scorer, scorer), recorder)
     painting = LadderImage(rungs(preset.image, image), recorder)
     telling = LadderText(rungs(preset.text, text), recorder) if needs_text else None
+    house.settle()
     return Models(
         text=telling, image=painting, scorer=scoring, bands=measured, range=drawable, recorder=recorder
     )

@@ -52,7 +52,7 @@ class Ask(Record):
 
 
 def own_words(brief: Brief, requirements: Sequence[Requirement]) -> Prompt:
-    return Prompt(text=brief.text, negative=_negative(requirements), origin="user")
+    return Prompt(text=brief.words, negative=_negative(requirements), origin="user")
 
 
 def write(asks: Sequence[Ask], model: TextModel | None) -> list[Prompt]:

@@ -80,21 +80,32 @@ def read(
     trained on this task, "instructed" for any other."""
     by_rules = [found_in(brief.text, drawable) for brief in briefs]
     if model is None:
-        return [_reading(found, drawable, "rules", None) for found in by_rules]
+        return [
+            _reading(with_musts(found, brief, drawable), drawable, "rules", None)
+            for brief, found in zip(briefs, by_rules, strict=True)
+        ]
     readings = []
     for brief, found, (answer, name, degraded) in zip(
         briefs, by_rules, _ask(briefs, model, prompting), strict=True
     ):
-        if answer is None:
-            readings.append(_reading(found, drawable, "rules", degraded))
-        else:
-            together = combined(brief.text, found, answer, drawable)
-            readings.append(_reading(together, drawable, f"{name} + rules", degraded))
+        if answer is not None:
+            found = combined(brief.text, found, answer, drawable)
+        reader = "rules" if answer is None else f"{name} + rules"
+        readings.append(_reading(with_musts(found, brief, drawable), drawable, reader, degraded))
     return readings
 
 
 def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degraded: str | None) -> Reading:
     return Reading(requirements=flagged(numbered(found), drawable), reader=reader, degraded=degraded)
+
+
+def with_musts(found: Sequence[Found], brief: Brief, drawable: Range | None) -> list[Found]:
+    """The findings with the brief's must-haves, which the rules read; what they cannot read is left to a person."""
+    have = {_key(item): item for item in found}
+    for want in brief.must:
+        for item in found_in(want, drawable) or [Found("other", value=want)]:
+            have[_key(item)] = replace(have.get(_key(item), item), must=True)
+    return list(have.values())
 
 
 def conversation(text: str, prompting: Prompting) -> list[Message]:
