@@ -26,10 +26,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset
 
-from models.mini.art import render
+from models.mini.art import render, sprite
 from models.mini.latent import CELLS, CHANNELS, encode
 from models.mini.scene import Item, Scene, held_out, sample
 from models.mini.vocabulary import BY_NAME, COLOURS, STYLES
+from scripts.muon import Muon
 
 SIDE = 256
 _NAMES, _COLOURS = tuple(BY_NAME), tuple(COLOURS)
@@ -84,6 +85,8 @@ class Pictures(IterableDataset):
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng((self.start, info.id if info else 0))
         while True:
+            if sprite.cache_info().currsize > 1500:  # large sprites in every tint would fill the memory
+                sprite.cache_clear()
             single = rng.random() < self.singles
             scene = sample(rng, (1, 0, 0), 0.35) if single else collage(rng)
             yield torch.from_numpy(encode(scene)), torch.from_numpy(render(scene, SIDE)).permute(2, 0, 1)
@@ -113,7 +116,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="time budget of this run")] = 60.0,
     work: Annotated[Path, typer.Option(help="checkpoint folder")] = Path("work/decoder"),
     batch: int = 8,
-    rate: float = 2e-3,
+    rate: float = 3e-3,
     decay: Annotated[float, typer.Option(help="fall to zero over the last MINUTES of this run")] = 0.0,
     every: Annotated[float, typer.Option(help="minutes between checkpoints")] = 5.0,
     singles: Annotated[float, typer.Option(help="share of pictures with one large object")] = 0.5,
@@ -126,14 +129,18 @@ def main(
     model = build().to(accelerator.device, memory_format=torch.channels_last)
     average = build().to(accelerator.device, memory_format=torch.channels_last).requires_grad_(False)
     params = list(model.decoder.parameters())
-    opt = torch.optim.AdamW(params, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    ends = [*model.decoder.conv_in.parameters(), *model.decoder.conv_out.parameters()]
+    kernels = [p for p in params if p.ndim == 4 and all(p is not end for end in ends)]
+    rest = [p for p in params if all(p is not kernel for kernel in kernels)]
+    opts = [Muon(kernels, rate), torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)]
     state = {"step": 0, "samples": 0, "seconds": 0.0}
     saved = work / "state.pt"
     if saved.exists():
         held = torch.load(saved, map_location=accelerator.device, weights_only=True)
         model.load_state_dict(held["model"])
         average.load_state_dict(held["average"])
-        opt.load_state_dict(held["opt"])
+        for opt, values in zip(opts, held["opts"], strict=True):
+            opt.load_state_dict(values)
         state = held["state"]
     else:
         average.load_state_dict(model.state_dict())
@@ -143,7 +150,7 @@ def main(
     base, mean_loss = state["seconds"], 1.0
 
     def save() -> None:
-        values = {"model": model.state_dict(), "average": average.state_dict(), "opt": opt.state_dict()}
+        values = {"model": model.state_dict(), "average": average.state_dict(), "opts": [opt.state_dict() for opt in opts]}
         torch.save(values | {"state": state}, saved.with_suffix(".new"))
         saved.with_suffix(".new").rename(saved)
         average.save_pretrained(work / "vae", safe_serialization=True)
@@ -157,8 +164,9 @@ def main(
         if left <= 0:
             break
         factor = min(1.0, (state["step"] + 1) / 100) * (min(1.0, left / (decay * 60)) if decay else 1.0)
-        for group in opt.param_groups:
-            group["lr"] = rate * factor
+        for opt in opts:
+            for group in opt.param_groups:
+                group["lr"] = rate * factor
         truth = pixels.to(accelerator.device).float() / 127.5 - 1
         latents = latents.to(accelerator.device)
         latents = latents + torch.randn_like(latents) * torch.rand(len(latents), 1, 1, 1) * blur
@@ -166,8 +174,9 @@ def main(
         loss = loss_of(guess, truth)
         accelerator.backward(loss)
         nn.utils.clip_grad_norm_(params, 1.0)
-        opt.step()
-        opt.zero_grad(set_to_none=True)
+        for opt in opts:
+            opt.step()
+            opt.zero_grad(set_to_none=True)
         state["step"] += 1
         state["samples"] += len(latents)
         state["seconds"] = base + time.monotonic() - started
@@ -175,7 +184,7 @@ def main(
         with torch.no_grad():
             torch._foreach_lerp_(list(average.decoder.parameters()), params, 1 - hold)
         mean_loss += (loss.item() - mean_loss) * (0.02 if state["step"] > 50 else 0.2)
-        if state["step"] % 50 == 0:
+        if state["step"] % 20 == 0:
             pace = state["samples"] / state["seconds"]
             print(f"{state['samples']:>8} pictures  loss {mean_loss:.4f}  {pace:.1f}/s  {left / 60:.0f} min left", flush=True)
         if time.monotonic() - last > every * 60:
