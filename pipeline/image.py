@@ -10,6 +10,7 @@ from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
 from models.protocols import ImageModel, OnStep, Paint
+from models.specs import ImageSpec
 from pipeline.brief import Brief, Record, Requirement
 from pipeline.prompt import Prompt
 
@@ -51,10 +52,22 @@ class Candidate(Record):
     image: Image = Field(exclude=True, repr=False)
 
 
+def unpaintable(width: int, height: int, spec: ImageSpec) -> str | None:
+    """Why no image of this size can come out of the image model; None where one can."""
+    if spec.paint_size is not None and width != height:
+        return f"this preset paints squares only, not {width} × {height}"
+    return None
+
+
 def wanted_size(requirements: Sequence[Requirement]) -> tuple[int | None, int | None]:
     """Width and height that the brief asks for in words ("512x512"); None leaves them to the preset."""
     for r in requirements:
-        if r.kind == "technical" and r.subject == "size" and (match := re.fullmatch(r"(\d+)x(\d+)", r.value)):
+        if (
+            r.kind == "technical"
+            and not r.flag
+            and r.subject == "size"
+            and (match := re.fullmatch(r"(\d+)x(\d+)", r.value))
+        ):
             return int(match[1]), int(match[2])
     return None, None
 

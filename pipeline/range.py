@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from pipeline.brief import Flag, Record, Requirement
+from pipeline.brief import MAX_SIDE, MIN_SIDE, Flag, Record, Requirement
+from pipeline.errors import ConfigError
 
 _CONVERSE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 _COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -28,6 +30,7 @@ class Range(Record):
     max_kinds: int | None = Field(default=None, ge=1)  # different objects in one picture
     counts_alone: bool = False  # several of one object only where it is the only one
     plain_backgrounds: bool = False  # a background is one of the colours
+    square: bool = False  # only pictures as wide as they are tall
     kin: dict[str, str] = Field(default_factory=dict)
 
     @cached_property
@@ -49,14 +52,20 @@ class Range(Record):
 
 
 def load_range(path: str | Path) -> Range:
-    """Read a range file; ValueError names the file and what is wrong with it."""
+    """Read a range file. Raises ConfigError, which names the file and what is wrong with it."""
     path = Path(path)
     try:
         return Range.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"no range file at {path}; correct `range` in the preset or leave it out") from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(
+            f"range: no text file at {path}; correct it in the preset or leave it out"
+        ) from None
     except ValidationError as error:
-        raise ValueError(f"{path} does not fit the form of a range: {error}") from error
+        item = error.errors()[0]
+        where = ".".join(map(str, item["loc"]))
+        raise ConfigError(
+            f"range: {path} does not fit the form of a range ({where}: {item['msg']}); see models/mini/range.json"
+        ) from None
 
 
 def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) -> tuple[Requirement, ...]:
@@ -67,6 +76,8 @@ def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) 
     for want in requirements:
         if want.kind == "other":
             notes.setdefault(want.id, ("uncheckable", "no model can check this; a person decides"))
+        if why := _impossible(want, drawable):
+            notes.setdefault(want.id, ("outside", why))
     if drawable is not None:
         _outside(requirements, drawable, notes)
     marked = []
@@ -122,6 +133,18 @@ def _clash(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> 
     for want in wants:
         others = " and ".join(f"“{w.text}”" for w in wants if w.id != want.id)
         notes.setdefault(want.id, ("contradiction", f"cannot hold together with {others}"))
+
+
+def _impossible(want: Requirement, drawable: Range | None) -> str | None:
+    """Why no picture can have the size that is wanted."""
+    sides = [int(side) for side in re.findall(r"\d+", want.value)] if want.subject == "size" else []
+    if want.kind != "technical" or not sides:
+        return None
+    if not MIN_SIDE <= min(sides) <= max(sides) <= MAX_SIDE:
+        return f"a picture has {MIN_SIDE} to {MAX_SIDE} pixels a side"
+    if drawable is not None and drawable.square and len(set(sides)) > 1:
+        return "the image model paints squares only"
+    return None
 
 
 def _outside(wants: Sequence[Requirement], drawable: Range, notes: dict[str, tuple[Flag, str]]) -> None:
