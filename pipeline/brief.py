@@ -90,7 +90,9 @@ class Reading(Record):
             return f"the brief contradicts itself: {clash[0].text} {clash[0].note}; change one of them"
         if sizes := [r for r in musts if r.kind == "technical" and r.flag == "outside"]:
             return f"no picture can have {sizes[0].text}: {sizes[0].note}; ask for another size"
-        objects = [r for r in musts if r.kind in ("object", "count")]
+        objects = [
+            r for r in musts if r.kind in ("object", "count") or (r.kind == "other" and r.flag == "outside")
+        ]
         if objects and all(r.flag == "outside" for r in objects):
             notes = "; ".join(r.note for r in objects)
             return f"nothing to paint: {notes}; reword the brief or choose another preset"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from models.protocols import ImageModel, OnStep, Paint
 from models.specs import ImageSpec
-from pipeline.brief import Brief, Record, Requirement
+from pipeline.brief import Brief, Record
 from pipeline.prompt import Prompt
 
 
@@ -57,19 +56,6 @@ def unpaintable(width: int, height: int, spec: ImageSpec) -> str | None:
     if spec.paint_size is not None and width != height:
         return f"this preset paints squares only, not {width} × {height}"
     return None
-
-
-def wanted_size(requirements: Sequence[Requirement]) -> tuple[int | None, int | None]:
-    """Width and height that the brief asks for in words ("512x512"); None leaves them to the preset."""
-    for r in requirements:
-        if (
-            r.kind == "technical"
-            and not r.flag
-            and r.subject == "size"
-            and (match := re.fullmatch(r"(\d+)x(\d+)", r.value))
-        ):
-            return int(match[1]), int(match[2])
-    return None, None
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from pipeline.brief import MAX_SIDE, MIN_SIDE, Flag, Record, Requirement
+from pipeline.brief import Flag, Record, Requirement
 from pipeline.errors import ConfigError
+from pipeline.size import parse, together
 
 _CONVERSE = {"left": "right", "right": "left", "above": "below", "below": "above"}
+LANGUAGE = "language"  # subject of an `other` want: the brief is in one that the reader does not know
 _COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 Words = dict[str, tuple[str, ...]]
 
@@ -74,7 +75,9 @@ def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) 
     notes: dict[str, tuple[Flag, str]] = {}
     _contradictions(requirements, notes)
     for want in requirements:
-        if want.kind == "other":
+        if want.kind == "other" and want.subject == LANGUAGE:
+            notes.setdefault(want.id, ("outside", "not understood: this reader knows English only"))
+        elif want.kind == "other":
             notes.setdefault(want.id, ("uncheckable", "no model can check this; a person decides"))
         if why := _impossible(want, drawable):
             notes.setdefault(want.id, ("outside", why))
@@ -94,11 +97,16 @@ def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, s
         _by((w for w in wants if w.kind == "count"), lambda w: w.subject),
         _by((w for w in wants if w.kind == "background"), lambda w: "background"),
         _by((w for w in wants if w.kind == "style"), lambda w: "style"),
-        _by((w for w in wants if w.kind == "technical"), lambda w: w.subject),
+        _by((w for w in wants if w.kind == "technical" and w.subject != "size"), lambda w: w.subject),
     ):
         for same in group:
             if len({w.value for w in same}) > 1:
                 _clash(same, notes)
+    sizes = [(w, size) for w in wants if w.kind == "technical" and (size := parse(w.value))]
+    for i, (first, one) in enumerate(sizes):
+        for second, two in sizes[i + 1 :]:
+            if together(one, two) is None:
+                _clash([first, second], notes)
     shown = {"object", "count", "attribute", "relation"}
     for absent in (w for w in wants if w.kind == "absence"):
         against = [w for w in wants if w.kind in shown and absent.subject in (w.subject, w.other)]
@@ -137,14 +145,12 @@ def _clash(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> 
 
 def _impossible(want: Requirement, drawable: Range | None) -> str | None:
     """Why no picture can have the size that is wanted."""
-    sides = [int(side) for side in re.findall(r"\d+", want.value)] if want.subject == "size" else []
-    if want.kind != "technical" or not sides:
+    size = parse(want.value) if want.kind == "technical" and want.subject == "size" else None
+    if size is None:
         return None
-    if not MIN_SIDE <= min(sides) <= max(sides) <= MAX_SIDE:
-        return f"a picture has {MIN_SIDE} to {MAX_SIDE} pixels a side"
-    if drawable is not None and drawable.square and len(set(sides)) > 1:
-        return "the image model paints squares only"
-    return None
+    if drawable is not None and drawable.square and not size.squarable:
+        return size.impossible or "the image model paints squares only"
+    return size.impossible
 
 
 def _outside(wants: Sequence[Requirement], drawable: Range, notes: dict[str, tuple[Flag, str]]) -> None:
