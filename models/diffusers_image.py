@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
 from models.specs import DiffusersImage
 from models.upscale import Upscaler
 from models.upscale import load as load_upscaler
+
+BLOCK = 32  # pixels; sizes are rounded up to it where the network paints at full size
 
 
 def load(spec: DiffusersImage, base: Path) -> Painter:
@@ -201,13 +204,22 @@ class Painter:
         return pixels
 
     def _paint_size(self, settings: _Settings) -> tuple[int, int]:
+        """Where the network works in blocks of pixels, the wanted size rounded up to whole blocks."""
         side = self._spec.paint_size
-        return (settings.width, settings.height) if side is None else (side, side)
+        if side is not None:
+            return side, side
+        # Pipelines refuse, or quietly change, what is no multiple: of 8, of 16 (patches of two), Sana of 32.
+        factor = int(getattr(self._pipe, "vae_scale_factor", None) or 1)
+        block = math.lcm(BLOCK, 2 * factor)
+        return -(-settings.width // block) * block, -(-settings.height // block) * block
 
     def _finish(self, request: Paint, settings: _Settings, pixels: np.ndarray[Any, Any]) -> Painted:
         levels = (pixels * 255).round().astype(np.uint8)
         image = Image.fromarray(levels)
         painted_size = image.size
+        if self._spec.paint_size is None:  # without what rounding up added at the edges
+            left, top = (image.width - settings.width) // 2, (image.height - settings.height) // 2
+            image = image.crop((left, top, left + settings.width, top + settings.height))
         if self._upscaler is not None:
             image = self._upscaler.upscale([image])[0]
         if image.size != (settings.width, settings.height):

@@ -11,11 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Side = Annotated[int, Field(ge=16, le=4096)]  # pixels
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class TransformersText(Spec):
@@ -73,9 +74,9 @@ class DiffusersImage(Spec):
     vae_tiling: bool = False
     upscaler: str | None = None  # folder of a bundled upscaler, applied to the finished image
     paint_size: PositiveInt | None = None  # pixels at which the network works, where an upscaler follows
-    width: PositiveInt = 512
-    height: PositiveInt = 512
-    steps: PositiveInt = 28
+    width: Side = 512
+    height: Side = 512
+    steps: Annotated[int, Field(ge=1, le=1000)] = 28
     guidance: Annotated[float, Field(ge=0)] = 4.0
     max_batch: PositiveInt = 4
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__

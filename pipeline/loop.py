@@ -19,10 +19,11 @@ from pipeline.brief import Brief, Reading, Record
 from pipeline.budget import Budget
 from pipeline.config import Preset
 from pipeline.feedback import START, Action, Repair, in_words, repair
-from pipeline.image import Candidate, Plan, paint, seeds, wanted_size
+from pipeline.image import Candidate, Plan, paint, seeds
 from pipeline.load import Models
 from pipeline.prompt import Ask, Prompt, own_words, write
 from pipeline.requirements import read
+from pipeline.size import wanted_size
 from pipeline.trace import Call
 from pipeline.verdict import Verdict, judge
 
@@ -205,7 +206,7 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[l
         brief = track.started.given
         prompt = written.get(id(track)) or _latest(track)
         spec, strong = preset.image, track.next.action == "guide"
-        size = wanted_size(track.started.reading.requirements)
+        size = wanted_size(track.started.reading.requirements, (spec.width, spec.height)) or (None, None)
         plans.append(
             [
                 Plan(

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class RunFolder:
                     path = out / f"{stem}-{number}"
             (path / "attempts").mkdir()
         except NotADirectoryError:
-            raise OutputError(f"{out} lies inside a file; name a folder with --out") from None
+            where = "is" if out.is_file() else "lies inside"
+            raise OutputError(f"{out} {where} a file; name a folder with --out") from None
         except OSError as error:
             raise OutputError(
                 f"cannot write to {out} ({error.strerror}); choose another folder with --out"
@@ -85,6 +87,12 @@ class RunFolder:
                 self._png(f"{name}.png", event.best, event.verdict)
             self._sheet()
         self._write("run.json", (json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n").encode())
+
+    def discard_empty(self) -> None:
+        """Remove the folder if nothing was written into it."""
+        with suppress(OSError):  # not empty
+            (self.path / "attempts").rmdir()
+            self.path.rmdir()
 
     def _sheet(self) -> None:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
