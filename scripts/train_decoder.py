@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset
 
 from models.mini.art import render, sprite
-from models.mini.latent import CELLS, CHANNELS, encode
+from models.mini.latent import CHANNELS, encode
 from models.mini.scene import Item, Scene, held_out, sample
 from models.mini.vocabulary import BY_NAME, COLOURS, STYLES
 from scripts.muon import Muon
@@ -108,7 +108,11 @@ def look(model: AutoencoderDC, path: Path) -> None:
     pixels = model.decode(latents.to(model.device), return_dict=False)[0].float().cpu()
     made = ((pixels.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
     true = np.stack([render(scene, SIDE) for scene in scenes])
-    rows = [np.concatenate(list(part), 1) for half in (slice(0, 7), slice(7, 14)) for part in (made[half], true[half])]
+    rows = [
+        np.concatenate(list(part), 1)
+        for half in (slice(0, 7), slice(7, 14))
+        for part in (made[half], true[half])
+    ]
     Image.fromarray(np.concatenate(rows)).resize((7 * 192, 4 * 192)).save(path)
 
 
@@ -132,7 +136,10 @@ def main(
     ends = [*model.decoder.conv_in.parameters(), *model.decoder.conv_out.parameters()]
     kernels = [p for p in params if p.ndim == 4 and all(p is not end for end in ends)]
     rest = [p for p in params if all(p is not kernel for kernel in kernels)]
-    opts = [Muon(kernels, rate), torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)]
+    opts = [
+        Muon(kernels, rate),
+        torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True),
+    ]
     state = {"step": 0, "samples": 0, "seconds": 0.0}
     saved = work / "state.pt"
     if saved.exists():
@@ -150,8 +157,8 @@ def main(
     base, mean_loss = state["seconds"], 1.0
 
     def save() -> None:
-        values = {"model": model.state_dict(), "average": average.state_dict(), "opts": [opt.state_dict() for opt in opts]}
-        torch.save(values | {"state": state}, saved.with_suffix(".new"))
+        values = {"model": model.state_dict(), "average": average.state_dict(), "state": state}
+        torch.save(values | {"opts": [opt.state_dict() for opt in opts]}, saved.with_suffix(".new"))
         saved.with_suffix(".new").rename(saved)
         average.save_pretrained(work / "vae", safe_serialization=True)
         look(average, work / f"look-{state['samples'] // 1000:04d}k.png")
@@ -186,7 +193,8 @@ def main(
         mean_loss += (loss.item() - mean_loss) * (0.02 if state["step"] > 50 else 0.2)
         if state["step"] % 20 == 0:
             pace = state["samples"] / state["seconds"]
-            print(f"{state['samples']:>8} pictures  loss {mean_loss:.4f}  {pace:.1f}/s  {left / 60:.0f} min left", flush=True)
+            figures = f"loss {mean_loss:.4f}  {pace:.1f}/s  {left / 60:.0f} min left"
+            print(f"{state['samples']:>8} pictures  {figures}", flush=True)
         if time.monotonic() - last > every * 60:
             last = time.monotonic()
             save()

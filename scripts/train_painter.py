@@ -74,7 +74,9 @@ class Scenes(IterableDataset):
                 "placed": bool(rng.random() < 0.9),
             }
             scene = settle(sample(rng, self.weights, self.tinted), noise, **said)
-            ids = tokens(describe(scene, rng, **said), padding="max_length", max_length=MAX_TOKENS, truncation=True)
+            ids = tokens(
+                describe(scene, rng, **said), padding="max_length", max_length=MAX_TOKENS, truncation=True
+            )
             yield (
                 torch.from_numpy(encode(scene)),
                 torch.from_numpy(noise),
@@ -112,7 +114,9 @@ class Painter(nn.Module):
             in_channels=CHANNELS, patch_size=2, context_in_dim=WIDTH, hidden_size=256, mlp_ratio=4.0, num_heads=4,
             depth=5, axes_dim=[32, 32],
         )  # fmt: skip
-        for block in self.denoiser.blocks:  # gates open from the start: there is one level of noise that matters
+        for (
+            block
+        ) in self.denoiser.blocks:  # gates open from the start: there is one level of noise that matters
             for gate in block.modulation.lin.bias.data.chunk(6)[2::3]:
                 gate.fill_(0.5)
         # Unit-scale text: at 0.02 the image tokens never learn to listen. An object begins as how it looks in each
@@ -152,17 +156,23 @@ def look(pipe: PRXPipeline, path: Path, steps: int = 1) -> None:
 def main(
     minutes: Annotated[float, typer.Option(help="time budget of this run")] = 60.0,
     work: Annotated[Path, typer.Option(help="checkpoint folder")] = Path("work/painter"),
-    decoder: Annotated[Path, typer.Option(help="trained by scripts.train_decoder")] = Path("work/decoder/vae"),
+    decoder: Annotated[Path, typer.Option(help="trained by scripts.train_decoder")] = Path(
+        "work/decoder/vae"
+    ),
     batch: int = 16,
     rate: float = 1e-3,
-    slow: Annotated[float, typer.Option(help="learning rate of the text encoder against the denoiser's")] = 0.3,
+    slow: Annotated[
+        float, typer.Option(help="learning rate of the text encoder against the denoiser's")
+    ] = 0.3,
     decay: Annotated[float, typer.Option(help="fall to zero over the last MINUTES of this run")] = 0.0,
     every: Annotated[float, typer.Option(help="minutes between checkpoints")] = 5.0,
     singles: Annotated[float, typer.Option(help="share of scenes with one object; begin high")] = 0.35,
     pairs: Annotated[float, typer.Option(help="share of scenes with two objects; the rest are groups")] = 0.4,
     tinted: Annotated[float, typer.Option(help="share of recoloured objects")] = 0.35,
     pure: Annotated[float, typer.Option(help="share of samples at pure noise")] = 0.85,
-    export: Annotated[Path | None, typer.Option(help="write the averaged weights here, packed, and stop")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="write the averaged weights here, packed, and stop")
+    ] = None,
     compiled: bool = True,
 ) -> None:
     work.mkdir(parents=True, exist_ok=True)
@@ -193,7 +203,9 @@ def main(
     torch.manual_seed(state["step"])
     forward = torch.compile(model) if compiled else model
     weights = (singles, 1 - singles - pairs, pairs)
-    data = DataLoader(Scenes(state["step"], weights, tinted), batch_size=batch, num_workers=1, prefetch_factor=4)
+    data = DataLoader(
+        Scenes(state["step"], weights, tinted), batch_size=batch, num_workers=1, prefetch_factor=4
+    )
     signal = scheduler().alphas_cumprod.to(device)
     started = last = time.monotonic()
     base, mean_loss = state["seconds"], 1.0

@@ -39,5 +39,7 @@ def settle(scene: Scene, noise: NDArray[np.float32], background: bool, style: bo
         grounds = (replace(scene, background=ground) for ground in order)
         scene = next((made for made in grounds if fair(made)), scene)
     spots = places(scene.kind, len(scene.items), u, v)
-    items = (replace(item, x=x, y=y, side=side) for item, (x, y, side) in zip(scene.items, spots, strict=True))
+    items = (
+        replace(item, x=x, y=y, side=side) for item, (x, y, side) in zip(scene.items, spots, strict=True)
+    )
     return replace(scene, items=tuple(items))

@@ -73,9 +73,7 @@ def appearance(width: int) -> dict[tuple[str, str], Floats]:
 @cache
 def _pieces() -> tuple[Floats, Floats, Floats]:
     """Mean, directions and scales of the pieces of all drawings, for `part`."""
-    rows = np.concatenate(
-        [_cut(name, style, size) for style in STYLES for name in BY_NAME for size in SIZES]
-    )
+    rows = np.concatenate([_cut(name, style, size) for style in STYLES for name in BY_NAME for size in SIZES])
     mean = rows.mean(0)
     spread, directions = np.linalg.eigh(np.cov(rows.T))
     order = np.argsort(spread)[::-1][:PART]
