@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ class RunFolder:
         try:
             (path / "attempts").mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise OutputError(f"{path} lies inside a file; name a folder with --out") from None
+            where = "is" if path.parent.is_file() else "lies inside"
+            raise OutputError(f"{path.parent} {where} a file; name a folder with --out") from None
         except OSError as error:
             raise OutputError(
                 f"cannot write to {path} ({error.strerror}); choose another folder with --out"
@@ -70,6 +72,12 @@ class RunFolder:
                 self._png(f"{name}.png", event.best, event.verdict)
             self._sheet()
         self._write("run.json", (json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n").encode())
+
+    def discard_empty(self) -> None:
+        """Remove the folder if nothing was written into it."""
+        with suppress(OSError):  # not empty
+            (self.path / "attempts").rmdir()
+            self.path.rmdir()
 
     def _sheet(self) -> None:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
