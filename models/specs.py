@@ -72,8 +72,7 @@ class DiffusersImage(Spec):
     loras: tuple[Lora, ...] = ()
     offload: Literal["none", "model", "sequential"] = "none"
     vae_tiling: bool = False
-    upscaler: str | None = None  # folder of a bundled upscaler, applied to the finished image
-    paint_size: PositiveInt | None = None  # pixels at which the network works, where an upscaler follows
+    paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
     width: Side = 512
     height: Side = 512
     steps: Annotated[int, Field(ge=1, le=1000)] = 28
