@@ -20,6 +20,7 @@ from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from pydantic_core import to_json  # json's own indenting encoder is plain Python: forty times slower
 
 from pipeline.brief import Brief, Reading
 from pipeline.config import Preset
@@ -32,6 +33,7 @@ from pipeline.verdict import Verdict
 
 METADATA_KEY = "easel"
 VERSION = 1
+FAST = 1  # zlib level; pictures are a fifth larger than at the usual 6, and written in a quarter of the time
 
 
 class RunFolder:
@@ -71,7 +73,7 @@ class RunFolder:
                 name = "accepted" if event.status == "accepted" else "best"
                 self._png(f"{name}.png", event.best, event.verdict)
             self._sheet()
-        self._write("run.json", (json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n").encode())
+        self._write("run.json", to_json(self.record(), indent=1) + b"\n")
 
     def discard_empty(self) -> None:
         """Remove the folder if nothing was written into it."""
@@ -150,5 +152,5 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 def _encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=info)
+    image.save(buffer, "PNG", pnginfo=info, compress_level=FAST)
     return buffer.getvalue()
