@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from models.protocols import ModelError, OnStep
+from pipeline.budget import Budget
 from pipeline.config import Preset
 from pipeline.errors import OutputError
 from pipeline.files import sweep
@@ -80,14 +81,31 @@ def play(
     """Run the rows that are not finished; yields what happens when it is written down. Ends early where `stop`
     was asked for."""
     stop, house = stop or Stop(), house or House()
+    budget = _budget(rows, store) if rows else None
     for preset, group in _by_preset(unfinished(rows, store)):
         try:
-            yield from _play(group, preset, store, batch, job, stop, house, on_step, fresh)
+            yield from _play(group, preset, store, batch, job, stop, house, on_step, fresh, budget)
         except ModelError as error:
             yield Unstarted(tuple(group), str(error))
         except Stopped:
             store.runs.stop([row.id for row in group])
             return
+
+
+def _budget(rows: Sequence[Row], store: Store) -> Budget:
+    """The limits of all rows together, as the first row's preset has them; less what finished rows have used."""
+    preset = rows[0].preset
+    budget = Budget(preset.loop.batch, currency=preset.machine.currency)
+    left = {row.id for row in unfinished(rows, store)}
+    done = [row.id for row in rows if row.id not in left]
+    budget.used.images = store.figures.images(done)
+    for cost in store.figures.costs(done):
+        budget.used.tokens += cost.tokens
+        budget.used.image_steps += cost.image_steps
+        budget.used.joules += cost.joules
+        budget.used.money += cost.money
+        budget.used.model_seconds += cost.seconds
+    return budget
 
 
 def _by_preset(rows: Sequence[Row]) -> list[tuple[Preset, list[Row]]]:
@@ -108,11 +126,12 @@ def _play(
     house: House,
     on_step: OnStep | None,
     fresh: bool,
+    budget: Budget | None,
 ) -> Iterator[tuple[Row, Event]]:
     store.pictures.sweep()
     models = load(preset, None if fresh else Keep(store.results, stop.between), house)
     folders: dict[int, RunFolder] = {}
-    for event in run([row.brief for row in rows], preset, models, on_step):
+    for event in run([row.brief for row in rows], preset, models, on_step, budget):
         row = rows[event.brief]
         if isinstance(event, Started):
             name = store.runs.begin(row.id, row.brief, preset, store.out, batch, job)
