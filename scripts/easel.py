@@ -124,6 +124,32 @@ def worker(
 
 
 @app.command()
+def trace(
+    run: Annotated[str, typer.Argument(help="a run's folder, or its id")],
+    out: Annotated[Path, typer.Option(help="folder of run folders")] = Path("out"),
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run as a tree: every model call and check, with shares of time and cost."""
+    from scripts.trace import show
+
+    show(run, out, store, as_json)
+
+
+@app.command()
+def stats(
+    out: Annotated[Path, typer.Option(help="folder of run folders")] = Path("out"),
+    batch: Annotated[str | None, typer.Option(help="of one batch only, by its name")] = None,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many briefs were accepted, what is slow, what fails, what it cost by day."""
+    from scripts.stats import show
+
+    show(out, store, batch, as_json)
+
+
+@app.command()
 def presets(as_json: AsJson = False) -> None:
     """List the presets: what each can do and needs."""
     rows = [load_preset(name) for name in available()]
