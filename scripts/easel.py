@@ -95,6 +95,9 @@ def batch(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
     ] = None,
     fresh: Annotated[bool, typer.Option(help="ask the models anew, also where an answer is kept")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="only say what it will take, from recorded speeds")
+    ] = False,
     store: StoreUrl = None,
 ) -> None:
     """Make images for a file of briefs. Stopped in any way, the same command goes on. Exit status: 0 all accepted,
@@ -105,7 +108,7 @@ def batch(
 
     from scripts.batch import run_batch
 
-    raise typer.Exit(run_batch(rows, out, store, fresh))
+    raise typer.Exit(run_batch(rows, out, store, fresh, estimate))
 
 
 @app.command()
