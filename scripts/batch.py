@@ -15,6 +15,7 @@ from rich.text import Text
 
 from models.protocols import Step
 from pipeline.batch import Stop, Unstarted, alone, play, unfinished
+from pipeline.estimate import estimate
 from pipeline.loop import Attempt, Outcome
 from pipeline.report import OUTCOMES, duration, gather, write_report
 from pipeline.rows import Rows
@@ -36,8 +37,10 @@ class Pace(ProgressColumn):
         return Text(f"{60 / each:.1f} briefs/min, {duration(each * left)} left")
 
 
-def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False) -> int:
-    """Exit status of the batch."""
+def run_batch(
+    rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False, only_estimate: bool = False
+) -> int:
+    """Exit status of the batch. Says first what it will take, and with `only_estimate` nothing else."""
     console = Console(highlight=False, soft_wrap=True)
     store = Store(out, store_url)
     with alone(out):
@@ -48,6 +51,10 @@ def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool =
         if before:
             rest = "going on with the others" if todo else "nothing is left to do"
             console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
+        if expected := estimate(todo, store):
+            console.print(str(expected))
+        if only_estimate:
+            return ACCEPTED if rows.good else BAD_INPUT
         unstarted: list[Unstarted] = []
         stop = Stop()
         with Interrupt(stop.ask) as interrupt:

@@ -65,14 +65,6 @@ class Figures:
                     found.setdefault(check.run, []).append(check)
         return found
 
-    def images(self, ids: Sequence[str]) -> int:
-        """Images of those of the runs that have an outcome."""
-        with reading(self._engine) as session:
-            sums = (
-                session.scalar(select(func.sum(RunRow.images)).where(RunRow.id.in_(s))) for s in chunks(ids)
-            )
-            return sum(found or 0 for found in sums)
-
     def costs(self, ids: Sequence[str]) -> list[StageCost]:
         """What the model calls of these runs took, stage by stage."""
         found = {stage: StageCost(stage) for stage in ("text", "image", "scorer")}
