@@ -20,6 +20,7 @@ from pipeline.load import load, quiet
 from pipeline.loop import Attempt, Outcome, Started, run
 from pipeline.run_folder import RunFolder
 from pipeline.store import Store
+from pipeline.telemetry import Telemetry
 from scripts.easel import ACCEPTED, NOT_MET
 from scripts.interrupt import INTERRUPTED, Interrupt, before_stop
 
@@ -58,6 +59,7 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
         except BaseException:
             folder.discard_empty()
             raise
+        telemetry = Telemetry(preset, store.spans.add)
         doing("reading the brief")
         started: Started | None = None
         outcome: Outcome | None = None
@@ -73,6 +75,7 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
             for event in run([brief], preset, models, on_step):
                 folder.take(event)
                 store.runs.take(id, event)
+                telemetry.take(id, event)
                 if isinstance(event, Started):
                     started = event
                     _tell_reading(console, event.reading)
@@ -82,6 +85,8 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
                     doing("preparing the next attempt")
                 else:
                     outcome = event
+    if lost := telemetry.close():
+        console.print(f"[yellow]traces:[/] {escape(lost)}")
     assert started is not None
     assert outcome is not None
     _tell_outcome(console, started.reading, outcome, folder.path, preset.machine.currency)
