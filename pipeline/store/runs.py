@@ -199,14 +199,13 @@ class Runs:
 def _calls(run: str, attempt: int, calls: Sequence[Call]) -> list[dict[str, Any]]:
     rows = []
     for position, call in enumerate(calls):
-        record = call.model_dump(mode="json")
         rows.append(
             {
                 "run": run, "attempt": attempt, "position": position, "stage": call.stage,
                 "model": call.model["name"], "revision": call.model["revision"], "started": call.started,
                 "seconds": call.seconds, "tokens": call.tokens, "kept": len(call.kept), "error": call.error,
-                "joules": record.get("joules", 0.0), "money": record.get("money", 0.0),
-                "degraded": record.get("degraded"), "record": record,
+                "image_steps": call.image_steps, "joules": call.joules, "money": call.money,
+                "degraded": call.degraded, "record": call.model_dump(mode="json"),
             }
         )  # fmt: skip
     return rows
