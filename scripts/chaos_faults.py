@@ -1,8 +1,8 @@
 """Breaks every stage in every way, and shows how each run ends.
 
     python -m scripts.chaos_faults
-    python -m scripts.chaos_faults --disk      also a full disk, a read-only folder, a store that locks or goes
 
+(What a full disk, a read-only folder and a store that locks or goes away do is in tests/scripts/test_disk_faults.py.)
 Each fault is injected for good into one model of the preset (see models/faulty.py), once with the same model in
 good health on the rung below, once with nothing below. Exit status 1 if a run ended in a way that is not honest.
 """
