@@ -19,7 +19,7 @@ Flag = Literal["contradiction", "uncheckable", "outside"]
 class Record(BaseModel):
     """Frozen; what the run folder, the PNG and later the store and the app all hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Limits(Record):

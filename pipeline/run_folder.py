@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +73,6 @@ class RunFolder:
                 self._png(f"{name}.png", event.best, event.verdict)
             self._sheet()
         self._write("run.json", to_json(self.record(), indent=1) + b"\n")
-
-    def discard_empty(self) -> None:
-        """Remove the folder if nothing was written into it."""
-        with suppress(OSError):  # not empty
-            (self.path / "attempts").rmdir()
-            self.path.rmdir()
 
     def _sheet(self) -> None:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
