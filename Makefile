@@ -27,8 +27,8 @@ bench: setup
 
 # Hours of CPU, each resumable: what is in models/mini came from these.
 train: setup
-	$(BIN)/python -m scripts.train_painter --minutes 30 --singles 0.92 --tinted 0.05 --noise 2.2 --pure 0.6 --rate 1.5e-3
-	$(BIN)/python -m scripts.train_painter --minutes 240 --singles 0.6 --tinted 0.25 --pure 0.35 --rate 1.5e-3 --decay 30
+	$(BIN)/python -m scripts.train_decoder --minutes 90 --decay 30
+	$(BIN)/python -m scripts.train_painter --minutes 90 --decay 30
 	$(BIN)/python -m scripts.train_painter --export models/mini/painter
 	$(BIN)/python -m scripts.train_scorer --minutes 120
 	$(BIN)/python -m scripts.train_reader --minutes 45

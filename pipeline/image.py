@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,8 @@ from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
 from models.protocols import ImageModel, ModelError, OnStep, Paint, Painted
-from pipeline.brief import Brief, Record, Requirement
+from models.specs import ImageSpec
+from pipeline.brief import Brief, Record
 from pipeline.config import Preset
 from pipeline.fallback import Fallen, Standing, standing
 from pipeline.prompt import Prompt
@@ -54,21 +54,18 @@ class Candidate(Record):
     image: Image = Field(exclude=True, repr=False)
 
 
-def wanted_size(requirements: Sequence[Requirement]) -> tuple[int | None, int | None]:
-    """Width and height that the brief asks for in words ("512x512"); None leaves them to the preset."""
-    for r in requirements:
-        if r.kind == "technical" and r.subject == "size" and (match := re.fullmatch(r"(\d+)x(\d+)", r.value)):
-            return int(match[1]), int(match[2])
-    return None, None
-
-
-def unpaintable(brief: Brief, preset: Preset) -> str | None:
-    """Why the image model of a preset cannot paint the size that a brief asks for, known before it is loaded."""
-    spec = preset.image
-    width, height = brief.width or spec.width, brief.height or spec.height
+def unpaintable(width: int, height: int, spec: ImageSpec) -> str | None:
+    """Why no image of this size can come out of the image model; None where one can."""
     if spec.paint_size is not None and width != height:
-        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
+        return f"this preset paints squares only, not {width} × {height}"
     return None
+
+
+def unpaintable_brief(brief: Brief, preset: Preset) -> str | None:
+    """As `unpaintable`, for the size that a brief gives in numbers."""
+    spec = preset.image
+    why = unpaintable(brief.width or spec.width, brief.height or spec.height, spec)
+    return why and f"size: {why}; give width and height alike"
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:

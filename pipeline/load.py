@@ -36,6 +36,7 @@ def quiet(offline: bool) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -49,6 +50,8 @@ def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -
     from models.load import load_image, load_scorer, load_text
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
+    if preset.image.paint_size is not None:
+        drawable = (drawable or Range()).model_copy(update={"square": True})
     measured = bands(preset.judge, preset.base)
     recorder = Recorder(meter(preset.machine), preset.machine.price)
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)

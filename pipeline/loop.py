@@ -20,12 +20,13 @@ from pipeline.brief import Brief, Reading, Record
 from pipeline.budget import Budget, allot, watched
 from pipeline.config import Preset
 from pipeline.feedback import START, Action, Repair, in_words, repair
-from pipeline.image import Candidate, Plan, paint, seeds, wanted_size
+from pipeline.image import Candidate, Plan, paint, seeds
 from pipeline.load import Models
 from pipeline.prompt import Ask, Prompt, own_words, template, write
 from pipeline.prompt import most_tokens as prompt_tokens
 from pipeline.requirements import most_tokens, read
 from pipeline.room import admitted
+from pipeline.size import wanted_size
 from pipeline.trace import Call
 from pipeline.verdict import Verdict, judge
 
@@ -284,7 +285,7 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[l
         brief = track.started.given
         prompt = written.get(i) or _latest(track)
         spec, strong = preset.image, track.next.action == "guide"
-        size = wanted_size(track.started.reading.requirements)
+        size = wanted_size(track.started.reading.requirements, (spec.width, spec.height)) or (None, None)
         plans.append(
             [
                 Plan(

@@ -19,8 +19,9 @@ from pipeline.brief import Brief, Reading, Requirement
 from pipeline.fallback import Fallen, standing
 from pipeline.finding import Found
 from pipeline.lexicon import COLOURS, singular, tokens
-from pipeline.range import Range, flagged
+from pipeline.range import LANGUAGE, Range, flagged
 from pipeline.rules import found_in, numbered
+from pipeline.technical import technical
 
 MAX_WANTS = 16
 MAX_TOKENS = 192
@@ -88,9 +89,15 @@ def read(
     for brief, found, (answer, name, degraded) in zip(
         briefs, by_rules, _ask(briefs, model, prompting), strict=True
     ):
-        if answer is not None:
-            found = combined(brief.text, found, answer, drawable)
         reader = "rules" if answer is None else f"{name} + rules"
+        if answer is None:
+            pass
+        elif any(item.subject == LANGUAGE for item in found):
+            # A small reader trained on English guesses; a general one may know the language.
+            understood = bool(answer) and prompting == "instructed"
+            found, reader = (answer, name) if understood else (found, "rules")
+        else:
+            found = combined(brief.text, found, answer, drawable)
         readings.append(_reading(with_musts(found, brief, drawable), drawable, reader, degraded))
     return readings
 
@@ -262,12 +269,14 @@ class Evidence:
     """What the words of a brief can support."""
 
     def __init__(self, text: str, drawable: Range | None) -> None:
-        self.tokens = tokens(text, drawable)
+        # Without sizes, times and the like, whose words and numbers speak of nothing else.
+        rest, _ = technical(text, drawable)
+        self.tokens = tokens(rest, drawable)
         self.drawable = drawable
         self.values = Counter(t.value for t in self.tokens)
         self.codes = {t.code for t in self.tokens}
         self.text = text.lower()
-        self.words = {singular(w) for w in re.findall(r"\w+", self.text)}
+        self.words = {singular(w) for w in re.findall(r"\w+", rest)}
 
     def canonical(self, item: Found) -> Found:
         """The finding in the range's names: the model may write "puppy" where the range says dog."""
@@ -305,7 +314,7 @@ class Evidence:
                        if w not in ("size", "palette", "wide", "tall"))  # fmt: skip
         if item.kind == "other":
             words = re.findall(r"\w+", item.value)
-            return sum(singular(w) in self.words for w in words) * 2 > len(words)
+            return sum(w in self.text for w in words) * 2 > len(words)
         return True
 
     def leaves_room_for(self, item: Found, kept: Sequence[Found]) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,12 @@ class RunFolder:
                 self._png(f"{name}.png", event.best, event.verdict)
             self._sheet()
         self._write("run.json", (json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n").encode())
+
+    def discard_empty(self) -> None:
+        """Remove the folder if nothing was written into it."""
+        with suppress(OSError):  # not empty
+            (self.path / "attempts").rmdir()
+            self.path.rmdir()
 
     def _sheet(self) -> None:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
