@@ -29,6 +29,7 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m scripts.bench_overhead
+	$(BIN)/python -m scripts.bench_tracing
 
 # Hours of CPU, each resumable: what is in models/mini came from these.
 train: setup

@@ -12,6 +12,8 @@ from models.specs import Faulty, OpenClipScorer, ServerText, Spec, TransformersT
 
 def weights_at_hand(spec: Spec, base: Path) -> str:
     """Where the weights are, in words. Raises ModelError, naming the next step, where they are not."""
+    if isinstance(spec, Faulty):
+        return weights_at_hand(spec.of, base)
     if isinstance(spec, ServerText):
         return _server(spec)
     model = _model(spec)

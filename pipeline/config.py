@@ -210,7 +210,8 @@ def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any, override
     keys: tuple[str, ...] = ()
     for i, part in enumerate(where):
         # Discriminated unions put the chosen kind into the location, where the file does not have it as a key.
-        section = len(keys) == 1 or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
+        section = keys in {("text",), ("image",), ("scorer",)}
+        section = section or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
         if not (section and part in KINDS and (*keys, part) not in lines and i < len(where) - 1):
             keys = (*keys, part)
     if item["type"] == "union_tag_invalid":

@@ -161,8 +161,9 @@ def _name(spec: Spec, first: Spec) -> str:
     """A rung by what is different on it: cpu, 4 steps, 128 × 128, another model."""
     one, other = _inner(spec), _inner(first)
     model = str(getattr(one, "model", one))
+    short = model.removeprefix("package:").rstrip("/").rsplit("/", 1)[-1]
     if spec is first or type(one) is not type(other) or model != getattr(other, "model", None):
-        return model.rstrip("/").rsplit("/", 1)[-1]
+        return short
     changed = {
         key: value
         for key, value in one.model_dump(exclude=set(POLICY)).items()
@@ -178,7 +179,7 @@ def _name(spec: Spec, first: Spec) -> str:
                     key, f"{key} {value}"
                 )
             )
-    return ", ".join(parts) or model.rstrip("/").rsplit("/", 1)[-1]
+    return ", ".join(parts) or short
 
 
 def _inner(spec: Spec) -> Spec:

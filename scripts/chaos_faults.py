@@ -29,7 +29,9 @@ from pipeline.trace import Stage
 Below = Literal["a healthy rung", "nothing"]
 FAULTS: tuple[Fault, ...] = tuple(fault for fault in get_args(Fault) if fault != "ok")
 STAGES: tuple[Stage, ...] = get_args(Stage)
-BRIEF = Brief(text="a red balloon on a white background, flat style", seed=3)
+BRIEF = Brief(
+    text="a panda on a purple background, cartoon style", seed=7
+)  # accepted at once where all is well
 _SPECS: dict[str, Any] = {"text": FaultyText, "image": FaultyImage, "scorer": FaultyScorer}
 
 
