@@ -56,8 +56,10 @@ class Candidate(Record):
 def unpaintable(brief: Brief, preset: Preset) -> str | None:
     """Why the image model of a preset cannot paint the size that a brief asks for, known before it is loaded."""
     spec = preset.image
-    why = unpaintable(brief.width or spec.width, brief.height or spec.height, spec)
-    return why and f"size: {why}; give width and height alike"
+    width, height = brief.width or spec.width, brief.height or spec.height
+    if spec.paint_size is not None and width != height:
+        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
+    return None
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:

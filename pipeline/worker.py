@@ -29,7 +29,7 @@ from pipeline.brief import Brief
 from pipeline.config import load_preset
 from pipeline.errors import BriefError, EaselError, StoreError
 from pipeline.files import write
-from pipeline.image import unpaintable_brief
+from pipeline.image import unpaintable
 from pipeline.loop import Attempt, Event, Outcome, Started
 from pipeline.report import gather, write_report
 from pipeline.residency import House
@@ -140,7 +140,7 @@ class _Work:
         if self.job.kind == "brief":
             brief = Brief(**given["brief"])
             preset = load_preset(given.get("preset", "mini"), given.get("set", ()))
-            if why := unpaintable_brief(brief, preset):
+            if why := unpaintable(brief, preset):
                 raise BriefError(why)
             return Rows(brief.name, (Row(1, brief, preset, run=self.job.id),))
         if self.job.kind == "batch":
