@@ -171,4 +171,4 @@ def test_a_broken_image_model_ends_as_failed(tiny: Tiny) -> None:
     outcome = events[-1]
     assert isinstance(outcome, Outcome)
     assert outcome.status == "failed"
-    assert "65" in outcome.reason
+    assert "64 × 96" in outcome.reason
