@@ -22,13 +22,15 @@ class Record(BaseModel):
 
 
 class Brief(Record):
-    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset."""
+    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset. `requirements`: the
+    user's own list, which then holds instead of what would be read from the text."""
 
     text: str
     name: str = ""
     seed: int = Field(default=0, ge=0, lt=2**63)
     width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
+    requirements: tuple[Requirement, ...] | None = None
 
     @field_validator("text")
     @classmethod

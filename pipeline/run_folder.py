@@ -73,7 +73,7 @@ class RunFolder:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
         if made and self._started:
             self._write(
-                "sheet.png", _encode(sheet(self._brief.text, self._started.reading.requirements, made))
+                "sheet.png", encode(sheet(self._brief.text, self._started.reading.requirements, made))
             )
 
     def record(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class RunFolder:
         requirements = self._started.reading.requirements if self._started else ()
         self._write(
             name,
-            _encode(candidate.image, metadata(self._brief, self._preset, requirements, candidate, verdict)),
+            encode(candidate.image, metadata(self._brief, self._preset, requirements, candidate, verdict)),
         )
 
     def _write(self, name: str, data: bytes) -> None:
@@ -138,7 +138,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return record
 
 
-def _encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
+def encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
+    """The image as the bytes of a PNG."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()

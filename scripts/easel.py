@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
@@ -94,6 +95,35 @@ def doctor(as_json: AsJson = False) -> None:
     from scripts.doctor import examine
 
     raise typer.Exit(examine(as_json))
+
+
+@app.command()
+def worker(
+    out: Annotated[Path, typer.Option(help="output folder whose jobs it does")] = Path("out"),
+    idle: Annotated[float, typer.Option(help="unload the models after so many idle seconds")] = 900,
+) -> None:
+    """Do the jobs of the queue, one at a time, until stopped."""
+    from scripts.worker import Ended, Worker
+
+    with contextlib.suppress(Ended):
+        Worker(out, idle).serve()
+
+
+@app.command()
+def ui(
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    host: Annotated[
+        str, typer.Option(help="address to listen on; beyond this machine it asks for a password")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
+    with_worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="start a worker of its own")
+    ] = True,
+) -> None:
+    """Open the app on this machine."""
+    from scripts.ui import open_app
+
+    open_app(out, host, port, with_worker)
 
 
 def main() -> None:
