@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 
 MAX_CHARACTERS = 4_000
 MIN_SIDE, MAX_SIDE = 64, 4096
@@ -21,15 +21,38 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Limits(Record):
+    """What may be used; None sets no limit. All are hard: checked before a call, counted after it."""
+
+    images: PositiveInt | None = None
+    image_steps: PositiveInt | None = None  # denoising steps, summed over images
+    seconds: PositiveFloat | None = None  # on the clock, waiting included
+    tokens: PositiveInt | None = None  # of the text model, input and output
+    joules: PositiveFloat | None = None  # of model calls
+    money: PositiveFloat | None = None  # of model calls, at the preset's price of a machine hour
+
+    def over(self, other: Limits) -> Limits:
+        """These limits, with `other`'s where these have none."""
+        return Limits(**{name: getattr(other, name) for name in Limits.model_fields} | self.set)
+
+    @property
+    def set(self) -> dict[str, float]:
+        """The limits there are."""
+        named = {name: getattr(self, name) for name in Limits.model_fields}
+        return {name: value for name, value in named.items() if value is not None}
+
+
 class Brief(Record):
-    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset. `requirements`: the
-    user's own list, which then holds instead of what would be read from the text."""
+    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset, as do limits.
+    `requirements`: the user's own list, which then holds instead of what would be read from the words."""
 
     text: str
     name: str = ""
     seed: int = Field(default=0, ge=0, lt=2**63)
     width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
+    limits: Limits = Limits()
+    must: tuple[str, ...] = ()  # further wants, each in words, that have to be met
     requirements: tuple[Requirement, ...] | None = None
 
     @field_validator("text")
@@ -43,6 +66,11 @@ class Brief(Record):
         if any(ord(c) < 32 or c == "\ufffd" for c in text):
             raise ValueError("the brief holds binary data; give it as plain text")
         return text
+
+    @property
+    def words(self) -> str:
+        """The text, with those further wants that it does not hold."""
+        return ", ".join([self.text, *(want for want in self.must if want.lower() not in self.text.lower())])
 
 
 class Requirement(Record):

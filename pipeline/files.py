@@ -7,7 +7,11 @@ import re
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from pipeline.errors import OutputError
+
+PART = ".part"
 
 
 def slug(text: str) -> str:
@@ -18,7 +22,7 @@ def slug(text: str) -> str:
 def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all. Raises OutputError when the disk refuses."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(f".{os.getpid()}{PART}", f".{path.name}.", path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -31,3 +35,11 @@ def write(path: Path, data: bytes) -> None:
         raise OutputError(
             f"cannot write {path} ({error.strerror}); what was accepted before is kept"
         ) from None
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote a file left beside it."""
+    for part in folder.glob(f".*{PART}"):
+        owner = part.name.removesuffix(PART).rpartition(".")[2]
+        if not owner.isdigit() or not psutil.pid_exists(int(owner)):
+            part.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from models.protocols import ImageModel, OnStep, Paint
 from pipeline.brief import Brief, Record, Requirement
+from pipeline.config import Preset
 from pipeline.prompt import Prompt
 
 
@@ -57,6 +58,15 @@ def wanted_size(requirements: Sequence[Requirement]) -> tuple[int | None, int | 
         if r.kind == "technical" and r.subject == "size" and (match := re.fullmatch(r"(\d+)x(\d+)", r.value)):
             return int(match[1]), int(match[2])
     return None, None
+
+
+def unpaintable(brief: Brief, preset: Preset) -> str | None:
+    """Why the image model of a preset cannot paint the size that a brief asks for, known before it is loaded."""
+    spec = preset.image
+    width, height = brief.width or spec.width, brief.height or spec.height
+    if spec.paint_size is not None and width != height:
+        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
+    return None
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:

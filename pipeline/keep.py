@@ -26,10 +26,13 @@ from models.protocols import (
     TextModel,
 )
 from models.specs import Spec
+from pipeline.pixels import fingerprint, flat
 
 VERSION = 1  # raised when the same key would no longer mean the same answer
 # What only says how the work is done.
-_INDIFFERENT = {"max_batch", "max_parallel", "timeout_s", "api_key_env", "offload"}
+_INDIFFERENT = {"max_batch", "max_parallel", "timeout_s", "api_key_env", "offload"} | {
+    "fallback", "retries", "patience_s", "break_after", "rest_s"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,18 @@ class Keep:
             if self.between is not None:
                 self.between()
             made = dict(zip([keys[i] for i in batch], work(batch), strict=True))
-            self.results.put(stage, made)
+            self.results.put(stage, {key: result for key, result in made.items() if _sound(result)})
             found |= made
         return [found[key] for key in keys], kept
 
 
 def _cut(positions: list[int], most: int) -> Iterator[list[int]]:
     return (positions[at : at + most] for at in range(0, len(positions), most))
+
+
+def _sound(result: Result) -> bool:
+    """What a broken model paints is not kept: it may be well again."""
+    return result.image is None or not flat(result.image)
 
 
 class _Kept:
@@ -172,13 +180,12 @@ def _settings(request: Paint) -> tuple[Any, ...]:
 class KeptScorer(_Kept):
     stage = "scorer"
 
-    def __init__(self, model: Scorer, spec: Spec, keep: Keep, fingerprint: Callable[[Image], str]) -> None:
+    def __init__(self, model: Scorer, spec: Spec, keep: Keep) -> None:
         super().__init__(model, spec, keep)
-        self._fingerprint = fingerprint
 
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
         keys = [
-            self._key([self._fingerprint(image), [asdict(q) for q in mine]])
+            self._key([fingerprint(image), [asdict(q) for q in mine]])
             for image, mine in zip(images, questions, strict=True)
         ]
 

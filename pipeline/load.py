@@ -7,9 +7,9 @@ import warnings
 from dataclasses import dataclass, field
 
 from models.protocols import ImageModel, Scorer, TextModel
+from models.specs import Spec
 from pipeline.config import Band, Preset, bands, data_file
 from pipeline.keep import Keep, KeptImage, KeptScorer, KeptText
-from pipeline.pixels import fingerprint
 from pipeline.range import Range, load_range
 from pipeline.residency import House, LodgingImage, LodgingScorer, LodgingText
 from pipeline.trace import ObservedImage, ObservedScorer, ObservedText, Recorder
@@ -53,18 +53,24 @@ def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     measured = bands(preset.judge, preset.base)
-    house, base, mode = house or House(), preset.base, preset.residency
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
+    house = house or House()
+    house.clear(preset.residency)
+
+    def text(spec: Spec) -> TextModel:
+        model: TextModel = LodgingText(house.lodger(spec, preset.base, load_text))
+        return KeptText(model, spec, keep) if keep else model
+
+    def image(spec: Spec) -> ImageModel:
+        model: ImageModel = LodgingImage(house.lodger(spec, preset.base, load_image))
+        return KeptImage(model, spec, keep) if keep else model
+
+    def scorer(spec: Spec) -> Scorer:
+        model: Scorer = LodgingScorer(house.lodger(spec, preset.base, load_scorer))
+        return KeptScorer(model, spec, keep) if keep else model
+
     # The text model last: where models take turns it has the first one.
-    scoring = house.lodger(preset.scorer, base, load_scorer, mode)
-    painting = house.lodger(preset.image, base, load_image, mode)
-    telling = house.lodger(preset.text, base, load_text, mode) if needs_text else None
-    house.only([lodger for lodger in (scoring, painting, telling) if lodger])
-    text: TextModel | None = LodgingText(telling) if telling else None
-    image: ImageModel = LodgingImage(painting)
-    scorer: Scorer = LodgingScorer(scoring)
-    if keep is not None:
-        text = KeptText(text, preset.text, keep) if text else None
-        image = KeptImage(image, preset.image, keep)
-        scorer = KeptScorer(scorer, preset.scorer, keep, fingerprint)
-    return Models(text=text, image=image, scorer=scorer, bands=measured, range=drawable)
+    scoring, painting = scorer(preset.scorer), image(preset.image)
+    telling = text(preset.text) if needs_text else None
+    house.settle()
+    return Models(text=telling, image=painting, scorer=scoring, bands=measured, range=drawable)

@@ -196,7 +196,10 @@ def _read(entering: Sequence[tuple[int, Brief]], preset: Preset, models: Models)
     tracks = []
     for i, ((position, brief), reading) in enumerate(zip(entering, readings, strict=True)):
         mine = tuple(call for owner, call in calls if owner == i)
-        track = Track(Started(brief=position, given=brief, reading=reading, calls=mine), Budget(preset.loop))
+        track = Track(
+            Started(brief=position, given=brief, reading=reading, calls=mine),
+            Budget(preset.loop.model_copy(update=brief.limits.set)),
+        )
         track.budget.tokens = sum(call.tokens_with_kept for call in mine)
         if reading.blocked:
             track.close("failed", reading.blocked)

@@ -18,10 +18,15 @@ def _small(image: Image) -> NDArray[np.float32]:
     return np.asarray(image.convert("RGB").resize((_PROBE, _PROBE)), np.float32)
 
 
+def flat(image: Image) -> bool:
+    """Whether the image is one flat colour, as a broken model paints it."""
+    pixels = _small(image)
+    return not np.isfinite(pixels).all() or bool(pixels.std(axis=(0, 1)).max() < 2.0)
+
+
 def blank(image: Image) -> str | None:
     """Why the image shows nothing (one flat colour, or noise); None if it may show something."""
-    pixels = _small(image)
-    if not np.isfinite(pixels).all() or pixels.std(axis=(0, 1)).max() < 2.0:
+    if flat(image):
         return "the image is one flat colour"
     full = np.asarray(image.convert("L"), np.float32)
     steps = np.abs(np.diff(full, axis=1)).mean() + np.abs(np.diff(full, axis=0)).mean()

@@ -83,16 +83,21 @@ def read(
         return [_listed(b.requirements, drawable) if b.requirements is not None else next(rest) for b in briefs]
     by_rules = [found_in(brief.text, drawable) for brief in briefs]
     if model is None or not briefs:
-        return [_reading(found, drawable, "rules", None) for found in by_rules]
+        return [
+            _reading(with_musts(found, brief, drawable), drawable, "rules", None)
+            for brief, found in zip(briefs, by_rules, strict=True)
+        ]
     name = model.identity.name.rstrip("/").rsplit("/", 1)[-1]
     readings = []
     answers = _ask(briefs, model, prompting)
     for brief, found, answer in zip(briefs, by_rules, answers, strict=True):
         if isinstance(answer, str):
-            readings.append(_reading(found, drawable, "rules", answer))
+            readings.append(_reading(with_musts(found, brief, drawable), drawable, "rules", answer))
         else:
             together = combined(brief.text, found, answer, drawable)
-            readings.append(_reading(together, drawable, f"{name} + rules", None))
+            readings.append(
+                _reading(with_musts(together, brief, drawable), drawable, f"{name} + rules", None)
+            )
     return readings
 
 
@@ -102,6 +107,15 @@ def _listed(wants: Sequence[Requirement], drawable: Range | None) -> Reading:
 
 def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degraded: str | None) -> Reading:
     return Reading(requirements=flagged(numbered(found), drawable), reader=reader, degraded=degraded)
+
+
+def with_musts(found: Sequence[Found], brief: Brief, drawable: Range | None) -> list[Found]:
+    """The findings with the brief's must-haves, which the rules read; what they cannot read is left to a person."""
+    have = {_key(item): item for item in found}
+    for want in brief.must:
+        for item in found_in(want, drawable) or [Found("other", value=want)]:
+            have[_key(item)] = replace(have.get(_key(item), item), must=True)
+    return list(have.values())
 
 
 def conversation(text: str, prompting: Prompting) -> list[Message]:

@@ -31,10 +31,9 @@ Mode = Literal["together", "by_phase"]
 class Lodger:
     """A model that is loaded when it is needed, and again after it made room. Its identity stays known."""
 
-    def __init__(self, house: House, load: Callable[[], Any], mode: Mode) -> None:
-        self._house, self._load, self.mode = house, load, mode
+    def __init__(self, house: House, load: Callable[[], Any]) -> None:
+        self._house, self._load = house, load
         self._model: Any = None
-        self.loads = 0
         self.identity: Identity = self.model().identity
 
     def model(self) -> Any:
@@ -42,7 +41,6 @@ class Lodger:
         if self._model is None:
             self._house.make_room(self)
             self._model = self._load()
-            self.loads += 1
         return self._model
 
     @property
@@ -57,41 +55,57 @@ class House:
     """Keeps models for as long as they are wanted; presets that name the same model share it."""
 
     def __init__(self) -> None:
+        self._mode: Mode = "together"
         self._lodgers: dict[str, Lodger] = {}
+        self._former: dict[str, Lodger] = {}
 
-    def lodger(self, spec: Spec, base: Path, load: Callable[[Any, Path], Any], mode: Mode) -> Lodger:
-        """The lodger for a spec, loaded once so that what is missing is known before anything starts."""
-        key = f"{mode}|{type(spec).__name__}|{spec.model_dump_json()}|{base}"
+    def lodger(self, spec: Spec, base: Path, load: Callable[[Any, Path], Any]) -> Lodger:
+        """The lodger for a spec, loaded at once, so that what is missing is known before anything starts."""
+        key = f"{type(spec).__name__}|{spec.model_dump_json()}|{base}"
         if key not in self._lodgers:
-            self._lodgers[key] = Lodger(self, lambda: load(spec, base), mode)
+            former = self._former.pop(key, None)
+            self._lodgers[key] = former or Lodger(self, lambda: load(spec, base))
         return self._lodgers[key]
+
+    def clear(self, mode: Mode) -> None:
+        """A preset moves in: whom it does not ask for before `settle` has to go."""
+        self._mode, self._former, self._lodgers = mode, {**self._former, **self._lodgers}, {}
+
+    def settle(self) -> None:
+        _free(list(self._former.values()))
+        self._former = {}
 
     def make_room(self, newcomer: Lodger) -> None:
         """Where models take turns, the others leave before the next one comes."""
-        if newcomer.mode == "by_phase":
-            self.unload(lambda lodger: lodger is not newcomer)
+        if self._mode == "by_phase":
+            _free(
+                [
+                    lodger
+                    for lodger in (*self._lodgers.values(), *self._former.values())
+                    if lodger is not newcomer
+                ]
+            )
 
-    def unload(self, which: Callable[[Lodger], bool] = lambda lodger: True) -> int:
-        """Free the memory of these models; returns how many were loaded. They come back when they are asked."""
-        leaving = [lodger for lodger in self._lodgers.values() if lodger.loaded and which(lodger)]
-        for lodger in leaving:
-            lodger.unload()
-        if leaving:
-            gc.collect()
-            torch = sys.modules.get("torch")
-            if torch is not None and torch.cuda.is_available():
-                torch.cuda.empty_cache()
-        return len(leaving)
-
-    def only(self, wanted: Sequence[Lodger]) -> None:
-        """Let go of all models but these."""
-        self._lodgers = {key: lodger for key, lodger in self._lodgers.items() if lodger in wanted}
-        gc.collect()
+    def unload(self) -> int:
+        """Free the memory of all models; returns how many were loaded. They come back when they are asked."""
+        return _free(list(self._lodgers.values()))
 
     @property
     def loaded(self) -> list[Identity]:
         """Who is in memory now."""
         return [lodger.identity for lodger in self._lodgers.values() if lodger.loaded]
+
+
+def _free(lodgers: Sequence[Lodger]) -> int:
+    leaving = [lodger for lodger in lodgers if lodger.loaded]
+    for lodger in leaving:
+        lodger.unload()
+    if leaving:
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    return len(leaving)
 
 
 class LodgingText:

@@ -23,7 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 from pipeline.brief import Brief
 from pipeline.config import Preset
 from pipeline.errors import OutputError
-from pipeline.files import write
+from pipeline.files import sweep, write
 from pipeline.image import Candidate
 from pipeline.loop import Attempt, Outcome, Started
 from pipeline.sheet import sheet
@@ -46,6 +46,8 @@ class RunFolder:
             raise OutputError(
                 f"cannot write to {path} ({error.strerror}); choose another folder with --out"
             ) from None
+        sweep(path)
+        sweep(path / "attempts")
         self.path = path
         self._preset = preset
         self._brief = brief

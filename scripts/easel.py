@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from models.protocols import Cancelled, ModelError, Step
 from pipeline.brief import Brief
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError, EaselError
+from pipeline.image import unpaintable
 
 ACCEPTED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 2, 3, 130
 
@@ -63,10 +64,55 @@ def run(
     limits = {"images": images, "seconds": seconds, "tokens": tokens}
     extra = [f"loop.{key}={value}" for key, value in limits.items() if value is not None]
     checked = load_preset(preset, [*(overrides or []), *extra])
+    if why := unpaintable(brief, checked):
+        raise BriefError(why)
 
     from scripts.run import run_brief
 
     raise typer.Exit(run_brief(brief, checked, out, as_json, fresh))
+
+
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", help="postgresql://USER@HOST/DATABASE; left out: a file in --out")
+]
+
+
+@app.command()
+def batch(
+    briefs: Annotated[Path, typer.Argument(help="a .csv, .jsonl or .yaml file, one brief a row")],
+    preset: PresetName = "mini",
+    out: Annotated[Path, typer.Option(help="folder for run folders and report")] = Path("out"),
+    seed: Annotated[int, typer.Option(help="of rows that name none")] = 0,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
+    ] = None,
+    fresh: Annotated[bool, typer.Option(help="ask the models anew, also where an answer is kept")] = False,
+    store: StoreUrl = None,
+) -> None:
+    """Make images for a file of briefs. Stopped in any way, the same command goes on. Exit status: 0 all accepted,
+    3 some not, 2 bad input."""
+    from pipeline.rows import read_rows
+
+    rows = read_rows(briefs, preset, overrides or (), seed)
+
+    from scripts.batch import run_batch
+
+    raise typer.Exit(run_batch(rows, out, store, fresh))
+
+
+@app.command()
+def worker(
+    out: Annotated[Path, typer.Option(help="folder for run folders")] = Path("out"),
+    idle: Annotated[
+        float, typer.Option(min=0, help="seconds without a job until models leave memory")
+    ] = 300.0,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="end when no job is left")] = False,
+    store: StoreUrl = None,
+) -> None:
+    """Do the jobs that the app submits, one at a time."""
+    from scripts.worker import run_worker
+
+    raise typer.Exit(run_worker(out, store, idle, until_empty))
 
 
 @app.command()
@@ -98,24 +144,13 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def worker(
-    out: Annotated[Path, typer.Option(help="output folder whose jobs it does")] = Path("out"),
-    idle: Annotated[float, typer.Option(help="unload the models after so many idle seconds")] = 900,
-) -> None:
-    """Do the jobs of the queue, one at a time, until stopped."""
-    from scripts.worker import Ended, Worker
-
-    with contextlib.suppress(Ended):
-        Worker(out, idle).serve()
-
-
-@app.command()
 def ui(
     out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
     host: Annotated[
         str, typer.Option(help="address to listen on; beyond this machine it asks for a password")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
+    store: StoreUrl = None,
     with_worker: Annotated[
         bool, typer.Option("--worker/--no-worker", help="start a worker of its own")
     ] = True,
@@ -123,7 +158,7 @@ def ui(
     """Open the app on this machine."""
     from scripts.ui import open_app
 
-    open_app(out, host, port, with_worker)
+    open_app(out, store, host, port, with_worker)
 
 
 def main() -> None:
@@ -145,10 +180,11 @@ def main() -> None:
 
 
 class Interrupt:
-    """Ctrl-C while painting: the first stops the loop after the present step, a second stops at once."""
+    """Ctrl-C while painting: the first is a wish to stop, told to `wish`; a second stops at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, wish: Callable[[], None] = lambda: None) -> None:
         self.asked = False
+        self._wish = wish
         self._previous: Any = None
 
     def __enter__(self) -> Interrupt:
@@ -162,6 +198,7 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        self._wish()
 
     def check(self, _: Step | None = None) -> None:
         if self.asked:

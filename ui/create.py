@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.brief_job import Task
+from pipeline.task import Task
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
@@ -91,9 +91,7 @@ class Page:
         same = draft.text == text and draft.preset == preset
         wants = draft.reading.requirements if draft.settled and (same or draft.edited) else None
         asked = brief(text, int(seed or 0), _whole(width), _whole(height), wants)
-        return self._watch(
-            self.desk.submit(Task(brief=asked, preset=preset, overrides=limits(images, seconds)))
-        )
+        return self._watch(self.desk.submit(Task(brief=asked, preset=preset, set=limits(images, seconds))))
 
     def again(self, id: str) -> tuple[Any, ...]:
         """The same brief with another seed."""

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Requirement
-from pipeline.brief_job import READ, RUN, Task
+from pipeline.task import BRIEF, READ, Task
 from pipeline.errors import BriefError, OutputError
 from pipeline.run_folder import METADATA_KEY
 from pipeline.store import Store
@@ -35,7 +35,7 @@ class Desk:
         task.checked()
         if task.brief.requirements == ():
             raise BriefError("nothing is asked of the picture; add a requirement, or read the brief again")
-        return self.store.jobs.submit(uuid4().hex, RUN, task.model_dump(mode="json"))
+        return self.store.jobs.submit(uuid4().hex, BRIEF, task.model_dump(mode="json"))
 
     def read(self, text: str, preset: str) -> Job:
         """Queue the reading of a brief by the preset's text model."""
@@ -49,7 +49,7 @@ class Desk:
 
     def newest_open(self) -> Job | None:
         """The run to show where none is named: the one in work, else the next in the queue."""
-        jobs = [j for j in self.store.jobs.list("running", "queued", "paused") if j.kind == RUN]
+        jobs = [j for j in self.store.jobs.list("running", "queued", "paused") if j.kind == BRIEF]
         return min(jobs, key=lambda j: (j.state != "running", j.place or 0, j.submitted), default=None)
 
     def queue(self) -> list[Job]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from pipeline.brief_job import live_picture
 from pipeline.store.jobs import Job
 from ui.parts import callout, card, download, mark, picture, table
 from ui.view import RunView, Shown, Turn
 
 STAGES = {
     "loading": "Getting the models ready", "reading": "Reading the brief", "painting": "Painting",
-    "checking": "Checking the picture", "finished": "Finishing",
+    "done": "Finishing", "read": "Finishing",
 }  # fmt: skip
 EMPTY = "Your picture forms here. Write a brief, look over what it must show, then paint."
 
@@ -93,8 +92,8 @@ def stand(job: Job | None, run: RunView | None, out: Path) -> str:
     """The picture: as it forms, or the one that was chosen, beside how the run ended."""
     ended = run is not None and run.row.status != "running"
     if job is not None and job.state == "running" and not ended:
-        live = live_picture(out, job.id)
-        if live.exists():
+        live = out / str(job.progress.get("preview"))
+        if "preview" in job.progress and live.exists():
             step = f"{job.progress.get('attempt')}.{job.progress.get('step')}"
             shown = picture(live, "The picture as it forms", step, "main")
             return card(

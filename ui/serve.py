@@ -10,8 +10,8 @@ UPLOADS = "easel.uploads"
 PORT = 7860
 
 
-def serve(store: Store, host: str, port: int, block: bool = True) -> str:
-    """Start the app; returns its address."""
+def serve(store: Store, host: str, port: int) -> str:
+    """Start the app in the background; returns its address."""
     uploads = store.out.resolve() / UPLOADS
     # Read by gradio when it is imported.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -27,6 +27,4 @@ def serve(store: Store, host: str, port: int, block: bool = True) -> str:
         enable_monitoring=False, footer_links=["api", "settings"], theme=theme(), css_paths=[STYLE], head=head(),
         pwa=False, mcp_server=False, i18n=None, favicon_path=None, strict_cors=True,
     )  # fmt: skip
-    if block:
-        demo.block_thread()
     return str(address)

@@ -1,6 +1,7 @@
 """The store: what Easel remembers across runs and processes.
 
     store.runs      briefs, their attempts, candidates, checks and model calls
+    store.figures   sums over many runs
     store.results   what models answered, by the hash of everything that decides it
     store.pictures  images as files named by their content
     store.jobs      work for `easel worker`
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from pipeline.errors import OutputError
 from pipeline.store.engine import FILE, open_engine
+from pipeline.store.figures import Figures
 from pipeline.store.jobs import Jobs
 from pipeline.store.pictures import Pictures
 from pipeline.store.results import Results
@@ -57,6 +59,10 @@ class Store:
     @cached_property
     def runs(self) -> Runs:
         return Runs(self.engine, self.pictures)
+
+    @cached_property
+    def figures(self) -> Figures:
+        return Figures(self.engine)
 
     @cached_property
     def jobs(self) -> Jobs:

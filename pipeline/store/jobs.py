@@ -22,7 +22,9 @@ from pipeline.store.rows import add_new
 from pipeline.store.tables import JobRow
 
 State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
+End = Literal["done", "failed", "cancelled", "paused", "queued"]
 OPEN = ("queued", "running", "paused")
+MOST_CLAIMS = 5  # in a row without getting on: a job that kills its workers
 STALE = timedelta(seconds=20)  # without a heartbeat a worker is taken for dead
 
 
@@ -52,7 +54,7 @@ class Jobs:
         job in the same place."""
         row = {
             "id": id, "kind": kind, "state": "queued", "submitted": datetime.now(UTC), "payload": payload,
-            "progress": {},
+            "progress": {}, "claims": 0,
         }  # fmt: skip
         with writing(self._engine) as session:
             # Looked up first: an insert that meets a conflict still uses up a number in Postgres.
@@ -115,9 +117,13 @@ class Jobs:
             .with_for_update(skip_locked=True)
         )
         with writing(self._engine) as session:
-            row = session.scalar(query)
+            while (row := session.scalar(query)) is not None and row.claims >= MOST_CLAIMS:
+                row.state, row.ended = "failed", now
+                row.error = f"its worker died {row.claims} times in a row; see the worker's output"
+                session.flush()
             if row is None:
                 return None
+            row.claims += 1
             row.state, row.worker, row.heartbeat = "running", worker, now
             row.started = row.started or now
             session.flush()
@@ -146,20 +152,19 @@ class Jobs:
             session.execute(
                 update(JobRow)
                 .where(JobRow.id == id, JobRow.worker == worker, JobRow.state == "running")
-                .values(progress=progress, heartbeat=datetime.now(UTC))
+                .values(progress=progress, heartbeat=datetime.now(UTC), claims=0)
             )
 
-    def end(
-        self, id: str, worker: str, state: Literal["done", "failed", "cancelled", "paused", "queued"],
-        error: str | None = None,
-    ) -> None:  # fmt: skip
+    def end(self, id: str, worker: str, state: End, error: str | None = None) -> None:
         """Let go of a job. `queued`: it goes on later, in its old place."""
         ended = None if state in OPEN else datetime.now(UTC)
         with writing(self._engine) as session:
             session.execute(
                 update(JobRow)
                 .where(JobRow.id == id, JobRow.worker == worker, JobRow.state == "running")
-                .values(state=state, asked=None, worker=None, heartbeat=None, ended=ended, error=error)
+                .values(
+                    state=state, asked=None, worker=None, heartbeat=None, ended=ended, error=error, claims=0
+                )
             )
 
 

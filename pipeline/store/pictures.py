@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.files import write
+from pipeline.files import sweep, write
 from pipeline.pixels import fingerprint
 
 FOLDER = "easel.pictures"  # with a dot, so that no run folder has this name
@@ -31,6 +31,11 @@ class Pictures:
             image.save(buffer, "PNG", compress_level=1)
             write(path, buffer.getvalue())
         return name
+
+    def sweep(self) -> None:
+        """Remove files that were never finished."""
+        for folder in self.folder.glob("*"):
+            sweep(folder)
 
     def get(self, name: str) -> Image.Image | None:
         """The picture; None where it is gone or no longer the one that was kept."""

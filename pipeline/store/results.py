@@ -10,10 +10,8 @@ from sqlalchemy import Engine, delete, func, select
 from pipeline.keep import Result
 from pipeline.store.engine import reading, writing
 from pipeline.store.pictures import Pictures
-from pipeline.store.rows import add_new
+from pipeline.store.rows import add_new, chunks
 from pipeline.store.tables import ResultRow
-
-_AT_ONCE = 500  # keys in one query
 
 
 class Results:
@@ -26,10 +24,8 @@ class Results:
         with reading(self._engine) as session:
             rows = [
                 row
-                for at in range(0, len(keys), _AT_ONCE)
-                for row in session.scalars(
-                    select(ResultRow).where(ResultRow.key.in_(keys[at : at + _AT_ONCE]))
-                )
+                for some in chunks(keys)
+                for row in session.scalars(select(ResultRow).where(ResultRow.key.in_(some)))
             ]
         for row in rows:
             if row.image is None:

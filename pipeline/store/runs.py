@@ -15,11 +15,12 @@ from pipeline.files import slug
 from pipeline.loop import Attempt, Event, Started
 from pipeline.store.engine import reading, writing
 from pipeline.store.pictures import Pictures
-from pipeline.store.rows import add_new
+from pipeline.store.rows import add_new, chunks
 from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, RunRow
 from pipeline.trace import Call
 
-RUNNING = "running"
+RUNNING, STOPPED = "running", "stopped"
+OPEN = (RUNNING, STOPPED)
 
 
 class Runs:
@@ -39,6 +40,7 @@ class Runs:
         stem = slug(brief.name or brief.text)
         with writing(self._engine) as session:
             if (mine := session.get(RunRow, id)) is not None:
+                mine.status = RUNNING if mine.status == STOPPED else mine.status
                 return mine.folder
             taken = set(session.scalars(select(RunRow.folder).where(RunRow.folder.startswith(stem))))
             folder, number = stem, 1
@@ -106,6 +108,13 @@ class Runs:
             add_new(session, CheckRow, checks)
             add_new(session, CallRow, _calls(id, attempt.number, attempt.calls))
 
+    def stop(self, ids: Sequence[str]) -> None:
+        """Say of those of these runs that are under way that nobody works on them any more."""
+        with writing(self._engine) as session:
+            for some in chunks(ids):
+                mine = (RunRow.id.in_(some), RunRow.status == RUNNING)
+                session.execute(update(RunRow).where(*mine).values(status=STOPPED))
+
     def get(self, id: str) -> RunRow | None:
         with reading(self._engine) as session:
             return session.get(RunRow, id)
@@ -113,7 +122,6 @@ class Runs:
     def find(
         self,
         *,
-        ids: Sequence[str] | None = None,
         status: str | None = None,
         preset: str | None = None,
         batch: str | None = None,
@@ -131,8 +139,6 @@ class Runs:
             )
             if value is not None
         ]  # fmt: skip
-        if ids is not None:
-            asked.append(RunRow.id.in_(ids))
         if kind is not None:
             asked.append(RunRow.id.in_(select(CheckRow.run).where(CheckRow.kind == kind)))
         if text:
@@ -140,6 +146,15 @@ class Runs:
         query = select(RunRow).where(*asked).order_by(RunRow.started.desc(), RunRow.id)
         with reading(self._engine) as session:
             return list(session.scalars(query.limit(limit).offset(offset)))
+
+    def statuses(self, ids: Sequence[str]) -> dict[str, str]:
+        """The status of those runs that are entered."""
+        found: dict[str, str] = {}
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                query = select(RunRow.id, RunRow.status).where(RunRow.id.in_(some))
+                found.update(row.tuple() for row in session.execute(query))
+        return found
 
     def attempts(self, id: str) -> list[AttemptRow]:
         return self._of(AttemptRow, AttemptRow.run == id, AttemptRow.number)
@@ -162,12 +177,16 @@ class Runs:
 
 
 def _calls(run: str, attempt: int, calls: Sequence[Call]) -> list[dict[str, Any]]:
-    return [
-        {
-            "run": run, "attempt": attempt, "position": position, "stage": call.stage,
-            "model": call.model["name"], "revision": call.model["revision"], "started": call.started,
-            "seconds": call.seconds, "tokens": call.tokens, "kept": len(call.kept), "error": call.error,
-            "record": call.model_dump(mode="json"),
-        }
-        for position, call in enumerate(calls)
-    ]  # fmt: skip
+    rows = []
+    for position, call in enumerate(calls):
+        record = call.model_dump(mode="json")
+        rows.append(
+            {
+                "run": run, "attempt": attempt, "position": position, "stage": call.stage,
+                "model": call.model["name"], "revision": call.model["revision"], "started": call.started,
+                "seconds": call.seconds, "tokens": call.tokens, "kept": len(call.kept), "error": call.error,
+                "joules": record.get("joules", 0.0), "money": record.get("money", 0.0),
+                "degraded": record.get("degraded"), "record": record,
+            }
+        )  # fmt: skip
+    return rows

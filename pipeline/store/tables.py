@@ -33,7 +33,8 @@ class Table(DeclarativeBase):
 
 
 class RunRow(Table):
-    """One brief on its way through the loop. `status` is running until it has an outcome."""
+    """One brief on its way through the loop. `status` is running, or stopped, until it has an
+    outcome."""
 
     __tablename__ = "runs"
 
@@ -114,6 +115,9 @@ class CallRow(Table):
     seconds: Mapped[float]
     tokens: Mapped[int]
     kept: Mapped[int]  # inputs answered from kept results: no time, no tokens
+    joules: Mapped[float]
+    money: Mapped[float]
+    degraded: Mapped[str | None]
     error: Mapped[str | None]
     record: Mapped[dict[str, Any]]
 
@@ -144,6 +148,7 @@ class JobRow(Table):
     asked: Mapped[str | None] = mapped_column(String(16))  # cancel or pause, of a running job
     worker: Mapped[str | None]
     heartbeat: Mapped[datetime | None]
+    claims: Mapped[int] = mapped_column(default=0)  # since it last got on
     submitted: Mapped[datetime]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]

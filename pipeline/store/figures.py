@@ -1,0 +1,82 @@
+"""Sums over many runs, for reports: asked of the database in a few queries, however many runs there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, and_, func, select
+
+from pipeline.store.engine import reading
+from pipeline.store.rows import chunks
+from pipeline.store.tables import CallRow, CandidateRow, CheckRow, RunRow
+
+
+@dataclass
+class StageCost:
+    """What calls of one stage took; `kept` counts inputs that were answered from kept results."""
+
+    stage: str
+    calls: int = 0
+    kept: int = 0
+    seconds: float = 0.0
+    tokens: int = 0
+    joules: float = 0.0
+    money: float = 0.0
+    degraded: int = 0
+
+
+class Figures:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def runs(self, ids: Sequence[str]) -> dict[str, RunRow]:
+        """The runs of these ids."""
+        with reading(self._engine) as session:
+            return {
+                run.id: run
+                for some in chunks(ids)
+                for run in session.scalars(select(RunRow).where(RunRow.id.in_(some)))
+            }
+
+    def best(self, ids: Sequence[str]) -> dict[str, CandidateRow]:
+        """Each run's best candidate, where it has one."""
+        its = and_(CandidateRow.run == RunRow.id, CandidateRow.id == RunRow.best)
+        with reading(self._engine) as session:
+            return {
+                candidate.run: candidate
+                for some in chunks(ids)
+                for candidate in session.scalars(
+                    select(CandidateRow).join(RunRow, its).where(RunRow.id.in_(some))
+                )
+            }
+
+    def checks(self, ids: Sequence[str]) -> dict[str, list[CheckRow]]:
+        """The checks of each run's best candidate, in the order of its requirements."""
+        its = and_(CheckRow.run == RunRow.id, CheckRow.candidate == RunRow.best)
+        found: dict[str, list[CheckRow]] = {}
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                query = select(CheckRow).join(RunRow, its).where(RunRow.id.in_(some))
+                for check in session.scalars(
+                    query.order_by(func.length(CheckRow.requirement), CheckRow.requirement)
+                ):
+                    found.setdefault(check.run, []).append(check)
+        return found
+
+    def costs(self, ids: Sequence[str]) -> list[StageCost]:
+        """What the model calls of these runs took, stage by stage."""
+        found = {stage: StageCost(stage) for stage in ("text", "image", "scorer")}
+        sums = (
+            func.count(), func.sum(CallRow.kept), func.sum(CallRow.seconds), func.sum(CallRow.tokens),
+            func.sum(CallRow.joules), func.sum(CallRow.money), func.count(CallRow.degraded),
+        )  # fmt: skip
+        names = ("calls", "kept", "seconds", "tokens", "joules", "money", "degraded")
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                query = select(CallRow.stage, *sums).where(CallRow.run.in_(some)).group_by(CallRow.stage)
+                for stage, *values in session.execute(query):
+                    cost = found[stage]
+                    for name, value in zip(names, values, strict=True):
+                        setattr(cost, name, getattr(cost, name) + value)
+        return list(found.values())
