@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from pipeline.store import Store
-from ui import create
+from ui import batch, create, gallery, review
 from ui.desk import Desk
 from ui.parts import html
 
@@ -16,8 +16,20 @@ MASTHEAD = f'<header class="masthead"><h1>Easel</h1><p>{SLOGAN}</p></header>'
 def build(store: Store) -> gr.Blocks:
     """The page, over one store."""
     desk = Desk(store)
-    with gr.Blocks(title="Easel", analytics_enabled=False, delete_cache=(600, 3600)) as demo:
+    with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as demo:
         html(MASTHEAD)
-        with gr.Tabs(elem_id="tabs"), gr.Tab("Create", id="create"):
-            create.build(desk, demo)
+        who = gr.Textbox(
+            "me", label="Your name", info="It stands beside each decision in the log.", max_length=80, render=False,
+            elem_id="who",
+        )  # fmt: skip
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Create", id="create"):
+                create.build(desk, demo)
+            with gr.Tab("Batch", id="batch") as tab:
+                batch.build(desk, tab)
+            with gr.Tab("Review", id="review") as tab:
+                who.render()
+                review.build(desk, tab, who)
+            with gr.Tab("Gallery", id="gallery") as tab:
+                gallery.build(desk, tab, who)
     return demo

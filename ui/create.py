@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.task import Task
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
+from pipeline.task import Task
 from ui import run_parts
 from ui.desk import Desk, any_seed, brief, limits, settings_in
 from ui.guard import spoken

@@ -11,11 +11,12 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Requirement
-from pipeline.task import BRIEF, READ, Task
 from pipeline.errors import BriefError, OutputError
+from pipeline.rows import parse_rows
 from pipeline.run_folder import METADATA_KEY
 from pipeline.store import Store
 from pipeline.store.jobs import Job
+from pipeline.task import BATCH, BRIEF, READ, Task
 from ui.view import RunView, view
 
 MAX_PICTURE = 30_000_000  # bytes of an uploaded picture
@@ -41,6 +42,13 @@ class Desk:
         """Queue the reading of a brief by the preset's text model."""
         task = Task(brief=brief(text), preset=preset)
         return self.store.jobs.submit(uuid4().hex, READ, task.model_dump(mode="json"))
+
+    def submit_batch(self, text: str, kind: str, name: str, preset: str) -> Job:
+        """Queue a file of briefs. Raises BriefError where it cannot be read, or has no row that can be run."""
+        if not parse_rows(text.encode(), kind, name, preset).good:
+            raise BriefError("no row of the file can be run; the table says why")
+        payload = {"text": text, "kind": kind, "name": name, "preset": preset}
+        return self.store.jobs.submit(uuid4().hex, BATCH, payload)
 
     def job(self, id: str) -> Job:
         if (job := self.store.jobs.get(id)) is None:

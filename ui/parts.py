@@ -16,6 +16,7 @@ MARKS = {
     "pass": "✓ pass", "fail": "✗ fail", "unsure": "? unsure", "unchecked": "– unchecked",
     "accepted": "✓ accepted", "needs_review": "? needs review", "exhausted": "✗ budget spent", "failed": "✗ failed",
     "running": "running", "queued": "waiting", "paused": "paused", "cancelled": "cancelled", "done": "✓ done",
+    "bad": "✗ left out", "ready": "✓ ready",
     "approve": "✓ approved", "reject": "✗ rejected", "skip": "skipped", "rerun": "run again", "undo": "taken back",
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from pipeline.store.jobs import Job
+from pipeline.store.runs import OPEN
 from ui.parts import callout, card, download, mark, picture, table
 from ui.view import RunView, Shown, Turn
 
@@ -90,7 +91,7 @@ def status(job: Job | None) -> str:
 
 def stand(job: Job | None, run: RunView | None, out: Path) -> str:
     """The picture: as it forms, or the one that was chosen, beside how the run ended."""
-    ended = run is not None and run.row.status != "running"
+    ended = run is not None and run.row.status not in OPEN
     if job is not None and job.state == "running" and not ended:
         live = out / str(job.progress.get("preview"))
         if "preview" in job.progress and live.exists():
@@ -115,15 +116,20 @@ def stand(job: Job | None, run: RunView | None, out: Path) -> str:
 
 
 def result(job: Job | None, run: RunView | None) -> str:
-    """How it ended: outcome, reason, checks of the best candidate, what it cost, files."""
+    """How it ended, for the page that watched it."""
     if job is not None and job.state == "failed":
         return card(callout(job.error or "the job failed", "bad"))
-    if run is None or run.row.status == "running":
+    if run is None or run.row.status in OPEN:
         return (
             card(callout("Cancelled before anything was painted."))
             if job and job.state == "cancelled"
             else ""
         )
+    return card(outcome(run), "Outcome")
+
+
+def outcome(run: RunView) -> str:
+    """Outcome, reason, checks of the best candidate, files, and what it cost."""
     row = run.row
     links = []
     if row.best:
@@ -132,12 +138,11 @@ def result(job: Job | None, run: RunView | None) -> str:
     links.append(download(run.folder / "run.json", "Run record"))
     checks = checks_table(run.best, run.texts) if run.best else ""
     spent = f"{row.images} images, {row.seconds:.1f} s, {row.tokens:,} tokens, seed {row.seed}"
-    reason = f"{row.reason[:1].upper()}{row.reason[1:]}."
+    reason = f"{row.reason[:1].upper()}{row.reason[1:]}." if row.reason else ""
     degraded = callout(f"Degraded: {row.degraded}") if row.degraded else ""
-    return card(
+    return (
         f"<p>{mark(row.status)} {escape(reason)}</p>{degraded}{checks}"
-        f'<p class="links">{"".join(links)}</p><p class="soft">{spent}</p>',
-        "Outcome",
+        f'<p class="links">{"".join(links)}</p><p class="soft">{spent}</p>'
     )
 
 
