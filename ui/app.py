@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from pipeline.store import Store
-from ui import batch, create, gallery, review
+from ui import batch, create, gallery, models, observe, review
 from ui.desk import Desk
 from ui.parts import html
 
@@ -32,4 +32,8 @@ def build(store: Store) -> gr.Blocks:
                 review.build(desk, tab, who)
             with gr.Tab("Gallery", id="gallery") as tab:
                 gallery.build(desk, tab, who)
+            with gr.Tab("Observe", id="observe") as tab:
+                observe.build(desk, tab)
+            with gr.Tab("Models", id="models") as tab:
+                models.build(desk, tab)
     return demo
