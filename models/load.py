@@ -37,9 +37,16 @@ def backend(module: str) -> Factory:
 TEXT: dict[str, Factory] = {
     "transformers": backend("models.hf_text"),
     "server": backend("models.server_text"),
+    "faulty": backend("models.faulty"),
 }
-IMAGE: dict[str, Factory] = {"diffusers": backend("models.diffusers_image")}
-SCORER: dict[str, Factory] = {"open_clip": backend("models.open_clip_scorer")}
+IMAGE: dict[str, Factory] = {
+    "diffusers": backend("models.diffusers_image"),
+    "faulty": backend("models.faulty"),
+}
+SCORER: dict[str, Factory] = {
+    "open_clip": backend("models.open_clip_scorer"),
+    "faulty": backend("models.faulty"),
+}
 
 
 def load_text(spec: Spec, base: Path) -> TextModel:

@@ -56,7 +56,8 @@ class Text:
 
 @runtime_checkable
 class TextModel(Protocol):
-    identity: Identity
+    @property
+    def identity(self) -> Identity: ...
 
     def generate(
         self,
@@ -115,7 +116,8 @@ OnStep = Callable[[Step], None]
 
 @runtime_checkable
 class ImageModel(Protocol):
-    identity: Identity
+    @property
+    def identity(self) -> Identity: ...
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
         """Paint every request. Noise comes from a CPU generator, one per image, seeded by `seed`: a batch
@@ -137,7 +139,8 @@ class Question:
 
 @runtime_checkable
 class Scorer(Protocol):
-    identity: Identity
+    @property
+    def identity(self) -> Identity: ...
 
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
         """Probabilities in [0, 1]: one list for each image, one number for each of its questions."""

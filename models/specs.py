@@ -2,20 +2,75 @@
 
 `model` locations: a hub id (`owner/name`), a local folder (absolute, or starting with `./` or `../` and taken
 relative to the preset file), or `package:NAME/SUBPATH`, a folder inside an installed Python package.
+
+`fallback` is the stage's ladder: specs that stand in, in order, where the one above them fails. A rung without a
+`kind` is the stage's own spec with some keys changed: `{steps: 4}`, `{device: cpu}`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 
 
+Fault = Literal["ok", "error", "out_of_memory", "nan", "blank", "malformed", "hang", "not_loaded"]
+
+
 class Spec(BaseModel):
+    """What every spec may say about failing: how often to ask again, how long to wait, when to give up for a while."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    retries: NonNegativeInt = 1  # of a call that raised, on the same model
+    patience_s: PositiveFloat | None = None  # a call that takes longer is taken to hang
+    break_after: PositiveInt = 3  # failed calls in a row open the circuit: the model is not asked
+    rest_s: NonNegativeFloat = 60.0  # until it is tried again
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_rungs(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("fallback"), list):
+            return data
+        own = {key: value for key, value in data.items() if key != "fallback"}
+        rungs = [{**own, **r} if isinstance(r, dict) and "kind" not in r else r for r in data["fallback"]]
+        return {**data, "fallback": rungs}
+
+    @model_validator(mode="after")
+    def _one_ladder(self) -> Spec:
+        if any(getattr(rung, "fallback", ()) for rung in getattr(self, "fallback", ())):
+            raise ValueError("a fallback cannot have a fallback of its own; list it below the other")
+        return self
+
+
+# Keys that say what to do when a model fails, and nothing about what it answers.
+POLICY = frozenset(Spec.model_fields) | {"fallback"}
+
+
+class Faulty(Spec):
+    """Fault injection: the model of `of`, whose first calls go as planned, an entry a call. Then all is well."""
+
+    kind: Literal["faulty"]
+    plan: tuple[Fault, ...]
+    forever: bool = False  # the last entry of the plan goes on
+
+    def __getattr__(self, name: str) -> Any:
+        """Settings of the wrapped model: model, steps, width and the like."""
+        if name.startswith("_") or name == "of":
+            raise AttributeError(name)
+        return getattr(self.of, name)
 
 
 class TransformersText(Spec):
@@ -29,6 +84,7 @@ class TransformersText(Spec):
     device: Device = "auto"
     dtype: DType = "auto"
     max_batch: PositiveInt = 8
+    fallback: tuple[TextSpec, ...] = ()
 
 
 class ServerText(Spec):
@@ -41,6 +97,7 @@ class ServerText(Spec):
     schema_mode: Literal["json_schema", "json_object", "none"] = "json_schema"
     timeout_s: PositiveFloat = 120.0
     max_parallel: PositiveInt = 4
+    fallback: tuple[TextSpec, ...] = ()
 
 
 class Lora(Spec):
@@ -79,6 +136,7 @@ class DiffusersImage(Spec):
     guidance: Annotated[float, Field(ge=0)] = 4.0
     max_batch: PositiveInt = 4
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
+    fallback: tuple[ImageSpec, ...] = ()
 
 
 class OpenClipScorer(Spec):
@@ -94,8 +152,29 @@ class OpenClipScorer(Spec):
     dtype: DType = "auto"
     temperature: PositiveFloat = 1.0  # softens the softmax over contrasts (CLIP only)
     max_batch: PositiveInt = 16
+    fallback: tuple[ScorerSpec, ...] = ()
 
 
-TextSpec = Annotated[TransformersText | ServerText, Field(discriminator="kind")]
-ImageSpec = Annotated[DiffusersImage, Field(discriminator="kind")]
-ScorerSpec = Annotated[OpenClipScorer, Field(discriminator="kind")]
+class FaultyText(Faulty):
+    of: TextSpec
+    fallback: tuple[TextSpec, ...] = ()
+
+
+class FaultyImage(Faulty):
+    of: ImageSpec
+    fallback: tuple[ImageSpec, ...] = ()
+
+
+class FaultyScorer(Faulty):
+    of: ScorerSpec
+    fallback: tuple[ScorerSpec, ...] = ()
+
+
+TextSpec = Annotated[TransformersText | ServerText | FaultyText, Field(discriminator="kind")]
+ImageSpec = Annotated[DiffusersImage | FaultyImage, Field(discriminator="kind")]
+ScorerSpec = Annotated[OpenClipScorer | FaultyScorer, Field(discriminator="kind")]
+
+for _spec in (
+    TransformersText, ServerText, DiffusersImage, OpenClipScorer, FaultyText, FaultyImage, FaultyScorer
+):  # fmt: skip
+    _spec.model_rebuild()

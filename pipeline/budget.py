@@ -1,36 +1,222 @@
-"""Hard limits of a brief: checked before a call, spent after it."""
+"""Hard limits in nested scopes, batch > brief > attempt: checked before a call, counted exactly after it.
+
+What a call takes is charged to its attempt and to everything around it. Before an image is painted, every scope
+must have room for it: for its steps, which are known, and for its seconds, joules and money, which are expected
+from the images painted so far (the first image of a run is expected to cost nothing; a clock stops it).
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
-from pipeline.config import Loop
+from models.protocols import Cancelled, OnStep, Step
+from pipeline.brief import Limits
+from pipeline.trace import Call
+
+Name = Literal["batch", "brief", "attempt"]
+
+_OVER = {
+    "images": "all {limit:,} images",
+    "image_steps": "the {limit:,} image-steps",
+    "seconds": "the {limit:g} seconds",
+    "tokens": "the {limit:,} tokens",
+    "joules": "the {limit:g} joules",
+    "money": "the {limit:g} {currency}",
+}
+
+
+@dataclass
+class Spend:
+    """What was used. `measured` is false as soon as one part of the joules is an estimate."""
+
+    images: int = 0
+    image_steps: int = 0
+    tokens: int = 0
+    joules: float = 0.0
+    money: float = 0.0
+    model_seconds: float = 0.0
+    measured: bool = True
+
+    def add(self, call: Call) -> None:
+        self.images += call.images
+        self.image_steps += call.image_steps
+        self.tokens += call.tokens_with_kept
+        self.joules += call.joules
+        self.money += call.money
+        self.model_seconds += call.seconds
+        self.measured = self.measured and call.measured
+
+
+@dataclass
+class Pace:
+    """What an image-step has cost so far, shared by all scopes of a batch."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    joules: float = 0.0
+    money: float = 0.0
+
+    def add(self, call: Call) -> None:
+        if call.image_steps:
+            self.steps += call.image_steps
+            self.seconds += call.seconds
+            self.joules += call.joules
+            self.money += call.money
+
+    def expected(self, what: str, steps: int) -> float:
+        """Seconds, joules or money that `steps` image-steps will take."""
+        return float(getattr(self, what)) / self.steps * steps if self.steps else 0.0
 
 
 @dataclass
 class Budget:
-    """What one brief may use and has used. Seconds count from the start of its run, waiting included."""
+    """One scope: what it may use and has used. Seconds count from when it was opened."""
 
-    limits: Loop
-    images: int = 0
-    tokens: int = 0
+    limits: Limits
+    name: Name = "batch"
+    parent: Budget | None = None
+    currency: str = "EUR"
+    used: Spend = field(default_factory=Spend)
+    pace: Pace = field(default_factory=Pace)
     started: float = field(default_factory=time.monotonic)
+    promised: dict[str, float] = field(default_factory=dict)  # to calls that are being made
+
+    def open(self, name: Name, limits: Limits) -> Budget:
+        """A scope inside this one."""
+        return Budget(limits, name, self, self.currency, pace=self.pace)
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
-    def left(self) -> int:
-        """Images that the next attempt may paint."""
-        return min(self.limits.images_per_attempt, self.limits.images - self.images)
+    @property
+    def scopes(self) -> list[Budget]:
+        """This scope and those around it, the innermost first."""
+        return [self, *(self.parent.scopes if self.parent else [])]
 
-    def spent(self) -> str | None:
-        """Which limit is reached, in words; None while there is room for another attempt."""
-        if self.images >= self.limits.images:
-            return f"all {self.limits.images} images of the budget are painted"
-        if self.limits.seconds is not None and self.seconds >= self.limits.seconds:
-            return f"the {self.limits.seconds:g} seconds of the budget are over"
-        if self.limits.tokens is not None and self.tokens >= self.limits.tokens:
-            return f"the {self.limits.tokens:,} tokens of the budget are used"
+    def charge(self, calls: Sequence[Call]) -> None:
+        """Count what calls took, here and all around. Each call is charged once, to its innermost scope."""
+        for call in calls:
+            self.pace.add(call)
+            for scope in self.scopes:
+                scope.used.add(call)
+
+    def promise(self, **amounts: float) -> None:
+        """Set aside what a call about to be made will take, so that its neighbours in the wave cannot."""
+        for scope in self.scopes:
+            for what, amount in amounts.items():
+                scope.promised[what] = scope.promised.get(what, 0) + amount
+
+    def settle(self) -> None:
+        """The calls are made and charged: nothing is promised any more."""
+        for scope in self.scopes:
+            scope.promised.clear()
+
+    def room(self, images: int, steps: int) -> int:
+        """How many of `images` images of `steps` steps each may be painted now."""
+        for scope in self.scopes:
+            for what in scope.limits.set:
+                images = min(images, scope._room(what, steps))
+        return max(0, images)
+
+    def lacks(self, steps: int) -> str | None:
+        """Which limit leaves no room for another image of `steps` steps, in words; None where there is room."""
+        for scope in self.scopes:
+            for what in scope.limits.set:
+                if scope._room(what, steps) < 1:
+                    return scope._why(what, steps)
         return None
+
+    def lacks_tokens(self, tokens: int) -> str | None:
+        """Which limit leaves no room for a text call that may take `tokens`; None where there is room."""
+        for scope in self.scopes:
+            for what, limit in scope.limits.set.items():
+                if what in ("images", "image_steps"):
+                    continue
+                wanted = tokens if what == "tokens" else 0
+                if (left := limit - scope._taken(what)) < wanted or left <= 0:
+                    return scope._why(what, 0, f"; a text call may take {tokens:,}" if wanted else "")
+        return None
+
+    @property
+    def late(self) -> bool:
+        """Whether the seconds of this scope or of one around it are over."""
+        return any(s.limits.seconds is not None and s.seconds >= s.limits.seconds for s in self.scopes)
+
+    def over_time(self) -> str | None:
+        """Which scope's seconds are over, in words."""
+        return next((s._why("seconds", 0) for s in self.scopes if s.limits.seconds and s.late), None)
+
+    def _taken(self, what: str) -> float:
+        used = self.seconds if what == "seconds" else float(getattr(self.used, what))
+        return used + self.promised.get(what, 0)
+
+    def _room(self, what: str, steps: int) -> int:
+        left = self.limits.set[what] - self._taken(what)
+        if what == "tokens":  # painting takes none, but a brief whose tokens are used up is at its end
+            return 0 if left <= 0 else 2**31
+        each = {"images": 1.0, "image_steps": float(steps)}.get(what) or self.pace.expected(what, steps)
+        if left <= 0:
+            return 0
+        return int(left / each + 1e-9) if each else 2**31
+
+    def _why(self, what: str, steps: int, more: str = "") -> str:
+        limit = self.limits.set[what]
+        all_of = _OVER[what].format(limit=limit, currency=self.currency)
+        if limit - self._taken(what) <= 0:
+            done = {"images": "are painted", "seconds": "are over"}.get(what, "are used")
+            return f"{all_of} of the {self.name}'s budget {done}"
+        if not more:
+            more = (
+                f"; another takes {steps:,}" if what == "image_steps" else "; another image would go over it"
+            )
+        used = self._taken(what)
+        return f"{all_of} of the {self.name}'s budget leave no room ({used:,.3g} used{more})"
+
+
+class Spender(Protocol):
+    """A brief under way, as far as budgets are concerned."""
+
+    attempt: Budget
+    room: int  # images that it may paint
+    outcome: Any
+
+    @property
+    def steps(self) -> int: ...
+
+    def begin(self) -> Budget: ...
+
+    def exhaust(self, why: str) -> Any: ...
+
+
+def allot(wave: Sequence[Spender], images: int) -> None:
+    """Set aside what each open brief of a wave will paint, `images` at most. One that has no room for even one is at
+    its end."""
+    for track in wave:
+        if track.outcome is not None:
+            continue
+        steps = track.steps
+        track.room = track.begin().room(images, steps)
+        if not track.room:
+            track.exhaust(track.attempt.lacks(steps) or "the budget is spent")
+            continue
+        painted = track.room * steps
+        expected = {
+            what: track.attempt.pace.expected(what, painted) for what in ("seconds", "joules", "money")
+        }
+        track.attempt.promise(images=track.room, image_steps=painted, **expected)
+
+
+def watched(wave: Sequence[Spender], on_step: OnStep | None) -> OnStep:
+    """Stops painting at the step at which no brief of the wave has seconds left."""
+
+    def step(done: Step) -> None:
+        if on_step is not None:
+            on_step(done)
+        if all(track.attempt.late for track in wave):
+            raise Cancelled
+
+    return step

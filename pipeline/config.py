@@ -13,16 +13,20 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     ValidationError,
     model_validator,
 )
 
+from models import specs
 from models.locate import locate
 from models.specs import ImageSpec, ScorerSpec, TextSpec
+from pipeline.brief import Limits
 from pipeline.errors import ConfigError
 
+KINDS = frozenset(("transformers", "server", "diffusers", "open_clip", "faulty"))
 FOLDER = Path(__file__).parents[1] / "configs"
 
 
@@ -52,12 +56,12 @@ class Judge(Section):
     cannot: frozenset[str] = frozenset()  # kinds that the scorer is known not to check: these go to a person
 
 
-class Loop(Section):
-    """How hard the loop tries. Limits are per brief and hard."""
+class Loop(Limits):
+    """How hard the loop tries. Its own limits are per brief; a brief may bring others."""
 
     images: PositiveInt = 6
-    seconds: PositiveFloat | None = None
-    tokens: PositiveInt | None = None
+    attempt: Limits = Limits()  # for each attempt
+    batch: Limits = Limits()  # for all briefs together
     images_per_attempt: PositiveInt = 1
     memory: PositiveInt = 3  # earlier prompts shown to the text model
     writer: Literal["model", "template"] = "model"
@@ -67,6 +71,15 @@ class Loop(Section):
         1024  # for the pictures of all of them; fewer move together where it is too little
     )
     prompting: Literal["bare", "instructed"] = "instructed"  # bare: for a text model trained to read briefs
+
+
+class Machine(Section):
+    """What an hour of this machine costs, and how its energy is known."""
+
+    price: NonNegativeFloat = 0.0  # of an hour
+    currency: str = "EUR"
+    watts: PositiveFloat = 65.0  # assumed where nothing measures
+    energy: Literal["auto", "assumed", "nvml", "codecarbon"] = "auto"
 
 
 class Preset(Section):
@@ -81,6 +94,7 @@ class Preset(Section):
     scorer: ScorerSpec
     judge: Judge = Judge()
     loop: Loop = Loop()
+    machine: Machine = Machine()
     source: Path = Field(default=Path(), exclude=True)  # the file it was read from
 
     @property
@@ -177,14 +191,22 @@ def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str
             here = (*path, str(key.value))
             found[here] = key.start_mark.line + 1
             found |= _lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            found[(*path, str(number))] = item.start_mark.line + 1
+            found |= _lines(item, (*path, str(number)))
     return found
 
 
 def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any) -> str:
     """One pydantic error as `file:line: key: what is wrong`."""
-    # Discriminated unions put the chosen kind into the location; the file does not have it as a key.
     where = [str(part) for part in item["loc"]]
-    keys = tuple(part for i, part in enumerate(where) if (*where[:i], part) in lines or i != 1)
+    keys: tuple[str, ...] = ()
+    for i, part in enumerate(where):
+        # Discriminated unions put the chosen kind into the location, where the file does not have it as a key.
+        section = len(keys) == 1 or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
+        if not (section and part in KINDS and (*keys, part) not in lines and i < len(where) - 1):
+            keys = (*keys, part)
     if item["type"] == "union_tag_invalid":
         keys = (*keys, "kind")
     line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
@@ -201,15 +223,17 @@ def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any) -> str:
 
 
 def _known_keys(section: tuple[str, ...]) -> list[str]:
-    from models import specs
-
     classes: dict[str, list[type[BaseModel]]] = {
         "": [Preset],
         "judge": [Judge],
         "loop": [Loop],
+        "machine": [Machine],
         "text": [specs.TransformersText, specs.ServerText],
         "image": [specs.DiffusersImage],
         "scorer": [specs.OpenClipScorer],
+        "limits": [Limits],
     }
+    if section[:1] == ("loop",) and section[1:]:
+        section = ("limits",)
     owners = classes.get(section[0] if section else "", [])
     return sorted({name for owner in owners for name in owner.model_fields})

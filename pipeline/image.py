@@ -9,9 +9,10 @@ from typing import Any
 from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
-from models.protocols import ImageModel, OnStep, Paint
+from models.protocols import ImageModel, ModelError, OnStep, Paint, Painted
 from pipeline.brief import Brief, Record, Requirement
 from pipeline.config import Preset
+from pipeline.fallback import Fallen, Standing, standing
 from pipeline.prompt import Prompt
 
 
@@ -49,6 +50,7 @@ class Candidate(Record):
     settings: dict[str, Any]  # as used by the image model, defaults filled in
     model: str
     revision: str
+    degraded: str | None = None  # why another model or setting painted it than the preset's first
     image: Image = Field(exclude=True, repr=False)
 
 
@@ -76,8 +78,9 @@ def seeds(brief: Brief, painted: int, count: int) -> list[int]:
 
 def paint(
     plans: Sequence[Sequence[Plan]], attempts: Sequence[int], model: ImageModel, on_step: OnStep | None = None
-) -> list[list[Candidate]]:
-    """Paint the plans of several briefs together; `attempts` are the attempt numbers that name the candidates."""
+) -> tuple[list[list[Candidate]], dict[int, str]]:
+    """Paint the plans of several briefs together; `attempts` are the attempt numbers that name the candidates. The
+    second answer says, by position of the brief, why it has no candidate."""
     flat = [plan for mine in plans for plan in mine]
     requests = [
         Paint(
@@ -86,16 +89,34 @@ def paint(
         )
         for plan in flat
     ]  # fmt: skip
-    painted = iter(model.paint(requests, on_step))
-    who = model.identity
-    return [
-        [
-            Candidate(
-                id=f"{attempt}-{number}", plan=plan, settings=done.settings, model=who.name,
-                revision=who.revision, image=done.image,
-            )
-            for number, plan in enumerate(mine, 1)
-            for done in (next(painted),)
-        ]
-        for mine, attempt in zip(plans, attempts, strict=True)
-    ]  # fmt: skip
+    reasons: dict[int, str] = {}
+    try:
+        painted = dict(enumerate(model.paint(requests, on_step)))
+    except Fallen as error:
+        painted, reasons = error.answers, error.reasons
+    except ModelError as error:
+        painted, reasons = {}, dict.fromkeys(range(len(flat)), str(error))
+    who, position = standing(model, len(flat)), 0
+    made: list[list[Candidate]] = []
+    broken: dict[int, str] = {}
+    for i, (mine, attempt) in enumerate(zip(plans, attempts, strict=True)):
+        places = range(position, position + len(mine))
+        position += len(mine)
+        made.append(
+            [
+                _candidate(f"{attempt}-{number}", plan, painted[at], who[at])
+                for number, (at, plan) in enumerate(zip(places, mine, strict=True), 1)
+                if at in painted
+            ]
+        )
+        if mine and not made[i]:
+            broken[i] = f"nothing could be painted: {reasons[places[0]]}"
+    return made, broken
+
+
+def _candidate(id: str, plan: Plan, painted: Painted, who: Standing) -> Candidate:
+    name, revision = (who.identity.name, who.identity.revision) if who.identity else ("", "")
+    return Candidate(
+        id=id, plan=plan, settings=painted.settings, model=name, revision=revision, degraded=who.degraded,
+        image=painted.image,
+    )  # fmt: skip

@@ -25,14 +25,13 @@ from models.protocols import (
     Text,
     TextModel,
 )
-from models.specs import Spec
-from pipeline.pixels import fingerprint, flat
+from models.specs import POLICY, Spec
+from pipeline.flaws import image_flaw, scores_flaw, text_flaw
+from pipeline.pixels import fingerprint
 
 VERSION = 1  # raised when the same key would no longer mean the same answer
 # What only says how the work is done.
-_INDIFFERENT = {"max_batch", "max_parallel", "timeout_s", "api_key_env", "offload"} | {
-    "fallback", "retries", "patience_s", "break_after", "rest_s"
-}  # fmt: skip
+_INDIFFERENT = {"max_batch", "max_parallel", "timeout_s", "api_key_env", "offload", *POLICY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Result:
 
     value: dict[str, Any]
     image: Image | None = None
+    flaw: str | None = None  # why it is not kept
 
 
 class Results(Protocol):
@@ -72,18 +72,13 @@ class Keep:
             if self.between is not None:
                 self.between()
             made = dict(zip([keys[i] for i in batch], work(batch), strict=True))
-            self.results.put(stage, {key: result for key, result in made.items() if _sound(result)})
+            self.results.put(stage, {key: result for key, result in made.items() if not result.flaw})
             found |= made
         return [found[key] for key in keys], kept
 
 
 def _cut(positions: list[int], most: int) -> Iterator[list[int]]:
     return (positions[at : at + most] for at in range(0, len(positions), most))
-
-
-def _sound(result: Result) -> bool:
-    """What a broken model paints is not kept: it may be well again."""
-    return result.image is None or not flat(result.image)
 
 
 class _Kept:
@@ -136,7 +131,7 @@ class KeptText(_Kept):
                 [conversations[i] for i in positions], schema=schema, max_tokens=max_tokens,
                 temperature=temperature, seed=seed,
             )  # fmt: skip
-            return [Result(asdict(answer)) for answer in answers]
+            return [Result(asdict(answer), flaw=text_flaw(answer, schema)) for answer in answers]
 
         return [Text(**r.value) for r in self._answer(keys, work, len(keys) if repeated else None)]
 
@@ -160,7 +155,7 @@ class KeptImage(_Kept):
                     on_step(replace(step, requests=tuple(batch[at] for at in step.requests)))
 
             painted = self._model.paint([requests[i] for i in batch], told if on_step else None)
-            return [Result({"settings": done.settings}, done.image) for done in painted]
+            return [Result({"settings": p.settings}, p.image, image_flaw(p)) for p in painted]
 
         results = self._answer(keys, work)
         self.answered = tuple(sorted(order[at] for at in self.answered))
@@ -191,6 +186,9 @@ class KeptScorer(_Kept):
 
         def work(positions: list[int]) -> list[Result]:
             scores = self._model.score([images[i] for i in positions], [questions[i] for i in positions])
-            return [Result({"scores": [float(p) for p in mine]}) for mine in scores]
+            return [
+                Result({"scores": [float(p) for p in mine]}, flaw=scores_flaw(mine, questions[i]))
+                for i, mine in zip(positions, scores, strict=True)
+            ]
 
         return [found.value["scores"] for found in self._answer(keys, work)]

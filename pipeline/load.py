@@ -1,4 +1,5 @@
-"""Preset → models, each wrapped so that every call is recorded, and kept where there is a place to keep it."""
+"""Preset → models. Each is observed, so that every call is recorded, keeps its answers where there is a place to
+keep them, and stands on a ladder."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from dataclasses import dataclass, field
 from models.protocols import ImageModel, Scorer, TextModel
 from models.specs import Spec
 from pipeline.config import Band, Preset, bands, data_file
+from pipeline.energy import meter
 from pipeline.keep import Keep, KeptImage, KeptScorer, KeptText
+from pipeline.ladders import LadderImage, LadderScorer, LadderText, rungs
 from pipeline.range import Range, load_range
 from pipeline.residency import House, LodgingImage, LodgingScorer, LodgingText
 from pipeline.trace import ObservedImage, ObservedScorer, ObservedText, Recorder
@@ -17,7 +20,7 @@ from pipeline.trace import ObservedImage, ObservedScorer, ObservedText, Recorder
 
 @dataclass
 class Models:
-    """The three models of a preset, what the image model can draw, and the record of their calls."""
+    """The three models of a preset, each a ladder, what the image model can draw, and the record of their calls."""
 
     text: TextModel | None  # None: the rules read and templates write
     image: ImageModel
@@ -25,12 +28,6 @@ class Models:
     bands: dict[str, Band] = field(default_factory=dict)
     range: Range | None = None
     recorder: Recorder = field(default_factory=Recorder)
-
-    def __post_init__(self) -> None:
-        if self.text is not None:
-            self.text = ObservedText(self.text, self.recorder)
-        self.image = ObservedImage(self.image, self.recorder)
-        self.scorer = ObservedScorer(self.scorer, self.recorder)
 
 
 def quiet(offline: bool) -> None:
@@ -53,24 +50,28 @@ def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     measured = bands(preset.judge, preset.base)
+    recorder = Recorder(meter(preset.machine), preset.machine.price)
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
     house = house or House()
     house.clear(preset.residency)
 
     def text(spec: Spec) -> TextModel:
         model: TextModel = LodgingText(house.lodger(spec, preset.base, load_text))
-        return KeptText(model, spec, keep) if keep else model
+        return ObservedText(KeptText(model, spec, keep) if keep else model, recorder)
 
     def image(spec: Spec) -> ImageModel:
         model: ImageModel = LodgingImage(house.lodger(spec, preset.base, load_image))
-        return KeptImage(model, spec, keep) if keep else model
+        return ObservedImage(KeptImage(model, spec, keep) if keep else model, recorder)
 
     def scorer(spec: Spec) -> Scorer:
         model: Scorer = LodgingScorer(house.lodger(spec, preset.base, load_scorer))
-        return KeptScorer(model, spec, keep) if keep else model
+        return ObservedScorer(KeptScorer(model, spec, keep) if keep else model, recorder)
 
     # The text model last: where models take turns it has the first one.
-    scoring, painting = scorer(preset.scorer), image(preset.image)
-    telling = text(preset.text) if needs_text else None
+    scoring = LadderScorer(rungs(preset.scorer, scorer), recorder)
+    painting = LadderImage(rungs(preset.image, image), recorder)
+    telling = LadderText(rungs(preset.text, text), recorder) if needs_text else None
     house.settle()
-    return Models(text=telling, image=painting, scorer=scoring, bands=measured, range=drawable)
+    return Models(
+        text=telling, image=painting, scorer=scoring, bands=measured, range=drawable, recorder=recorder
+    )

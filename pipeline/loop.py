@@ -15,15 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from models.protocols import Cancelled, ModelError, OnStep
+from models.protocols import Cancelled, OnStep
 from pipeline.brief import Brief, Reading, Record
-from pipeline.budget import Budget
+from pipeline.budget import Budget, allot, watched
 from pipeline.config import Preset
 from pipeline.feedback import START, Action, Repair, in_words, repair
 from pipeline.image import Candidate, Plan, paint, seeds, wanted_size
 from pipeline.load import Models
-from pipeline.prompt import Ask, Prompt, own_words, write
-from pipeline.requirements import read
+from pipeline.prompt import Ask, Prompt, own_words, template, write
+from pipeline.prompt import most_tokens as prompt_tokens
+from pipeline.requirements import most_tokens, read
 from pipeline.room import admitted
 from pipeline.trace import Call
 from pipeline.verdict import Verdict, judge
@@ -51,6 +52,17 @@ class Attempt(Record):
     calls: tuple[Call, ...]
     next: Repair | None = None
 
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """Every descent of a stage that this attempt had to make do with."""
+        return _degraded(self.candidates, self.verdicts)
+
+
+def _degraded(candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    said = [c.plan.prompt.degraded for c in candidates]
+    said += [*(c.degraded for c in candidates), *(v.degraded for v in verdicts)]
+    return tuple(dict.fromkeys(text for text in said if text))
+
 
 class Outcome(Record):
     """How a brief ended, with the best candidate, not the last."""
@@ -63,36 +75,45 @@ class Outcome(Record):
     images: int = 0
     seconds: float = 0.0
     tokens: int = 0
+    image_steps: int = 0
+    joules: float = 0.0
+    measured: bool = False  # the joules; else they are estimated
+    money: float = 0.0
+    degraded: tuple[str, ...] = ()
 
 
 Event = Started | Attempt | Outcome
 
 
 def run(
-    briefs: Sequence[Brief], preset: Preset, models: Models, on_step: OnStep | None = None
+    briefs: Sequence[Brief],
+    preset: Preset,
+    models: Models,
+    on_step: OnStep | None = None,
+    budget: Budget | None = None,
 ) -> Iterator[Event]:
     """Move briefs together, wave by wave, as many as fit (see room.py); yields each brief's reading, attempts and
-    outcome as they happen."""
+    outcome as they happen. `budget` is the batch's, where it goes beyond this call."""
+    budget = budget or Budget(preset.loop.batch, currency=preset.machine.currency)
     waiting = deque(enumerate(briefs))
     wave: list[Track] = []
     while waiting or wave:
-        for track in _read(admitted(waiting, [t.started.given for t in wave], preset), preset, models):
+        joining = admitted(waiting, [track.started.given for track in wave], preset)
+        for track in _read(joining, preset, models, budget):
             yield track.started
-            if track.outcome:
-                yield track.outcome
-            else:
-                wave.append(track)
+            wave.append(track)
+        allot(wave, preset.loop.images_per_attempt)
+        yield from (track.outcome for track in wave if track.outcome)
+        wave = [track for track in wave if track.outcome is None]
         plans, calls = _plan(wave, preset, models)
         try:
-            made, broken, painting = _paint(wave, plans, models, on_step)
+            made, broken, painting = _paint(wave, plans, models, watched(wave, on_step))
         except Cancelled:
-            yield from (
-                track.close("exhausted", "stopped by the user before the budget was spent") for track in wave
-            )
+            yield from (track.stop() for track in wave)
             return
         verdicts = _judge(wave, made, preset, models)
-        owners = [i for i, mine in enumerate(made) for _ in mine]
-        calls += painting + _owned(models.recorder.take(), owners)
+        calls += painting + _owned(models.recorder.take(), [i for i, mine in enumerate(made) for _ in mine])
+        _charge(wave, calls)
         for i, track in enumerate(wave):
             if i in broken:
                 yield track.close("failed", broken[i])
@@ -109,18 +130,36 @@ class Track:
 
     started: Started
     budget: Budget
+    preset: Preset
     attempts: list[Attempt] = field(default_factory=list)
     next: Repair = START
     outcome: Outcome | None = None
     best: tuple[Candidate, Verdict] | None = None
+    attempt: Budget = field(init=False)  # of the attempt under way
+    room: int = 0  # images that it may paint
+    degraded: dict[str, None] = field(default_factory=dict)  # descents so far, in order
+
+    def __post_init__(self) -> None:
+        self.begin()
+        if said := self.started.reading.degraded:
+            self.degraded[said] = None
+
+    def begin(self) -> Budget:
+        """A fresh budget for the next attempt."""
+        self.attempt = self.budget.open("attempt", self.preset.loop.attempt)
+        return self.attempt
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps that each image of the next attempt takes."""
+        return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
 
     def add(
         self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict], calls: tuple[Call, ...]
     ) -> Attempt:
         """Take in an attempt; decides whether the brief is done or what to change next."""
         number, change = len(self.attempts) + 1, self.next
-        self.budget.images += len(candidates)
-        self.budget.tokens += sum(call.tokens_with_kept for call in calls)
+        self.degraded |= dict.fromkeys(_degraded(candidates, verdicts))
         for pair in zip(candidates, verdicts, strict=True):
             if self.best is None or _rank(pair[1]) > _rank(self.best[1]):
                 self.best = pair
@@ -131,14 +170,12 @@ class Track:
             self.close("accepted", "every must-have passes")
         elif gate == "unchecked":
             self.close("needs_review", f"a person must check: {self._open('unchecked', 'unsure')}")
-        elif spent := self.budget.spent():
-            if gate == "unsure":
-                self.close("needs_review", f"{spent}; the judge is unsure of: {self._open('unsure')}")
-            else:
-                self.close("exhausted", f"{spent}; still missing: {self._open('fail', 'unsure')}")
         else:
             actions: list[Action] = [a.change.action for a in self.attempts] + [change.action]
             follow = self.next = repair(self.started.reading.requirements, self.best[1], actions)
+            if lacks := self.begin().lacks(self.steps):
+                follow = None
+                self.exhaust(lacks)
         attempt = Attempt(
             brief=self.started.brief, number=number, change=change, candidates=tuple(candidates),
             verdicts=tuple(verdicts), calls=calls, next=follow,
@@ -146,11 +183,28 @@ class Track:
         self.attempts.append(attempt)
         return attempt
 
+    def exhaust(self, why: str) -> Outcome:
+        """A limit is reached: what there is goes to a person where only the judge was unsure of it."""
+        if self.best is None:
+            return self.close("exhausted", f"{why}; nothing was painted")
+        if self.best[1].gate == "unsure":
+            return self.close("needs_review", f"{why}; the judge is unsure of: {self._open('unsure')}")
+        return self.close("exhausted", f"{why}; still missing: {self._open('fail', 'unsure')}")
+
+    def stop(self) -> Outcome:
+        """Painting was cut short, by the clock or by the user."""
+        if why := self.attempt.over_time():
+            return self.exhaust(why)
+        return self.close("exhausted", "stopped by the user before the budget was spent")
+
     def close(self, status: Status, reason: str) -> Outcome:
         best, verdict = self.best or (None, None)
+        used = self.budget.used
         self.outcome = Outcome(
             brief=self.started.brief, status=status, reason=reason, best=best, verdict=verdict,
-            images=self.budget.images, seconds=self.budget.seconds, tokens=self.budget.tokens,
+            images=used.images, seconds=self.budget.seconds, tokens=used.tokens,
+            image_steps=used.image_steps, joules=used.joules, measured=used.measured, money=used.money,
+            degraded=tuple(self.degraded),
         )  # fmt: skip
         return self.outcome
 
@@ -173,87 +227,108 @@ Owned = list[tuple[int, Call]]
 
 
 def _owned(calls: Sequence[Call], owners: Sequence[int]) -> Owned:
-    """Each call cut into the parts of the briefs that own its inputs; `owners` is aligned with the inputs."""
+    """Each call cut into the parts of the briefs that own its inputs; `owners` is aligned with what was asked."""
     parts = []
     for call in calls:
-        for owner in dict.fromkeys(owners):
-            parts.append((owner, call.part([i for i, mine in enumerate(owners) if mine == owner])))
+        asked = [owners[i] for i in (call.items if call.items is not None else range(len(call.inputs)))]
+        for owner in dict.fromkeys(asked):
+            parts.append((owner, call.part([at for at, mine in enumerate(asked) if mine == owner])))
     return parts
 
 
-def _read(entering: Sequence[tuple[int, Brief]], preset: Preset, models: Models) -> list[Track]:
+def _charge(wave: Sequence[Track], calls: Owned) -> None:
+    for i, track in enumerate(wave):
+        track.attempt.charge([call for owner, call in calls if owner == i])
+        track.attempt.settle()
+
+
+def _read(
+    entering: Sequence[tuple[int, Brief]], preset: Preset, models: Models, batch: Budget
+) -> list[Track]:
     if not entering:
         return []
-    briefs = [brief for _, brief in entering]
+    briefs, prompting = [brief for _, brief in entering], preset.loop.prompting
+    scopes = [batch.open("brief", brief.limits.over(preset.loop)) for brief in briefs]
+    lacking: dict[int, str] = {}
     reader = models.text if preset.loop.reader == "model" else None
-    readings = read(briefs, reader, models.range, preset.loop.prompting)
-    calls: Owned = []
-    for call in models.recorder.take():
-        # A repair is asked for some briefs only; its inputs hold their words.
-        texts = [{message["content"] for message in conversation} for conversation in call.inputs]
-        owners = [next(i for i, brief in enumerate(briefs) if brief.text in said) for said in texts]
-        calls += _owned([call], owners if len(texts) < len(briefs) else range(len(briefs)))
+    unread = [
+        i for i, brief in enumerate(briefs) if brief.requirements is None
+    ]  # the others came with their list
+    for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
+        if i not in unread:
+            continue
+        most = most_tokens(brief, prompting)
+        if reader and (why := scope.lacks_tokens(most)):
+            lacking[i] = f"text, {why} → rules"
+        else:
+            scope.promise(tokens=most)
+    able = [i for i in range(len(briefs)) if i not in lacking]
+    readings = dict(zip(able, read([briefs[i] for i in able], reader, models.range, prompting), strict=True))
+    for i, why in lacking.items():
+        (reading,) = read([briefs[i]], None, models.range)
+        readings[i] = reading.model_copy(update={"degraded": why})
+    calls = _owned(models.recorder.take(), [i for i in unread if i in able])
     tracks = []
-    for i, ((position, brief), reading) in enumerate(zip(entering, readings, strict=True)):
+    for i, (position, brief) in enumerate(entering):
         mine = tuple(call for owner, call in calls if owner == i)
-        track = Track(
-            Started(brief=position, given=brief, reading=reading, calls=mine),
-            Budget(preset.loop.model_copy(update=brief.limits.set)),
-        )
-        track.budget.tokens = sum(call.tokens_with_kept for call in mine)
-        if reading.blocked:
-            track.close("failed", reading.blocked)
+        started = Started(brief=position, given=brief, reading=readings[i], calls=mine)
+        track = Track(started, scopes[i], preset)
+        scopes[i].charge(mine)
+        scopes[i].settle()
+        if readings[i].blocked:
+            track.close("failed", readings[i].blocked or "")
         tracks.append(track)
     return tracks
 
 
 def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[list[Plan]], Owned]:
     """What each open brief paints next, and the calls that took. Only those that rephrase ask the text model."""
-    rephrase = [track for track in wave if track.next.action == "rephrase"]
-    writer = models.text if preset.loop.writer == "model" else None
-    written = dict(zip(map(id, rephrase), write([_ask(t, preset) for t in rephrase], writer), strict=True))
-    calls = _owned(models.recorder.take(), [i for i, track in enumerate(wave) if track in rephrase])
+    written, calls = _write(wave, preset, models)
     plans = []
-    for track in wave:
+    for i, track in enumerate(wave):
         brief = track.started.given
-        prompt = written.get(id(track)) or _latest(track)
+        prompt = written.get(i) or _latest(track)
         spec, strong = preset.image, track.next.action == "guide"
         size = wanted_size(track.started.reading.requirements)
         plans.append(
             [
                 Plan(
                     prompt=prompt, seed=seed, width=brief.width or size[0], height=brief.height or size[1],
-                    steps=spec.steps * 2 if strong else None,
+                    steps=track.steps if strong else None,
                     guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
                 )
-                for seed in seeds(brief, track.budget.images, track.budget.left())
+                for seed in seeds(brief, track.budget.used.images, track.room)
             ]
         )  # fmt: skip
     return plans, calls
 
 
+def _write(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[dict[int, Prompt], Owned]:
+    """New prompts by position in the wave, for the briefs that rephrase and have the tokens for it."""
+    asks = {i: _ask(track, preset) for i, track in enumerate(wave) if track.next.action == "rephrase"}
+    writer = models.text if preset.loop.writer == "model" else None
+    written: dict[int, Prompt] = {}
+    for i, ask in asks.items() if writer else ():
+        if why := wave[i].attempt.lacks_tokens(most := prompt_tokens(ask)):
+            written[i] = template(ask, degraded=f"text, {why} → template")
+        else:
+            wave[i].attempt.promise(tokens=most)
+    able = [i for i in asks if i not in written]
+    written |= zip(able, write([asks[i] for i in able], writer), strict=True)
+    return written, _owned(models.recorder.take(), able)
+
+
 def _paint(
-    wave: Sequence[Track], plans: Sequence[Sequence[Plan]], models: Models, on_step: OnStep | None
+    wave: Sequence[Track], plans: Sequence[Sequence[Plan]], models: Models, on_step: OnStep
 ) -> tuple[list[list[Candidate]], dict[int, str], Owned]:
-    """Each brief's candidates, why those that have none have none, and the calls that took. Where the call for all
-    fails, each brief is painted alone: a size that cannot be painted costs only its own brief."""
-    numbers = [len(track.attempts) + 1 for track in wave]
+    """Each brief's candidates, why those that have none have none, and the calls that took."""
     owners = [i for i, mine in enumerate(plans) for _ in mine]
     try:
-        return paint(plans, numbers, models.image, on_step), {}, _owned(models.recorder.take(), owners)
-    except ModelError as error:
-        calls = _owned(models.recorder.take(), owners)
-        if len(wave) == 1:
-            return [[]], {0: str(error)}, calls
-    made: list[list[Candidate]] = []
-    broken: dict[int, str] = {}
-    for i, track in enumerate(wave):
-        alone, why, more = _paint([track], [plans[i]], models, on_step)
-        made += alone
-        if why:
-            broken[i] = why[0]
-        calls += [(i, call) for _, call in more]
-    return made, broken, calls
+        made, broken = paint(plans, [len(track.attempts) + 1 for track in wave], models.image, on_step)
+    except Cancelled:
+        _charge(wave, _owned(models.recorder.take(), owners))
+        raise
+    return made, broken, _owned(models.recorder.take(), owners)
 
 
 def _latest(track: Track) -> Prompt:

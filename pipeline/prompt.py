@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from models.protocols import JsonSchema, Message, ModelError, TextModel
+from models.protocols import JsonSchema, Message, ModelError, Text, TextModel
 from models.wording import article, number, phrase, plural, related
 from pipeline.brief import Brief, Record, Requirement
+from pipeline.fallback import Fallen, standing
 
 Origin = Literal["user", "model", "template"]
 
@@ -21,6 +22,7 @@ WRITER_EXAMPLE = (
     'Wishes: three red apples; white background\nWent wrong: counted two apples\nTried: "red apples on white"',
     '{"prompt": "exactly three red apples, three separate apples, plain white background"}',
 )
+WRITER_TOKENS = 96
 WRITER_SCHEMA: JsonSchema = {
     "type": "object",
     "properties": {"prompt": {"type": "string", "minLength": 8, "maxLength": 240}},
@@ -37,6 +39,7 @@ class Prompt(Record):
     negative: str = ""
     origin: Origin
     note: str = ""  # why it is not what was asked for, where that is so
+    degraded: str | None = None  # which model failed, and what stood in for it
 
 
 class Ask(Record):
@@ -61,17 +64,33 @@ def write(asks: Sequence[Ask], model: TextModel | None) -> list[Prompt]:
     templates."""
     if model is None or not asks:
         return [template(ask) for ask in asks]
+    answers: dict[int, Text] = {}
+    reasons: dict[int, str] = {}
+    asked = [_conversation(ask) for ask in asks]
     try:
-        answers = model.generate([_conversation(ask) for ask in asks], schema=WRITER_SCHEMA, max_tokens=96)
+        answers = dict(enumerate(model.generate(asked, schema=WRITER_SCHEMA, max_tokens=WRITER_TOKENS)))
+    except Fallen as error:
+        answers, reasons = error.answers, error.reasons
     except ModelError as error:
-        return [template(ask, f"the text model failed: {error}") for ask in asks]
-    return [_accept(ask, answer.text) for ask, answer in zip(asks, answers, strict=True)]
+        reasons = dict.fromkeys(range(len(asks)), str(error))
+    written = []
+    for i, (ask, who) in enumerate(zip(asks, standing(model, len(asks)), strict=True)):
+        if i in answers:
+            written.append(_accept(ask, answers[i].text).model_copy(update={"degraded": who.degraded}))
+        else:
+            written.append(template(ask, degraded=f"text, {reasons[i]} → template"))
+    return written
 
 
-def template(ask: Ask, note: str = "") -> Prompt:
+def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:
     """The wants put together in a fixed order, in words the image model was trained on."""
     return Prompt(text=describe(ask.requirements) or ask.brief.text, negative=_negative(ask.requirements),
-                  origin="template", note=note)  # fmt: skip
+                  origin="template", note=note, degraded=degraded)  # fmt: skip
+
+
+def most_tokens(ask: Ask) -> int:
+    """What writing may take at most, by a cautious guess of three characters a token."""
+    return WRITER_TOKENS + sum(8 + len(turn.content) // 3 for turn in _conversation(ask))
 
 
 def _conversation(ask: Ask) -> list[Message]:
@@ -96,7 +115,7 @@ def _accept(ask: Ask, answer: str) -> Prompt:
     try:
         text = " ".join(str(json.loads(answer)["prompt"]).split())
     except (ValueError, KeyError, TypeError):
-        return template(ask, "the text model's answer was cut short")
+        return template(ask, "the text model's answer was malformed")
     if missing := [r.text for r in ask.requirements if not r.flag and not mentions(text, r)]:
         return template(ask, f"the text model left out: {', '.join(missing)}")
     if text.lower() in {tried.lower() for tried in ask.tried}:

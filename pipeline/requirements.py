@@ -16,6 +16,7 @@ from typing import Literal
 
 from models.protocols import JsonSchema, Message, ModelError, Text, TextModel
 from pipeline.brief import Brief, Reading, Requirement
+from pipeline.fallback import Fallen, standing
 from pipeline.finding import Found
 from pipeline.lexicon import COLOURS, singular, tokens
 from pipeline.range import Range, flagged
@@ -64,7 +65,6 @@ EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("tulip", "house", "tulip right of house", "house is blue", "style flat"),
     ),
 )
-REPAIR = 'That was not valid JSON. Answer again, with nothing but {"wants": ["…", "…"]}.'
 
 Prompting = Literal["bare", "instructed"]
 
@@ -87,17 +87,14 @@ def read(
             _reading(with_musts(found, brief, drawable), drawable, "rules", None)
             for brief, found in zip(briefs, by_rules, strict=True)
         ]
-    name = model.identity.name.rstrip("/").rsplit("/", 1)[-1]
     readings = []
-    answers = _ask(briefs, model, prompting)
-    for brief, found, answer in zip(briefs, by_rules, answers, strict=True):
-        if isinstance(answer, str):
-            readings.append(_reading(with_musts(found, brief, drawable), drawable, "rules", answer))
-        else:
-            together = combined(brief.text, found, answer, drawable)
-            readings.append(
-                _reading(with_musts(together, brief, drawable), drawable, f"{name} + rules", None)
-            )
+    for brief, found, (answer, name, degraded) in zip(
+        briefs, by_rules, _ask(briefs, model, prompting), strict=True
+    ):
+        if answer is not None:
+            found = combined(brief.text, found, answer, drawable)
+        reader = "rules" if answer is None else f"{name} + rules"
+        readings.append(_reading(with_musts(found, brief, drawable), drawable, reader, degraded))
     return readings
 
 
@@ -133,38 +130,34 @@ def answer_of(lines: Sequence[str]) -> str:
     return json.dumps({"wants": list(lines)}, ensure_ascii=False, separators=(",", ":"))
 
 
-def _ask(briefs: Sequence[Brief], model: TextModel, prompting: Prompting) -> list[list[Found] | str]:
-    """The model's findings for each brief, or why there are none; one repair for all malformed answers."""
-    asked = [conversation(brief.text, prompting) for brief in briefs]
-    first = _generate(model, asked, MAX_TOKENS)
-    answers = [parsed(answer.text) if isinstance(answer, Text) else answer for answer in first]
-    broken = [
-        (i, answer.text)
-        for i, answer in enumerate(first)
-        if isinstance(answer, Text) and isinstance(answers[i], str)
-    ]
-    again = [[*asked[i], Message("assistant", text), Message("user", REPAIR)] for i, text in broken]
-    for (i, _), second in zip(broken, _generate(model, again, 2 * MAX_TOKENS), strict=True):
-        answers[i] = parsed(second.text) if isinstance(second, Text) else second
-    return answers
+def most_tokens(brief: Brief, prompting: Prompting) -> int:
+    """What reading a brief may take at most, by a cautious guess of three characters a token."""
+    return MAX_TOKENS + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
 
 
-def _generate(model: TextModel, asked: list[list[Message]], limit: int) -> list[Text | str]:
-    """One batched call. Where it fails, one brief at a time, so that one bad answer costs only its own brief;
-    after two failures in a row the model is taken to be gone."""
-    if not asked:
+def _ask(
+    briefs: Sequence[Brief], model: TextModel, prompting: Prompting
+) -> list[tuple[list[Found] | None, str, str | None]]:
+    """For each brief what the model found, which model that was, and what is degraded about it."""
+    if not briefs:
         return []
+    asked = [conversation(brief.text, prompting) for brief in briefs]
+    answers: dict[int, Text] = {}
+    reasons: dict[int, str] = {}
     try:
-        return list(model.generate(asked, schema=SCHEMA, max_tokens=limit))
+        answers = dict(enumerate(model.generate(asked, schema=SCHEMA, max_tokens=MAX_TOKENS)))
+    except Fallen as error:
+        answers, reasons = error.answers, error.reasons
     except ModelError as error:
-        why = f"the text model failed: {error}"
-    if len(asked) == 1:
-        return [why]
-    answers: list[Text | str] = []
-    for turns in asked:
-        gone = len(answers) >= 2 and all(isinstance(answer, str) for answer in answers[-2:])
-        answers += [answers[-1]] if gone else _generate(model, [turns], limit)
-    return answers
+        reasons = dict.fromkeys(range(len(asked)), str(error))
+    found: list[tuple[list[Found] | None, str, str | None]] = []
+    for i, who in enumerate(standing(model, len(asked))):
+        lines = parsed(answers[i].text) if i in answers else reasons[i]
+        if isinstance(lines, str) or who.identity is None:
+            found.append((None, "rules", f"text, {reasons.get(i, lines)} → rules"))
+        else:
+            found.append((lines, who.identity.name.rstrip("/").rsplit("/", 1)[-1], who.degraded))
+    return found
 
 
 def parsed(text: str) -> list[Found] | str:
@@ -176,7 +169,7 @@ def parsed(text: str) -> list[Found] | str:
         if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             raise TypeError
     except (json.JSONDecodeError, KeyError, TypeError):
-        return "the text model's answer was not the JSON asked for, also when asked again"
+        return "malformed output: not the JSON asked for"
     found = [from_line(line) for line in lines]
     return [item for item in found if item is not None]
 

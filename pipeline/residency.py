@@ -23,7 +23,7 @@ from models.protocols import (
     Text,
     TextModel,
 )
-from models.specs import Spec
+from models.specs import POLICY, Spec
 
 Mode = Literal["together", "by_phase"]
 
@@ -61,7 +61,7 @@ class House:
 
     def lodger(self, spec: Spec, base: Path, load: Callable[[Any, Path], Any]) -> Lodger:
         """The lodger for a spec, loaded at once, so that what is missing is known before anything starts."""
-        key = f"{type(spec).__name__}|{spec.model_dump_json()}|{base}"
+        key = _key(spec, base)
         if key not in self._lodgers:
             former = self._former.pop(key, None)
             self._lodgers[key] = former or Lodger(self, lambda: load(spec, base))
@@ -94,6 +94,10 @@ class House:
     def loaded(self) -> list[Identity]:
         """Who is in memory now."""
         return [lodger.identity for lodger in self._lodgers.values() if lodger.loaded]
+
+
+def _key(spec: Spec, base: Path) -> str:
+    return f"{type(spec).__name__}|{spec.model_dump_json(exclude=set(POLICY))}|{base}"
 
 
 def _free(lodgers: Sequence[Lodger]) -> int:

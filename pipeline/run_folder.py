@@ -20,7 +20,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pipeline.brief import Brief
+from pipeline.brief import Brief, Reading
 from pipeline.config import Preset
 from pipeline.errors import OutputError
 from pipeline.files import sweep, write
@@ -75,7 +75,7 @@ class RunFolder:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
         if made and self._started:
             self._write(
-                "sheet.png", encode(sheet(self._brief.text, self._started.reading.requirements, made))
+                "sheet.png", _encode(sheet(self._brief.text, self._started.reading.requirements, made))
             )
 
     def record(self) -> dict[str, Any]:
@@ -92,28 +92,28 @@ class RunFolder:
         }
 
     def _png(self, name: str, candidate: Candidate, verdict: Verdict) -> None:
-        requirements = self._started.reading.requirements if self._started else ()
-        self._write(
-            name,
-            encode(candidate.image, metadata(self._brief, self._preset, requirements, candidate, verdict)),
-        )
+        reading = self._started.reading if self._started else None
+        info = metadata(self._brief, self._preset, reading, candidate, verdict)
+        self._write(name, _encode(candidate.image, info))
 
     def _write(self, name: str, data: bytes) -> None:
         write(self.path / name, data)
 
 
 def metadata(
-    brief: Brief, preset: Preset, requirements: Any, candidate: Candidate, verdict: Verdict
+    brief: Brief, preset: Preset, reading: Reading | None, candidate: Candidate, verdict: Verdict
 ) -> PngInfo:
     """What a PNG says of itself: Easel's record as JSON, and one line in the form other tools read."""
     plan = candidate.plan
+    said = [reading and reading.degraded, plan.prompt.degraded, candidate.degraded, verdict.degraded]
     record = {
         "version": VERSION,
         "brief": brief.model_dump(mode="json"),
         "preset": preset.name,
-        "requirements": [r.model_dump(mode="json") for r in requirements],
+        "requirements": [r.model_dump(mode="json") for r in reading.requirements] if reading else [],
         "candidate": candidate.model_dump(mode="json"),
         "verdict": verdict.model_dump(mode="json"),
+        "degraded": [text for text in said if text],
     }
     info = PngInfo()
     info.add_itxt(METADATA_KEY, json.dumps(record, ensure_ascii=False))
@@ -140,8 +140,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return record
 
 
-def encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
-    """The image as the bytes of a PNG."""
+def _encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()

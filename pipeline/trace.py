@@ -3,10 +3,11 @@ forget it."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -27,6 +28,8 @@ from models.protocols import (
     TextModel,
 )
 from pipeline.brief import Record
+from pipeline.config import Machine
+from pipeline.energy import Assumed, Meter
 
 Stage = Literal["text", "image", "scorer"]
 
@@ -44,6 +47,11 @@ class Call(Record):
     batch: int = 1  # inputs of the whole call, where this is one brief's part of it
     kept: tuple[int, ...] = ()  # positions of inputs answered from kept results: they took no time, no tokens
     error: str | None = None
+    items: tuple[int, ...] | None = None  # positions of the inputs in what the stage was asked; None: all
+    degraded: str | None = None  # why a model further down the ladder answered
+    joules: float = 0.0
+    measured: bool = False  # whether the joules were counted, not estimated
+    money: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -62,9 +70,18 @@ class Call(Record):
         answers = [answer for i, answer in enumerate(self.outputs) if i not in without]
         return sum(answer["input_tokens"] + answer["output_tokens"] for answer in answers)
 
+    @property
+    def images(self) -> int:
+        return len(self.outputs) if self.stage == "image" else 0
+
+    @property
+    def image_steps(self) -> int:
+        """Denoising steps, summed over the images of an image call."""
+        return sum(int(used.get("steps") or 0) for used in self.outputs) if self.stage == "image" else 0
+
     def part(self, positions: Sequence[int]) -> Call:
-        """What these inputs had in the call: their outputs, and an even share of its seconds among the inputs
-        that the model worked on."""
+        """What these inputs had in the call: their outputs, and an even share of what it cost among the
+        inputs that the model worked on."""
         kept = set(self.kept)
         worked = sum(i not in kept for i in positions)
         share = worked / max(1, len(self.inputs) - len(kept))
@@ -73,17 +90,32 @@ class Call(Record):
                 "inputs": tuple(self.inputs[i] for i in positions),
                 "outputs": tuple(self.outputs[i] for i in positions) if self.outputs else (),
                 "seconds": self.seconds * share,
+                "joules": self.joules * share,
+                "money": self.money * share,
                 "batch": len(self.inputs),
+                "items": None,
                 "kept": tuple(at for at, i in enumerate(positions) if i in kept),
             }
         )
 
 
-class Recorder:
-    """Collects calls in order; `take` hands over those since the last time."""
+@dataclass(frozen=True)
+class Asking:
+    """What a call record says of the question it belongs to: which of its items, and on which rung."""
 
-    def __init__(self) -> None:
+    items: tuple[int, ...] | None = None
+    degraded: str | None = None
+
+
+class Recorder:
+    """Collects calls in order, with what each took; `take` hands over those since the last time."""
+
+    def __init__(self, meter: Meter | None = None, price: float = 0.0) -> None:
         self._calls: list[Call] = []
+        self._meter = meter or Assumed(Machine().watts)
+        self._price = price  # of a machine hour
+        self.asking = Asking()
+        self._open: dict[threading.Thread, Callable[[dict[str, Any]], Call]] = {}
 
     def take(self) -> tuple[Call, ...]:
         calls, self._calls = tuple(self._calls), []
@@ -95,19 +127,44 @@ class Recorder:
     ) -> Iterator[dict[str, Any]]:
         """Times the block and records it, also when it raises. The block fills in `outputs`."""
         found: dict[str, Any] = {}
+        asking, joules = self.asking, self._meter.joules()
         began, clock = datetime.now(UTC), time.perf_counter()
+
+        def record(found: dict[str, Any]) -> Call:
+            seconds = time.perf_counter() - clock
+            return Call(
+                stage=stage, model=asdict(model), started=began, seconds=seconds, inputs=tuple(inputs),
+                options=options, items=asking.items, degraded=asking.degraded,
+                joules=max(0.0, self._meter.joules() - joules), measured=self._meter.measured,
+                money=seconds / 3600 * self._price, **found,
+            )  # fmt: skip
+
+        thread = threading.current_thread()
+        self._open[thread] = record
         try:
             yield found
         except BaseException as error:
-            found["error"] = f"{type(error).__name__}: {error}"
+            found = {"error": f"{type(error).__name__}: {error}"}
             raise
         finally:
-            self._calls.append(
-                Call(
-                    stage=stage, model=asdict(model), started=began, seconds=time.perf_counter() - clock,
-                    inputs=tuple(inputs), options=options, **found,
-                )
-            )  # fmt: skip
+            if self._open.pop(thread, None):  # else it was abandoned, and is recorded already
+                self._calls.append(record(found))
+
+    @contextmanager
+    def among(self, positions: Sequence[int]) -> Iterator[None]:
+        """Calls within are about these of the items asked about."""
+        whole = self.asking
+        items = whole.items if whole.items is not None else range(max(positions, default=-1) + 1)
+        self.asking = replace(whole, items=tuple(items[i] for i in positions))
+        try:
+            yield
+        finally:
+            self.asking = whole
+
+    def abandon(self, thread: threading.Thread, why: str) -> None:
+        """Record the open call of a thread that nobody waits for any more."""
+        if record := self._open.pop(thread, None):
+            self._calls.append(record({"error": why}))
 
 
 def _kept(model: object) -> tuple[int, ...]:

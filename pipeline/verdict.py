@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -11,6 +12,7 @@ from models.wording import phrase, statement
 from pipeline import pixels
 from pipeline.brief import Record, Requirement
 from pipeline.config import Band, Judge
+from pipeline.fallback import standing
 from pipeline.image import Candidate
 from pipeline.range import Range
 
@@ -36,6 +38,7 @@ class Verdict(Record):
     checks: tuple[Check, ...]
     gate: Gate
     score: float  # in [0, 1]; orders candidates that do not pass
+    degraded: str | None = None  # which scorer failed, and what stood in for it
 
     def outcome_of(self, requirement: str) -> CheckOutcome:
         return next(check.outcome for check in self.checks if check.requirement == requirement)
@@ -82,31 +85,28 @@ def judge(
     known: Range | None,
 ) -> list[Verdict]:
     """Check every candidate against the requirements of its brief (aligned lists), in one scorer call. Where the
-    scorer breaks, its checks are unchecked: they go to a person, never through the gate."""
+    scorer breaks, its checks are unchecked: they go to a person, never through the gate. Bands that were measured
+    for one scorer say nothing of another that stands in for it: that one is held to the default band."""
     asked = [
         [(r, q) for r in mine if checkable(r, rules, known) and (q := question(r))] for mine in requirements
     ]
-    name, broke = scorer.identity.name, ""
+    scores: list[list[float]] = [[] for _ in candidates]
+    broke = ""
     try:
-        answers = scorer.score([c.image for c in candidates], [[q for _, q in mine] for mine in asked])
+        scores = scorer.score([c.image for c in candidates], [[q for _, q in mine] for mine in asked])
     except ModelError as error:
-        asked, answers, broke = (
-            [[] for _ in candidates],
-            [[] for _ in candidates],
-            f"the scorer failed: {error}",
-        )
-    return [
-        conclude(
-            candidate,
-            mine,
-            {r.id: p for (r, _), p in zip(pairs, scores, strict=True)},
-            name,
-            rules,
-            band_of,
-            broke,
-        )
-        for candidate, mine, pairs, scores in zip(candidates, requirements, asked, answers, strict=True)
-    ]
+        broke = f"scorer, {error} → pixel checks and a person"
+    verdicts = []
+    for i, who in enumerate(standing(scorer, len(candidates))):
+        degraded = broke or who.degraded
+        answered = {} if broke else {r.id: p for (r, _), p in zip(asked[i], scores[i], strict=True)}
+        verdict = conclude(
+            candidates[i], requirements[i], {id: p for id, p in answered.items() if not math.isnan(p)},
+            who.identity.name if who.identity else "none", rules, {} if who.uncalibrated else band_of,
+            f"not checked: {degraded}" if degraded else "",
+        )  # fmt: skip
+        verdicts.append(verdict.model_copy(update={"degraded": degraded or None}))
+    return verdicts
 
 
 def conclude(
@@ -140,9 +140,18 @@ def checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
 
 
 def _intact(candidate: Candidate) -> Check:
-    why = pixels.blank(candidate.image)
+    why = pixels.blank(candidate.image) or _shrunk(candidate)
     return Check(requirement="intact", probability=None, outcome="fail" if why else "pass", judge="pixels",
                  reason=why or "there is a picture")  # fmt: skip
+
+
+def _shrunk(candidate: Candidate) -> str | None:
+    """A fallback may paint smaller; where a size was asked for, that does not do."""
+    plan, image = candidate.plan, candidate.image
+    wanted = (plan.width or image.width, plan.height or image.height)
+    if not candidate.degraded or wanted == image.size:
+        return None
+    return f"the image is {image.width} × {image.height} pixels, asked for were {wanted[0]} × {wanted[1]}"
 
 
 def _check(

@@ -141,7 +141,8 @@ class _Work:
         }
         if self.asked is not None and (self.asked == "cancel" or self.progress["done"] < self.progress["of"]):
             return ended[self.asked], None
-        return "done", "; ".join(group.why for group in unstarted) or None
+        why = "; ".join(group.why for group in unstarted) or None
+        return "failed" if why and not self.progress["done"] else "done", why
 
     def _rows(self) -> Rows:
         given = self.job.payload

@@ -43,8 +43,13 @@ def run(
     width: Annotated[int | None, typer.Option(help="pixels")] = None,
     height: Annotated[int | None, typer.Option(help="pixels")] = None,
     images: Annotated[int | None, typer.Option(help="paint at most so many images")] = None,
-    seconds: Annotated[float | None, typer.Option(help="start no attempt after so many seconds")] = None,
-    tokens: Annotated[int | None, typer.Option(help="start no attempt after so many text tokens")] = None,
+    image_steps: Annotated[int | None, typer.Option(help="take at most so many denoising steps")] = None,
+    seconds: Annotated[float | None, typer.Option(help="stop after so many seconds")] = None,
+    tokens: Annotated[int | None, typer.Option(help="use at most so many text tokens")] = None,
+    joules: Annotated[float | None, typer.Option(help="use at most so much energy in model calls")] = None,
+    money: Annotated[
+        float | None, typer.Option(help="spend at most so much, at machine.price an hour")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
     ] = None,
@@ -61,7 +66,10 @@ def run(
         where = f"{item['loc'][0]}: " if item["loc"] and item["loc"][0] != "text" else ""
         message = item["msg"].removeprefix("Value error, ")
         raise BriefError(f"{where}{message[:1].lower()}{message[1:]}") from None
-    limits = {"images": images, "seconds": seconds, "tokens": tokens}
+    limits = {
+        "images": images, "image_steps": image_steps, "seconds": seconds, "tokens": tokens, "joules": joules,
+        "money": money,
+    }  # fmt: skip
     extra = [f"loop.{key}={value}" for key, value in limits.items() if value is not None]
     checked = load_preset(preset, [*(overrides or []), *extra])
     if why := unpaintable(brief, checked):

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -64,7 +65,7 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
                     outcome = event
     assert started is not None
     assert outcome is not None
-    _tell_outcome(console, started.reading, outcome, folder.path)
+    _tell_outcome(console, started.reading, outcome, folder.path, preset.machine.currency)
     if as_json:
         print(json.dumps(folder.record() | {"folder": str(folder.path)}, ensure_ascii=False))
     if interrupt.asked:
@@ -76,7 +77,7 @@ def _tell_reading(console: Console, reading: Reading) -> None:
     wants = ", ".join(r.text + ("" if r.must else " (nice to have)") for r in reading.requirements)
     console.print(f"[bold]Wants[/] ({reading.reader}): {wants or 'nothing that can be checked'}")
     if reading.degraded:
-        console.print(f"[yellow]degraded:[/] {reading.degraded}")
+        console.print(f"[yellow]degraded:[/] {escape(reading.degraded)}")
     for r in reading.requirements:
         if r.flag:
             console.print(f"[yellow]{r.flag}:[/] {r.text}: {r.note}")
@@ -92,11 +93,23 @@ def _tell_attempt(console: Console, attempt: Attempt) -> None:
             f"    [dim]{prompt.origin}: {prompt.text}[/]"
             + (f" [yellow]({prompt.note})[/]" if prompt.note else "")
         )
+    for text in attempt.degraded:
+        console.print(f"    [yellow]degraded:[/] {escape(text)}")
     if attempt.next:
         console.print(f"    → {attempt.next.action}: {attempt.next.reason}")
 
 
-def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: Path) -> None:
+def spent(outcome: Outcome, currency: str) -> str:
+    """What a brief took, in words."""
+    parts = [f"images: {outcome.images}", f"seconds: {outcome.seconds:.1f}", f"tokens: {outcome.tokens}"]
+    if outcome.joules:
+        parts.append(f"joules: {outcome.joules:.0f}{'' if outcome.measured else ' estimated'}")
+    if outcome.money:
+        parts.append(f"{currency}: {outcome.money:.4f}")
+    return ", ".join(parts)
+
+
+def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: Path, currency: str) -> None:
     if outcome.verdict:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for heading in ("want", "must", "verdict", "p", "judge", "why"):
@@ -115,8 +128,9 @@ def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: 
         console.print(table)
     colour = {"accepted": "green", "needs_review": "yellow"}.get(outcome.status, "red")
     console.print(
-        f"[bold {colour}]{outcome.status.replace('_', ' ')}[/]: {outcome.reason} "
-        f"(images: {outcome.images}, seconds: {outcome.seconds:.1f}, tokens: {outcome.tokens})"
+        f"[bold {colour}]{outcome.status.replace('_', ' ')}[/]: {outcome.reason} ({spent(outcome, currency)})"
     )
+    for text in outcome.degraded:
+        console.print(f"[yellow]degraded:[/] {escape(text)}")
     shown = {"accepted": "accepted.png"}.get(outcome.status, "best.png") if outcome.best else "run.json"
     console.print(f"{folder / shown}", soft_wrap=True)

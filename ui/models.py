@@ -64,7 +64,7 @@ def judge_table(preset: Preset) -> str:
     cells = [
         (
             escape(kind), share(row, "false_accept"), share(row, "false_reject"), share(row, "unsure"),
-            f"{row['pass']:.3f}", f"{row['fail']:.3f}",
+            f"{row['pass']:.2f}",
         )
         for kind, row in rows.items()
     ]  # fmt: skip
@@ -75,7 +75,6 @@ def judge_table(preset: Preset) -> str:
         "Fails what is right",
         "Unsure",
         "Pass from p",
-        "Fail to p",
     )
     return card(
         "<h2>How far the judge can be trusted</h2>"
@@ -156,7 +155,7 @@ class Page:
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out the tab and connect it."""
     page = Page(desk)
-    with gr.Row(equal_height=True):
+    with gr.Row(equal_height=False):
         preset = gr.Dropdown(available(), value="mini", label="Preset", scale=3)
         load = gr.Button("Load", variant="primary", elem_id="models-load")
         unload = gr.Button("Unload all", elem_id="models-unload")

@@ -21,6 +21,7 @@ from ui.guard import spoken
 from ui.parts import card, figures, html, mark, table
 
 PERIODS = {"Last day": 1, "Last 7 days": 7, "Last 30 days": 30, "Everything": None}
+STEPS = ("Briefs", "Ended", "Painted", "Accepted", "At the first image", "Approved by a person")
 STAGES = ("text", "image", "scorer")
 COLOURS = {"pass": "#2f8f56", "unsure": "#c9851f", "unchecked": "#8a857b", "fail": "#c8402f"}
 STAGE_COLOURS = {"text": "#3d6fb4", "image": "#1b8a75", "scorer": "#a4578f"}
@@ -30,13 +31,12 @@ _RUNS = 2_000  # newest runs that are looked at
 def funnel(runs: Sequence[RunRow], approved: int) -> pd.DataFrame:
     """How many briefs come how far."""
     ended = [run for run in runs if run.status not in OPEN]
-    steps = (
-        ("Briefs", len(runs)), ("Ended", len(ended)), ("Painted", sum(run.images > 0 for run in ended)),
-        ("Accepted", sum(run.status == "accepted" for run in ended)),
-        ("At the first image", sum(run.status == "accepted" and run.images == 1 for run in ended)),
-        ("Approved by a person", approved),
+    accepted = [run for run in ended if run.status == "accepted"]
+    counts = (
+        len(runs), len(ended), sum(run.images > 0 for run in ended), len(accepted),
+        sum(run.images == 1 for run in accepted), approved,
     )  # fmt: skip
-    return pd.DataFrame(steps, columns=["Step", "Briefs"])
+    return pd.DataFrame(zip(STEPS, counts, strict=True), columns=["Step", "Briefs"])
 
 
 def by_kind(checks: Sequence[CheckRow]) -> pd.DataFrame:
@@ -52,10 +52,8 @@ def latency(calls: Sequence[CallRow]) -> pd.DataFrame:
     for stage in STAGES:
         seconds = sorted(call.seconds for call in calls if call.stage == stage and call.seconds > 0)
         if seconds:
-            rows += [
-                (stage, "median", median(seconds)),
-                (stage, "95 %", seconds[int(0.95 * (len(seconds) - 1))]),
-            ]
+            most = seconds[int(0.95 * (len(seconds) - 1))]
+            rows += [(f"{stage}, median", "median", median(seconds)), (f"{stage}, 95 %", "95 %", most)]
     return pd.DataFrame(rows, columns=["Stage", "Share", "Seconds"])
 
 
@@ -182,7 +180,8 @@ class Page:
         time = over_time(calls, days)
         names = [(f"{run.text[:60]} ({run.started:%d %b %H:%M}, {run.status})", run.id) for run in runs[:60]]
         return (
-            totals(runs, calls), funnel(runs, len(approved)), by_kind(checks), latency(calls), time, time,
+            totals(runs, calls), funnel(runs, len(approved)), by_kind(checks), latency(calls), time,
+            gr.BarPlot(time, visible=any(call.joules for call in calls)),
             degraded(calls), gr.Dropdown(names, value=names[0][1] if names else None),
         )  # fmt: skip
 
@@ -203,14 +202,17 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     plot: dict[str, Any] = {"height": 260, "buttons": []}
     with gr.Row():
         steps = gr.BarPlot(
-            x="Step", y="Briefs", title="How far briefs come", sort=None, x_label_angle=-25, **plot
+            x="Step", y="Briefs", title="How far briefs come", sort=list(STEPS), x_label_angle=-25, **plot
         )
         kinds = gr.BarPlot(
             x="Kind", y="Checks", color="Outcome", title="Checks of the best pictures, by kind",
             color_map=COLOURS, x_label_angle=-25, **plot,
         )  # fmt: skip
     with gr.Row():
-        waits = gr.BarPlot(x="Stage", y="Seconds", color="Share", title="Seconds of a call, by stage", **plot)
+        waits = gr.BarPlot(
+            x="Stage", y="Seconds", color="Share", title="Seconds of a call, by stage", x_label_angle=-25,
+            color_map={"median": "#1b8a75", "95 %": "#c9851f"}, **plot,
+        )  # fmt: skip
         tokens = gr.BarPlot(
             x="When", y="Tokens", color="Stage", title="Text tokens over time", color_map=STAGE_COLOURS,
             x_label_angle=-25, **plot,

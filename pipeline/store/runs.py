@@ -72,7 +72,8 @@ class Runs:
             values = {
                 "status": event.status, "reason": event.reason, "images": event.images, "tokens": event.tokens,
                 "seconds": event.seconds, "best": event.best.id if event.best else None,
-                "ended": datetime.now(UTC), "outcome": event.model_dump(mode="json", exclude={"brief"}),
+                "degraded": "; ".join(event.degraded) or None, "ended": datetime.now(UTC),
+                "outcome": event.model_dump(mode="json", exclude={"brief"}),
             }  # fmt: skip
             with writing(self._engine) as session:
                 session.execute(update(RunRow).where(RunRow.id == id).values(**values))

@@ -14,6 +14,15 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tiny")
 
 
+@pytest.fixture(scope="session")
+def tiny_text(tiny_folder: Path) -> str:
+    """Location of a tiny language model beside the preset."""
+    from tests.models.tiny_text import save_tiny
+
+    save_tiny(tiny_folder / "text", max_position_embeddings=2048)
+    return "./text"
+
+
 @pytest.fixture
 def tiny(tiny_folder: Path) -> Callable[..., Preset]:
     """`tiny(loop={"images": 2})` → a preset on tiny checkpoints, made once a session."""

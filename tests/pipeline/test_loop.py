@@ -67,7 +67,7 @@ def test_budget_is_hard(tiny: Tiny) -> None:
     assert [len(a.candidates) for a in attempts] == [3, 2]
     assert outcomes[0].images == 5
     _, attempts, outcomes = play(tiny(judge=NEVER_PASS, loop={"images": 5, "seconds": 1e-6}), ["a cat"])
-    assert len(attempts) == 1
+    assert attempts == []
     assert "seconds" in outcomes[0].reason
 
 

@@ -14,10 +14,10 @@ from models import server_text
 from models.protocols import Message, TextModel
 from models.specs import ServerText
 from pipeline.brief import Brief
+from pipeline.ladders import REPAIR, LadderText, rungs
 from pipeline.range import load_range
 from pipeline.requirements import (
     EXAMPLES,
-    REPAIR,
     SCHEMA,
     answer_of,
     combined,
@@ -28,6 +28,7 @@ from pipeline.requirements import (
     to_line,
 )
 from pipeline.rules import found_in
+from pipeline.trace import ObservedText, Recorder
 from tests.pipeline.test_range import FILE
 
 RANGE = load_range(FILE)
@@ -67,7 +68,11 @@ class Server:
 
     def model(self) -> TextModel:
         address = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
-        return server_text.load(ServerText(kind="server", base_url=address, model="owner/tiny"), Path())
+        spec = ServerText(kind="server", base_url=address, model="owner/tiny", retries=0)
+        recorder = Recorder()
+        return LadderText(
+            rungs(spec, lambda s: ObservedText(server_text.load(s, Path()), recorder)), recorder
+        )
 
 
 @pytest.fixture
@@ -226,7 +231,7 @@ def test_after_one_repair_the_rules_stand_in_and_say_so(serve: Serve) -> None:
     assert sorted(server.asked) == sorted(["a cat", "a dog", REPAIR])
     assert cat.reader == "rules"
     assert cat.degraded is not None
-    assert "JSON" in cat.degraded
+    assert cat.degraded == "text, malformed output, also when asked again → rules"
     assert [r.subject for r in cat.requirements] == ["cat"]
     assert (dog.reader, dog.degraded) == ("tiny + rules", None)
 
@@ -244,7 +249,8 @@ def test_a_server_that_is_gone_is_not_asked_for_ever(serve: Serve) -> None:
     server.http.server_close()
     readings = read([Brief(text=f"{n} cats") for n in (2, 3, 4, 4)], model, RANGE)
     assert [reading.reader for reading in readings] == ["rules"] * 4
-    assert all("No server answers" in str(reading.degraded) for reading in readings)
+    assert all(str(reading.degraded).endswith("→ rules") for reading in readings)
+    assert "No server answers" in str(readings[0].degraded)
     assert [len(reading.requirements) for reading in readings] == [1, 1, 1, 1]
 
 

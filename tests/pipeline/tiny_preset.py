@@ -40,7 +40,7 @@ def write_preset(
         "loop": {"images": 3, "reader": "rules", "writer": "template"},
     }  # fmt: skip
     for section, values in sections.items():
-        data[section] |= values
+        data[section] = {**data.get(section, {}), **values}
     data["image"] |= settings or {}
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(data))

@@ -1,0 +1,118 @@
+"""What a model call takes in joules: measured where the machine can, estimated from watts where it cannot.
+
+NVML reads the counter of an NVIDIA GPU in microseconds. codecarbon knows the counters of processors (RAPL, Apple's
+powermetrics); it runs a thread of its own and is asked once a second at most. Neither is imported unless it can
+measure, so that on a machine with no counter energy costs nothing but a multiplication.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from models.protocols import DependencyMissing
+from pipeline.config import Machine
+
+_RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
+_REST = 1.0  # seconds between two questions to codecarbon, each of which takes milliseconds
+
+
+class Meter(Protocol):
+    """`joules` grows from an arbitrary start; `measured` says whether a counter or an assumption is behind it."""
+
+    measured: bool
+    name: str
+
+    def joules(self) -> float: ...
+
+
+class Assumed:
+    """Watts × seconds, where nothing measures."""
+
+    measured = False
+
+    def __init__(self, watts: float) -> None:
+        self.watts, self.name = watts, f"assumed at {watts:g} W"
+
+    def joules(self) -> float:
+        return time.perf_counter() * self.watts
+
+
+class Nvml:
+    """The total energy of all visible NVIDIA GPUs since the driver was loaded; the processor is not in it."""
+
+    measured = True
+    name = "NVML"
+
+    def __init__(self) -> None:
+        import pynvml
+
+        self._nvml: Any = pynvml
+        pynvml.nvmlInit()
+        self._gpus = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        if not self._gpus:
+            raise OSError("no NVIDIA GPU")
+        self.joules()
+
+    def joules(self) -> float:
+        return sum(float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)) for gpu in self._gpus) / 1000
+
+
+class CodeCarbon:
+    """codecarbon's count of processor, memory and GPU; measured only where a counter is behind the processor's."""
+
+    def __init__(self) -> None:
+        from codecarbon import OfflineEmissionsTracker
+
+        self._tracker: Any = OfflineEmissionsTracker(
+            country_iso_code="USA",  # for grams of CO2, which nobody asks for; it wants one offline
+            measure_power_secs=15, save_to_file=False, log_level="error", allow_multiple_runs=True,
+        )  # fmt: skip
+        self._tracker.start()
+        self.measured = has_counter()
+        self.name = "codecarbon"
+        self._asked, self._joules, self._watts = time.perf_counter(), 0.0, 0.0
+
+    def joules(self) -> float:
+        now = time.perf_counter()
+        if (gone := now - self._asked) >= _REST:
+            self._tracker.flush()
+            fresh = float(self._tracker.final_emissions_data.energy_consumed) * 3.6e6
+            self._watts, self._joules, self._asked = (fresh - self._joules) / gone, fresh, now
+            return fresh
+        return self._joules + self._watts * gone
+
+
+def has_counter() -> bool:
+    """Whether the processor's energy counter can be read."""
+    return os.access(_RAPL, os.R_OK)
+
+
+def meter(machine: Machine) -> Meter:
+    """The best meter this machine has, or the one the preset insists on. Raises DependencyMissing."""
+    if machine.energy == "nvml" or (machine.energy == "auto" and _has("pynvml")):
+        try:
+            return Nvml()
+        except Exception as error:  # NVML has an error class of its own, known only where it is installed
+            if machine.energy == "nvml":
+                raise _missing("nvml", "nvidia-ml-py", error) from None
+    if machine.energy == "codecarbon" or (machine.energy == "auto" and has_counter() and _has("codecarbon")):
+        try:
+            return CodeCarbon()
+        except ImportError as error:
+            raise _missing("codecarbon", "codecarbon", error) from None
+    return Assumed(machine.watts)
+
+
+def _has(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _missing(kind: str, package: str, error: Exception) -> DependencyMissing:
+    return DependencyMissing(
+        f"`machine.energy: {kind}` cannot measure here ({error or type(error).__name__}); install it with "
+        f"pip install {package}, or set `energy: auto`, which falls back to watts"
+    )
