@@ -152,6 +152,15 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def password(out: Annotated[Path, typer.Option(help="output folder that it guards")] = Path("out")) -> None:
+    """Set the password of the app; it is kept as an Argon2 hash."""
+    from ui.access import set_password
+
+    set_password(out, typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
+    print(f"easel: the app asks for it from its next start; remove it by deleting {out / 'easel.password'}")
+
+
+@app.command()
 def ui(
     out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
     host: Annotated[

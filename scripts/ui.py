@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.batch import LOCK
 from pipeline.store import Store
+from ui.access import guard
 from ui.serve import serve
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +23,7 @@ _AGAIN = 3.0  # seconds until a worker that ended is started again
 
 def open_app(out: Path, store_url: str | None, host: str, port: int, with_worker: bool) -> None:
     """Serve until stopped. The worker is told to end with the app; a job in its hands goes on at the next start."""
+    guard(out, host)  # before anything starts
     store = Store(out, store_url)
     attendant = Attendant(out, store_url) if with_worker else None
     signal.signal(signal.SIGTERM, signal.default_int_handler)

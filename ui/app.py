@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from pipeline.store import Store
-from ui import batch, create, gallery, models, observe, review
+from ui import api, batch, create, gallery, models, observe, review
 from ui.desk import Desk
 from ui.parts import html
 
@@ -36,4 +36,5 @@ def build(store: Store) -> gr.Blocks:
                 observe.build(desk, tab)
             with gr.Tab("Models", id="models") as tab:
                 models.build(desk, tab)
+        api.build(desk)
     return demo

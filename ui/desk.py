@@ -50,6 +50,10 @@ class Desk:
         payload = {"text": text, "kind": kind, "name": name, "preset": preset}
         return self.store.jobs.submit(uuid4().hex, BATCH, payload)
 
+    def chore(self, kind: str, preset: str) -> Job:
+        """Queue the loading or unloading of models."""
+        return self.store.jobs.submit(uuid4().hex, kind, {"preset": preset})
+
     def job(self, id: str) -> Job:
         if (job := self.store.jobs.get(id)) is None:
             raise BriefError(f"there is no job {id[:64]!r}; it may belong to another output folder")

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import gradio as gr
 
@@ -147,7 +146,7 @@ class Page:
     def ask(self, kind: str, name: str) -> tuple[str, str]:
         """Queue the loading or unloading: the worker does it between two jobs."""
         load_preset(name)
-        self.desk.store.jobs.submit(uuid4().hex, kind, {"preset": name})
+        self.desk.chore(kind, name)
         word = f"Loading {name}" if kind == LOAD else "Unloading"
         return callout(f"{word}, as soon as the job in work is done.", "good"), self.memory()
 

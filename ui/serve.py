@@ -17,14 +17,16 @@ def serve(store: Store, host: str, port: int) -> str:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     os.environ["HF_HUB_OFFLINE"] = "1"
+    from ui.access import options
     from ui.app import build
     from ui.theme import STYLE, head, theme
 
+    rules = options(store.out, host)
     demo = build(store)
     _, address, _ = demo.queue(default_concurrency_limit=8, max_size=256).launch(
         server_name=host, server_port=port, share=False, inbrowser=False, prevent_thread_lock=True, quiet=True,
         allowed_paths=[str(store.out.resolve())], max_file_size="30mb", show_error=False, ssr_mode=False,
         enable_monitoring=False, footer_links=["api", "settings"], theme=theme(), css_paths=[STYLE], head=head(),
-        pwa=False, mcp_server=False, i18n=None, favicon_path=None, strict_cors=True,
+        pwa=False, mcp_server=False, strict_cors=True, **rules,
     )  # fmt: skip
     return str(address)
