@@ -211,6 +211,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     with gr.Row():
         waits = gr.BarPlot(
             x="Stage", y="Seconds", color="Share", title="Seconds of a call, by stage", x_label_angle=-25,
+            sort=[f"{stage}, {share}" for stage in STAGES for share in ("median", "95 %")],
             color_map={"median": "#1b8a75", "95 %": "#c9851f"}, **plot,
         )  # fmt: skip
         tokens = gr.BarPlot(

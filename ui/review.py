@@ -244,8 +244,10 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
         )
         again = gr.Button("Edit and run again (e)", elem_id="review-again", scale=1)
     with gr.Row(equal_height=False):
-        judge = html(elem_id="review-judge")
-        log = html(elem_id="review-log")
+        with gr.Column(min_width=280):
+            judge = html(elem_id="review-judge")
+        with gr.Column(min_width=280):
+            log = html(elem_id="review-log")
     with gr.Row():
         export = gr.Button("Export the log", elem_id="review-export")
     files = html(callout(""), elem_id="review-files")
