@@ -315,7 +315,10 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )
     on(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
-    on(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset])
+    # Says that the page is filled, to whoever drives it.
+    on(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
+        None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"
+    )
 
 
 def about_of(preset: str) -> gr.Dropdown:

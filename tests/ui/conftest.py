@@ -133,10 +133,9 @@ def page(browser: Browser, app: App) -> Iterator[Page]:
 
 
 def go(page: Page, url: str) -> None:
-    """Open the page and wait until it has been filled: that is when the Paint button has its word."""
+    """Open the page and wait until it has been filled."""
     page.goto(url)
-    page.wait_for_selector("#paint")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_selector("body[data-opened]")
 
 
 @pytest.fixture(scope="session")
