@@ -259,7 +259,7 @@ def test_every_tab_is_drawn(browser: Browser, app: App, accepted: str, mode: str
         context.set_default_timeout(PATIENT)
         page = context.new_page()
         broken: list[str] = []
-        page.on("pageerror", lambda error: broken.append(str(error)))
+        page.on("pageerror", lambda error, broken=broken: broken.append(str(error)))
         go(page, f"{app.url}/?job={accepted}")
         expect(page.locator("#result .mark").first).to_be_visible()
         for name, sign in TABS.items():
