@@ -8,10 +8,11 @@ from typing import Any
 
 import gradio as gr
 
+from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
-from pipeline.task import Task
+from pipeline.task import BRIEF, Task
 from ui import run_parts
 from ui.desk import Desk, any_seed, brief, limits, settings_in
 from ui.guard import spoken
@@ -126,36 +127,36 @@ class Page:
         return self._show(id, seen)
 
     def opened(self, request: gr.Request) -> tuple[Any, ...]:
-        """The job that the address names, or the one in work."""
+        """The job or run that the address names, or the job in work."""
         named = str(request.query_params.get("job", ""))[:64]
-        job = self.desk.store.jobs.get(named) if named else self.desk.newest_open()
-        fill: tuple[Any, ...] = (gr.skip(), gr.skip(), gr.skip(), gr.skip())
-        if job is None:
-            lost = (
-                callout(f"There is no job {named}; it may belong to another output folder.", "bad")
-                if named
-                else ""
-            )
-            return (
-                "",
-                "",
-                gr.Timer(active=False),
-                lost,
-                run_parts.stand(None, None, self.desk.out),
-                "",
-                "",
-                *_buttons(None, None),
-                *fill,
-            )
-        task = Task(**job.payload)
+        newest = None if named else self.desk.newest_open()
+        id = named or (newest.id if newest else "")
+        try:
+            task = self._task(id) if id else None
+        except BriefError as error:
+            return self._nothing(callout(f"{str(error)[:1].upper()}{str(error)[1:]}.", "bad"))
+        if task is None:
+            return self._nothing("")
         draft = quick(task.brief.text, task.preset)
         if task.brief.requirements is not None:
-            reading = draft.reading.model_copy(
-                update={"requirements": task.brief.requirements, "reader": "you"}
-            )
-            draft = draft.model_copy(update={"reading": reading, "edited": True})
-        fill = (task.brief.text, draft.model_dump_json(), draft_html(draft), task.preset)
-        return job.id, *self._show(job.id, ""), *fill
+            draft = _with(draft, task.brief.requirements)
+        preset = task.preset if task.preset in available() else gr.skip()
+        return id, *self._show(id, ""), task.brief.text, draft.model_dump_json(), draft_html(draft), preset
+
+    def _nothing(self, said: str) -> tuple[Any, ...]:
+        """An empty stand, and the form as it is."""
+        stand = run_parts.stand(None, None, self.desk.out)
+        return (
+            "",
+            "",
+            gr.Timer(active=False),
+            said,
+            stand,
+            "",
+            "",
+            *_buttons(None, None),
+            *(gr.skip() for _ in range(4)),
+        )
 
     def reload(self, file: str | None) -> tuple[Any, ...]:
         """The settings inside a PNG, into the form."""
@@ -168,10 +169,7 @@ class Page:
             path.unlink(missing_ok=True)
         preset = task.preset if task.preset in available() else "mini"
         draft = quick(task.brief.text, preset)
-        reading = draft.reading.model_copy(
-            update={"requirements": task.brief.requirements or (), "reader": "you"}
-        )
-        draft = draft.model_copy(update={"reading": reading, "edited": True})
+        draft = _with(draft, task.brief.requirements or ())
         said = f"Settings of a picture by {task.preset} are in the form." if preset == task.preset else (
             f"The picture is by {task.preset}, which is not here; the form has {preset} instead."
         )  # fmt: skip
@@ -182,7 +180,15 @@ class Page:
         )  # fmt: skip
 
     def _task(self, id: str) -> Task:
-        return Task(**self.desk.job(id).payload)
+        """What was asked for under an id: of a job for one brief, or of a run. Raises BriefError."""
+        job = self.desk.store.jobs.get(id)
+        if job is not None and job.kind == BRIEF:
+            return Task(**job.payload)
+        if (row := self.desk.store.runs.get(id)) is not None:
+            return Task.model_validate({"brief": row.brief, "preset": row.preset})
+        if job is not None:
+            raise BriefError("this job is no single brief; its tab shows it")
+        raise BriefError(f"there is no job {id!r}; it may belong to another output folder")
 
     def _watch(self, job: Job) -> tuple[Any, ...]:
         return job.id, *self._show(job.id, "")
@@ -190,16 +196,15 @@ class Page:
     def _show(self, id: str, seen: str) -> tuple[Any, ...]:
         """Seen, timer, status, stand, result, history, and the buttons; parts that did not change are skipped."""
         job = self.desk.store.jobs.get(id) if id else None
-        if job is None:
-            return "", gr.Timer(active=False), *(gr.skip() for _ in range(4)), *(gr.skip() for _ in range(5))
-        run = self.desk.run(id)
-        turns = len(run.turns) if run else 0
-        now = f"{job.state}|{job.asked}|{turns}|{run.row.status if run else ''}"
-        moving = f"{now}|{job.place}|{job.progress}"
+        run = self.desk.run(id) if id else None
+        if job is None and run is None:
+            return "", gr.Timer(active=False), *(gr.skip() for _ in range(9))
+        now = f"{job and (job.state, job.asked)}|{len(run.turns) if run else 0}|{run and run.row.status}"
+        moving = f"{now}|{job and (job.place, job.progress)}"
         old, _, old_moving = seen.partition("\n")
         if old_moving == moving:
             return tuple(gr.skip() for _ in range(11))
-        timer = gr.Timer(active=job.state in OPEN)
+        timer = gr.Timer(active=job is not None and job.state in OPEN)
         live = run_parts.status(job), run_parts.stand(job, run, self.desk.out)
         if old == now:
             return f"{now}\n{moving}", timer, *live, *(gr.skip() for _ in range(7))
@@ -210,7 +215,7 @@ class Page:
 def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
     """Paint, cancel, resume, again, alike."""
     busy = job is not None and job.state in OPEN
-    ended = job is not None and not busy
+    ended = not busy and (job is not None or run is not None)
     return (
         gr.Button("Paint another" if busy else "Paint"),
         gr.Button(visible=busy, interactive=busy and (job is None or job.asked != "cancel")),
@@ -218,6 +223,12 @@ def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
         gr.Button(visible=ended),
         gr.Button(visible=ended and run is not None and run.best is not None),
     )
+
+
+def _with(draft: Draft, wants: tuple[Requirement, ...]) -> Draft:
+    """The draft with a list that came along."""
+    reading = draft.reading.model_copy(update={"requirements": wants, "reader": "you"})
+    return draft.model_copy(update={"reading": reading, "edited": True})
 
 
 def _draft(said: str) -> Draft:

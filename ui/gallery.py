@@ -88,7 +88,7 @@ def details(run: RunView, log: list[Review]) -> str:
     return card(
         f"<h2>{escape(row.text)}</h2>{run_parts.outcome(run)}{people}"
         f"<details><summary>All settings</summary><pre class='scroll'>{escape(settings)}</pre></details>"
-        f'<p class="links"><a href="?job={escape(row.job or row.id)}">Open in Create</a>'
+        f'<p class="links"><a href="?job={escape(row.id)}">Open in Create</a>'
         f'<a href="{link_to(run.folder / "run.json")}">Full record</a></p>',
         "Run",
     )
