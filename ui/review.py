@@ -36,6 +36,7 @@ _LAST = 8  # decisions that are shown
 class Open(Record):
     """The picture in front of the person, and what they said of single requirements so far."""
 
+    who: str = ""
     run: str = ""
     candidate: str = ""
     why: Literal["unsure", "unchecked", "degraded", "audit", "overruled"] = "unsure"
@@ -121,14 +122,18 @@ class Page:
                 "Say who you are, and the first picture appears."
             )  # fmt: skip
             return (
-                Open().model_dump_json(),
+                Open(who=who.strip()).model_dump_json(),
                 card(f"<p>{word}</p>"),
                 heading(0),
                 "",
                 told,
                 log_list(log, self.desk),
             )
-        now = opened if same and opened else Open(run=item.run.id, candidate=item.candidate, why=item.why)
+        now = (
+            opened
+            if same and opened
+            else Open(who=who.strip(), run=item.run.id, candidate=item.candidate, why=item.why)
+        )
         return (
             now.model_dump_json(), question(item, self.desk, now.said), heading(len(items)), item.run.text, told,
             log_list(log, self.desk),
@@ -136,6 +141,10 @@ class Page:
 
     def entered(self, who: str) -> tuple[Any, ...]:
         return self.show(who)
+
+    def renamed(self, who: str, said: str) -> tuple[Any, ...]:
+        """The name was left; only another name means another queue."""
+        return self.show(who) if _open(said).who != who.strip() else tuple(gr.skip() for _ in range(6))
 
     def say(self, said: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
         """A word on one requirement; the same word again takes it back."""
@@ -182,7 +191,9 @@ class Page:
         self.desk.store.reviews.add(
             Review(run=last.run, candidate=last.candidate, who=last.who, decision="undo", why=last.why)
         )
-        back = Open(run=last.run, candidate=last.candidate, why=last.why, said=last.requirements)
+        back = Open(
+            who=who.strip(), run=last.run, candidate=last.candidate, why=last.why, said=last.requirements
+        )
         shown = self.show(who, back)
         return (*shown[:4], "", *shown[5:], last.reason)
 
@@ -260,8 +271,8 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
 
     shown = [state, asked, head, text, judge, log]
     on(tab.select, page.entered, [who], shown)
-    on(who.submit, page.entered, [who], shown)
-    on(who.blur, page.entered, [who], shown)
+    on(who.submit, page.renamed, [who, state], shown)
+    on(who.blur, page.renamed, [who, state], shown)
     on(asked.say, page.say, [state, who], shown)
     for button, decision in ((approve, "approve"), (reject, "reject"), (skip, "skip")):
         on(
