@@ -84,6 +84,8 @@ class Painter:
         self._constant = constant
         self._accepts = parameters(pipe)
         self._agreements: dict[tuple[int, _Settings], bool] = {}
+        # What a caller who wants answers as soon as they are there should ask for at once.
+        self.most_together = 1 if self._one_by_one else spec.max_batch
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
         """Paint every request, in batches of like settings; each image depends on its own request alone.
@@ -140,7 +142,7 @@ class Painter:
         """
         if self.identity.device != "cpu":
             return True
-        if getattr(self._pipe, "vae", None) is not None:
+        if self._one_by_one:
             return False
         key = (len(requests), replace(settings, steps=1))
         if key not in self._agreements:
@@ -148,6 +150,10 @@ class Painter:
             alone = [self._run([request], settings, 1)[0] for request in requests]
             self._agreements[key] = np.array_equal(together, np.stack(alone))
         return self._agreements[key]
+
+    @property
+    def _one_by_one(self) -> bool:
+        return self.identity.device == "cpu" and getattr(self._pipe, "vae", None) is not None
 
     def _run(
         self,

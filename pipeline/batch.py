@@ -15,6 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from models.protocols import ModelError, OnStep
+from pipeline.brief import Limits
+from pipeline.budget import Budget
 from pipeline.config import Preset
 from pipeline.errors import OutputError
 from pipeline.files import sweep
@@ -26,6 +28,7 @@ from pipeline.rows import Row
 from pipeline.run_folder import RunFolder
 from pipeline.store import Store
 from pipeline.store.runs import OPEN, RUNNING
+from pipeline.telemetry import Telemetry
 
 LOCK = "easel.lock"
 
@@ -80,14 +83,28 @@ def play(
     """Run the rows that are not finished; yields what happens when it is written down. Ends early where `stop`
     was asked for."""
     stop, house = stop or Stop(), house or House()
+    budget = shared_budget(rows, store)
     for preset, group in _by_preset(unfinished(rows, store)):
         try:
-            yield from _play(group, preset, store, batch, job, stop, house, on_step, fresh)
+            yield from _play(group, preset, store, batch, job, stop, house, on_step, fresh, budget)
         except ModelError as error:
             yield Unstarted(tuple(group), str(error))
         except Stopped:
             store.runs.stop([row.id for row in group])
             return
+
+
+def shared_budget(rows: Sequence[Row], store: Store) -> Budget:
+    """The batch's budget, with what its finished runs took before; limits are those of the first row's preset."""
+    if not rows:
+        return Budget(Limits())
+    preset = rows[0].preset
+    budget = Budget(preset.loop.batch, currency=preset.machine.currency)
+    if preset.loop.batch.set:
+        for row in rows:
+            if (former := store.runs.get(row.id)) is not None:
+                budget.used.recall(former.outcome or {})
+    return budget
 
 
 def _by_preset(rows: Sequence[Row]) -> list[tuple[Preset, list[Row]]]:
@@ -108,22 +125,28 @@ def _play(
     house: House,
     on_step: OnStep | None,
     fresh: bool,
+    budget: Budget,
 ) -> Iterator[tuple[Row, Event]]:
     store.pictures.sweep()
     models = load(preset, None if fresh else Keep(store.results, stop.between), house)
+    telemetry = Telemetry(preset, store.spans.add)
     folders: dict[int, RunFolder] = {}
-    for event in run([row.brief for row in rows], preset, models, on_step):
-        row = rows[event.brief]
-        if isinstance(event, Started):
-            name = store.runs.begin(row.id, row.brief, preset, store.out, batch, job)
-            folders[event.brief] = RunFolder(store.out / name, row.brief, preset)
-        # The folder first: what the store calls done is there to be seen.
-        folders[event.brief].take(event)
-        store.runs.take(row.id, event)
-        if isinstance(event, Outcome):
-            del folders[event.brief]
-        yield row, event
-        stop.between()
+    try:
+        for event in run([row.brief for row in rows], preset, models, on_step, budget):
+            row = rows[event.brief]
+            if isinstance(event, Started):
+                name = store.runs.begin(row.id, row.brief, preset, store.out, batch, job)
+                folders[event.brief] = RunFolder(store.out / name, row.brief, preset)
+            # The folder first: what the store calls done is there to be seen.
+            folders[event.brief].take(event)
+            store.runs.take(row.id, event)
+            telemetry.take(row.id, event)
+            if isinstance(event, Outcome):
+                del folders[event.brief]
+            yield row, event
+            stop.between()
+    finally:
+        telemetry.close()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from the images painted so far (the first image of a run is expected to cost not
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -48,6 +48,11 @@ class Spend:
         self.money += call.money
         self.model_seconds += call.seconds
         self.measured = self.measured and call.measured
+
+    def recall(self, outcome: Mapping[str, Any]) -> None:
+        """Count what a run took that ended in a former life of the batch."""
+        for what in ("images", "image_steps", "tokens", "joules", "money"):
+            setattr(self, what, getattr(self, what) + outcome.get(what, 0))
 
 
 @dataclass

@@ -141,6 +141,7 @@ class KeptImage(_Kept):
 
     def __init__(self, model: ImageModel, spec: Spec, keep: Keep) -> None:
         super().__init__(model, spec, keep)
+        self._most = getattr(model, "most_together", None) or self._most
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
         # Like settings side by side, so that cutting them into batches splits no batch of the painter's own.

@@ -33,8 +33,8 @@ OUTCOMES = {
     "bad": "Bad row",
 }
 _COLUMNS = (
-    "line", "name", "brief", "preset", "seed", "outcome", "why", "images", "tokens", "seconds", "score",
-    "failed", "unsure", "unchecked", "picture",
+    "line", "name", "brief", "preset", "seed", "outcome", "why", "images", "tokens", "seconds", "joules", "money",
+    "score", "failed", "unsure", "unchecked", "picture",
 )  # fmt: skip
 _CHECKS = ("fail", "unchecked", "unsure", "pass")
 
@@ -77,7 +77,7 @@ class Report:
     costs: tuple[StageCost, ...]
     presets: tuple[str, ...]
     at: datetime
-    currency: str = ""
+    currency: str
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -95,6 +95,12 @@ class Report:
     @property
     def money(self) -> float:
         return sum(cost.money for cost in self.costs)
+
+    @property
+    def spent(self) -> str:
+        """What it took, in a few words."""
+        money = f", {self.money:.2f} {self.currency}" if self.money else ""
+        return f"{self.images} images, {duration(self.seconds)} of model time{money}"
 
     @property
     def kept(self) -> int:
@@ -147,6 +153,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
     return Report(
         name=rows.name, entries=tuple(entries), costs=tuple(store.figures.costs(ids)),
         presets=tuple(dict.fromkeys(row.preset.name for row in rows.good)), at=datetime.now().astimezone(),
+        currency=rows.good[0].preset.machine.currency if rows.good else "",
         counts=Counter(entry.status for entry in entries),
     )  # fmt: skip
 
@@ -165,13 +172,16 @@ def as_csv(report: Report) -> str:
     table.writerow(_COLUMNS)
     for e in report.entries:
         run, row = e.run, e.row
-        score = (run.outcome or {}).get("verdict") if run else None
+        outcome = (run.outcome or {}) if run else {}
+        score = outcome.get("verdict")
         table.writerow(
             _plain(cell)
             for cell in (
                 e.line, e.name, e.text, row.preset.name if row else "", row.brief.seed if row else "",
                 e.status, e.reason, run.images if run else "", run.tokens if run else "",
-                f"{run.seconds:.1f}" if run else "", f"{score['score']:.3f}" if score else "",
+                f"{run.seconds:.1f}" if run else "", f"{outcome.get('joules', 0):.0f}",
+                f"{outcome.get('money', 0):.4f}",
+                f"{score['score']:.3f}" if score else "",
                 e.lacking("fail"), e.lacking("unsure"), e.lacking("unchecked"), e.shown or "",
             )
         )  # fmt: skip

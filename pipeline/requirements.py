@@ -80,7 +80,9 @@ def read(
     trained on this task, "instructed" for any other. Where the user listed the requirements, their list holds."""
     if any(brief.requirements is not None for brief in briefs):
         rest = iter(read([b for b in briefs if b.requirements is None], model, drawable, prompting))
-        return [_listed(b.requirements, drawable) if b.requirements is not None else next(rest) for b in briefs]
+        return [
+            _listed(b.requirements, drawable) if b.requirements is not None else next(rest) for b in briefs
+        ]
     by_rules = [found_in(brief.text, drawable) for brief in briefs]
     if model is None or not briefs:
         return [

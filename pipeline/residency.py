@@ -34,7 +34,9 @@ class Lodger:
     def __init__(self, house: House, load: Callable[[], Any]) -> None:
         self._house, self._load = house, load
         self._model: Any = None
-        self.identity: Identity = self.model().identity
+        model = self.model()
+        self.identity: Identity = model.identity
+        self.most_together: int | None = getattr(model, "most_together", None)
 
     def model(self) -> Any:
         """The model, ready for use."""
@@ -134,6 +136,7 @@ class LodgingText:
 class LodgingImage:
     def __init__(self, lodger: Lodger) -> None:
         self._lodger, self.identity = lodger, lodger.identity
+        self.most_together = lodger.most_together
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
         model: ImageModel = self._lodger.model()

@@ -46,6 +46,7 @@ class Call(Record):
     options: dict[str, Any] = Field(default_factory=dict)
     batch: int = 1  # inputs of the whole call, where this is one brief's part of it
     kept: tuple[int, ...] = ()  # positions of inputs answered from kept results: they took no time, no tokens
+    wall: float | None = None  # seconds of the whole call, where this is one brief's part of it
     error: str | None = None
     items: tuple[int, ...] | None = None  # positions of the inputs in what the stage was asked; None: all
     degraded: str | None = None  # why a model further down the ladder answered
@@ -90,6 +91,7 @@ class Call(Record):
                 "inputs": tuple(self.inputs[i] for i in positions),
                 "outputs": tuple(self.outputs[i] for i in positions) if self.outputs else (),
                 "seconds": self.seconds * share,
+                "wall": self.seconds if self.wall is None else self.wall,
                 "joules": self.joules * share,
                 "money": self.money * share,
                 "batch": len(self.inputs),

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from models.protocols import Step
 from pipeline.batch import Stop, Unstarted, alone, play, unfinished
+from pipeline.estimate import estimate
 from pipeline.loop import Attempt, Outcome
 from pipeline.report import OUTCOMES, duration, gather, write_report
 from pipeline.rows import Rows
@@ -36,8 +37,10 @@ class Pace(ProgressColumn):
         return Text(f"{60 / each:.1f} briefs/min, {duration(each * left)} left")
 
 
-def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False) -> int:
-    """Exit status of the batch."""
+def run_batch(
+    rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False, only_estimate: bool = False
+) -> int:
+    """Exit status of the batch. Says first what it will take, and with `only_estimate` nothing else."""
     console = Console(highlight=False, soft_wrap=True)
     store = Store(out, store_url)
     with alone(out):
@@ -48,6 +51,10 @@ def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool =
         if before:
             rest = "going on with the others" if todo else "nothing is left to do"
             console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
+        if expected := estimate(todo, store):
+            console.print(str(expected))
+        if only_estimate:
+            return ACCEPTED if rows.good else BAD_INPUT
         unstarted: list[Unstarted] = []
         stop = Stop()
         with Interrupt(stop.ask) as interrupt:
@@ -58,7 +65,7 @@ def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool =
     told = ", ".join(
         f"{counts[status]} {label.lower()}" for status, label in OUTCOMES.items() if counts[status]
     )
-    console.print(f"[bold]{told}[/] (images: {report.images}, model time: {duration(report.seconds)})")
+    console.print(f"[bold]{told}[/] ({report.spent})")
     for group in unstarted:
         console.print(f"[red]not started[/]: {len(group.rows)} briefs: {escape(group.why)}")
     console.print(f"report: {page} and {page.with_suffix('.csv').name}")
@@ -83,7 +90,7 @@ def _watch(
     columns = (
         TextColumn("{task.completed}/{task.total}"),
         BarColumn(24),
-        TextColumn("{task.fields[accepted]} accepted, {task.fields[images]} images"),
+        TextColumn("{task.fields[accepted]} accepted, {task.fields[spent]}"),
         Pace(),
         TextColumn("[dim]{task.description}"),
     )
@@ -91,10 +98,12 @@ def _watch(
     tally = Counter(status.values())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(
-            "loading", total=len(rows.good), completed=before, accepted=tally["accepted"], images=0, done=0,
+            "loading", total=len(rows.good), completed=before, accepted=tally["accepted"], spent="0 images", done=0,
             began=time.monotonic(),
         )  # fmt: skip
         images = done = 0
+        money = 0.0
+        currency = rows.good[0].preset.machine.currency if rows.good else ""
 
         def on_step(step: Step) -> None:
             words = "stopping after the images in hand" if stop.asked else f"step {step.index}/{step.total}"
@@ -107,6 +116,7 @@ def _watch(
             row, event = happened
             if isinstance(event, Attempt):
                 images += len(event.candidates)
+                money += sum(call.money for call in event.calls)
             elif isinstance(event, Outcome):
                 done += 1
                 tally[event.status] += 1
@@ -115,4 +125,5 @@ def _watch(
                     f"[{colour}]{OUTCOMES[event.status].lower()}[/] {escape(row.brief.name)}: {escape(event.reason)}"
                 )
                 progress.update(bar, advance=1)
-            progress.update(bar, accepted=tally["accepted"], images=images, done=done)
+            spent = f"{images} images" + (f", {money:.2f} {currency}" if money else "")
+            progress.update(bar, accepted=tally["accepted"], spent=spent, done=done)

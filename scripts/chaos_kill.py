@@ -39,7 +39,8 @@ BRIEFS = (
     "a red apple, and the apple must be blue",
 )
 JOURNAL = "EASEL_CHAOS_JOURNAL"
-_WHEN = {"started", "seconds", "calls"}  # what may differ between two runs: when it was, and what it took
+# What may differ between two runs: when it was, and what it took.
+_WHEN = {"started", "seconds", "joules", "measured", "money", "calls"}
 
 
 def child(arguments: Sequence[str]) -> int:

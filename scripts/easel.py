@@ -95,6 +95,9 @@ def batch(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
     ] = None,
     fresh: Annotated[bool, typer.Option(help="ask the models anew, also where an answer is kept")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="only say what it will take, from recorded speeds")
+    ] = False,
     store: StoreUrl = None,
 ) -> None:
     """Make images for a file of briefs. Stopped in any way, the same command goes on. Exit status: 0 all accepted,
@@ -105,7 +108,7 @@ def batch(
 
     from scripts.batch import run_batch
 
-    raise typer.Exit(run_batch(rows, out, store, fresh))
+    raise typer.Exit(run_batch(rows, out, store, fresh, estimate))
 
 
 @app.command()
@@ -121,6 +124,32 @@ def worker(
     from scripts.worker import run_worker
 
     raise typer.Exit(run_worker(out, store, idle, until_empty))
+
+
+@app.command()
+def trace(
+    run: Annotated[str, typer.Argument(help="a run's folder, or its id")],
+    out: Annotated[Path, typer.Option(help="folder of run folders")] = Path("out"),
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run as a tree: every model call and check, with shares of time and cost."""
+    from scripts.trace import show
+
+    show(run, out, store, as_json)
+
+
+@app.command()
+def stats(
+    out: Annotated[Path, typer.Option(help="folder of run folders")] = Path("out"),
+    batch: Annotated[str | None, typer.Option(help="of one batch only, by its name")] = None,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many briefs were accepted, what is slow, what fails, what it cost by day."""
+    from scripts.stats import show
+
+    show(out, store, batch, as_json)
 
 
 @app.command()

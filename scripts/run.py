@@ -19,6 +19,7 @@ from pipeline.load import load
 from pipeline.loop import Attempt, Outcome, Started, run
 from pipeline.run_folder import RunFolder
 from pipeline.store import Store
+from pipeline.telemetry import Telemetry
 from scripts.easel import ACCEPTED, INTERRUPTED, NOT_MET, Interrupt
 
 MARKS = {
@@ -44,6 +45,7 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(f"loading {preset.name}", total=None)
         models = load(preset, None if fresh else Keep(store.results))
+        telemetry = Telemetry(preset, store.spans.add)
         progress.update(bar, description="reading the brief")
         started: Started | None = None
         outcome: Outcome | None = None
@@ -56,6 +58,7 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
             for event in run([brief], preset, models, on_step):
                 folder.take(event)
                 store.runs.take(id, event)
+                telemetry.take(id, event)
                 if isinstance(event, Started):
                     started = event
                     _tell_reading(console, event.reading)
@@ -63,6 +66,8 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
                     _tell_attempt(console, event)
                 else:
                     outcome = event
+    if lost := telemetry.close():
+        console.print(f"[yellow]traces:[/] {escape(lost)}")
     assert started is not None
     assert outcome is not None
     _tell_outcome(console, started.reading, outcome, folder.path, preset.machine.currency)

@@ -22,6 +22,7 @@ class StageCost:
     kept: int = 0
     seconds: float = 0.0
     tokens: int = 0
+    image_steps: int = 0
     joules: float = 0.0
     money: float = 0.0
     degraded: int = 0
@@ -82,9 +83,10 @@ class Figures:
         found = {stage: StageCost(stage) for stage in ("text", "image", "scorer")}
         sums = (
             func.count(), func.sum(CallRow.kept), func.sum(CallRow.seconds), func.sum(CallRow.tokens),
-            func.sum(CallRow.joules), func.sum(CallRow.money), func.count(CallRow.degraded),
+            func.sum(CallRow.image_steps), func.sum(CallRow.joules), func.sum(CallRow.money),
+            func.count(CallRow.degraded),
         )  # fmt: skip
-        names = ("calls", "kept", "seconds", "tokens", "joules", "money", "degraded")
+        names = ("calls", "kept", "seconds", "tokens", "image_steps", "joules", "money", "degraded")
         with reading(self._engine) as session:
             for some in chunks(ids):
                 query = select(CallRow.stage, *sums).where(CallRow.run.in_(some)).group_by(CallRow.stage)

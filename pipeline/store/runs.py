@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 
 from pipeline.brief import Brief, Requirement
 from pipeline.config import Preset
@@ -172,6 +173,24 @@ class Runs:
     def calls(self, id: str) -> list[CallRow]:
         return self._of(CallRow, CallRow.run == id, CallRow.attempt, CallRow.position)
 
+    def calls_of(self, ids: Sequence[str]) -> list[CallRow]:
+        """The calls of many runs, in order of time."""
+        found = [row for some in chunks(ids) for row in self._of(CallRow, CallRow.run.in_(some))]
+        return sorted(found, key=lambda call: call.started)
+
+    def check_counts(self, ids: Sequence[str]) -> list[tuple[str, str, int]]:
+        """How many checks of must-haves of these runs' candidates had which outcome, by kind of requirement."""
+        counts: Counter[tuple[str, str]] = Counter()
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                query = (
+                    select(CheckRow.kind, CheckRow.outcome, func.count())
+                    .where(CheckRow.run.in_(some), CheckRow.must)
+                    .group_by(CheckRow.kind, CheckRow.outcome)
+                )
+                counts.update({(kind, outcome): n for kind, outcome, n in session.execute(query)})
+        return [(kind, outcome, n) for (kind, outcome), n in counts.items()]
+
     def _of(self, table: Any, condition: Any, *order: Any) -> list[Any]:
         with reading(self._engine) as session:
             return list(session.scalars(select(table).where(condition).order_by(*order)))
@@ -180,14 +199,13 @@ class Runs:
 def _calls(run: str, attempt: int, calls: Sequence[Call]) -> list[dict[str, Any]]:
     rows = []
     for position, call in enumerate(calls):
-        record = call.model_dump(mode="json")
         rows.append(
             {
                 "run": run, "attempt": attempt, "position": position, "stage": call.stage,
                 "model": call.model["name"], "revision": call.model["revision"], "started": call.started,
                 "seconds": call.seconds, "tokens": call.tokens, "kept": len(call.kept), "error": call.error,
-                "joules": record.get("joules", 0.0), "money": record.get("money", 0.0),
-                "degraded": record.get("degraded"), "record": record,
+                "image_steps": call.image_steps, "joules": call.joules, "money": call.money,
+                "degraded": call.degraded, "record": call.model_dump(mode="json"),
             }
         )  # fmt: skip
     return rows

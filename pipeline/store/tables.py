@@ -115,6 +115,7 @@ class CallRow(Table):
     seconds: Mapped[float]
     tokens: Mapped[int]
     kept: Mapped[int]  # inputs answered from kept results: no time, no tokens
+    image_steps: Mapped[int]
     joules: Mapped[float]
     money: Mapped[float]
     degraded: Mapped[str | None]

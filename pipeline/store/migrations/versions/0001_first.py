@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("image_steps", sa.Integer(), nullable=False),
         sa.Column("joules", sa.Double(), nullable=False),
         sa.Column("money", sa.Double(), nullable=False),
         sa.Column("degraded", sa.Text(), nullable=True),
