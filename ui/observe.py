@@ -175,7 +175,7 @@ class Page:
         runs = [run for run in store.runs.find(limit=_RUNS) if run.started >= since]
         ids = [run.id for run in runs]
         checks = [check for mine in store.figures.checks(ids).values() for check in mine]
-        calls = store.figures.calls(ids)
+        calls = store.runs.calls_of(ids)
         approved = {r.run for r in store.reviews.standing() if r.decision == "approve"} & set(ids)
         time = over_time(calls, days)
         names = [(f"{run.text[:60]} ({run.started:%d %b %H:%M}, {run.status})", run.id) for run in runs[:60]]

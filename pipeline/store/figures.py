@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, and_, func, select
-from sqlalchemy.orm import defer
 
 from pipeline.store.engine import reading
 from pipeline.store.rows import chunks
@@ -65,18 +64,6 @@ class Figures:
                 ):
                     found.setdefault(check.run, []).append(check)
         return found
-
-    def calls(self, ids: Sequence[str]) -> list[CallRow]:
-        """The model calls of these runs, in the order of their start; without their records, which are long."""
-        with reading(self._engine) as session:
-            found = [
-                call
-                for some in chunks(ids)
-                for call in session.scalars(
-                    select(CallRow).options(defer(CallRow.record)).where(CallRow.run.in_(some))
-                )
-            ]
-        return sorted(found, key=lambda call: call.started)
 
     def costs(self, ids: Sequence[str]) -> list[StageCost]:
         """What the model calls of these runs took, stage by stage."""
