@@ -120,11 +120,10 @@ def result(job: Job | None, run: RunView | None) -> str:
     if job is not None and job.state == "failed":
         return card(callout(job.error or "the job failed", "bad"))
     if run is None or run.row.status in OPEN:
-        return (
-            card(callout("Cancelled before anything was painted."))
-            if job and job.state == "cancelled"
-            else ""
-        )
+        if job is None or job.state != "cancelled":
+            return ""
+        painted = run is not None and run.turns
+        return card(callout(f"Cancelled{'. What was painted is kept' if painted else ' before anything was painted'}."))
     return card(outcome(run), "Outcome")
 
 
