@@ -140,6 +140,8 @@ class Page:
         draft = quick(task.brief.text, task.preset)
         if task.brief.requirements is not None:
             draft = _with(draft, task.brief.requirements)
+        elif (run := self.desk.run(id)) is not None and run.reading is not None:
+            draft = draft.model_copy(update={"reading": run.reading})
         preset = task.preset if task.preset in available() else gr.skip()
         return id, *self._show(id, ""), task.brief.text, draft.model_dump_json(), draft_html(draft), preset
 
