@@ -12,11 +12,14 @@ SETUP := .venv/.ready
 export BRIEF  # through the environment: it may hold quotes
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check setup train bench clean
+.PHONY: run ui test check setup train bench clean
 
 run: setup
 	@$(BIN)/easel run "$$BRIEF" --seed $(SEED) --out out; status=$$?; \
 	 [ $$status -eq 0 ] || [ $$status -eq 3 ] || exit $$status; echo "Pictures and record: the folder above."
+
+ui: setup
+	@$(BIN)/easel ui --out out
 
 test: setup
 	$(BIN)/python -m pytest

@@ -182,6 +182,33 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(examine(as_json))
 
 
+@app.command()
+def password(out: Annotated[Path, typer.Option(help="output folder that it guards")] = Path("out")) -> None:
+    """Set the password of the app; it is kept as an Argon2 hash."""
+    from ui.access import set_password
+
+    set_password(out, typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
+    print(f"easel: the app asks for it from its next start; remove it by deleting {out / 'easel.password'}")
+
+
+@app.command()
+def ui(
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    host: Annotated[
+        str, typer.Option(help="address to listen on; beyond this machine it asks for a password")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
+    store: StoreUrl = None,
+    with_worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="start a worker of its own")
+    ] = True,
+) -> None:
+    """Open the app on this machine."""
+    from scripts.ui import open_app
+
+    open_app(out, store, host, port, with_worker)
+
+
 def main() -> None:
     """Run the command; whatever a person can mend is one line and exit status 2."""
     try:
