@@ -123,7 +123,11 @@ def result(job: Job | None, run: RunView | None) -> str:
         if job is None or job.state != "cancelled":
             return ""
         painted = run is not None and run.turns
-        return card(callout(f"Cancelled{'. What was painted is kept' if painted else ' before anything was painted'}."))
+        return card(
+            callout(
+                f"Cancelled{'. What was painted is kept' if painted else ' before anything was painted'}."
+            )
+        )
     return card(outcome(run), "Outcome")
 
 
