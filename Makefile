@@ -12,7 +12,7 @@ SETUP := .venv/.ready
 export BRIEF  # through the environment: it may hold quotes
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run ui test check setup train bench clean
+.PHONY: run ui test test-app check setup train bench clean
 
 run: setup
 	@$(BIN)/easel run "$$BRIEF" --seed $(SEED) --out out; status=$$?; \
@@ -23,6 +23,10 @@ ui: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# The app in a real browser: some minutes more.
+test-app: setup
+	$(BIN)/python -m pytest -m browser tests/ui
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -14,6 +14,8 @@ from pipeline.config import Preset
 from pipeline.store import Store
 from tests.ui.conftest import PATIENCE, SHOTS, App, add_runs, go, wait_for
 
+pytestmark = pytest.mark.browser
+
 PANDA = "a panda on a purple background, cartoon style"
 TABS = {  # and what is there once a tab is filled
     "Create": "#result .mark", "Batch": "#batch-start", "Review": "#review-log h3", "Gallery": "#gallery .card img",
