@@ -1,17 +1,25 @@
 # Two commands matter: `make run` and `make test`. Both set everything up first.
 
-PYTHON ?= python3.11
+# The first that runs; what constraints.txt pins was tested with 3.11.
+ifndef PYTHON
+PYTHON := $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
+            $(shell $(name) -c 'import sys; print(sys.executable)' 2>/dev/null)) python3)
+endif
 BRIEF ?= a panda on a purple background, cartoon style
 SEED ?= 7
 BIN := .venv/bin
 SETUP := .venv/.ready
+export BRIEF  # through the environment: it may hold quotes
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check setup train bench clean
+.PHONY: run ui test check setup train bench clean
 
 run: setup
-	@$(BIN)/easel run "$(BRIEF)" --seed $(SEED) --out out; status=$$?; \
+	@$(BIN)/easel run "$$BRIEF" --seed $(SEED) --out out; status=$$?; \
 	 [ $$status -eq 0 ] || [ $$status -eq 3 ] || exit $$status; echo "Pictures and record: the folder above."
+
+ui: setup
+	@$(BIN)/easel ui --out out
 
 test: setup
 	$(BIN)/python -m pytest
@@ -37,6 +45,8 @@ train: setup
 setup: $(SETUP)
 
 $(SETUP): pyproject.toml constraints.txt
+	@echo "Setting up .venv with $(PYTHON): some minutes and gigabytes, once."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=…")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev

@@ -32,6 +32,8 @@ def can_load(specs: Sequence[Spec], base: Path) -> None:
     is not there, a model that is neither cached nor to be downloaded. Where a server does not answer, the run
     goes on without it and says so."""
     for spec in specs:
+        while isinstance(spec, Faulty):
+            spec = spec.of
         if isinstance(spec, ServerText):
             continue
         try:

@@ -19,7 +19,7 @@ Flag = Literal["contradiction", "uncheckable", "outside"]
 class Record(BaseModel):
     """Frozen; what the run folder, the PNG and later the store and the app all hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Limits(Record):
@@ -44,7 +44,8 @@ class Limits(Record):
 
 
 class Brief(Record):
-    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset, as do limits."""
+    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset, as do limits.
+    `requirements`: the user's own list, which then holds instead of what would be read from the words."""
 
     text: str
     name: str = Field(default="", max_length=200)
@@ -53,6 +54,7 @@ class Brief(Record):
     height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     limits: Limits = Limits()
     must: tuple[str, ...] = ()  # further wants, each in words, that have to be met
+    requirements: tuple[Requirement, ...] | None = None
 
     @field_validator("text")
     @classmethod

@@ -9,7 +9,6 @@ from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
 from models.protocols import ImageModel, ModelError, OnStep, Paint, Painted
-from models.specs import ImageSpec
 from pipeline.brief import Brief, Record
 from pipeline.config import Preset
 from pipeline.fallback import Fallen, Standing, standing
@@ -54,18 +53,13 @@ class Candidate(Record):
     image: Image = Field(exclude=True, repr=False)
 
 
-def unpaintable(width: int, height: int, spec: ImageSpec) -> str | None:
-    """Why no image of this size can come out of the image model; None where one can."""
-    if spec.paint_size is not None and width != height:
-        return f"this preset paints squares only, not {width} × {height}"
-    return None
-
-
-def unpaintable_brief(brief: Brief, preset: Preset) -> str | None:
-    """As `unpaintable`, for the size that a brief gives in numbers."""
+def unpaintable(brief: Brief, preset: Preset) -> str | None:
+    """Why the image model of a preset cannot paint the size that a brief asks for, known before it is loaded."""
     spec = preset.image
-    why = unpaintable(brief.width or spec.width, brief.height or spec.height, spec)
-    return why and f"size: {why}; give width and height alike"
+    width, height = brief.width or spec.width, brief.height or spec.height
+    if spec.paint_size is not None and width != height:
+        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
+    return None
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:

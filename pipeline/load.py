@@ -7,7 +7,8 @@ import os
 import warnings
 from dataclasses import dataclass, field
 
-from models.protocols import ImageModel, Scorer, TextModel
+from models.presence import can_load
+from models.protocols import ImageModel, ModelError, Scorer, TextModel
 from models.specs import Spec
 from pipeline.config import Band, Preset, bands, data_file
 from pipeline.energy import meter
@@ -41,6 +42,26 @@ def quiet(offline: bool) -> None:
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def check(preset: Preset) -> None:
+    """Raises ConfigError or ModelError for what a preset lacks, as far as that is seen before anything is loaded."""
+    if preset.range:
+        load_range(data_file(preset.range, preset.base))
+    bands(preset.judge, preset.base)
+    stages: list[Spec] = [preset.image, preset.scorer]
+    if "model" in (preset.loop.reader, preset.loop.writer):
+        stages.insert(0, preset.text)
+    for spec in stages:
+        faults = []
+        for rung in (spec, *getattr(spec, "fallback", ())):
+            try:
+                can_load([rung], preset.base)
+                break
+            except ModelError as error:
+                faults.append(error)
+        else:
+            raise faults[0]
 
 
 def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -> Models:

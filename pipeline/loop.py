@@ -252,7 +252,12 @@ def _read(
     scopes = [batch.open("brief", brief.limits.over(preset.loop)) for brief in briefs]
     lacking: dict[int, str] = {}
     reader = models.text if preset.loop.reader == "model" else None
+    unread = [
+        i for i, brief in enumerate(briefs) if brief.requirements is None
+    ]  # the others came with their list
     for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
+        if i not in unread:
+            continue
         most = most_tokens(brief, prompting)
         if reader and (why := scope.lacks_tokens(most)):
             lacking[i] = f"text, {why} → rules"
@@ -263,7 +268,7 @@ def _read(
     for i, why in lacking.items():
         (reading,) = read([briefs[i]], None, models.range)
         readings[i] = reading.model_copy(update={"degraded": why})
-    calls = _owned(models.recorder.take(), able)
+    calls = _owned(models.recorder.take(), [i for i in unread if i in able])
     tracks = []
     for i, (position, brief) in enumerate(entering):
         mine = tuple(call for owner, call in calls if owner == i)

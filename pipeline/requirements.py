@@ -78,28 +78,34 @@ def read(
 ) -> list[Reading]:
     """The requirements of each brief, flagged, in one batched call. Without a model, or where it gives no
     usable answer, by the rules alone; in the second case `degraded` says why. `prompting`: "bare" for a model
-    trained on this task, "instructed" for any other."""
+    trained on this task, "instructed" for any other. Where the user listed the requirements, their list holds."""
+    if any(brief.requirements is not None for brief in briefs):
+        rest = iter(read([b for b in briefs if b.requirements is None], model, drawable, prompting))
+        return [
+            _listed(b.requirements, drawable) if b.requirements is not None else next(rest) for b in briefs
+        ]
     by_rules = [found_in(brief.text, drawable) for brief in briefs]
-    if model is None:
+    if model is None or not briefs:
         return [
             _reading(with_musts(found, brief, drawable), drawable, "rules", None)
             for brief, found in zip(briefs, by_rules, strict=True)
         ]
     readings = []
-    for brief, found, (answer, name, degraded) in zip(
-        briefs, by_rules, _ask(briefs, model, prompting), strict=True
-    ):
-        reader = "rules" if answer is None else f"{name} + rules"
-        if answer is None:
-            pass
-        elif any(item.subject == LANGUAGE for item in found):
+    answers = _ask(briefs, model, prompting)
+    for brief, found, (answer, name, degraded) in zip(briefs, by_rules, answers, strict=True):
+        reader = "rules"
+        if answer is not None and any(item.subject == LANGUAGE for item in found):
             # A small reader trained on English guesses; a general one may know the language.
-            understood = bool(answer) and prompting == "instructed"
-            found, reader = (answer, name) if understood else (found, "rules")
-        else:
-            found = combined(brief.text, found, answer, drawable)
+            if prompting == "instructed" and answer:
+                found, reader = answer, name
+        elif answer is not None:
+            found, reader = combined(brief.text, found, answer, drawable), f"{name} + rules"
         readings.append(_reading(with_musts(found, brief, drawable), drawable, reader, degraded))
     return readings
+
+
+def _listed(wants: Sequence[Requirement], drawable: Range | None) -> Reading:
+    return Reading(requirements=flagged(wants, drawable), reader="the user")
 
 
 def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degraded: str | None) -> Reading:

@@ -32,7 +32,7 @@ from pipeline.brief import Brief, Limits
 from pipeline.config import Preset, load_preset
 from pipeline.errors import BriefError, ConfigError
 from pipeline.files import slug
-from pipeline.image import unpaintable_brief
+from pipeline.image import unpaintable
 
 MAX_BYTES = 64 * 2**20
 KINDS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".yaml": "yaml", ".yml": "yaml"}
@@ -271,7 +271,7 @@ def _row(
     chosen = (str(given.get("preset", preset)), *overrides, *_settings(given.get("set", ())), *changes)
     if chosen not in presets:
         presets[chosen] = load_preset(chosen[0], chosen[1:])
-    if why := unpaintable_brief(brief, presets[chosen]):
+    if why := unpaintable(brief, presets[chosen]):
         raise BriefError(why)
     return Row(line, brief, presets[chosen])
 

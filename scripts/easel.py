@@ -74,8 +74,8 @@ def run(
     }  # fmt: skip
     extra = [f"loop.{key}={value}" for key, value in limits.items() if value is not None]
     checked = load_preset(preset, [*(overrides or []), *extra])
-    if why := unpaintable(width or checked.image.width, height or checked.image.height, checked.image):
-        raise BriefError(f"{why}; change --width and --height, or take another preset")
+    if why := unpaintable(brief, checked):
+        raise BriefError(why)
 
     from scripts.run import run_brief
 
@@ -180,6 +180,33 @@ def doctor(as_json: AsJson = False) -> None:
     from scripts.doctor import examine
 
     raise typer.Exit(examine(as_json))
+
+
+@app.command()
+def password(out: Annotated[Path, typer.Option(help="output folder that it guards")] = Path("out")) -> None:
+    """Set the password of the app; it is kept as an Argon2 hash."""
+    from ui.access import set_password
+
+    set_password(out, typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
+    print(f"easel: the app asks for it from its next start; remove it by deleting {out / 'easel.password'}")
+
+
+@app.command()
+def ui(
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    host: Annotated[
+        str, typer.Option(help="address to listen on; beyond this machine it asks for a password")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
+    store: StoreUrl = None,
+    with_worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="start a worker of its own")
+    ] = True,
+) -> None:
+    """Open the app on this machine."""
+    from scripts.ui import open_app
+
+    open_app(out, store, host, port, with_worker)
 
 
 def main() -> None:

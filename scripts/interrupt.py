@@ -23,13 +23,10 @@ from contextlib import suppress
 from typing import Any
 
 INTERRUPTED = 130
-_at_stop: list[Callable[[], object]] = []  # what to clear away before the process ends
 
 
 def stop(*_: object) -> None:
     """End the process: the signal handler outside the loop."""
-    for clear in _at_stop:
-        clear()
     if "--json" in sys.argv:
         _say(1, f'{{"error": "stopped", "exit_status": {INTERRUPTED}}}')
     _say(2, "easel: stopped; what was written until now is kept")
@@ -43,14 +40,9 @@ def _say(stream: int, line: str) -> None:
         os.write(stream, f"{start}{line}\n".encode())
 
 
-def before_stop(clear: Callable[[], object]) -> None:
-    """Have `clear` called if Ctrl-C ends the process."""
-    _at_stop.append(clear)
-
-
 class Interrupt:
-    """Ctrl-C in the loop: the first calls `told` and lets `check` raise after the present step; a second ends
-    the process."""
+    """Ctrl-C in the loop: the first calls `told` and lets `check` raise `asks` after the present step; a second
+    ends the process."""
 
     def __init__(self, told: Callable[[], object], asks: type[BaseException] = KeyboardInterrupt) -> None:
         self.asked = False

@@ -11,18 +11,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from models.presence import can_load
 from models.protocols import Cancelled, Step
 from pipeline.brief import Brief, Reading
 from pipeline.config import Preset
 from pipeline.keep import Keep
-from pipeline.load import load, quiet
+from pipeline.load import check, load, quiet
 from pipeline.loop import Attempt, Outcome, Started, run
 from pipeline.run_folder import RunFolder
 from pipeline.store import Store
 from pipeline.telemetry import Telemetry
 from scripts.easel import ACCEPTED, NOT_MET
-from scripts.interrupt import INTERRUPTED, Interrupt, before_stop
+from scripts.interrupt import INTERRUPTED, Interrupt
 
 MARKS = {
     "pass": "[green]✓ pass[/]",
@@ -36,13 +35,8 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
     """Exit status of the run; prints as it goes (to standard error when `as_json`)."""
     console = Console(stderr=as_json, highlight=False)
     quiet(preset.offline)
-    needs_text = "model" in (preset.loop.reader, preset.loop.writer)
-    needed = [*([preset.text] if needs_text else []), preset.image, preset.scorer]
-    can_load([spec for spec in needed if not spec.fallback], preset.base)
+    check(preset)
     store = Store(out)
-    id = uuid4().hex
-    folder = RunFolder(out / store.runs.begin(id, brief, preset, out), brief, preset)
-    before_stop(folder.discard_empty)
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
     # In a log or a pipe a bar would be litter.
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -54,12 +48,9 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
         def stopping() -> None:
             console.print("[yellow]stopping after this step;[/] Ctrl-C again stops at once")
 
-        try:
-            models = load(preset, None if fresh else Keep(store.results))
-        except BaseException:
-            folder.discard_empty()
-            store.runs.stop([id])
-            raise
+        models = load(preset, None if fresh else Keep(store.results))
+        id = uuid4().hex
+        folder = RunFolder(out / store.runs.begin(id, brief, preset, out), brief, preset)
         telemetry = Telemetry(preset, store.spans.add)
         doing("reading the brief")
         started: Started | None = None

@@ -114,9 +114,8 @@ class Painter(nn.Module):
             in_channels=CHANNELS, patch_size=2, context_in_dim=WIDTH, hidden_size=256, mlp_ratio=4.0, num_heads=4,
             depth=5, axes_dim=[32, 32],
         )  # fmt: skip
-        for (
-            block
-        ) in self.denoiser.blocks:  # gates open from the start: there is one level of noise that matters
+        # Gates open from the start: there is one level of noise that matters.
+        for block in self.denoiser.blocks:
             for gate in block.modulation.lin.bias.data.chunk(6)[2::3]:
                 gate.fill_(0.5)
         # Unit-scale text: at 0.02 the image tokens never learn to listen. An object begins as how it looks in each

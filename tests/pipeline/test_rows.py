@@ -56,7 +56,7 @@ def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
     told = {bad.line: bad.why for bad in rows.bad}
     assert list(told) == [3, 6, 7, 8, 10, 11, 12, 13]
     for line, says in (
-        (3, "the brief is empty"), (6, "seed"), (7, "width"), (8, "paints squares only"), (10, "did you mean mini?"),
+        (3, "the brief is empty"), (6, "seed"), (7, "width"), (8, "paints squares"), (10, "did you mean mini?"),
         (11, "image.steps"), (12, "9 cells, 7 columns"), (13, "shorten it"),
     ):  # fmt: skip
         assert says in told[line]

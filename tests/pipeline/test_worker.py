@@ -85,7 +85,7 @@ def test_a_batch_is_done_with_a_report_and_says_how_far_it_is(
     [
         ("brief", {"brief": {"text": ""}}, "brief is empty"),
         ("brief", {"brief": {"text": "a cat"}, "preset": "minni"}, "did you mean mini?"),
-        ("brief", {"brief": {"text": "a cat", "width": 128, "height": 64}}, "paints squares only"),
+        ("brief", {"brief": {"text": "a cat", "width": 128, "height": 64}}, "paints squares"),
         ("batch", {"text": "x", "kind": "csv"}, "no column named brief"),
         ("poem", {}, "update Easel"),
         ("batch", {"text": "brief\na cat", "kind": "csv", "set": ["image.model=./nowhere"]}, "nowhere"),
