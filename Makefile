@@ -1,17 +1,25 @@
 # Two commands matter: `make run` and `make test`. Both set everything up first.
 
-PYTHON ?= python3.11
+# The first that runs; what constraints.txt pins was tested with 3.11.
+ifndef PYTHON
+PYTHON := $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
+            $(shell $(name) -c 'import sys; print(sys.executable)' 2>/dev/null)) python3)
+endif
 BRIEF ?= a panda on a purple background, cartoon style
 SEED ?= 7
 BIN := .venv/bin
 SETUP := .venv/.ready
+export BRIEF  # through the environment: it may hold quotes
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check setup train bench clean
+.PHONY: run ui test check setup train bench clean
 
 run: setup
-	@$(BIN)/easel run "$(BRIEF)" --seed $(SEED) --out out; status=$$?; \
+	@$(BIN)/easel run "$$BRIEF" --seed $(SEED) --out out; status=$$?; \
 	 [ $$status -eq 0 ] || [ $$status -eq 3 ] || exit $$status; echo "Pictures and record: the folder above."
+
+ui: setup
+	@$(BIN)/easel ui --out out
 
 test: setup
 	$(BIN)/python -m pytest
@@ -24,11 +32,12 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m scripts.bench_overhead
+	$(BIN)/python -m scripts.bench_tracing
 
 # Hours of CPU, each resumable: what is in models/mini came from these.
 train: setup
-	$(BIN)/python -m scripts.train_painter --minutes 30 --singles 0.92 --tinted 0.05 --noise 2.2 --pure 0.6 --rate 1.5e-3
-	$(BIN)/python -m scripts.train_painter --minutes 240 --singles 0.6 --tinted 0.25 --pure 0.35 --rate 1.5e-3 --decay 30
+	$(BIN)/python -m scripts.train_decoder --minutes 90 --decay 30
+	$(BIN)/python -m scripts.train_painter --minutes 90 --decay 30
 	$(BIN)/python -m scripts.train_painter --export models/mini/painter
 	$(BIN)/python -m scripts.train_scorer --minutes 120
 	$(BIN)/python -m scripts.train_reader --minutes 45
@@ -36,6 +45,8 @@ train: setup
 setup: $(SETUP)
 
 $(SETUP): pyproject.toml constraints.txt
+	@echo "Setting up .venv with $(PYTHON): some minutes and gigabytes, once."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=…")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +15,11 @@ from PIL import Image
 
 from models.device import pick_device, pick_dtype
 from models.diffusers_pipeline import open_pipeline, parameters
-from models.locate import content_revision, locate
 from models.preview import Moment, decode_small, watched
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
 from models.specs import DiffusersImage
-from models.upscale import Upscaler
-from models.upscale import load as load_upscaler
+
+BLOCK = 32  # pixels; sizes are rounded up to it where the network paints at full size
 
 
 def load(spec: DiffusersImage, base: Path) -> Painter:
@@ -31,14 +31,6 @@ def load(spec: DiffusersImage, base: Path) -> Painter:
     device = pick_device(spec.device)
     dtype = pick_dtype(spec.dtype, device)
     pipe, name, revision, loras = open_pipeline(spec, base, device, dtype)
-    upscaler, upscaler_revision = None, None
-    if spec.upscaler is not None:
-        where = locate(spec.upscaler, base)
-        if isinstance(where, str):
-            raise ModelError(
-                f"`upscaler: {spec.upscaler}` must be a folder; write ./folder or package:NAME/PATH."
-            )
-        upscaler, upscaler_revision = load_upscaler(where, device), content_revision(where)
     identity = Identity("diffusers", name, revision, device, str(dtype).removeprefix("torch."))
     constant = {
         "model": name,
@@ -48,10 +40,9 @@ def load(spec: DiffusersImage, base: Path) -> Painter:
         "device": device,
         "dtype": identity.dtype,
         **({"loras": loras} if loras else {}),
-        **({"upscaler": upscaler_revision} if upscaler else {}),
         **({"call_options": dict(spec.call_options)} if spec.call_options else {}),
     }
-    return Painter(pipe, spec, identity, upscaler, constant)
+    return Painter(pipe, spec, identity, constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +60,10 @@ class _Settings:
 class Painter:
     """A protocols.ImageModel."""
 
-    def __init__(
-        self,
-        pipe: Any,
-        spec: DiffusersImage,
-        identity: Identity,
-        upscaler: Upscaler | None,
-        constant: dict[str, Any],
-    ) -> None:
+    def __init__(self, pipe: Any, spec: DiffusersImage, identity: Identity, constant: dict[str, Any]) -> None:
         self.identity = identity
         self._pipe = pipe
         self._spec = spec
-        self._upscaler = upscaler
         self._constant = constant
         self._accepts = parameters(pipe)
         self._agreements: dict[tuple[int, _Settings], bool] = {}
@@ -207,15 +190,22 @@ class Painter:
         return pixels
 
     def _paint_size(self, settings: _Settings) -> tuple[int, int]:
+        """Where the network works in blocks of pixels, the wanted size rounded up to whole blocks."""
         side = self._spec.paint_size
-        return (settings.width, settings.height) if side is None else (side, side)
+        if side is not None:
+            return side, side
+        # Pipelines refuse, or quietly change, what is no multiple: of 8, of 16 (patches of two), Sana of 32.
+        factor = int(getattr(self._pipe, "vae_scale_factor", None) or 1)
+        block = math.lcm(BLOCK, 2 * factor)
+        return -(-settings.width // block) * block, -(-settings.height // block) * block
 
     def _finish(self, request: Paint, settings: _Settings, pixels: np.ndarray[Any, Any]) -> Painted:
         levels = (pixels * 255).round().astype(np.uint8)
         image = Image.fromarray(levels)
         painted_size = image.size
-        if self._upscaler is not None:
-            image = self._upscaler.upscale([image])[0]
+        if self._spec.paint_size is None:  # without what rounding up added at the edges
+            left, top = (image.width - settings.width) // 2, (image.height - settings.height) // 2
+            image = image.crop((left, top, left + settings.width, top + settings.height))
         if image.size != (settings.width, settings.height):
             image = image.resize((settings.width, settings.height), Image.Resampling.LANCZOS)
         used: dict[str, Any] = {

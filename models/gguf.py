@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from models.protocols import ModelError, WeightsMissing
 
 FORMAT = 1  # of the converted folder; a change makes old ones unused
 WEIGHTS = "weights.safetensors"
+STALE_S = 3600.0  # age at which an unfinished conversion is nobody's any more
 
 
 def converted(file: Path) -> Path:
@@ -32,8 +34,11 @@ def converted(file: Path) -> Path:
         return folder
     try:
         shelf.mkdir(parents=True, exist_ok=True)
+        for left in shelf.glob(f"{key}-*-unfinished"):  # by a process that was stopped
+            if time.time() - left.stat().st_mtime > STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
         # Made aside and renamed: another process sees the whole folder or none.
-        aside = Path(tempfile.mkdtemp(prefix=f"{key}-", dir=shelf))
+        aside = Path(tempfile.mkdtemp(prefix=f"{key}-", suffix="-unfinished", dir=shelf))
     except OSError as error:
         raise ModelError(
             f"Cannot write to {shelf} ({error}); point XDG_CACHE_HOME at a folder you own."
@@ -54,9 +59,12 @@ def _convert(file: Path, folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import modeling_gguf_pytorch_utils as gguf_loader
 
     from models.packed import pack_int4
 
+    # transformers draws one bar with tqdm itself, past its own switch for bars.
+    bar, gguf_loader.tqdm = gguf_loader.tqdm, lambda tensors, **_: tensors
     try:
         tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
         model = AutoModelForCausalLM.from_pretrained(
@@ -69,6 +77,8 @@ def _convert(file: Path, folder: Path) -> None:
         raise ModelError(
             f"transformers cannot read {file.name}: {error}. Run it in Ollama and use `kind: server`."
         ) from error
+    finally:
+        gguf_loader.tqdm = bar
     tokenizer.save_pretrained(folder)
     model.config.dtype = torch.bfloat16
     model.config.save_pretrained(folder)

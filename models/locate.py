@@ -53,11 +53,29 @@ def is_offline() -> bool:
 
 def weights_missing(hub_id: str, reason: str = "") -> WeightsMissing:
     """The error for a hub model that could not be had, naming the next step."""
-    why = "downloads are off (HF_HUB_OFFLINE)" if is_offline() else reason or "the hub could not be reached"
+    if is_offline():
+        why, do = "downloads are off (HF_HUB_OFFLINE)", "set `offline: false` in the preset or download with"
+    else:
+        why, do = (
+            reason or "the hub could not be reached",
+            "correct its name or go online, or download it with",
+        )
     return WeightsMissing(
-        f"The weights of {hub_id} are not in the local cache and {why}; "
-        f"set `offline: false` in the preset or download with: hf download {hub_id}"
+        f"The weights of {hub_id} are not in the local cache and {why}; {do}: hf download {hub_id}"
     )
+
+
+def reach_hub(hub_id: str) -> None:
+    """Raises WeightsMissing within seconds where a download cannot begin; the hub library tries for minutes."""
+    from huggingface_hub import get_session
+    from huggingface_hub.constants import ENDPOINT
+
+    if is_offline():
+        raise weights_missing(hub_id)
+    try:
+        get_session().head(ENDPOINT, timeout=10)  # whatever it answers, it is there
+    except Exception as error:  # the hub library changes its HTTP client, and with it the exceptions
+        raise weights_missing(hub_id) from error
 
 
 def snapshot(

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Side = Annotated[int, Field(ge=16, le=4096)]  # pixels
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -32,7 +33,7 @@ Fault = Literal["ok", "error", "out_of_memory", "nan", "blank", "malformed", "ha
 class Spec(BaseModel):
     """What every spec may say about failing: how often to ask again, how long to wait, when to give up for a while."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
     retries: NonNegativeInt = 1  # of a call that raised, on the same model
     patience_s: PositiveFloat | None = None  # a call that takes longer is taken to hang
@@ -128,11 +129,10 @@ class DiffusersImage(Spec):
     loras: tuple[Lora, ...] = ()
     offload: Literal["none", "model", "sequential"] = "none"
     vae_tiling: bool = False
-    upscaler: str | None = None  # folder of a bundled upscaler, applied to the finished image
-    paint_size: PositiveInt | None = None  # pixels at which the network works, where an upscaler follows
-    width: PositiveInt = 512
-    height: PositiveInt = 512
-    steps: PositiveInt = 28
+    paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
+    width: Side = 512
+    height: Side = 512
+    steps: Annotated[int, Field(ge=1, le=1000)] = 28
     guidance: Annotated[float, Field(ge=0)] = 4.0
     max_batch: PositiveInt = 4
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
@@ -18,7 +19,7 @@ Flag = Literal["contradiction", "uncheckable", "outside"]
 class Record(BaseModel):
     """Frozen; what the run folder, the PNG and later the store and the app all hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Limits(Record):
@@ -43,15 +44,17 @@ class Limits(Record):
 
 
 class Brief(Record):
-    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset, as do limits."""
+    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset, as do limits.
+    `requirements`: the user's own list, which then holds instead of what would be read from the words."""
 
     text: str
-    name: str = ""
+    name: str = Field(default="", max_length=200)
     seed: int = Field(default=0, ge=0, lt=2**63)
     width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     limits: Limits = Limits()
     must: tuple[str, ...] = ()  # further wants, each in words, that have to be met
+    requirements: tuple[Requirement, ...] | None = None
 
     @field_validator("text")
     @classmethod
@@ -59,10 +62,11 @@ class Brief(Record):
         text = " ".join(text.split())
         if not text:
             raise ValueError("the brief is empty; say in a sentence what the picture should show")
+        # Control characters, halves of surrogate pairs, and what stands for undecodable bytes.
+        if any(unicodedata.category(c) in ("Cc", "Cs") or c == "\ufffd" for c in text[: 2 * MAX_CHARACTERS]):
+            raise ValueError("the brief holds binary data; give it as plain text in UTF-8")
         if len(text) > MAX_CHARACTERS:
             raise ValueError(f"the brief has {len(text):,} characters; shorten it to {MAX_CHARACTERS:,}")
-        if any(ord(c) < 32 or c == "\ufffd" for c in text):
-            raise ValueError("the brief holds binary data; give it as plain text")
         return text
 
     @property
@@ -114,7 +118,11 @@ class Reading(Record):
         musts = [r for r in self.requirements if r.must]
         if clash := [r for r in musts if r.flag == "contradiction"]:
             return f"the brief contradicts itself: {clash[0].text} {clash[0].note}; change one of them"
-        objects = [r for r in musts if r.kind in ("object", "count")]
+        if sizes := [r for r in musts if r.kind == "technical" and r.flag == "outside"]:
+            return f"no picture can have {sizes[0].text}: {sizes[0].note}; ask for another size"
+        objects = [
+            r for r in musts if r.kind in ("object", "count") or (r.kind == "other" and r.flag == "outside")
+        ]
         if objects and all(r.flag == "outside" for r in objects):
             notes = "; ".join(r.note for r in objects)
             return f"nothing to paint: {notes}; reword the brief or choose another preset"

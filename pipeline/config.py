@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parents[1] / "configs"
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Band(Section):
@@ -115,12 +115,12 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
     if judge.measured:
         path = data_file(judge.measured, base)
         try:
-            table = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            found = {kind: Band(**{"pass": row["pass"], "fail": row["fail"]}) for kind, row in table.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
-                f"judge.measured: {path} cannot be read ({error}); name a JSON file of bands"
+                f"judge.measured: {path} cannot be read ({_reason(error)}); name a JSON file of bands"
             ) from None
-        found = {kind: Band(**{"pass": row["pass"], "fail": row["fail"]}) for kind, row in table.items()}
     return found | judge.kinds
 
 
@@ -134,7 +134,9 @@ def load_preset(name_or_path: str, overrides: Sequence[str] = ()) -> Preset:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text ({error}); give a UTF-8 YAML file") from None
+        raise ConfigError(
+            f"{path}: cannot be read as text ({_reason(error)}); give a UTF-8 YAML file"
+        ) from None
     try:
         data = yaml.safe_load(text)
         lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
@@ -149,7 +151,11 @@ def load_preset(name_or_path: str, overrides: Sequence[str] = ()) -> Preset:
     try:
         return Preset(**{**data, "name": path.stem, "source": path})
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(path, lines, item) for item in error.errors()[:5])) from None
+        # A misspelt key first: it is the cause where another is said to be missing.
+        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        more = f" (faults: {len(faults)}; this is the first)" if len(faults) > 1 else ""
+        set_here = {override.partition("=")[0].strip() for override in overrides}
+        raise ConfigError(_sentence(path, lines, faults[0], set_here) + more) from None
 
 
 def _find(name: str) -> Path:
@@ -160,9 +166,9 @@ def _find(name: str) -> Path:
         return path
     if name not in available():
         close = get_close_matches(name, available(), 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = f" did you mean {close[0]}?" if close else ""
         raise ConfigError(
-            f"unknown preset {name!r}{hint} Known: {', '.join(available())}, or a path to a YAML file"
+            f"unknown preset {name!r};{hint} known are {', '.join(available())}, or a path to a YAML file"
         )
     return FOLDER / f"{name}.yaml"
 
@@ -198,28 +204,34 @@ def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str
     return found
 
 
-def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any) -> str:
-    """One pydantic error as `file:line: key: what is wrong`."""
+def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any, overrides: Set[str]) -> str:
+    """One pydantic error as `file:line: key: what is wrong`, or `--set: key: …` where the key was set there."""
     where = [str(part) for part in item["loc"]]
     keys: tuple[str, ...] = ()
     for i, part in enumerate(where):
         # Discriminated unions put the chosen kind into the location, where the file does not have it as a key.
-        section = len(keys) == 1 or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
+        section = keys in {("text",), ("image",), ("scorer",)}
+        section = section or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
         if not (section and part in KINDS and (*keys, part) not in lines and i < len(where) - 1):
             keys = (*keys, part)
     if item["type"] == "union_tag_invalid":
         keys = (*keys, "kind")
     line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
     place = f"{path}:{line}" if line else str(path)
+    if any(".".join(keys[:n]) in overrides for n in range(1, len(keys) + 1)):
+        place = "--set"
+    key = ".".join(keys)
     if item["type"] == "extra_forbidden":
-        known = _known_keys(keys[:-1])
-        close = get_close_matches(keys[-1], known, 1)
-        return f"{place}: unknown key {'.'.join(keys)}" + (f"; did you mean {close[0]}?" if close else "")
+        close = get_close_matches(keys[-1], _known_keys(keys[:-1]), 1)
+        return f"{place}: unknown key {key}; " + (f"did you mean {close[0]}?" if close else "take it out")
     if item["type"] == "union_tag_invalid":
-        expected = item["ctx"]["expected_tags"]
-        return f"{place}: {'.'.join(keys)} is {item['ctx']['tag']!r}; known kinds: {expected}"
+        return f"{place}: {key} is {item['ctx']['tag']!r}; known kinds: {item['ctx']['expected_tags']}"
     message = item["msg"].removeprefix("Value error, ")
-    return f"{place}: {'.'.join(keys)}: {message[:1].lower()}{message[1:]}"
+    return f"{place}: {key}: {message[:1].lower()}{message[1:]}"
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or f"{error!r}")
 
 
 def _known_keys(section: tuple[str, ...]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
 from models.protocols import ImageModel, ModelError, OnStep, Paint, Painted
-from pipeline.brief import Brief, Record, Requirement
+from pipeline.brief import Brief, Record
 from pipeline.config import Preset
 from pipeline.fallback import Fallen, Standing, standing
 from pipeline.prompt import Prompt
@@ -52,14 +51,6 @@ class Candidate(Record):
     revision: str
     degraded: str | None = None  # why another model or setting painted it than the preset's first
     image: Image = Field(exclude=True, repr=False)
-
-
-def wanted_size(requirements: Sequence[Requirement]) -> tuple[int | None, int | None]:
-    """Width and height that the brief asks for in words ("512x512"); None leaves them to the preset."""
-    for r in requirements:
-        if r.kind == "technical" and r.subject == "size" and (match := re.fullmatch(r"(\d+)x(\d+)", r.value)):
-            return int(match[1]), int(match[2])
-    return None, None
 
 
 def unpaintable(brief: Brief, preset: Preset) -> str | None:

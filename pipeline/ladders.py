@@ -134,8 +134,8 @@ class LadderScorer(Ladder[Scorer]):
 
 
 def rungs(spec: Spec, build: Callable[[Spec], Any]) -> list[Rung[Any]]:
-    """The rungs of a stage. The first is built at once; where it cannot be and nothing stands below it, that is an
-    error of the preset or the set-up, and is raised before the loop begins."""
+    """The rungs of a stage. The first that can be built is built at once; where none can be, that is an error of the
+    preset or the set-up, and the first rung's is raised before the loop begins."""
     specs: list[Spec] = [spec, *getattr(spec, "fallback", ())]
     built: dict[str, Any] = {}
 
@@ -146,20 +146,24 @@ def rungs(spec: Spec, build: Callable[[Spec], Any]) -> list[Rung[Any]]:
         return built[key]
 
     made = [Rung(_name(one, spec), one, partial(shared, one)) for one in specs]
-    try:
-        _ = made[0].model
-    except ModelError:
-        if len(made) == 1:
-            raise
-    return made
+    first: ModelError | None = None
+    for rung in made:
+        try:
+            _ = rung.model
+            return made
+        except ModelError as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def _name(spec: Spec, first: Spec) -> str:
     """A rung by what is different on it: cpu, 4 steps, 128 × 128, another model."""
     one, other = _inner(spec), _inner(first)
     model = str(getattr(one, "model", one))
+    short = model.removeprefix("package:").rstrip("/").rsplit("/", 1)[-1]
     if spec is first or type(one) is not type(other) or model != getattr(other, "model", None):
-        return model.rstrip("/").rsplit("/", 1)[-1]
+        return short
     changed = {
         key: value
         for key, value in one.model_dump(exclude=set(POLICY)).items()
@@ -175,7 +179,7 @@ def _name(spec: Spec, first: Spec) -> str:
                     key, f"{key} {value}"
                 )
             )
-    return ", ".join(parts) or model.rstrip("/").rsplit("/", 1)[-1]
+    return ", ".join(parts) or short
 
 
 def _inner(spec: Spec) -> Spec:

@@ -130,7 +130,9 @@ def _lexicon(key: str) -> dict[str, Token]:
     return known
 
 
-_WORD = re.compile(r"3d|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s")
+# "3-legged" describes, and counts nothing.
+_NUMBERED = re.compile(r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten)-(?=[a-z]{3})(?!(?:to|or)-)")
+_WORD = re.compile(r"3d|\w+~[a-z]+|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s")
 _MARKS = {",": ",", ";": ";", ":": ":", ".": ".", "!": ".", "?": ".", "(": ",", ")": ",", '"': ","}
 _LONGEST = 6
 
@@ -139,9 +141,27 @@ def tokens(text: str, drawable: Range | None) -> list[Token]:
     """The text as typed tokens, longest phrase first; unknown words have code W."""
     known = _lexicon((drawable or Range()).key)
     text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
+    text = _NUMBERED.sub(r"\1~", text)
     text = re.sub(r"(?<=\w)[-–](?=\w)", " ", text)
-    words = _WORD.findall(text)
-    return list(_match(words, known))
+    return _tens(list(_match(_WORD.findall(text), known)))
+
+
+def _tens(line: list[Token]) -> list[Token]:
+    """ "twenty one" is one number."""
+    joined: list[Token] = []
+    for token in line:
+        before = joined[-1] if joined else None
+        if (
+            before
+            and before.code == token.code == "N"
+            and int(before.value) in range(20, 100, 10)
+            and (0 < int(token.value) < 10)
+        ):
+            value = str(int(before.value) + int(token.value))
+            joined[-1] = Token("N", value, f"{before.text} {token.text}")
+        else:
+            joined.append(token)
+    return joined
 
 
 def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
@@ -150,6 +170,10 @@ def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
         word = words[at]
         if word.strip() in _MARKS or word != word.strip():
             yield Token(_MARKS.get(word.strip(), ","), word.strip(), word.strip())
+            at += 1
+            continue
+        if "~" in word:
+            yield Token("Z", word.replace("~", "-"), word.replace("~", "-"))
             at += 1
             continue
         if word.isdigit() and " ".join(words[at : at + 2]) not in known:

@@ -7,7 +7,8 @@ import os
 import warnings
 from dataclasses import dataclass, field
 
-from models.protocols import ImageModel, Scorer, TextModel
+from models.presence import can_load
+from models.protocols import ImageModel, ModelError, Scorer, TextModel
 from models.specs import Spec
 from pipeline.config import Band, Preset, bands, data_file
 from pipeline.energy import meter
@@ -36,10 +37,31 @@ def quiet(offline: bool) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def check(preset: Preset) -> None:
+    """Raises ConfigError or ModelError for what a preset lacks, as far as that is seen before anything is loaded."""
+    if preset.range:
+        load_range(data_file(preset.range, preset.base))
+    bands(preset.judge, preset.base)
+    stages: list[Spec] = [preset.image, preset.scorer]
+    if "model" in (preset.loop.reader, preset.loop.writer):
+        stages.insert(0, preset.text)
+    for spec in stages:
+        faults = []
+        for rung in (spec, *getattr(spec, "fallback", ())):
+            try:
+                can_load([rung], preset.base)
+                break
+            except ModelError as error:
+                faults.append(error)
+        else:
+            raise faults[0]
 
 
 def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -> Models:
@@ -49,6 +71,8 @@ def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -
     from models.load import load_image, load_scorer, load_text
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
+    if preset.image.paint_size is not None:
+        drawable = (drawable or Range()).model_copy(update={"square": True})
     measured = bands(preset.judge, preset.base)
     recorder = Recorder(meter(preset.machine), preset.machine.price)
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)

@@ -20,12 +20,13 @@ from pipeline.brief import Brief, Reading, Record
 from pipeline.budget import Budget, allot, watched
 from pipeline.config import Preset
 from pipeline.feedback import START, Action, Repair, in_words, repair
-from pipeline.image import Candidate, Plan, paint, seeds, wanted_size
+from pipeline.image import Candidate, Plan, paint, seeds
 from pipeline.load import Models
 from pipeline.prompt import Ask, Prompt, own_words, template, write
 from pipeline.prompt import most_tokens as prompt_tokens
 from pipeline.requirements import most_tokens, read
 from pipeline.room import admitted
+from pipeline.size import wanted_size
 from pipeline.trace import Call
 from pipeline.verdict import Verdict, judge
 
@@ -251,7 +252,12 @@ def _read(
     scopes = [batch.open("brief", brief.limits.over(preset.loop)) for brief in briefs]
     lacking: dict[int, str] = {}
     reader = models.text if preset.loop.reader == "model" else None
+    unread = [
+        i for i, brief in enumerate(briefs) if brief.requirements is None
+    ]  # the others came with their list
     for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
+        if i not in unread:
+            continue
         most = most_tokens(brief, prompting)
         if reader and (why := scope.lacks_tokens(most)):
             lacking[i] = f"text, {why} → rules"
@@ -262,7 +268,7 @@ def _read(
     for i, why in lacking.items():
         (reading,) = read([briefs[i]], None, models.range)
         readings[i] = reading.model_copy(update={"degraded": why})
-    calls = _owned(models.recorder.take(), able)
+    calls = _owned(models.recorder.take(), [i for i in unread if i in able])
     tracks = []
     for i, (position, brief) in enumerate(entering):
         mine = tuple(call for owner, call in calls if owner == i)
@@ -284,7 +290,7 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[l
         brief = track.started.given
         prompt = written.get(i) or _latest(track)
         spec, strong = preset.image, track.next.action == "guide"
-        size = wanted_size(track.started.reading.requirements)
+        size = wanted_size(track.started.reading.requirements, (spec.width, spec.height)) or (None, None)
         plans.append(
             [
                 Plan(

@@ -109,6 +109,9 @@ def _told(line: list[Token], texts: list[str], start: int, end: int) -> bool:
         return False
     if re.search(r"\b(?:we|i|they|you)(?:'ll| will)\b", " ".join(texts[start:end])):
         return True
+    # "our logo with a lion" asks for a lion
+    if any(texts[k] in PICTURES and line[k + 1].code in "wr" for k in range(start, end - 1)):
+        return False
     # "the cat show" asks for nothing
     asks = any(texts[k] in _ASKS and not (k and line[k - 1].code in "OWZ") for k in spoken)
     if asks or texts[spoken[0]].split()[0] in _ASKS_FIRST:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
 from models.mini.vocabulary import COLOURS
+from pipeline.size import parse
 
 _PROBE = 96  # pixels; colour statistics need no more
 
@@ -54,11 +54,9 @@ def meets(image: Image, subject: str, value: str) -> tuple[bool, str] | None:
     """Whether a technical want holds, and why in words; None for a want that pixels cannot settle."""
     value = value.lower().strip()
     if subject == "size":
-        wanted = [int(n) for n in re.findall(r"\d+", value)][:2]
-        if not wanted:
-            return None
-        width, height = (wanted * 2)[:2]
-        return image.size == (width, height), f"the image is {image.width} × {image.height} pixels"
+        size = parse(value)
+        told = f"the image is {image.width} × {image.height} pixels"
+        return (size.fits(*image.size), told) if size else None
     if subject == "palette" and value in COLOURS:
         share = shares(image)
         first = max(share, key=lambda name: share[name])

@@ -52,6 +52,13 @@ class Ask(Record):
 
 
 def own_words(brief: Brief, requirements: Sequence[Requirement]) -> Prompt:
+    """The brief as it stands; where the user changed the requirements so that it no longer names them, those."""
+    if brief.requirements is not None and not all(
+        mentions(brief.words, r) for r in requirements if not r.flag
+    ):
+        return template(
+            Ask(brief=brief, requirements=tuple(requirements)), "the brief no longer names every want"
+        )
     return Prompt(text=brief.words, negative=_negative(requirements), origin="user")
 
 

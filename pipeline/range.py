@@ -10,8 +10,11 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from pipeline.brief import Flag, Record, Requirement
+from pipeline.errors import ConfigError
+from pipeline.size import parse, together
 
 _CONVERSE = {"left": "right", "right": "left", "above": "below", "below": "above"}
+LANGUAGE = "language"  # subject of an `other` want: the brief is in one that the reader does not know
 _COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 Words = dict[str, tuple[str, ...]]
 
@@ -28,6 +31,7 @@ class Range(Record):
     max_kinds: int | None = Field(default=None, ge=1)  # different objects in one picture
     counts_alone: bool = False  # several of one object only where it is the only one
     plain_backgrounds: bool = False  # a background is one of the colours
+    square: bool = False  # only pictures as wide as they are tall
     kin: dict[str, str] = Field(default_factory=dict)
 
     @cached_property
@@ -49,14 +53,20 @@ class Range(Record):
 
 
 def load_range(path: str | Path) -> Range:
-    """Read a range file; ValueError names the file and what is wrong with it."""
+    """Read a range file. Raises ConfigError, which names the file and what is wrong with it."""
     path = Path(path)
     try:
         return Range.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"no range file at {path}; correct `range` in the preset or leave it out") from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(
+            f"range: no text file at {path}; correct it in the preset or leave it out"
+        ) from None
     except ValidationError as error:
-        raise ValueError(f"{path} does not fit the form of a range: {error}") from error
+        item = error.errors()[0]
+        where = ".".join(map(str, item["loc"]))
+        raise ConfigError(
+            f"range: {path} does not fit the form of a range ({where}: {item['msg']}); see models/mini/range.json"
+        ) from None
 
 
 def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) -> tuple[Requirement, ...]:
@@ -65,8 +75,12 @@ def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) 
     notes: dict[str, tuple[Flag, str]] = {}
     _contradictions(requirements, notes)
     for want in requirements:
-        if want.kind == "other":
+        if want.kind == "other" and want.subject == LANGUAGE:
+            notes.setdefault(want.id, ("outside", "not understood: this reader knows English only"))
+        elif want.kind == "other":
             notes.setdefault(want.id, ("uncheckable", "no model can check this; a person decides"))
+        if why := _impossible(want, drawable):
+            notes.setdefault(want.id, ("outside", why))
     if drawable is not None:
         _outside(requirements, drawable, notes)
     marked = []
@@ -83,11 +97,16 @@ def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, s
         _by((w for w in wants if w.kind == "count"), lambda w: w.subject),
         _by((w for w in wants if w.kind == "background"), lambda w: "background"),
         _by((w for w in wants if w.kind == "style"), lambda w: "style"),
-        _by((w for w in wants if w.kind == "technical"), lambda w: w.subject),
+        _by((w for w in wants if w.kind == "technical" and w.subject != "size"), lambda w: w.subject),
     ):
         for same in group:
             if len({w.value for w in same}) > 1:
                 _clash(same, notes)
+    sizes = [(w, size) for w in wants if w.kind == "technical" and (size := parse(w.value))]
+    for i, (first, one) in enumerate(sizes):
+        for second, two in sizes[i + 1 :]:
+            if together(one, two) is None:
+                _clash([first, second], notes)
     shown = {"object", "count", "attribute", "relation"}
     for absent in (w for w in wants if w.kind == "absence"):
         against = [w for w in wants if w.kind in shown and absent.subject in (w.subject, w.other)]
@@ -122,6 +141,16 @@ def _clash(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> 
     for want in wants:
         others = " and ".join(f"“{w.text}”" for w in wants if w.id != want.id)
         notes.setdefault(want.id, ("contradiction", f"cannot hold together with {others}"))
+
+
+def _impossible(want: Requirement, drawable: Range | None) -> str | None:
+    """Why no picture can have the size that is wanted."""
+    size = parse(want.value) if want.kind == "technical" and want.subject == "size" else None
+    if size is None:
+        return None
+    if drawable is not None and drawable.square and not size.squarable:
+        return size.impossible or "the image model paints squares only"
+    return size.impossible
 
 
 def _outside(wants: Sequence[Requirement], drawable: Range, notes: dict[str, tuple[Flag, str]]) -> None:

@@ -19,8 +19,9 @@ from pipeline.brief import Brief, Reading, Requirement
 from pipeline.fallback import Fallen, standing
 from pipeline.finding import Found
 from pipeline.lexicon import COLOURS, singular, tokens
-from pipeline.range import Range, flagged
+from pipeline.range import LANGUAGE, Range, flagged
 from pipeline.rules import found_in, numbered
+from pipeline.technical import technical
 
 MAX_WANTS = 16
 MAX_TOKENS = 192
@@ -77,22 +78,34 @@ def read(
 ) -> list[Reading]:
     """The requirements of each brief, flagged, in one batched call. Without a model, or where it gives no
     usable answer, by the rules alone; in the second case `degraded` says why. `prompting`: "bare" for a model
-    trained on this task, "instructed" for any other."""
+    trained on this task, "instructed" for any other. Where the user listed the requirements, their list holds."""
+    if any(brief.requirements is not None for brief in briefs):
+        rest = iter(read([b for b in briefs if b.requirements is None], model, drawable, prompting))
+        return [
+            _listed(b.requirements, drawable) if b.requirements is not None else next(rest) for b in briefs
+        ]
     by_rules = [found_in(brief.text, drawable) for brief in briefs]
-    if model is None:
+    if model is None or not briefs:
         return [
             _reading(with_musts(found, brief, drawable), drawable, "rules", None)
             for brief, found in zip(briefs, by_rules, strict=True)
         ]
     readings = []
-    for brief, found, (answer, name, degraded) in zip(
-        briefs, by_rules, _ask(briefs, model, prompting), strict=True
-    ):
-        if answer is not None:
-            found = combined(brief.text, found, answer, drawable)
-        reader = "rules" if answer is None else f"{name} + rules"
+    answers = _ask(briefs, model, prompting)
+    for brief, found, (answer, name, degraded) in zip(briefs, by_rules, answers, strict=True):
+        reader = "rules"
+        if answer is not None and any(item.subject == LANGUAGE for item in found):
+            # A small reader trained on English guesses; a general one may know the language.
+            if prompting == "instructed" and answer:
+                found, reader = answer, name
+        elif answer is not None:
+            found, reader = combined(brief.text, found, answer, drawable), f"{name} + rules"
         readings.append(_reading(with_musts(found, brief, drawable), drawable, reader, degraded))
     return readings
+
+
+def _listed(wants: Sequence[Requirement], drawable: Range | None) -> Reading:
+    return Reading(requirements=flagged(wants, drawable), reader="the user")
 
 
 def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degraded: str | None) -> Reading:
@@ -262,12 +275,14 @@ class Evidence:
     """What the words of a brief can support."""
 
     def __init__(self, text: str, drawable: Range | None) -> None:
-        self.tokens = tokens(text, drawable)
+        # Without sizes, times and the like, whose words and numbers speak of nothing else.
+        rest, _ = technical(text, drawable)
+        self.tokens = tokens(rest, drawable)
         self.drawable = drawable
         self.values = Counter(t.value for t in self.tokens)
         self.codes = {t.code for t in self.tokens}
         self.text = text.lower()
-        self.words = {singular(w) for w in re.findall(r"\w+", self.text)}
+        self.words = {singular(w) for w in re.findall(r"\w+", rest)}
 
     def canonical(self, item: Found) -> Found:
         """The finding in the range's names: the model may write "puppy" where the range says dog."""
@@ -305,7 +320,7 @@ class Evidence:
                        if w not in ("size", "palette", "wide", "tall"))  # fmt: skip
         if item.kind == "other":
             words = re.findall(r"\w+", item.value)
-            return sum(singular(w) in self.words for w in words) * 2 > len(words)
+            return sum(w in self.text for w in words) * 2 > len(words)
         return True
 
     def leaves_room_for(self, item: Found, kept: Sequence[Found]) -> bool:

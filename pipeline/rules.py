@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import shorten
 
 from pipeline.brief import Kind, Requirement
 from pipeline.finding import Found
+from pipeline.language import has_emoji, is_foreign
 from pipeline.lexicon import ENGLISH, PLURAL_ONLY, Token, singular, tokens
 from pipeline.noise import quiet
 from pipeline.nouns import guess_objects
 from pipeline.placing import Placing
-from pipeline.range import Range
+from pipeline.range import LANGUAGE, Range
 from pipeline.technical import technical
 from pipeline.wording import worded
 
@@ -60,13 +62,23 @@ def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
 
 
 def found_in(text: str, drawable: Range | None = None) -> list[Found]:
-    """Everything the rules find, in order."""
+    """Everything the rules find, in order. Of a brief in another language, that it is one."""
+    line = tokens(text, drawable)
+    if is_foreign(text, line):
+        return [Found("other", LANGUAGE, shorten(text, 60, placeholder=" …"))]
     rest, measures = technical(text, drawable)
     reader = _Reader(drawable)
     sentences = _sentences(tokens(rest, drawable))
     for sentence in sentences:
         reader.sentence(sentence, len(sentences) == 1)
-    return reader.found + measures
+    found = reader.found + measures
+    if not any(item.kind in ("object", "count", "other") for item in found):
+        coloured = any(item.kind in ("attribute", "background", "technical") for item in found)
+        unseen = {"O", "W"} | (set() if coloured else {"C"})
+        if not found or has_emoji(text) or unseen & {token.code for token in line}:
+            # Something is to be shown that the rules do not see: a person must look whether it is.
+            found.append(Found("other", value=shorten(text, 60, placeholder=" …")))
+    return found
 
 
 def _sentences(stream: list[Token]) -> list[list[Token]]:
@@ -100,6 +112,7 @@ class _Reader:
         self._absences()
         self._backgrounds()
         self._styles()
+        self._alternatives()
         mentions = [i for i, code in enumerate(self.codes) if code == "O"]
         self._objects(mentions)
         self._colours()
@@ -215,6 +228,14 @@ class _Reader:
                 return end
             i, size = end + more.start(2), 1
 
+    def _alternatives(self) -> None:
+        """ "a cat or a dog": no judge can be asked for either of two."""
+        for match in re.finditer(r"[DN]?[ACQZ]*O(?:,?&[DN]?[ACQZ]*O)+", self._code()):
+            told = self.line[slice(*match.span())]
+            if any(token.text == "or" for token in told if token.code == "&"):
+                self._add("other", match.start(), value=" ".join(token.text for token in told))
+                self._spend(*match.span())
+
     def _backgrounds(self) -> None:
         for scene in re.finditer(r"[oih],?[DPAQ]*([ZWO]{1,3})", self._code()):
             told = self.line[slice(*scene.span(1))]
@@ -228,9 +249,7 @@ class _Reader:
                 start, end = match.span(1)
                 told = self.line[start:end]
                 if told[0].code == "C":
-                    for i in range(start, end):
-                        if self.line[i].code == "C":
-                            self._add("background", i, value=self.line[i].value)
+                    self._add("background", start, value=self._joined(start, end))
                 else:
                     words = [t.text for t in told if t.code in "WOZ"]
                     self._add("background", start, value=" ".join(words), sure=False)
@@ -293,11 +312,8 @@ class _Reader:
                 self._add("count", i, names[0], self.line[i].value)
 
     def _colours(self) -> None:
-        for match in re.finditer(r"(C(?:,?&?C)*)[AQWk]{0,2}(?=O)", self._code()):
-            for i in range(*match.span(1)):
-                if self.codes[i] == "C":
-                    self._add("attribute", i, self.line[match.end()].value, self.line[i].value)
-                    self.codes[i] = "A"
+        for match in re.finditer(rf"({_C})[AQWk]{{0,2}}(?=O)", self._code()):
+            self._coloured(self.line[match.end()].value, *match.span(1))
         # A sentence of its own: "Three stars. Blue."
         if (alone := re.fullmatch(r"[AbV]*(C)[Ak]*", self._code())) and self.group:
             self._add("attribute", alone.start(1), self.group[-1], self.line[alone.start(1)].value)
@@ -309,11 +325,21 @@ class _Reader:
             for name in self._meant(before, self.line[match.start()].text, match.group(1) is not None):
                 self._add("attribute", i, name, self.line[i].value)
             self.codes[i] = "A"
-        for match in re.finditer(rf"O(?=([nfk]*[,:]?[VIfbikD]*)(C)(?:&C)?{_LAST})", self._code()):
-            i = match.start(2)
-            if self.codes[i] == "C":
-                self._add("attribute", i, self.line[match.start()].value, self.line[i].value)
-                self.codes[i] = "A"
+        for match in re.finditer(rf"O(?=([nfk]*[,:]?[VIfbikD]*)({_C}){_LAST})", self._code()):
+            if self.codes[match.start(2)] == "C":
+                self._coloured(self.line[match.start()].value, *match.span(2))
+
+    def _coloured(self, name: str, start: int, end: int) -> None:
+        self._add("attribute", start, name, self._joined(start, end))
+        for i in range(start, end):
+            self.codes[i] = "A"
+
+    def _joined(self, start: int, end: int) -> str:
+        """One colour, or "black and white": one look of one thing, not two that contradict each other."""
+        told = self.line[start:end]
+        colours = list(dict.fromkeys(token.value for token in told if token.code == "C"))
+        joint = "or" if any(token.text == "or" for token in told) else "and"
+        return f" {joint} ".join(colours)
 
     def _meant(self, before: list[str], word: str, all_of_them: bool) -> list[str]:
         """The objects that "both", "they" or "it" stands for."""
@@ -367,7 +393,7 @@ class _Reader:
 
 
 _NOT_ABSENT = frozenset(ENGLISH["not_absent"])
-_C = r"C(?:,?&C)*"
+_C = r"C(?:,?&C|,C(?=(?:,C)*,?&C))*"  # one colour, or several of one thing
 _PLACES = frozenset(ENGLISH["places"])
 _LAST = r"(?!k?[ACQZ]*[OWB])"  # the colour belongs to nothing that follows it
 _BACKGROUNDS = (

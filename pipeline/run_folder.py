@@ -19,6 +19,7 @@ from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from pydantic_core import to_json  # json's own indenting encoder is plain Python: forty times slower
 
 from pipeline.brief import Brief, Reading
 from pipeline.config import Preset
@@ -31,6 +32,7 @@ from pipeline.verdict import Verdict
 
 METADATA_KEY = "easel"
 VERSION = 1
+FAST = 1  # zlib level; pictures are a fifth larger than at the usual 6, and written in a quarter of the time
 
 
 class RunFolder:
@@ -41,7 +43,8 @@ class RunFolder:
         try:
             (path / "attempts").mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise OutputError(f"{path} lies inside a file; name a folder with --out") from None
+            where = "is" if path.parent.is_file() else "lies inside"
+            raise OutputError(f"{path.parent} {where} a file; name a folder with --out") from None
         except OSError as error:
             raise OutputError(
                 f"cannot write to {path} ({error.strerror}); choose another folder with --out"
@@ -69,7 +72,7 @@ class RunFolder:
                 name = "accepted" if event.status == "accepted" else "best"
                 self._png(f"{name}.png", event.best, event.verdict)
             self._sheet()
-        self._write("run.json", (json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n").encode())
+        self._write("run.json", to_json(self.record(), indent=1) + b"\n")
 
     def _sheet(self) -> None:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
@@ -142,5 +145,5 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 def _encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=info)
+    image.save(buffer, "PNG", pnginfo=info, compress_level=FAST)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Sizes, contrast, palette and lettering in a brief, by regular expressions over its text."""
+"""Sizes, contrast, palette, lettering and odd numbers in a brief, by regular expressions over its text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pipeline.finding import Found
 from pipeline.lexicon import tokens
+from pipeline.numerals import numerals
 from pipeline.range import Range
 
 _SIZE = re.compile(
@@ -20,6 +21,8 @@ _FORMAT = re.compile(
     r"\b(?:a |in )?(square|landscape|portrait)"
     r"(?:[ -](?:format|shaped?|image|picture|orientation|size|crop))\b"
 )
+_RATIOS = {(1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (4, 5), (5, 4), (2, 1), (1, 2), (21, 9)}
+_RATIO = re.compile(r"(?<![\d:])(\d{1,2})\s?:\s?(\d{1,2})(?![\d:]|\s*(?:o'clock|[ap]\.?m))")
 _CONTRAST = re.compile(
     r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b"
     r"|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
@@ -27,6 +30,13 @@ _CONTRAST = re.compile(
 )
 _TIME = re.compile(
     r"\b(at (?:night|dawn|dusk|sunrise|sunset|noon|midnight)|in the (?:rain|snow|fog|moonlight))\b"
+)
+_NOT_COLOURED = re.compile(
+    r"\b(?:do not|don't|never) (?:make|paint|colou?r|draw) (?:it|them|the \w+) ([a-z]+)\b"
+)
+_NO_BACKGROUND = re.compile(
+    r"\b(?:(?:with )?(?:a )?(?:transparent|see[ -]through|cut[ -]?out)|(?:with )?no|without (?:any|a)) background\b"
+    r"(?! (?:clutter|noise|music|text|details?|objects?|people))"
 )
 _MANNER = re.compile(r"\bin the style of (?:an? )?((?:[a-z'-]+ ?){1,3}?)(?=[,.;]|$| with| on| and)")
 _LETTERING = re.compile(
@@ -68,6 +78,18 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
         tall = f"{n} tall" if which in ("tall", "high", "in height") else f"{n}x{n}"
         return Found("technical", "size", value or tall)
 
+    def ratio(match: re.Match[str]) -> Found | None:
+        wide, tall = int(match[1]), int(match[2])
+        if (wide, tall) not in _RATIOS:
+            return None  # 10:15 is a time
+        return Found(
+            "technical", "size", "square" if wide == tall else "landscape" if wide > tall else "portrait"
+        )
+
+    def not_coloured(match: re.Match[str]) -> Found | None:
+        known = [t for t in tokens(match[1], drawable) if t.code == "C"]
+        return Found("other", value=f"not {match[1]}") if known else None
+
     def colour(match: re.Match[str]) -> Found | None:
         word = next(g for g in match.groups() if g).removeprefix("mostly ")
         known = [t for t in tokens(word, drawable) if t.code == "C"]
@@ -78,12 +100,16 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     take(_SIZE, lambda m: Found("technical", "size", f"{int(m[1])}x{int(m[2])}"))
     take(_NAMED_SIDE, lambda m: Found("technical", "size", f"{m[2]} {'wide' if m[1] == 'width' else 'tall'}"))
     take(_SIDE, side)
+    take(_RATIO, ratio)
     take(_FORMAT, lambda m: Found("technical", "size", m[1]))
     take(
         _CONTRAST,
         lambda m: Found("technical", "contrast", strong.get(m[1] or m[2] or m[3], m[1] or m[2] or m[3])),
     )
     take(_MOSTLY, colour)
+    take(_NOT_COLOURED, not_coloured)
+    take(_NO_BACKGROUND, lambda m: Found("other", value=m[0]))
     take(_MANNER, lambda m: Found("style", value=m[1].strip(), sure=False))
     take(_TIME, lambda m: Found("other", value=m[1]))
-    return _QUOTED.sub(" ", text), found
+    text, counted = numerals(_QUOTED.sub(" ", text))
+    return text, found + counted

@@ -99,8 +99,7 @@ class Telemetry:
 
     def close(self, patience_s: float = 5.0) -> str | None:
         """Send what is waiting. Says, in words, where it could not be delivered."""
-        for open_run in self._open.values():
-            open_run.root.end()
+        # A run that was cut short gets its root when it is played again to its end.
         self._open.clear()
         self._local.hand_over()
         self._metrics.close(patience_s)

@@ -5,6 +5,8 @@ job outlives it: what a worker that died had in hand is claimed again and goes o
 | ----- | -------------------------------------------------------------------------------- |
 | brief | brief: a Brief; preset: name or path; set: ["image.steps=12", ...]               |
 | batch | text: the file's content; kind: csv, jsonl or yaml; name; preset; set; seed      |
+| read  | as brief; the reading by the text model is its progress                           |
+| load, unload | preset; the models come into memory, or leave it                            |
 
 Progress, as a page shows it: stage, step, steps, name and run of the brief in hand, attempt, done, of, accepted,
 images, preview (a file below the output folder), report (of a batch), said (the last event in words).
@@ -36,6 +38,7 @@ from pipeline.residency import House
 from pipeline.rows import Row, Rows, parse_rows
 from pipeline.store import Store
 from pipeline.store.jobs import End, Job
+from pipeline.task import SMALL, say_residents, small
 
 _log = logging.getLogger(__name__)
 
@@ -58,15 +61,17 @@ class Worker:
     def work(self, until_empty: bool = False) -> None:
         """Do jobs until asked to stop, or until there are none."""
         last = time.monotonic()
+        say_residents(self.store.out, self.house.loaded)
         while not self.stop.asked:
             if (job := self.store.jobs.claim(self.name)) is not None:
                 self.do(job)
+                say_residents(self.store.out, self.house.loaded)
                 last = time.monotonic()
             elif until_empty:
                 return
             else:
-                if time.monotonic() - last > self._idle:
-                    self.house.unload()
+                if time.monotonic() - last > self._idle and self.house.unload():
+                    say_residents(self.store.out, self.house.loaded)
                 time.sleep(self._poll)
 
     def do(self, job: Job) -> None:
@@ -103,6 +108,10 @@ class _Work:
 
     def run(self) -> tuple[End, str | None]:
         """The state that the job ends in, and what went wrong."""
+        if self.job.kind in SMALL:
+            self.say(now=True)
+            self.say(now=True, **small(self.job.kind, self.job.payload, self.store, self.worker.house))
+            return "done", None
         rows = self._rows()
         single = self.job.kind == "brief"
         unstarted: list[Unstarted] = []

@@ -20,7 +20,8 @@ from pipeline.loop import Attempt, Outcome
 from pipeline.report import OUTCOMES, duration, gather, write_report
 from pipeline.rows import Rows
 from pipeline.store import Store
-from scripts.easel import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, Interrupt
+from scripts.easel import ACCEPTED, BAD_INPUT, NOT_MET
+from scripts.interrupt import INTERRUPTED, Interrupt
 
 _COLOURS = {"accepted": "green", "needs_review": "yellow"}
 

@@ -49,14 +49,16 @@ def examine(as_json: bool) -> int:
 
 
 def _machine() -> list[Finding]:
-    import torch
-
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
     found = [
         Finding("python", "note", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         Finding("cpu", "note", f"{os.cpu_count()} cores, {memory:.0f} GiB of memory"),
         Finding("disk", "note", f"{shutil.disk_usage('.').free / 2**30:.0f} GiB free here"),
     ]
+    try:
+        import torch
+    except ImportError:
+        return [*found, Finding("gpu", "note", "unknown without torch")]
     if torch.cuda.is_available():
         for i in range(torch.cuda.device_count()):
             card = torch.cuda.get_device_properties(i)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from scripts.interrupt import INTERRUPTED  # first: from here on it answers Ctrl-C
+
+# isort: split
 import json
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from models.protocols import Cancelled, ModelError, Step
+from models.protocols import ModelError
 from pipeline.brief import Brief
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError, EaselError
 from pipeline.image import unpaintable
 
-ACCEPTED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 2, 3, 130
+ACCEPTED, BAD_INPUT, NOT_MET = 0, 2, 3
+LONGEST_INPUT = 1_000_000  # bytes of standard input; far more than any brief may have
 
 app = typer.Typer(
     help="Turns a brief into images that meet it, with models that run on your own machine.",
@@ -58,12 +60,12 @@ def run(
 ) -> None:
     """Make images for one brief. Exit status: 0 accepted, 3 not met or needs a person, 2 bad input."""
     if text == "-":
-        text = sys.stdin.buffer.read(1_000_000).decode("utf-8", "replace")
+        text = sys.stdin.buffer.read(LONGEST_INPUT).decode("utf-8", "replace")
     try:
         brief = Brief(text=text, name=name, seed=seed, width=width, height=height)
     except ValidationError as error:
         item = error.errors()[0]
-        where = f"{item['loc'][0]}: " if item["loc"] and item["loc"][0] != "text" else ""
+        where = f"--{item['loc'][0]}: " if item["loc"] and item["loc"][0] != "text" else ""
         message = item["msg"].removeprefix("Value error, ")
         raise BriefError(f"{where}{message[:1].lower()}{message[1:]}") from None
     limits = {
@@ -180,48 +182,55 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(examine(as_json))
 
 
+@app.command()
+def password(out: Annotated[Path, typer.Option(help="output folder that it guards")] = Path("out")) -> None:
+    """Set the password of the app; it is kept as an Argon2 hash."""
+    from ui.access import set_password
+
+    set_password(out, typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
+    print(f"easel: the app asks for it from its next start; remove it by deleting {out / 'easel.password'}")
+
+
+@app.command()
+def ui(
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    host: Annotated[
+        str, typer.Option(help="address to listen on; beyond this machine it asks for a password")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
+    store: StoreUrl = None,
+    with_worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="start a worker of its own")
+    ] = True,
+) -> None:
+    """Open the app on this machine."""
+    from scripts.ui import open_app
+
+    open_app(out, store, host, port, with_worker)
+
+
 def main() -> None:
     """Run the command; whatever a person can mend is one line and exit status 2."""
     try:
-        sys.exit(app(standalone_mode=False))  # outside standalone mode, the status of typer.Exit is returned
+        status = app(standalone_mode=False)  # outside standalone mode, the status of typer.Exit is returned
     except (EaselError, ModelError) as error:
-        print(f"easel: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        status = _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        print("easel: stopped", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        status = _refuse("stopped", INTERRUPTED)
     except Exception as error:
         # click's own usage errors know how to show themselves.
-        if hasattr(error, "format_message"):
-            print(f"easel: {error.format_message()}; see easel --help", file=sys.stderr)
-            sys.exit(BAD_INPUT)
-        raise
+        if not hasattr(error, "format_message"):
+            raise
+        status = _refuse(f"{error.format_message().rstrip('.')}; see easel --help")
+    sys.exit(status)
 
 
-class Interrupt:
-    """Ctrl-C while painting: the first is a wish to stop, told to `wish`; a second stops at once."""
-
-    def __init__(self, wish: Callable[[], None] = lambda: None) -> None:
-        self.asked = False
-        self._wish = wish
-        self._previous: Any = None
-
-    def __enter__(self) -> Interrupt:
-        self._previous = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)
-
-    def _note(self, *_: object) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        self._wish()
-
-    def check(self, _: Step | None = None) -> None:
-        if self.asked:
-            raise Cancelled
+def _refuse(message: str, status: int = BAD_INPUT) -> int:
+    message = " ".join(message.split())  # libraries wrap theirs
+    if "--json" in sys.argv:
+        print(json.dumps({"error": message, "exit_status": status}, ensure_ascii=False))
+    print(f"easel: {message}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

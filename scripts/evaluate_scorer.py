@@ -106,7 +106,7 @@ def questions(found: list[Scene], seed: int) -> list[Asked]:
 
 
 def pictures(found: list[Scene], degraded: bool, seed: int) -> list[Image.Image]:
-    """Clean 256 px renders, or what a painter and an upscaler would make of them."""
+    """Clean 256 px renders, or what a painter would make of them."""
     if not degraded:
         return [Image.fromarray(render(scene, 256)) for scene in found]
     g = torch.Generator().manual_seed(seed)

@@ -11,16 +11,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from models.protocols import Step
+from models.protocols import Cancelled, Step
 from pipeline.brief import Brief, Reading
 from pipeline.config import Preset
 from pipeline.keep import Keep
-from pipeline.load import load
+from pipeline.load import check, load, quiet
 from pipeline.loop import Attempt, Outcome, Started, run
 from pipeline.run_folder import RunFolder
 from pipeline.store import Store
 from pipeline.telemetry import Telemetry
-from scripts.easel import ACCEPTED, INTERRUPTED, NOT_MET, Interrupt
+from scripts.easel import ACCEPTED, NOT_MET
+from scripts.interrupt import INTERRUPTED, Interrupt
 
 MARKS = {
     "pass": "[green]✓ pass[/]",
@@ -33,27 +34,35 @@ MARKS = {
 def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: bool = False) -> int:
     """Exit status of the run; prints as it goes (to standard error when `as_json`)."""
     console = Console(stderr=as_json, highlight=False)
+    quiet(preset.offline)
+    check(preset)
     store = Store(out)
-    id = uuid4().hex
-    folder = RunFolder(out / store.runs.begin(id, brief, preset, out), brief, preset)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(24),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(f"loading {preset.name}", total=None)
+    columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    # In a log or a pipe a bar would be litter.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(f"loading the models of {preset.name}", total=None)
+
+        def doing(what: str, done: int | None = None, of: int | None = None) -> None:
+            progress.update(bar, description=what, completed=done or 0, total=of)
+
+        def stopping() -> None:
+            console.print("[yellow]stopping after this step;[/] Ctrl-C again stops at once")
+
         models = load(preset, None if fresh else Keep(store.results))
+        id = uuid4().hex
+        folder = RunFolder(out / store.runs.begin(id, brief, preset, out), brief, preset)
         telemetry = Telemetry(preset, store.spans.add)
-        progress.update(bar, description="reading the brief")
+        doing("reading the brief")
         started: Started | None = None
         outcome: Outcome | None = None
-        with Interrupt() as interrupt:
+        with Interrupt(stopping, Cancelled) as interrupt:
 
             def on_step(step: Step) -> None:
                 interrupt.check()
-                progress.update(bar, description="painting", completed=step.index, total=step.total)
+                if step.index < step.total:
+                    doing(f"painting, step {step.index} of {step.total}", step.index, step.total)
+                else:
+                    doing("judging")
 
             for event in run([brief], preset, models, on_step):
                 folder.take(event)
@@ -62,8 +71,10 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
                 if isinstance(event, Started):
                     started = event
                     _tell_reading(console, event.reading)
+                    doing("painting")
                 elif isinstance(event, Attempt):
                     _tell_attempt(console, event)
+                    doing("preparing the next attempt")
                 else:
                     outcome = event
     if lost := telemetry.close():
@@ -71,21 +82,23 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
     assert started is not None
     assert outcome is not None
     _tell_outcome(console, started.reading, outcome, folder.path, preset.machine.currency)
-    if as_json:
-        print(json.dumps(folder.record() | {"folder": str(folder.path)}, ensure_ascii=False))
+    status = ACCEPTED if outcome.status == "accepted" else NOT_MET
     if interrupt.asked:
-        return INTERRUPTED
-    return ACCEPTED if outcome.status == "accepted" else NOT_MET
+        status = INTERRUPTED
+    if as_json:
+        record = folder.record() | {"folder": str(folder.path), "exit_status": status}
+        print(json.dumps(record, ensure_ascii=False))
+    return status
 
 
 def _tell_reading(console: Console, reading: Reading) -> None:
     wants = ", ".join(r.text + ("" if r.must else " (nice to have)") for r in reading.requirements)
-    console.print(f"[bold]Wants[/] ({reading.reader}): {wants or 'nothing that can be checked'}")
+    console.print(f"[bold]Wants[/] ({reading.reader}): {escape(wants) or 'nothing that can be checked'}")
     if reading.degraded:
         console.print(f"[yellow]degraded:[/] {escape(reading.degraded)}")
     for r in reading.requirements:
         if r.flag:
-            console.print(f"[yellow]{r.flag}:[/] {r.text}: {r.note}")
+            console.print(f"[yellow]{r.flag}:[/] {escape(f'{r.text}: {r.note}')}")
 
 
 def _tell_attempt(console: Console, attempt: Attempt) -> None:
@@ -95,13 +108,13 @@ def _tell_attempt(console: Console, attempt: Attempt) -> None:
         prompt = candidate.plan.prompt
         console.print(f"[bold]{candidate.id}[/] {attempt.change.action}, seed {candidate.plan.seed}: {tally}")
         console.print(
-            f"    [dim]{prompt.origin}: {prompt.text}[/]"
-            + (f" [yellow]({prompt.note})[/]" if prompt.note else "")
+            f"    [dim]{prompt.origin}: {escape(prompt.text)}[/]"
+            + (f" [yellow]({escape(prompt.note)})[/]" if prompt.note else "")
         )
     for text in attempt.degraded:
         console.print(f"    [yellow]degraded:[/] {escape(text)}")
     if attempt.next:
-        console.print(f"    → {attempt.next.action}: {attempt.next.reason}")
+        console.print(f"    → {attempt.next.action}: {escape(attempt.next.reason)}")
 
 
 def spent(outcome: Outcome, currency: str) -> str:
@@ -123,19 +136,19 @@ def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: 
         for check in outcome.verdict.checks:
             want = text.get(check.requirement)
             table.add_row(
-                want.text if want else "a picture at all",
+                escape(want.text) if want else "a picture at all",
                 "yes" if want is None or want.must else "no",
                 MARKS[check.outcome],
                 "" if check.probability is None else f"{check.probability:.2f}",
                 check.judge,
-                check.reason,
+                escape(check.reason),
             )
         console.print(table)
     colour = {"accepted": "green", "needs_review": "yellow"}.get(outcome.status, "red")
     console.print(
-        f"[bold {colour}]{outcome.status.replace('_', ' ')}[/]: {outcome.reason} ({spent(outcome, currency)})"
+        f"[bold {colour}]{outcome.status.replace('_', ' ')}[/]: {escape(outcome.reason)} ({spent(outcome, currency)})"
     )
     for text in outcome.degraded:
         console.print(f"[yellow]degraded:[/] {escape(text)}")
     shown = {"accepted": "accepted.png"}.get(outcome.status, "best.png") if outcome.best else "run.json"
-    console.print(f"{folder / shown}", soft_wrap=True)
+    console.print(str(folder / shown), soft_wrap=True, markup=False)

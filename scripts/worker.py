@@ -10,7 +10,8 @@ from rich.console import Console
 from pipeline.batch import Stop, alone
 from pipeline.store import Store
 from pipeline.worker import Worker
-from scripts.easel import ACCEPTED, INTERRUPTED, Interrupt
+from scripts.easel import ACCEPTED
+from scripts.interrupt import INTERRUPTED, Interrupt
 
 
 def run_worker(out: Path, store_url: str | None, idle: float, until_empty: bool) -> int:

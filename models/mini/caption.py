@@ -31,7 +31,7 @@ _FILLERS = (
 )
 
 
-def _subjects(scene: Scene, rng: np.random.Generator) -> str:
+def _subjects(scene: Scene, rng: np.random.Generator, placed: bool) -> str:
     first = scene.items[0]
     number = bool(rng.random() < 0.25)
     if scene.kind in ("single", "group"):
@@ -42,21 +42,21 @@ def _subjects(scene: Scene, rng: np.random.Generator) -> str:
     a, b = first, scene.items[1]
     here, there = ("left", "right") if scene.kind == "row" else ("above", "below")
     left, right = (phrase(item.object, 1, item.tint, counted=number) for item in (a, b))
+    if not placed:
+        return f"{left} and {right}"
     roll = rng.random()
-    if roll < 0.4:
+    if roll < 0.45:
         return related(left, here, right)
-    if roll < 0.75:
-        return related(right, there, left)
     if roll < 0.85:
-        return f"{left} {_SIDES[here]} and {right} {_SIDES[there]}"
-    return f"{left} and {right}" if rng.random() < 0.5 else f"{right} and {left}"
+        return related(right, there, left)
+    return f"{left} {_SIDES[here]} and {right} {_SIDES[there]}"
 
 
-def describe(scene: Scene, rng: np.random.Generator) -> str:
-    """A partial description of the scene: the objects always, background and style most of the time."""
-    parts = [_subjects(scene, rng)]
-    style = bool(rng.random() < 0.75)
-    background = bool(rng.random() < 0.85)
+def describe(
+    scene: Scene, rng: np.random.Generator, background: bool = True, style: bool = True, placed: bool = True
+) -> str:
+    """The scene in words: the objects always; background, style and the places of a pair as wanted."""
+    parts = [_subjects(scene, rng, placed)]
     if background:
         ground = scene.background
         where = rng.choice(

@@ -129,21 +129,20 @@ def fair(scene: Scene) -> bool:
     return all(readable_on(item.object, scene.style, item.tint, scene.background) for item in scene.items)
 
 
-def _places(kind: Kind, count: int, rng: np.random.Generator) -> list[tuple[int, int, int]]:
-    """Corner and side of each object's cell block; mild shifts keep two seeds from giving one layout."""
+def places(kind: Kind, count: int, u: float, v: float) -> list[tuple[int, int, int]]:
+    """Corner and side of each object's cell block, as two numbers from [0, 1) decide; mild shifts keep two seeds from
+    giving one layout."""
     if kind == "single":
-        if rng.random() < 0.65:
-            return [(0, 0, 4)]
-        return [(int(rng.integers(0, 2)), int(rng.integers(0, 2)), 3)]
-    shift = int(rng.choice((0, 1, 2), p=(0.15, 0.7, 0.15)))
+        return [(0, 0, 4)] if u < 0.65 else [(int(v < 0.5), int(v % 0.5 < 0.25), 3)]
+    shift = 0 if u < 0.15 else 1 if u < 0.85 else 2
     if kind == "row":
         return [(0, shift, 2), (2, shift, 2)]
     if kind == "column":
         return [(shift, 0, 2), (shift, 2, 2)]
     if count == 2:
-        return [(0, shift, 2), (2, int(rng.choice((shift, 2 - shift))), 2)]
+        return [(0, shift, 2), (2, shift if v < 0.5 else 2 - shift, 2)]
     if count == 3:
-        return [(1, 0, 2), (0, 2, 2), (2, 2, 2)] if rng.random() < 0.6 else [(0, 0, 2), (2, 0, 2), (1, 2, 2)]
+        return [(1, 0, 2), (0, 2, 2), (2, 2, 2)] if u < 0.6 else [(0, 0, 2), (2, 0, 2), (1, 2, 2)]
     return [(0, 0, 2), (2, 0, 2), (0, 2, 2), (2, 2, 2)]
 
 
@@ -167,7 +166,7 @@ def sample(
         drawn = [chosen[0]] * count if kind == "group" else chosen[:count]
         items = tuple(
             Item(name, tint, *place)
-            for (name, tint), place in zip(drawn, _places(kind, count, rng), strict=True)
+            for (name, tint), place in zip(drawn, places(kind, count, *rng.random(2)), strict=True)
         )
         scene = Scene(kind, items, str(rng.choice(_COLOURS)), str(rng.choice(STYLES)))
         if fair(scene) and not (withhold and withheld(scene)):

@@ -102,8 +102,19 @@ def _advice(why: str) -> str:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """A session that commits whole or not at all."""
+    _there(engine)
     with spoken(engine), Session(engine) as session, session.begin():
         yield session
+
+
+def _there(engine: Engine) -> None:
+    # SQLite goes on writing into a file that was deleted, and says nothing.
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if file and not file.startswith((":", "file:")) and not Path(file).exists():
+        raise StoreError(
+            f"the store {file} is gone: moved or deleted while Easel used it; pictures and run folders are kept, "
+            "start again for a new one"
+        )
 
 
 @contextmanager

@@ -166,9 +166,9 @@ def test_cancel_keeps_what_there_is(tiny: Tiny) -> None:
 
 
 def test_a_broken_image_model_ends_as_failed(tiny: Tiny) -> None:
-    preset = tiny(image="sd")
-    events = list(run([Brief(text="a cat", width=65, height=65)], preset, load(preset)))
+    preset = tiny(settings={"paint_size": 64})
+    events = list(run([Brief(text="a cat", width=64, height=96)], preset, load(preset)))
     outcome = events[-1]
     assert isinstance(outcome, Outcome)
     assert outcome.status == "failed"
-    assert "65" in outcome.reason
+    assert "64 × 96" in outcome.reason

@@ -9,6 +9,7 @@ import pytest
 
 from models.mini.synonyms import drawable
 from pipeline.brief import Requirement
+from pipeline.errors import ConfigError
 from pipeline.range import Range, flagged, load_range
 
 FILE = Path(__file__).parents[2] / "models/mini/range.json"
@@ -38,10 +39,10 @@ def test_no_word_means_two_things() -> None:
 
 
 def test_a_missing_or_malformed_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="correct `range` in the preset"):
+    with pytest.raises(ConfigError, match="correct it in the preset"):
         load_range(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text('{"objects": 3}')
-    with pytest.raises(ValueError, match=r"bad\.json"):
+    with pytest.raises(ConfigError, match=r"bad\.json"):
         load_range(tmp_path / "bad.json")
 
 

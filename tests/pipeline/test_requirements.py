@@ -276,3 +276,33 @@ def test_flags_are_set() -> None:
     (reading,) = read([Brief(text="A red apple, all blue, and it must feel premium.")], None, RANGE)
     assert reading.blocked
     assert {r.flag for r in reading.requirements} == {"contradiction", "uncheckable", None}
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "expected"),
+    [
+        ("a clock showing three", ["3 clock"], {"clock", "other showing three"}),
+        (
+            "a rose, but don't make it yellow",
+            ["rose", "rose is yellow"],
+            {"rose", "other not yellow"},
+        ),
+        ("a cat or a dog", ["cat", "dog"], {"other a cat or a dog"}),
+    ],
+)
+def test_the_model_does_not_bring_back_a_misreading(text: str, said: list[str], expected: set[str]) -> None:
+    assert lines(text, said) == expected
+
+
+def test_a_general_model_may_read_another_language_and_the_small_one_may_not(
+    serve: Callable[[dict[str, list[str]]], Server],
+) -> None:
+    text = "Ein roter Apfel auf blauem Hintergrund"
+    answer = answer_of(["apple", "apple is red", "background blue"])
+    model = serve({text: [answer]}).model()
+    (general,) = read([Brief(text=text)], model, RANGE, "instructed")
+    assert {to_line(w) for w in general.requirements} == {"apple", "apple is red", "background blue"}
+    assert general.blocked is None
+    (small,) = read([Brief(text=text)], model, RANGE, "bare")
+    assert [w.flag for w in small.requirements] == ["outside"]
+    assert "not understood" in (small.blocked or "")

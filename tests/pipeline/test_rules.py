@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.brief import Reading
 from pipeline.range import flagged, load_range
 from pipeline.requirements import to_line
 from pipeline.rules import read_rules
@@ -288,3 +289,74 @@ def test_briefs_written_by_hand() -> None:
 def test_briefs_as_people_write_them(text: str, expected: str) -> None:
     found = {line.replace("snail right of turtle", "turtle left of snail") for line in lines(text)}
     assert found == set(expected.split("; "))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("an apple, half red and half blue", "apple; apple is red and blue"),
+        ("half red and half blue", "other half red and half blue"),
+        ("a black and white cat on red", "cat; cat is black and white; background red"),
+        ("three balloons: red, green and blue", "3 balloon; balloon is red and green and blue"),
+        ("a cat on red or orange", "cat; background red or orange"),
+        ("a clock showing three", "clock; other showing three"),
+        ("a clock at ten past nine", "clock; other at ten past nine"),
+        ("a sign showing three cats", "sign; 3 cat"),
+        ("a 3-legged cat", "cat; cat is 3-legged"),
+        ("a first-class train", "train"),
+        ("two (2) lemons", "2 lemon"),
+        ("a teddy bear, x3", "3 teddy bear"),
+        ("2 x apple", "2 apple"),
+        ("balloons: 3, white background", "3 balloon; background white"),
+        ("zero dogs, one cat", "1 cat; no dog"),
+        ("twenty-one pilots", "21 pilot"),
+        ("a hundred stars", "100 star"),
+        ("no more than four lemons", "4 lemon"),
+        ("at least two owls", "2 owl"),
+        ("more than two keys", "3 key"),
+        ("between 2 and 4 owls", "2 owl"),
+        ("a bridge over two rivers", "bridge; 2 river; bridge above river"),
+        ("either a cat or a dog on blue", "background blue; other a cat or a dog"),
+        ("a cat instead of a dog", "cat; no dog"),
+        ("two apples, one red and one green", "2 apple; other one red and one green"),
+        ("a rose, but please don't make it yellow", "rose; other not yellow"),
+        ("a cat, transparent background", "cat; other transparent background"),
+        ("our logo with a lion", "lion"),
+        ("a wide banner with a train, 16:9", "train; size landscape"),
+        ("a hero image with a puppy next to a bike", "dog; bicycle"),
+        ("a lion, 1:1", "lion; size square"),
+    ],
+)
+def test_what_is_easily_misread(text: str, expected: str) -> None:
+    assert lines(text) == set(expected.split("; "))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ein roter Apfel auf blauem Hintergrund",
+        "un gato negro sobre fondo blanco",
+        "trois croissants sur fond rose, sans texte",
+        "drie tulpen met een gele achtergrond",
+        "赤いりんご",
+        "красное яблоко на белом фоне",
+    ],
+)
+def test_another_language_is_not_turned_into_something(text: str) -> None:
+    wants = flagged(read_rules(text, RANGE), RANGE)
+    assert [(w.kind, w.value, w.flag) for w in wants] == [("other", text, "outside")]
+    assert "English only" in wants[0].note
+    blocked = Reading(requirements=wants, reader="rules").blocked
+    assert blocked
+    assert "not understood" in blocked
+
+
+@pytest.mark.parametrize(
+    "text", ["make it pop", "🐱 on a blue background", "a five-star hotel", "half green"]
+)
+def test_what_the_rules_do_not_see_goes_to_a_person(text: str) -> None:
+    assert [w.flag for w in flagged(read_rules(text, RANGE), RANGE) if w.kind == "other"] == ["uncheckable"]
+
+
+def test_a_background_alone_is_a_brief() -> None:
+    assert lines("a plain blue background, flat style") == {"background blue", "style flat"}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+from scripts.easel import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,51 +29,174 @@ def easel(*args: str, stdin: bytes | None = None, **env: str) -> subprocess.Comp
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+RULES = ("--set", "loop.reader=rules", "--set", "loop.writer=template")  # no text model: a quick start
+
+
+class Said(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Here = Callable[..., Said]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command in this process: quick, where nothing is loaded."""
+
+    def run(*args: str, stdin: bytes = b"") -> Said:
+        monkeypatch.setattr(sys, "argv", ["easel", *args])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as exit:
+            main()
+        return Said(int(exit.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def is_one_line(said: Said) -> bool:
+    return said.err.startswith("easel: ") and said.err.count("\n") == 1 and len(said.err) < 500
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["run", ""], "the brief is empty"),
-        (["run", "   \n "], "the brief is empty"),
-        (["run", "a cat", "--preset", "minni"], "did you mean mini?"),
-        (["run", "a cat", "--preset", "/nowhere/x.yaml"], "no preset file"),
-        (["run", "a cat", "--set", "image.stepz=3"], "did you mean steps?"),
-        (["run", "a cat", "--set", "image.kind=oil"], "known kinds"),
-        (["run", "a cat", "--width", "-5"], "width"),
-        (["run", "a cat", "--images", "0"], "loop.images"),
-        (["run", "a cat", "--seed", "-1"], "seed"),
-        (["run", "a cat", "--out", "/proc/nowhere"], "--out"),
-        (["run", "a cat", "--set", "image.model=./nowhere"], "nowhere"),
-        (["run"], "Missing argument"),
-        (["paint"], "No such command"),
+        ([""], "the brief is empty"),
+        (["   \n "], "the brief is empty"),
+        (["cat " * 2000], "shorten it"),
+        (["a cat \udcff\udcfe"], "binary"),
+        (["a cat \x1b[31m"], "binary"),
+        (["a cat", "--preset", "minni"], "did you mean mini?"),
+        (["a cat", "--preset", ""], "known are mini"),
+        (["a cat", "--preset", "/nowhere/x.yaml"], "no preset file"),
+        (["a cat", "--set", "image.stepz=3"], "did you mean steps?"),
+        (["a cat", "--set", "image.kind=oil"], "known kinds"),
+        (["a cat", "--set", "image.width=99999999"], "image.width"),
+        (["a cat", "--set", "image.steps=-1"], "image.steps"),
+        (["a cat", "--set", "nonsense"], "key=value"),
+        (["a cat", "--width", "-5"], "--width"),
+        (["a cat", "--width", "0", "--height", "0"], "--width"),
+        (["a cat", "--width", "100000"], "--width"),
+        (["a cat", "--width", "wide"], "--width"),
+        (["a cat", "--width", "300"], "paints squares"),
+        (["a cat", "--images", "0"], "loop.images"),
+        (["a cat", "--seconds", "nan"], "loop.seconds"),
+        (["a cat", "--seconds", "inf"], "loop.seconds"),
+        (["a cat", "--tokens", "-1"], "loop.tokens"),
+        (["a cat", "--seed", "-1"], "--seed"),
+        (["a cat", "--seed", "9" * 30], "--seed"),
+        (["a cat", "--out", "/proc/nowhere"], "--out"),
+        (["a cat", "--set", "image.model=./nowhere"], "no model folder"),
+        (["a cat", "--set", "text.gguf_file=nowhere.gguf"], "nowhere.gguf"),
+        (["a cat", "--set", "range=./nowhere.json"], "correct it in the preset"),
+        (["a cat", "--set", "range=package:models/mini/scorer/judge.json"], "form of a range"),
+        (["a cat", "--set", "judge.measured=package:models/mini/range.json"], "JSON file of bands"),
+        ([], "Missing argument"),
+        (["a cat", "--bogus"], "No such option"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(args: list[str], says: str, tmp_path: Path) -> None:
-    if args[:1] == ["run"] and "--out" not in args:
-        args = [*args, "--out", str(tmp_path)]
-    done = easel(*args)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stderr.startswith("easel: ")
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "Traceback" not in done.stderr
+def test_bad_input_is_one_line_and_status_2(args: list[str], says: str, tmp_path: Path, here: Here) -> None:
+    out = [] if "--out" in args else ["--out", str(tmp_path)]
+    said = here("run", *args, *out)
+    assert said.status == 2
+    assert says in said.err
+    assert is_one_line(said)
+    assert said.out == ""
+    assert list(tmp_path.iterdir()) == []
+    as_json = here("run", *args, *out, "--json")
+    assert as_json.status == 2
+    told = json.loads(as_json.out)
+    assert told["exit_status"] == 2
+    assert f"easel: {told['error']}" == as_json.err.rstrip("\n") == said.err.rstrip("\n")
 
 
-def test_huge_and_binary_briefs_are_refused(tmp_path: Path) -> None:
-    for data, says in ((b"cat " * 250_000, "shorten it"), (bytes(range(256)) * 8, "binary")):
-        done = easel("run", "-", "--out", str(tmp_path), stdin=data)
-        assert done.returncode == 2
-        assert says in done.stderr
-        assert len(done.stderr) < 300
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [(b"cat " * 250_000, "shorten it"), (bytes(range(256)) * 4000, "binary"), (b"", "empty")],
+)
+def test_huge_binary_and_empty_input_is_refused(data: bytes, says: str, tmp_path: Path, here: Here) -> None:
+    said = here("run", "-", "--out", str(tmp_path), stdin=data)
+    assert said.status == 2
+    assert says in said.err
+    assert is_one_line(said)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_presets_and_doctor_speak_json() -> None:
-    names = [row["name"] for row in json.loads(easel("presets", "--json").stdout)]
+@pytest.mark.parametrize("text", ["about: [", "\x00\x89PNG", "just words", "- 1", "about: x"])
+def test_what_is_no_preset_is_refused(text: str, tmp_path: Path, here: Here) -> None:
+    (tmp_path / "mine.yaml").write_bytes(text.encode("latin-1"))
+    said = here("run", "a cat", "--preset", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "out"))
+    assert said.status == 2
+    assert "mine.yaml" in said.err
+    assert is_one_line(said)
+
+
+@pytest.mark.parametrize("inner", ["", "/deeper/still"])
+def test_a_file_where_the_folder_should_be_is_refused(inner: str, tmp_path: Path, here: Here) -> None:
+    (tmp_path / "taken").write_text("mine")
+    said = here("run", "a cat", "--out", f"{tmp_path}/taken{inner}")
+    assert said.status == 2
+    assert "name a folder with --out" in said.err
+    assert is_one_line(said)
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_weights_cut_short_leave_no_empty_folder(tmp_path: Path, here: Here) -> None:
+    folder = shutil.copytree(ROOT / "models/mini/painter", tmp_path / "painter")
+    weights = next((folder / "transformer").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    said = here(
+        "run", "a cat", "--set", f"image.model={folder}", *RULES, "--out", str(tmp_path / "out"), "--json"
+    )
+    assert said.status == 2
+    assert "diffusers cannot load painter" in json.loads(said.out)["error"]
+    assert not list((tmp_path / "out").glob("a-cat*"))
+
+
+def test_brackets_in_a_brief_are_no_markup(tmp_path: Path, here: Here) -> None:
+    said = here("run", "a cat [/] [red] [bold", *RULES, "--images", "1", "--out", str(tmp_path))
+    assert said.status in (0, 3)
+    assert "[/] [red] [bold" in said.out
+
+
+@pytest.mark.parametrize("args", [["paint"], ["--bogus"], ["presets", "extra"]])
+def test_unknown_commands_point_to_help(args: list[str], here: Here) -> None:
+    said = here(*args)
+    assert said.status == 2
+    assert "see easel --help" in said.err
+    assert is_one_line(said)
+
+
+def test_presets_and_doctor_speak_json(here: Here) -> None:
+    names = [row["name"] for row in json.loads(here("presets", "--json").out)]
     assert {"mini", "turbo", "studio", "server"} <= set(names)
-    done = easel("doctor", "--json")
-    findings = {row["what"]: row["state"] for row in json.loads(done.stdout)}
+    said = here("doctor", "--json")
+    findings = {row["what"]: row["state"] for row in json.loads(said.out)}
     assert findings["mini image"] == findings["mini scorer"] == findings["mini text"] == "ready"
-    assert done.returncode == 0
+    assert said.status == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+@pytest.mark.parametrize("module", ["scripts.interrupt", "pydantic", "scripts.run", "numpy", "torch"])
+def test_ctrl_c_while_it_starts(module: str, tmp_path: Path) -> None:
+    """Among imports and loads, just after `module` was imported."""
+    command = ["-X", "importtime", "-m", "scripts.easel", "run", "a cat", "--out", str(tmp_path), "--json"]
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.rpartition("|")[2].strip() == module:
+            process.send_signal(signal.SIGINT)
+            break
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert json.loads(out)["exit_status"] == 130
+    assert "Traceback" not in errors
+    assert errors.count("easel: stopped") == 1
+    left = list(tmp_path.glob("a-cat*"))
+    assert all((folder / "run.json").is_file() for folder in left)
 
 
 def test_missing_weights_name_the_next_step(tmp_path: Path) -> None:
@@ -79,49 +208,53 @@ def test_missing_weights_name_the_next_step(tmp_path: Path) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_the_same_brief_twice_gives_the_same_pixels(tmp_path: Path) -> None:
-    brief = "a red balloon on a white background, flat style"
-    records = []
-    for name in ("first", "second"):
-        done = easel(
-            "run",
-            brief,
-            "--seed",
-            "3",
-            "--images",
-            "2",
-            "--out",
-            str(tmp_path),
-            "--name",
-            name,
-            "--json",
-            "--fresh",
-        )
-        assert done.stdout, done.stderr
-        records.append(json.loads(done.stdout))
-        assert done.returncode == (0 if records[-1]["outcome"]["status"] == "accepted" else 3)
-    files = [sorted((tmp_path / n / "attempts").glob("*.png")) for n in ("first", "second")]
-    assert [f.name for f in files[0]] == [f.name for f in files[1]] != []
-    from PIL import Image
+def test_no_network_is_said_in_one_line(tmp_path: Path) -> None:
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    done = easel("run", "a cat", "--preset", "studio", "--out", str(tmp_path / "out"), **nowhere)
+    assert done.returncode == 2
+    assert "the hub could not be reached" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
+
+def test_the_same_brief_twice_gives_the_same_bytes(tmp_path: Path, here: Here) -> None:
+    """In two processes, with all three bundled models."""
+    args = ["run", "a red balloon on white, flat style", "--seed", "3", "--images", "2", "--json", "--fresh"]
+    done = easel(*args, "--out", str(tmp_path / "first"))
+    said = here(*args, "--out", str(tmp_path / "second"))
+    records = [json.loads(done.stdout), json.loads(said.out)]
+    for record, status in zip(records, (done.returncode, said.status), strict=True):
+        assert status == record["exit_status"] == (0 if record["outcome"]["status"] == "accepted" else 3)
+    files = [sorted((tmp_path / n).rglob("attempts/*.png")) for n in ("first", "second")]
+    assert [f.name for f in files[0]] == [f.name for f in files[1]] != []
     for one, two in zip(*files, strict=True):
-        assert Image.open(one).tobytes() == Image.open(two).tobytes()
+        assert one.read_bytes() == two.read_bytes()
+    assert records[0]["reading"] == records[1]["reading"]
     checks = [[a["verdicts"] for a in r["attempts"]] for r in records]
     assert checks[0] == checks[1]
 
 
-def test_a_brief_that_cannot_be_met_ends_with_status_3(tmp_path: Path) -> None:
-    done = easel("run", "a cat on a red background, mostly blue", "--images", "1", "--out", str(tmp_path))
-    assert done.returncode == 3
-    assert "still missing: " in done.stdout
+def test_a_brief_that_cannot_be_met_ends_with_status_3(tmp_path: Path, here: Here) -> None:
+    said = here(
+        "run", "a cat on a red background, mostly blue", *RULES, "--images", "1", "--out", str(tmp_path)
+    )
+    assert said.status == 3
+    assert "still missing: " in said.out
     assert next(tmp_path.glob("*/best.png")).stat().st_size > 0
+
+
+@pytest.mark.parametrize("size", ["9999x9999", "512x300"])
+def test_a_size_that_cannot_be_is_said_before_painting(size: str, tmp_path: Path, here: Here) -> None:
+    said = here("run", f"a cat on white, {size}", *RULES, "--out", str(tmp_path), "--json")
+    record = json.loads(said.out)
+    assert (said.status, record["outcome"]["status"], record["attempts"]) == (3, "failed", [])
+    assert "ask for another size" in record["outcome"]["reason"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "scripts.easel", "run", "a cat on a red background, mostly blue",
-        "--out", str(tmp_path), "--images", "500",
+        "--out", str(tmp_path), "--images", "500", *RULES,
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 240

@@ -1,0 +1,128 @@
+"""What people look at, and what their decisions come to.
+
+A picture goes to a person because the judge was unsure or could not check, because something stood in for a model
+that failed, or because chance picked it: without that audit, the labels would only ever come from hard cases.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.brief import Reading
+from pipeline.store import Store
+from pipeline.store.reviews import Review, standing
+from pipeline.store.runs import OPEN
+from pipeline.store.tables import CheckRow, RunRow
+
+Why = Literal["unsure", "unchecked", "degraded", "audit", "overruled"]
+AUDIT, TWICE = 0.1, 0.2  # shares of accepted pictures that are audited, and of all that two people rate
+_LOOKED_AT = 2_000  # newest runs that are searched for work
+_SETTLES = ("approve", "reject", "rerun")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture for a person to decide on."""
+
+    run: RunRow
+    candidate: str
+    image: str  # fingerprint of the picture
+    why: Why
+    twice: bool
+    checks: tuple[CheckRow, ...]
+
+    @property
+    def reading(self) -> Reading | None:
+        return Reading(**self.run.reading) if self.run.reading else None
+
+
+def queue(store: Store, who: str, audit: float = AUDIT, twice: float = TWICE) -> list[Item]:
+    """What is left for this person, the oldest first."""
+    runs = [run for run in store.runs.find(limit=_LOOKED_AT) if run.status not in OPEN and run.best]
+    ids = [run.id for run in runs]
+    checks, best = store.figures.checks(ids), store.figures.best(ids)
+    said: dict[tuple[str, str], list[Review]] = {}
+    for review in store.reviews.standing():
+        said.setdefault((review.run, review.candidate), []).append(review)
+    items = []
+    for run in reversed(runs):
+        why = reason(run, checks.get(run.id, ()), audit)
+        if why is None or run.best is None or run.id not in best:
+            continue
+        mine = said.get((run.id, run.best), ())
+        settled = {review.who for review in mine if review.decision in _SETTLES}
+        both = chance(f"twice {run.id}") < twice
+        if any(review.who == who for review in mine) or len(settled) >= (2 if both else 1):
+            continue
+        items.append(Item(run, run.best, best[run.id].image, why, both, tuple(checks.get(run.id, ()))))
+    return items
+
+
+def reason(run: RunRow, checks: Sequence[CheckRow], audit: float = AUDIT) -> Why | None:
+    """Why a person should look at a run's best picture; None where none needs to."""
+    if run.status == "needs_review":
+        return "unchecked" if any(c.must and c.outcome == "unchecked" for c in checks) else "unsure"
+    if run.degraded:
+        return "degraded"
+    if run.status == "accepted" and chance(f"audit {run.id}") < audit:
+        return "audit"
+    return None
+
+
+def chance(text: str) -> float:
+    """A number in [0, 1) that is the same for the same text: who is asked at one look is asked at the next."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two people on the same pictures. `kappa` (Cohen) is their agreement beyond chance; None where either of them
+    always says the same."""
+
+    pictures: int
+    agreed: int
+    kappa: float | None
+
+
+def agreement(log: Sequence[Review]) -> Agreement:
+    """How often the first two people who decided on a picture agree."""
+    by_picture: dict[tuple[str, str], list[bool]] = {}
+    for review in standing(log):
+        if review.decision in ("approve", "reject"):
+            by_picture.setdefault((review.run, review.candidate), []).append(review.decision == "approve")
+    pairs = [tuple(votes[:2]) for votes in by_picture.values() if len(votes) >= 2]
+    n = len(pairs)
+    if not n:
+        return Agreement(0, 0, None)
+    agreed = sum(a == b for a, b in pairs)
+    first, second = sum(a for a, _ in pairs) / n, sum(b for _, b in pairs) / n
+    by_chance = first * second + (1 - first) * (1 - second)
+    return Agreement(n, agreed, None if by_chance == 1 else (agreed / n - by_chance) / (1 - by_chance))
+
+
+_COLUMNS = ("at", "who", "run", "candidate", "decision", "why", "reason", "requirements")
+
+
+def as_jsonl(log: Sequence[Review]) -> str:
+    """The log, a decision a line."""
+    return "".join(review.model_dump_json() + "\n" for review in log)
+
+
+def as_csv(log: Sequence[Review]) -> str:
+    """The log as a table; a cell that a spreadsheet would take for a formula is quoted."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(_COLUMNS)
+    for review in log:
+        said = review.model_dump(mode="json") | {
+            "requirements": json.dumps(review.requirements, sort_keys=True)
+        }
+        cells = [str(said[name]) for name in _COLUMNS]
+        writer.writerow([f"'{cell}" if cell[:1] in "=+-@\t\r" else cell for cell in cells])
+    return buffer.getvalue()

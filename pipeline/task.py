@@ -1,0 +1,100 @@
+"""What an app asks of a worker besides whole batches: payloads, and the small jobs that paint nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from models.protocols import Identity
+from pipeline.brief import Brief, Record
+from pipeline.config import Preset, load_preset
+from pipeline.files import write
+from pipeline.keep import Keep
+from pipeline.load import load
+from pipeline.requirements import read
+from pipeline.residency import House
+from pipeline.store import Store
+
+BRIEF, BATCH, READ, LOAD, UNLOAD = "brief", "batch", "read", "load", "unload"
+SMALL = (READ, LOAD, UNLOAD)
+RESIDENTS = "easel.worker.json"
+
+
+class Task(Record):
+    """The payload of a brief, whether it is to be painted or only read."""
+
+    brief: Brief
+    preset: str = "mini"
+    set: tuple[str, ...] = Field(default=())  # dotted.key=value, over the preset
+
+    def checked(self) -> Preset:
+        """The preset with its changes. Raises ConfigError."""
+        return load_preset(self.preset, self.set)
+
+
+class Residents(Record):
+    """Which process is at work, and which models it has in memory."""
+
+    pid: int
+    at: datetime
+    memory: int  # bytes that the process holds
+    loaded: tuple[dict[str, Any], ...]  # models.protocols.Identity
+
+    @property
+    def alive(self) -> bool:
+        """Whether that process still runs; only known on its own machine."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def small(kind: str, payload: dict[str, Any], store: Store, house: House) -> dict[str, Any]:
+    """Do a job that paints nothing; what it found is the job's progress."""
+    if kind == UNLOAD:
+        return {"stage": "done", "unloaded": house.unload()}
+    if kind == LOAD:
+        preset = load_preset(str(payload["preset"]))
+        load(preset, Keep(store.results), house)
+        return {"stage": "done"}
+    task = Task(**payload)
+    preset = task.checked()
+    models = load(preset, Keep(store.results), house)
+    reader = models.text if preset.loop.reader == "model" else None
+    (reading,) = read([task.brief], reader, models.range, preset.loop.prompting)
+    return {"stage": "read", "reading": reading.model_dump(mode="json")}
+
+
+def say_residents(out: Path, loaded: list[Identity]) -> None:
+    """Write down who is in memory, for whoever looks."""
+    said = Residents(
+        pid=os.getpid(), at=datetime.now(UTC), memory=_resident(), loaded=tuple(asdict(who) for who in loaded)
+    )
+    write(out / RESIDENTS, said.model_dump_json().encode())
+
+
+def residents(out: Path) -> Residents | None:
+    """Who is in memory; None where no worker runs."""
+    try:
+        said = Residents.model_validate_json((out / RESIDENTS).read_text())
+    except (OSError, ValueError):
+        return None
+    return said if said.alive else None
+
+
+def _resident() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError):  # not Linux
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,65 @@
+"""What the README tells people to type."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.easel import main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^    (easel .+)$", README, re.MULTILINE)
+TARGETS = re.findall(r"`?make ([a-z]+)\b", README)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_readme_run(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(command, comments=True)
+    if words[1] == "run":  # as written, but for what takes time: the rest is the same
+        words += ["--images", "1", "--set", "loop.reader=rules", "--set", "loop.writer=template"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as exit:
+        main()
+    said = capsys.readouterr()
+    assert exit.value.code in (None, 0, 3), said.err
+    assert said.out
+    if words[1] == "run":
+        assert list(tmp_path.glob("out/*/run.json"))
+
+
+def test_the_readme_has_commands() -> None:
+    assert any(" run " in command for command in COMMANDS)
+    assert {"run", "test", "check"} <= set(TARGETS)
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    command = ["make", "--dry-run", *sorted(set(TARGETS))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_options_of_the_readme_exist(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["easel", "run", "--help"])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main()
+    help_text = capsys.readouterr().out
+    for option in set(re.findall(r"`(--[a-z]+)", README)):
+        assert option in help_text, option
+
+
+def test_files_of_the_readme_exist() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        if not link.startswith("http"):
+            assert (ROOT / link).exists(), link

@@ -1,0 +1,114 @@
+"""Passwords, their limit, and which files may leave."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from fastapi import HTTPException
+
+from pipeline.errors import BriefError, ConfigError
+from ui.access import EVERYBODY, FILE, TRIES, WINDOW, Gate, Guard, _client, guard, loopback, set_password
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def hashed() -> str:
+    """A hash that is quick to check; what makes one slow is written into it."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
+
+
+def attempt(door: Guard, password: str, address: str = "10.0.0.1") -> bool:
+    _client.set(address)
+    return asyncio.run(door("ann", password))
+
+
+def test_a_password_is_kept_as_a_hash_and_checked(tmp_path: Path) -> None:
+    set_password(tmp_path, "correct horse")
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+    assert (tmp_path / FILE).read_text().startswith("$argon2id$")
+    door = guard(tmp_path, "0.0.0.0")
+    assert door is not None
+    assert attempt(door, "correct horse")
+    assert not attempt(door, "wrong")
+
+
+def test_too_many_tries_close_the_door_for_a_while(hashed: str) -> None:
+    clock = Clock()
+    door = Guard(hashed, clock)
+    for _ in range(TRIES):
+        assert not attempt(door, "wrong")
+    with pytest.raises(HTTPException) as caught:
+        attempt(door, "correct horse")
+    assert caught.value.status_code == 429
+    assert attempt(door, "correct horse", "10.0.0.2")  # another address is not locked out
+    clock.now += WINDOW + 1
+    assert attempt(door, "correct horse")
+
+
+def test_many_addresses_do_not_help(hashed: str) -> None:
+    door = Guard(hashed, Clock())
+    for i in range(EVERYBODY):
+        attempt(door, "wrong", f"10.0.1.{i}")
+    with pytest.raises(HTTPException):
+        attempt(door, "wrong", "10.0.2.1")
+
+
+def test_beyond_this_machine_a_password_is_demanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EASEL_PASSWORD", raising=False)
+    assert guard(tmp_path, "127.0.0.1") is None
+    with pytest.raises(ConfigError, match="needs a password"):
+        guard(tmp_path, "0.0.0.0")
+    with pytest.raises(BriefError, match="too short"):
+        set_password(tmp_path, "short")
+    monkeypatch.setenv("EASEL_PASSWORD", "long enough")
+    assert guard(tmp_path, "0.0.0.0") is not None
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("[::1]", True),
+        ("0.0.0.0", False),
+        ("evil.example", False),
+        ("", False),
+    ],
+)
+def test_which_hosts_are_this_machine(host: str, local: bool) -> None:
+    assert loopback(host) is local
+
+
+def test_which_files_may_leave(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "owl").mkdir(parents=True)
+    gate = Gate(lambda *_: None, out, True)  # type: ignore[arg-type,return-value]
+    good = (
+        "owl/run.json",
+        "owl/attempts/1-1.png",
+        "report.csv",
+        "easel.previews/a.png",
+        "easel.pictures/ab/ab.png",
+    )
+    bad = (
+        "easel.db",
+        "easel.password",
+        "easel.worker.json",
+        "easel.uploads/x.png",
+        ".hidden/x.png",
+        "../x.png",
+        "x.py",
+        "",
+    )
+    assert [name for name in good if not gate.served(str(out / name))] == []
+    assert [name for name in bad if gate.served(str(out / name))] == []
+    assert not gate.served("\0")

@@ -1,0 +1,282 @@
+"""What a person does at the page, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pipeline.config import Preset
+from pipeline.store import Store
+from tests.ui.conftest import PATIENCE, SHOTS, App, add_runs, go, wait_for
+
+PANDA = "a panda on a purple background, cartoon style"
+TABS = {  # and what is there once a tab is filled
+    "Create": "#result .mark", "Batch": "#batch-start", "Review": "#review-log h3", "Gallery": "#gallery .card img",
+    "Observe": "#observe-trace .tree", "Models": "#models-judge table",
+}  # fmt: skip
+PATIENT = PATIENCE * 1000
+expect.set_options(timeout=PATIENT)
+
+
+def write(page: Page, text: str, seed: int = 0, images: int = 6) -> None:
+    """Fill the form."""
+    page.locator("#brief textarea").fill(text)
+    page.get_by_role("button", name="Settings").first.click()
+    page.get_by_label("Seed").fill(str(seed))
+    page.get_by_label("number input for Images at most").fill(str(images))
+    page.get_by_label("number input for Images at most").press("Tab")
+
+
+def watched(page: Page) -> str:
+    """The id of the job that the page shows."""
+    page.wait_for_url("**job=*")
+    return page.url.rsplit("job=", 1)[1]
+
+
+def state(store: Store, id: str) -> str:
+    job = store.jobs.get(id)
+    return job.state if job else "none"
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+@pytest.fixture(scope="module")
+def accepted(app: App, browser: Browser, store: Store) -> str:
+    """A brief that was written, read, and painted until it was accepted. Returns the job."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENT)
+    page = context.new_page()
+    go(page, app.url)
+    write(page, PANDA, seed=7)
+    expect(page.locator("#wants .want")).to_have_count(3)
+    page.locator("#paint").click()
+    expect(page.locator("#result .mark").first).to_have_text("✓ accepted")
+    expect(page.locator("#stand img")).to_have_attribute(
+        "alt", "Candidate 1-1 for “" + PANDA + "”, gate: pass"
+    )
+    assert page.locator("#history article").count() >= 1
+    assert page.locator("#result a[download]").all_inner_texts() == ["Picture", "Contact sheet", "Run record"]
+    for link in page.locator("#result a[download]").all():
+        assert httpx.get(f"{app.url}/{link.get_attribute('href')}").status_code == 200
+    expect(page.locator("#again")).to_be_visible()
+    expect(page.locator("#alike")).to_be_visible()
+    id = watched(page)
+    context.close()
+    return id
+
+
+def test_a_brief_becomes_an_accepted_picture(accepted: str, store: Store) -> None:
+    run = store.runs.get(accepted)
+    assert run is not None
+    assert run.status == "accepted"
+
+
+def test_an_edited_requirement_is_what_is_painted_and_checked(page: Page, store: Store) -> None:
+    write(page, PANDA, seed=7, images=1)
+    field = page.locator("#wants .want", has_text="background").locator("input")
+    field.fill("the background is blue")
+    field.press("Tab")
+    expect(page.locator("#wants")).to_contain_text("Read by you")
+    page.locator("#wants .want", has_text="style").get_by_role(
+        "button", name="press for nice to have"
+    ).click()
+    expect(page.locator("#wants").get_by_role("button", name="press for must have")).to_have_count(1)
+    page.locator("#paint").click()
+    expect(page.locator("#result .mark").first).to_be_visible()
+    run = store.runs.get(watched(page))
+    assert run is not None
+    assert run.reading is not None
+    wants = {w["text"]: w["must"] for w in run.reading["requirements"]}
+    assert wants == {"a panda": True, "the background is blue": True, "cartoon style": False}
+    assert "blue" in page.locator("#history .prompt").inner_text()
+
+
+def test_a_contradiction_is_pointed_out_before_painting(page: Page) -> None:
+    page.locator("#brief textarea").fill("a red cat, the cat is blue, it should feel premium")
+    expect(page.locator("#wants .contradiction")).to_have_count(2)
+    expect(page.locator("#wants .uncheckable")).to_have_count(1)
+    expect(page.locator("#wants .callout")).to_contain_text("contradicts itself")
+
+
+def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store) -> None:
+    write(page, "two owls and a house", images=24)
+    page.locator("#paint").click()
+    id = watched(page)
+    expect(page.locator("#stand img[src*='easel.previews']")).to_be_visible()
+    page.reload()
+    expect(page.locator("#brief textarea")).to_have_value("two owls and a house")
+    expect(page.locator("#status")).to_contain_text("attempt")
+    other = page.context.new_page()  # a second window shows the same job
+    go(other, app.url)
+    expect(other.locator("#brief textarea")).to_have_value("two owls and a house")
+    other.close()
+    page.locator("#cancel").click()
+    wait_for(lambda: state(store, id) == "cancelled", "the job to end")
+    expect(page.locator("#result")).to_contain_text(re.compile("Stopped by the user|Cancelled"))
+    run = store.runs.get(id)
+    assert run is not None
+    assert run.images < 24
+
+
+def test_the_server_is_restarted_mid_job(page: Page, app: App, store: Store) -> None:
+    write(page, "three fish and a bee", images=4)
+    page.locator("#paint").click()
+    id = watched(page)
+    wait_for(lambda: state(store, id) == "running", "the job to start")
+    app.stop()
+    assert state(store, id) in ("queued", "running")
+    app.start()
+    go(page, f"{app.url}/?job={id}")
+    expect(page.locator("#result .mark").first).to_be_visible()
+    assert state(store, id) == "done"
+    run = store.runs.get(id)
+    assert run is not None
+    assert run.images == len(store.runs.candidates(id))
+
+
+def test_a_batch_with_a_bad_row(page: Page, tmp_path: Path, store: Store) -> None:
+    file = tmp_path / "fruit.csv"
+    file.write_text(f'brief,seed,images\n"{PANDA}",7,1\n"a fox","x",1\n')
+    open_tab(page, "Batch")
+    page.set_input_files("#batch-file input", file)
+    expect(page.locator("#batch-rows .mark.bad")).to_have_count(1)
+    expect(page.locator("#batch-rows")).to_contain_text("seed: input should be a valid integer")
+    page.locator("#batch-start").click()
+    expect(page.locator("#batch-table .mark.done")).to_be_visible()
+    expect(page.locator("#batch-table .mark.bad")).to_have_count(1)
+    expect(page.locator("#batch-table a[download]").first).to_be_visible()
+    assert not list((store.out / "easel.uploads").rglob("*.csv"))  # what was uploaded does not stay
+
+
+def test_a_file_that_is_no_batch_is_a_sentence(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("colour\nred\n")
+    open_tab(page, "Batch")
+    page.set_input_files("#batch-file input", file)
+    expect(page.locator(".toast-body")).to_contain_text("no column named brief")
+    assert "Traceback" not in page.content()
+
+
+def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_preset: Preset) -> None:
+    add_runs(store, tiny_preset, [f"a cat, number {i}" for i in range(11)])
+    open_tab(page, "Review")
+    page.locator("#who input, #who textarea").fill("carl")
+    page.locator("#who input, #who textarea").press("Enter")
+    head = page.locator("#review-head")
+    expect(page.locator("#review-item img")).to_be_visible()
+    assert page.locator("#review-item .mark").count() == 0  # not a word of the judge's
+    page.locator("#review-head").click()
+    before = len(store.reviews.log(who="carl"))
+    left = int(head.locator("b").inner_text().split()[0])
+    for i in range(10):
+        page.keyboard.press("ar"[i % 2])
+        expect(head.locator("b")).to_have_text(f"{left - i - 1} left")
+    log = store.reviews.log(who="carl")
+    assert [r.decision for r in log[before:]] == ["approve", "reject"] * 5
+    expect(page.locator("#review-judge")).to_contain_text("judge")
+    page.keyboard.press("u")
+    expect(head.locator("b")).to_have_text(f"{left - 9} left")
+    assert store.reviews.log(who="carl")[-1].decision == "undo"
+    page.locator("#review-item button[data-word='fail']").first.click()
+    expect(page.locator("#review-item button[aria-pressed='true']")).to_have_count(1)
+    page.locator("#review-head").click()
+    page.keyboard.press("s")
+    expect(head.locator("b")).to_have_text(f"{left - 10} left")
+    page.keyboard.press("e")
+    expect(page.locator("#review-brief textarea")).to_be_focused()
+    page.locator("#review-export").click()
+    expect(page.locator("#review-files a")).to_have_count(2)
+    assert len((store.out / "reviews.jsonl").read_text().splitlines()) == len(store.reviews.log())
+
+
+def test_a_rejected_picture_is_overruled(page: Page, store: Store, accepted: str) -> None:
+    open_tab(page, "Gallery")
+    page.locator("#gallery-search input, #gallery-search textarea").fill("panda")
+    card = page.locator(f"#gallery [data-run='{accepted}']")
+    card.click()
+    expect(page.locator("#gallery-about h2")).to_have_text(PANDA)
+    page.get_by_label("Reason", exact=True).fill("it looks sad")
+    page.locator("#overrule-reject").click()
+    expect(page.locator("#overrule-said")).to_contain_text("is rejected")
+    (said,) = [r for r in store.reviews.log(run=accepted) if r.why == "overruled"]
+    assert (said.decision, said.reason) == ("reject", "it looks sad")
+    page.locator("#overrule-approve").click()
+    expect(page.locator("#overrule-said")).to_contain_text("is approved")
+    assert store.reviews.standing(accepted)[-1].decision == "approve"
+
+
+def test_settings_come_back_from_a_png(page: Page, store: Store, accepted: str, tmp_path: Path) -> None:
+    run = store.runs.get(accepted)
+    assert run is not None
+    page.get_by_role("button", name="Settings").first.click()
+    page.set_input_files("#reload input", store.out / run.folder / "accepted.png")
+    expect(page.locator("#brief textarea")).to_have_value(PANDA)
+    expect(page.get_by_label("Seed")).to_have_value("7")
+    expect(page.locator("#wants .want")).to_have_count(3)
+    other = tmp_path / "other.png"
+    other.write_bytes(b"\x89PNG\r\n\x1a\n")
+    page.set_input_files("#reload input", other)
+    expect(page.locator(".toast-body")).to_contain_text("not a PNG that can be read")
+
+
+def test_a_wrong_password_stays_outside(browser: Browser, tmp_path: Path) -> None:
+    guarded = App(tmp_path / "out", "--no-worker", EASEL_PASSWORD="correct horse")
+    try:
+        answer = httpx.post(f"{guarded.url}/login", data={"username": "ann", "password": "wrong"})
+        assert answer.status_code == 400
+        assert httpx.get(f"{guarded.url}/config").status_code == 401
+        assert httpx.get(f"{guarded.url}/gradio_api/file={guarded.out}/x.png").status_code in (401, 403)
+        page = browser.new_page()
+        page.goto(guarded.url)
+        page.get_by_label("username").fill("ann")
+        page.get_by_label("password").fill("wrong")
+        page.get_by_role("button", name="Login").click()
+        expect(page.get_by_text("Incorrect")).to_be_visible()
+        page.get_by_label("password").fill("correct horse")
+        page.get_by_role("button", name="Login").click()
+        expect(page.locator("#paint")).to_be_visible()
+        page.close()
+        for _ in range(6):
+            answer = httpx.post(f"{guarded.url}/login", data={"username": "ann", "password": "wrong"})
+        assert answer.status_code == 429
+        assert "try again" in json.dumps(answer.json())
+    finally:
+        guarded.stop()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_every_tab_is_drawn(browser: Browser, app: App, accepted: str, mode: str) -> None:
+    """Saves a picture of every tab, at a laptop's width and a phone's, for a person to look at."""
+    SHOTS.mkdir(exist_ok=True)
+    for width in (1280, 390):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=mode)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENT)
+        page = context.new_page()
+        broken: list[str] = []
+        page.on("pageerror", lambda error, broken=broken: broken.append(str(error)))
+        go(page, f"{app.url}/?job={accepted}")
+        expect(page.locator("#result .mark").first).to_be_visible()
+        for name, sign in TABS.items():
+            tab = page.get_by_role("tab", name=name)
+            if not tab.is_visible():
+                page.locator(".overflow-menu > button").click()
+                tab = page.locator(".overflow-dropdown button", has_text=name)
+            tab.click()
+            expect(page.locator(sign).first).to_be_visible()
+            page.wait_for_timeout(800)  # plots and pictures are drawn after they are there
+            page.screenshot(path=SHOTS / f"{name.lower()}-{mode}-{width}.png", full_page=True)
+            wide = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert wide <= 1, f"{name} is {wide} pixels too wide at {width}"
+            bare = page.locator("img:not([alt])").count()
+            assert bare == 0, f"{bare} pictures of {name} have no alt text"
+        assert not broken
+        context.close()

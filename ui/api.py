@@ -1,0 +1,220 @@
+"""The verbs over HTTP, for `gradio_client` and anything else that speaks JSON. Errors come back as one sentence.
+
+    client = gradio_client.Client("http://127.0.0.1:7860")
+    job = client.predict("a panda on a purple background", api_name="/submit")["id"]
+    client.predict(job, api_name="/job")       # state, place in the queue, progress
+    client.predict(job, api_name="/result")    # outcome, checks, where the files are
+
+scripts/client.py is a whole example.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from pipeline.brief import Requirement
+from pipeline.config import available, load_preset
+from pipeline.errors import BriefError
+from pipeline.report import gather
+from pipeline.review import agreement, queue
+from pipeline.rows import parse_rows
+from pipeline.store.jobs import Job
+from pipeline.store.reviews import Review
+from pipeline.store.tables import RunRow
+from pipeline.task import BATCH, LOAD, UNLOAD, Task, residents
+from ui.desk import Desk, brief, limits
+from ui.guard import spoken
+from ui.parts import link_to
+from ui.wants import quick
+
+
+class Verbs:
+    """One method, one verb; each takes and gives plain JSON."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def read(self, text: str, preset: str = "mini") -> dict:
+        """The requirements of a brief as the rules read them, at once; each may be changed and given to submit."""
+        return quick(brief(text).text, preset).reading.model_dump(mode="json")
+
+    def submit(
+        self, text: str, preset: str = "mini", seed: int = 0, images: int = 0, seconds: float = 0,
+        width: int = 0, height: int = 0, requirements: list | None = None,
+    ) -> dict:  # fmt: skip
+        """Queue a brief. Zeros leave a value to the preset; `requirements`, as `read` gives them, hold if given."""
+        wants = None if requirements is None else tuple(Requirement(**want) for want in requirements)
+        asked = brief(text, seed, width or None, height or None, wants)
+        return _job(self.desk.submit(Task(brief=asked, preset=preset, set=limits(images, seconds))))
+
+    def job(self, id: str) -> dict:
+        """How a job stands: queued, running, paused, cancelled, done or failed; its place; its progress."""
+        return _job(self.desk.job(id))
+
+    def jobs(self) -> list:
+        """The queue: what works and waits, in order."""
+        return [_job(job) for job in self.desk.queue()]
+
+    def ask(self, id: str, what: str) -> dict:
+        """Ask a job to cancel, pause or resume. A running one hears of it at its next step."""
+        if what not in ("cancel", "pause", "resume"):
+            raise BriefError(f"{what[:40]!r} cannot be asked; ask for cancel, pause or resume")
+        self.desk.store.jobs.ask(self.desk.job(id).id, what)  # type: ignore[arg-type]
+        return _job(self.desk.job(id))
+
+    def result(self, id: str) -> dict:
+        """A run as it stands: outcome, requirements, attempts, checks, and where its files are."""
+        run = self.desk.run(id)
+        if run is None:
+            raise BriefError(f"no run {id[:64]!r} has begun; ask for its job to see where it waits")
+        attempts = [
+            {
+                "number": turn.number, "action": turn.change.action, "reason": turn.change.reason,
+                "candidates": [
+                    {
+                        "id": s.row.id, "prompt": s.prompt[0], "seed": s.row.seed, "gate": s.row.gate,
+                        "file": link_to(s.path),
+                        "checks": [
+                            {
+                                "requirement": c.requirement, "outcome": c.outcome, "probability": c.probability,
+                                "judge": c.judge, "reason": c.reason,
+                            }
+                            for c in s.checks
+                        ],
+                    }
+                    for s in turn.made
+                ],
+            }
+            for turn in run.turns
+        ]  # fmt: skip
+        wants = [want.model_dump(mode="json") for want in run.wants]
+        return _run(run.row) | {
+            "requirements": wants, "attempts": attempts, "record": link_to(run.folder / "run.json"),
+            "picture": link_to(run.picture) if run.picture else None,
+        }  # fmt: skip
+
+    def runs(
+        self, text: str = "", outcome: str = "", preset: str = "", kind: str = "", limit: int = 50
+    ) -> list:
+        """Runs, newest first, by words, outcome, preset or kind of requirement; empty filters let all pass."""
+        found = self.desk.store.runs.find(
+            text=text or None, status=outcome or None, preset=preset or None, kind=kind or None,
+            limit=max(1, min(limit, 500)),
+        )  # fmt: skip
+        return [_run(row) for row in found]
+
+    def submit_batch(
+        self, content: str, kind: str = "csv", name: str = "batch", preset: str = "mini"
+    ) -> dict:
+        """Queue a file of briefs by its content; `kind` is csv, jsonl or yaml."""
+        if kind not in ("csv", "jsonl", "yaml"):
+            raise BriefError(f"{kind[:40]!r} is no kind of file; give csv, jsonl or yaml")
+        return _job(self.desk.submit_batch(content, kind, name, preset))
+
+    def batch(self, id: str) -> dict:
+        """A batch row by row: outcome and reason of each brief, and the counts."""
+        job = self.desk.job(id)
+        if job.kind != BATCH:
+            raise BriefError("this job is a single brief; ask for its result")
+        given = job.payload
+        rows = parse_rows(given["text"].encode(), given["kind"], given["name"], given["preset"])
+        report = gather(rows, self.desk.store)
+        entries = [
+            {
+                "line": e.line, "name": e.name, "brief": e.text, "outcome": e.status, "reason": e.reason,
+                "run": e.run.id if e.run else None,
+            }
+            for e in report.entries
+        ]  # fmt: skip
+        return _job(job) | {"counts": dict(report.counts), "rows": entries}
+
+    def review_queue(self, who: str) -> list:
+        """The pictures that wait for this person, without the judge's opinion."""
+        return [
+            {
+                "run": item.run.id, "candidate": item.candidate, "brief": item.run.text, "why": item.why,
+                "requirements": [r.model_dump(mode="json") for r in item.reading.requirements] if item.reading else [],
+                "file": link_to(self.desk.out / item.run.folder / "attempts" / f"{item.candidate}.png"),
+            }
+            for item in queue(self.desk.store, who)
+        ]  # fmt: skip
+
+    def decide(
+        self,
+        run: str,
+        candidate: str,
+        who: str,
+        decision: str,
+        reason: str = "",
+        requirements: dict | None = None,
+    ) -> dict:
+        """Add a decision to the log: approve, reject, skip or undo; `requirements` by id: pass or fail."""
+        seen = self.desk.run(run)
+        if seen is None or candidate not in {shown.row.id for shown in seen.candidates}:
+            raise BriefError("there is no such picture; take run and candidate from result or review_queue")
+        if not who.strip():
+            raise BriefError("say who decides; the log keeps a name beside each decision")
+        waiting = {(item.run.id, item.candidate): item.why for item in queue(self.desk.store, who)}
+        review = Review(
+            run=run, candidate=candidate, who=who.strip()[:80], decision=decision,  # type: ignore[arg-type]
+            why=waiting.get((run, candidate), "overruled"), reason=reason[:500], requirements=requirements or {},
+        )  # fmt: skip
+        self.desk.store.reviews.add(review)
+        return review.model_dump(mode="json")
+
+    def reviews(self) -> dict:
+        """The whole log, in order, and how far two people agree."""
+        log = self.desk.store.reviews.log()
+        both = agreement(log)
+        return {
+            "log": [review.model_dump(mode="json") for review in log],
+            "agreement": {"pictures": both.pictures, "agreed": both.agreed, "kappa": both.kappa},
+        }
+
+    def presets(self) -> list:
+        """The presets: what each does and needs."""
+        found = (load_preset(name) for name in available())
+        return [{"name": p.name, "about": p.about, "needs": p.needs, "offline": p.offline} for p in found]
+
+    def models(self) -> dict:
+        """Which models the worker has in memory, and how much it holds."""
+        found = residents(self.desk.out)
+        return found.model_dump(mode="json") if found else {"loaded": [], "memory": 0}
+
+    def load(self, preset: str = "mini") -> dict:
+        """Have the worker load a preset's models, when its job in hand is done."""
+        load_preset(preset)
+        return _job(self.desk.chore(LOAD, preset))
+
+    def unload(self) -> dict:
+        """Have the worker let go of all models, when its job in hand is done."""
+        return _job(self.desk.chore(UNLOAD, "mini"))
+
+
+NAMES = (
+    "read", "submit", "job", "jobs", "ask", "result", "runs", "submit_batch", "batch", "review_queue", "decide",
+    "reviews", "presets", "models", "load", "unload",
+)  # fmt: skip
+
+
+def build(desk: Desk) -> None:
+    """Offer every verb."""
+    verbs = Verbs(desk)
+    for name in NAMES:
+        gr.api(spoken(getattr(verbs, name)), api_name=name, concurrency_limit=None)
+
+
+def _job(job: Job) -> dict[str, Any]:
+    said = job.model_dump(mode="json", exclude={"payload", "worker"})
+    said["progress"].pop("reading", None)
+    return said
+
+
+def _run(row: RunRow) -> dict[str, Any]:
+    return {
+        "run": row.id, "brief": row.text, "preset": row.preset, "seed": row.seed, "outcome": row.status,
+        "reason": row.reason, "best": row.best, "images": row.images, "tokens": row.tokens, "seconds": row.seconds,
+        "degraded": row.degraded, "started": row.started.isoformat(),
+    }  # fmt: skip

@@ -1,0 +1,40 @@
+"""The app: one page over the store. It submits work and shows what the store knows; a worker does the work."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from pipeline.store import Store
+from ui import api, batch, create, gallery, models, observe, review
+from ui.desk import Desk
+from ui.parts import html
+
+SLOGAN = "A brief becomes pictures that meet it, on your own machine."
+MASTHEAD = f'<header class="masthead"><h1>Easel</h1><p>{SLOGAN}</p></header>'
+
+
+def build(store: Store) -> gr.Blocks:
+    """The page, over one store."""
+    desk = Desk(store)
+    with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as demo:
+        html(MASTHEAD)
+        who = gr.Textbox(
+            "me", label="Your name", info="It stands beside each decision in the log.", max_length=80, render=False,
+            elem_id="who",
+        )  # fmt: skip
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Create", id="create"):
+                create.build(desk, demo)
+            with gr.Tab("Batch", id="batch") as tab:
+                batch.build(desk, tab)
+            with gr.Tab("Review", id="review") as tab:
+                who.render()
+                review.build(desk, tab, who)
+            with gr.Tab("Gallery", id="gallery") as tab:
+                gallery.build(desk, tab, who)
+            with gr.Tab("Observe", id="observe") as tab:
+                observe.build(desk, tab)
+            with gr.Tab("Models", id="models") as tab:
+                models.build(desk, tab)
+        api.build(desk)
+    return demo

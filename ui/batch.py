@@ -1,0 +1,228 @@
+"""The Batch tab: a file of briefs, seen before it starts, and a table that fills as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pipeline.config import available
+from pipeline.errors import BriefError
+from pipeline.report import OUTCOMES, Entry, duration, gather
+from pipeline.rows import KINDS, Rows, parse_rows
+from pipeline.store.jobs import OPEN, Job
+from pipeline.store.tables import RunRow
+from pipeline.task import BATCH
+from ui.desk import Desk
+from ui.guard import spoken
+from ui.parts import callout, card, download, figures, html, mark, picture, table
+
+MAX_BYTES = 4_000_000  # of an uploaded file: tens of thousands of briefs
+SHOWN = 200  # rows of a table
+
+
+class Page:
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def parse(self, file: str | None, preset: str) -> tuple[Any, ...]:
+        """The rows of a file: text, kind and name to submit, what they look like, and whether there are any."""
+        if not file:
+            return "", "", "", "", gr.Button(interactive=False)
+        path = Path(file)
+        kind = KINDS.get(path.suffix.lower())
+        try:
+            if kind is None:
+                raise BriefError("this is no file of briefs; give one that ends in .csv, .jsonl or .yaml")
+            if path.stat().st_size > MAX_BYTES:
+                raise BriefError(
+                    f"the file has more than {MAX_BYTES // 10**6} MB; split it, or use `easel batch`"
+                )
+            data = path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)
+        rows = parse_rows(data, kind, path.stem, preset, where=path.name)
+        seen = card(estimate(rows, self.pace(preset)) + preview(rows), "Rows of the file")
+        return data.decode("utf-8-sig"), kind, path.stem, seen, gr.Button(interactive=bool(rows.good))
+
+    def pace(self, preset: str) -> float | None:
+        """Seconds for an image with this preset, as measured by runs in the store; None without any."""
+        runs = [r for r in self.desk.store.runs.find(preset=preset, limit=100) if r.images and r.seconds]
+        return sum(r.seconds for r in runs) / sum(r.images for r in runs) if runs else None
+
+    def start(self, text: str, kind: str, name: str, preset: str) -> tuple[Any, ...]:
+        if not text:
+            raise BriefError("there is nothing to start; give a file of briefs first")
+        job = self.desk.submit_batch(text, kind, name, preset)
+        return job.id, *self.show(job.id, "")
+
+    def ask(self, what: str, id: str) -> tuple[Any, ...]:
+        self.desk.store.jobs.ask(self.desk.job(id).id, what)  # type: ignore[arg-type]
+        return self.show(id, "")
+
+    def opened(self) -> tuple[Any, ...]:
+        """The batch to show when the tab opens: the newest one."""
+        jobs = [job for job in self.desk.store.jobs.list() if job.kind == BATCH]
+        if not jobs:
+            return "", *(gr.skip() for _ in range(6))
+        return jobs[0].id, *self.show(jobs[0].id, "")
+
+    def show(self, id: str, seen: str) -> tuple[Any, ...]:
+        """Seen, table, timer, and the buttons pause, resume, cancel."""
+        job = self.desk.store.jobs.get(id) if id else None
+        if job is None:
+            return "", gr.skip(), gr.Timer(active=False), *(gr.skip() for _ in range(3))
+        now = f"{job.state}|{job.asked}|{job.place}|{job.progress}"
+        if now == seen:
+            return tuple(gr.skip() for _ in range(6))
+        busy = job.state in OPEN
+        return (
+            now, standing(job, self.desk), gr.Timer(active=busy),
+            gr.Button(visible=busy and job.state != "paused", interactive=job.asked is None),
+            gr.Button(visible=job.state == "paused"),
+            gr.Button(visible=busy, interactive=job.asked != "cancel"),
+        )  # fmt: skip
+
+
+def estimate(rows: Rows, pace: float | None) -> str:
+    """What a batch may take: a range, from one image a brief to all that its budget allows."""
+    least = len(rows.good)
+    most = sum(int(row.brief.limits.images or row.preset.loop.images or 1) for row in rows.good)
+    time = f"{duration(least * pace)} to {duration(most * pace)}" if pace else "not known yet"
+    return figures(
+        (
+            (str(len(rows.good)), "briefs"), (str(len(rows.bad)), "rows left out"),
+            (f"{least} to {most}", "images"), (time, "time, by earlier runs" if pace else "time: no run to go by"),
+        )
+    )  # fmt: skip
+
+
+def preview(rows: Rows) -> str:
+    """The rows as understood, with what is wrong with those that are not."""
+    bad = [(b.line, mark("bad"), escape(b.text or "–"), escape(b.why)) for b in rows.bad]
+    good = [
+        (
+            row.line, mark("ready"), escape(row.brief.words[:160]),
+            escape(f"{row.preset.name}, seed {row.brief.seed}"),
+        )
+        for row in rows.good[:SHOWN]
+    ]  # fmt: skip
+    cells = [(str(line), *rest) for line, *rest in sorted([*bad, *good])]
+    more = f'<p class="soft">and {len(rows.good) - SHOWN} more</p>' if len(rows.good) > SHOWN else ""
+    return table(("Line", "", "Brief", "Settings, or what is wrong"), cells) + more
+
+
+def standing(job: Job, desk: Desk) -> str:
+    """How far a batch is: figures, and a row for each brief."""
+    given = job.payload
+    rows = parse_rows(
+        given["text"].encode(), given["kind"], given.get("name", "batch"), given.get("preset", "mini"),
+        given.get("set", ()), given.get("seed", 0),
+    )  # fmt: skip
+    report = gather(rows, desk.store)
+    counts = report.counts
+    over = sum(counts[s] for s in ("accepted", "needs_review", "exhausted", "failed"))
+    share = round(100 * over / max(1, len(rows.good)))
+    waiting = f", {job.place} before it" if job.place and job.state == "queued" else ""
+    told = str(job.progress.get("said", ""))
+    bar = (
+        f'<div class="stage" role="status"><b>{escape(rows.name)}</b><span>{mark(job.state)}{waiting}</span></div>'
+        f'<div class="bar" role="progressbar" aria-label="Briefs done" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{share}"><i style="width:{share}%"></i></div><p class="soft">{escape(told)}</p>'
+    )
+    numbers = figures(
+        [(f"{over} of {len(rows.good)}", "briefs done")]
+        + [
+            (str(counts[s]), OUTCOMES[s].lower())
+            for s in ("accepted", "needs_review", "exhausted", "failed", "bad")
+        ]
+        + [(str(report.images), "images"), (duration(report.seconds), "model time")]
+    )
+    body = table(
+        ("Line", "Picture", "Brief", "Outcome", "Why", "Images"),
+        [line(e, desk) for e in report.entries[:SHOWN]],
+    )
+    more = (
+        f'<p class="soft">The first {SHOWN} of {len(report.entries)} rows.</p>'
+        if len(report.entries) > SHOWN
+        else ""
+    )
+    error = callout(job.error or "", "bad")
+    return card(bar + error + numbers + report_links(job, desk) + body + more, "Batch")
+
+
+def line(entry: Entry, desk: Desk) -> tuple[str, ...]:
+    """One row of the table."""
+    run: RunRow | None = entry.run
+    small = (
+        f'<span class="thumb">{picture(desk.out / entry.shown, f"For “{entry.text[:80]}”")}</span>'
+        if entry.shown
+        else ""
+    )
+    text = escape(entry.text[:140])
+    if run is not None and run.status in ("running", "stopped"):
+        outcome, why = mark("running" if run.status == "running" else "paused"), ""
+    else:
+        outcome = mark("queued" if entry.status == "open" else entry.status)
+        why = "" if entry.status in ("open", "accepted") else escape(entry.reason)
+    return str(entry.line), small, text, outcome, why, str(run.images) if run else ""
+
+
+def report_links(job: Job, desk: Desk) -> str:
+    name = job.progress.get("report")
+    page = desk.out / str(name)
+    if not name or not page.exists():
+        return ""
+    return f'<p class="links">{download(page, "Report")}{download(page.with_suffix(".csv"), "Report as CSV")}</p>'
+
+
+def build(desk: Desk, tab: gr.Tab) -> None:
+    """Lay out the tab and connect it."""
+    page = Page(desk)
+    text, kind, name, job, seen = (
+        gr.Textbox(visible="hidden", label=w) for w in ("Text", "Kind", "Name", "Job", "Seen")
+    )
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=300):
+            file = gr.File(
+                label="A file of briefs: CSV, JSONL or YAML", height=130, elem_id="batch-file",
+                file_types=sorted(KINDS),
+            )  # fmt: skip
+        with gr.Column(scale=2, min_width=240):
+            preset = gr.Dropdown(available(), value="mini", label="Preset", info="For rows that name none.")
+            start = gr.Button("Start", variant="primary", interactive=False, elem_id="batch-start")
+    seen_rows = html(
+        card(
+            '<p class="soft">Each row has a column named brief; name, seed, size, must, preset, images may follow.</p>'
+        ),
+        elem_id="batch-rows",
+    )
+    with gr.Row():
+        pause = gr.Button("Pause", visible=False, elem_id="batch-pause")
+        resume = gr.Button("Resume", visible=False, elem_id="batch-resume")
+        cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id="batch-cancel")
+    going = html(elem_id="batch-table")
+    timer = gr.Timer(1.5, active=False)
+
+    def on(
+        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
+    ) -> Any:
+        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
+        return event(spoken(handler), inputs, outputs, **options)
+
+    shown = [seen, going, timer, pause, resume, cancel]
+    on(file.upload, page.parse, [file, preset], [text, kind, name, seen_rows, start]).then(
+        lambda: None, None, file, api_visibility="private", show_progress="hidden"
+    )
+    started = on(start.click, page.start, [text, kind, name, preset], [job, *shown])
+    started.success(
+        lambda: ("", "", gr.Button(interactive=False)), None, [text, seen_rows, start], api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+    for button, what in ((pause, "pause"), (resume, "resume"), (cancel, "cancel")):
+        on(button.click, lambda id, what=what: page.ask(what, id), [job], shown)
+    on(timer.tick, page.show, [job, seen], shown)
+    on(tab.select, page.opened, None, [job, *shown])

@@ -1,0 +1,338 @@
+"""The Create tab: a brief becomes accepted pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pipeline.brief import Requirement
+from pipeline.config import available, load_preset
+from pipeline.errors import BriefError
+from pipeline.store.jobs import OPEN, Job
+from pipeline.task import BRIEF, Task
+from ui import run_parts
+from ui.desk import Desk, any_seed, brief, limits, settings_in
+from ui.guard import spoken
+from ui.parts import WANTS_SCRIPT, callout, html, wants_list
+from ui.view import RunView
+from ui.wants import Draft, edited, quick
+
+EXAMPLES = (
+    "a panda on a purple background, cartoon style",
+    "two owls on a gray background, flat style",
+    "a red apple left of a banana, white background",
+    "a kitty on a blue background, cartoonish, it should feel calm",
+)
+_NAMED = "() => { const id = document.querySelector('#watched textarea, #watched input')?.value; if (id) history.replaceState(null, '', '?job=' + id); }"  # noqa: E501
+
+
+def draft_html(draft: Draft) -> str:
+    reader = draft.reading.reader
+    if draft.job:
+        reader += "; the text model is reading too"
+    return wants_list(draft.reading.requirements, reader, draft.reading.degraded, draft.reading.blocked)
+
+
+def about(preset: str) -> str:
+    """What the preset does, and what it needs."""
+    found = load_preset(preset)
+    return f"{found.about} Needs {found.needs}." if found.needs else found.about
+
+
+class Page:
+    """The handlers, over one desk. Each takes widget values and returns widget values."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def typed(self, text: str, preset: str, said: str = "") -> tuple[str, str]:
+        """The rules read along. What was put into the field together with its draft is left as it is."""
+        if (draft := _draft(said)).text == text and draft.preset == preset:
+            return gr.skip(), gr.skip()  # type: ignore[return-value]
+        draft = quick(text, preset)
+        return draft.model_dump_json(), draft_html(draft)
+
+    def settle(self, text: str, preset: str, said: str) -> tuple[str, str, gr.Timer]:
+        """The text model has a look, once the brief is written."""
+        draft = _draft(said)
+        if not text.strip() or (draft.settled and draft.text == text and draft.preset == preset) or draft.job:
+            return gr.skip(), gr.skip(), gr.skip()  # type: ignore[return-value]
+        draft = quick(text, preset) if (draft.text, draft.preset) != (text, preset) else draft
+        draft = draft.model_copy(update={"job": self.desk.read(text, preset).id})
+        return draft.model_dump_json(), draft_html(draft), gr.Timer(active=True)
+
+    def listen(self, said: str) -> tuple[str, str, gr.Timer]:
+        """Whether the text model has answered."""
+        draft = _draft(said)
+        job = self.desk.store.jobs.get(draft.job) if draft.job else None
+        if job is not None and job.state in OPEN:
+            return gr.skip(), gr.skip(), gr.skip()  # type: ignore[return-value]
+        reading = job.progress.get("reading") if job is not None else None
+        changed: dict[str, Any] = {"job": None}
+        if reading and not draft.edited:
+            changed["reading"] = Draft.model_validate({"reading": reading}).reading
+        draft = draft.model_copy(update=changed)
+        return draft.model_dump_json(), draft_html(draft), gr.Timer(active=False)
+
+    def want(self, said: str, event: gr.EventData) -> tuple[str, str]:
+        draft = edited(_draft(said), str(event.op), str(event.id), str(event.text))
+        return draft.model_dump_json(), draft_html(draft)
+
+    def paint(
+        self, text: str, said: str, preset: str, seed: float | None, width: float | None, height: float | None,
+        images: float | None, seconds: float | None,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """Submit what the page shows. A reading the text model has not seen is left to the loop."""
+        draft = _draft(said)
+        if draft.job and not draft.edited:
+            self.desk.store.jobs.ask(draft.job, "cancel")
+        same = draft.text == text and draft.preset == preset
+        wants = draft.reading.requirements if draft.settled and (same or draft.edited) else None
+        asked = brief(text, int(seed or 0), _whole(width), _whole(height), wants)
+        return self._watch(self.desk.submit(Task(brief=asked, preset=preset, set=limits(images, seconds))))
+
+    def again(self, id: str) -> tuple[Any, ...]:
+        """The same brief with another seed."""
+        task = self._task(id)
+        seed = any_seed()
+        done = self._watch(
+            self.desk.submit(task.model_copy(update={"brief": task.brief.model_copy(update={"seed": seed})}))
+        )
+        return (*done, seed)
+
+    def alike(self, id: str) -> tuple[Any, ...]:
+        """More like the chosen picture: its own prompt with the next seed, held to the same requirements."""
+        task, run = self._task(id), self.desk.run(id)
+        if run is None or run.best is None:
+            raise BriefError("there is no picture yet that more could be like; let one attempt finish")
+        changed = {
+            "text": run.best.prompt[0], "seed": (run.best.row.seed + 1) % 2**63, "requirements": run.wants, "name": "",
+        }  # fmt: skip
+        return self._watch(
+            self.desk.submit(task.model_copy(update={"brief": task.brief.model_copy(update=changed)}))
+        )
+
+    def cancel(self, id: str) -> tuple[Any, ...]:
+        self.desk.store.jobs.ask(self.desk.job(id).id, "cancel")
+        return self._show(id, "")
+
+    def resume(self, id: str) -> tuple[Any, ...]:
+        self.desk.store.jobs.ask(self.desk.job(id).id, "resume")
+        return self._show(id, "")
+
+    def tick(self, id: str, seen: str) -> tuple[Any, ...]:
+        return self._show(id, seen)
+
+    def opened(self, request: gr.Request) -> tuple[Any, ...]:
+        """The job or run that the address names, or the job in work."""
+        named = str(request.query_params.get("job", ""))[:64]
+        newest = None if named else self.desk.newest_open()
+        id = named or (newest.id if newest else "")
+        try:
+            task = self._task(id) if id else None
+        except BriefError as error:
+            return self._nothing(callout(f"{str(error)[:1].upper()}{str(error)[1:]}.", "bad"))
+        if task is None:
+            return self._nothing("")
+        draft = quick(task.brief.text, task.preset)
+        if task.brief.requirements is not None:
+            draft = _with(draft, task.brief.requirements)
+        elif (run := self.desk.run(id)) is not None and run.reading is not None:
+            draft = draft.model_copy(update={"reading": run.reading})
+        preset = task.preset if task.preset in available() else gr.skip()
+        return id, *self._show(id, ""), task.brief.text, draft.model_dump_json(), draft_html(draft), preset
+
+    def _nothing(self, said: str) -> tuple[Any, ...]:
+        """An empty stand, and the form as it is."""
+        stand = run_parts.stand(None, None, self.desk.out)
+        return (
+            "",
+            "",
+            gr.Timer(active=False),
+            said,
+            stand,
+            "",
+            "",
+            *_buttons(None, None),
+            *(gr.skip() for _ in range(4)),
+        )
+
+    def reload(self, file: str | None) -> tuple[Any, ...]:
+        """The settings inside a PNG, into the form."""
+        if not file:
+            raise BriefError("no picture came; choose a PNG that Easel wrote")
+        path = Path(file)
+        try:
+            task = settings_in(path)
+        finally:
+            path.unlink(missing_ok=True)
+        preset = task.preset if task.preset in available() else "mini"
+        draft = quick(task.brief.text, preset)
+        draft = _with(draft, task.brief.requirements or ())
+        said = f"Settings of a picture by {task.preset} are in the form." if preset == task.preset else (
+            f"The picture is by {task.preset}, which is not here; the form has {preset} instead."
+        )  # fmt: skip
+        wide, high = task.brief.width, task.brief.height
+        return (
+            task.brief.text, draft.model_dump_json(), draft_html(draft), preset, task.brief.seed, wide, high,
+            callout(said, "good"),
+        )  # fmt: skip
+
+    def _task(self, id: str) -> Task:
+        """What was asked for under an id: of a job for one brief, or of a run. Raises BriefError."""
+        job = self.desk.store.jobs.get(id)
+        if job is not None and job.kind == BRIEF:
+            return Task(**job.payload)
+        if (row := self.desk.store.runs.get(id)) is not None:
+            return Task.model_validate({"brief": row.brief, "preset": row.preset})
+        if job is not None:
+            raise BriefError("this job is no single brief; its tab shows it")
+        raise BriefError(f"there is no job {id!r}; it may belong to another output folder")
+
+    def _watch(self, job: Job) -> tuple[Any, ...]:
+        return job.id, *self._show(job.id, "")
+
+    def _show(self, id: str, seen: str) -> tuple[Any, ...]:
+        """Seen, timer, status, stand, result, history, and the buttons; parts that did not change are skipped."""
+        job = self.desk.store.jobs.get(id) if id else None
+        run = self.desk.run(id) if id else None
+        if job is None and run is None:
+            return "", gr.Timer(active=False), *(gr.skip() for _ in range(9))
+        now = f"{job and (job.state, job.asked)}|{len(run.turns) if run else 0}|{run and run.row.status}"
+        moving = f"{now}|{job and (job.place, job.progress)}"
+        old, _, old_moving = seen.partition("\n")
+        if old_moving == moving:
+            return tuple(gr.skip() for _ in range(11))
+        timer = gr.Timer(active=job is not None and job.state in OPEN)
+        live = run_parts.status(job), run_parts.stand(job, run, self.desk.out)
+        if old == now:
+            return f"{now}\n{moving}", timer, *live, *(gr.skip() for _ in range(7))
+        ended = run_parts.result(job, run), run_parts.history(run)
+        return f"{now}\n{moving}", timer, *live, *ended, *_buttons(job, run)
+
+
+def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
+    """Paint, cancel, resume, again, alike."""
+    busy = job is not None and job.state in OPEN
+    ended = not busy and (job is not None or run is not None)
+    return (
+        gr.Button("Paint another" if busy else "Paint"),
+        gr.Button(visible=busy, interactive=busy and (job is None or job.asked != "cancel")),
+        gr.Button(visible=job is not None and job.state == "paused"),
+        gr.Button(visible=ended),
+        gr.Button(visible=ended and run is not None and run.best is not None),
+    )
+
+
+def _with(draft: Draft, wants: tuple[Requirement, ...]) -> Draft:
+    """The draft with a list that came along."""
+    reading = draft.reading.model_copy(update={"requirements": wants, "reader": "you"})
+    return draft.model_copy(update={"reading": reading, "edited": True})
+
+
+def _draft(said: str) -> Draft:
+    return Draft.model_validate_json(said) if said else Draft()
+
+
+def _whole(number: float | None) -> int | None:
+    return int(number) if number else None
+
+
+def build(desk: Desk, demo: gr.Blocks) -> None:
+    """Lay out the tab and connect it."""
+    page = Page(desk)
+    start = Draft()
+    watched = gr.Textbox(visible="hidden", elem_id="watched", label="Job")
+    seen = gr.Textbox(visible="hidden", label="Seen")
+    draft = gr.Textbox(start.model_dump_json(), visible="hidden", label="Draft")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=6, min_width=320):
+            text = gr.Textbox(
+                label="Brief", info="What you want, in plain words.", lines=3, max_lines=10, max_length=4000,
+                placeholder=EXAMPLES[0], elem_id="brief", autofocus=True,
+            )  # fmt: skip
+            with gr.Row(elem_classes="chips"):
+                examples = [
+                    gr.Button(words, size="sm", min_width=60, elem_classes="chip") for words in EXAMPLES
+                ]
+            wants = html(draft_html(start), js_on_load=WANTS_SCRIPT, elem_id="wants")
+            with gr.Row():
+                go = gr.Button("Paint", variant="primary", size="lg", elem_id="paint")
+                cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="cancel")
+                resume = gr.Button("Resume", size="lg", visible=False, elem_id="resume")
+            with gr.Accordion("Settings", open=False):
+                preset = gr.Dropdown(
+                    available(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
+                )  # fmt: skip
+                with gr.Row():
+                    seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="Same seed, same picture.")
+                    images = gr.Slider(1, 24, value=6, step=1, label="Images at most")
+                    seconds = gr.Number(None, label="Seconds at most", minimum=0, info="Empty: no limit.")
+                with gr.Row():
+                    width = gr.Number(None, label="Width", precision=0, info="Pixels; empty: the preset's.")
+                    height = gr.Number(None, label="Height", precision=0, info="Pixels; empty: the preset's.")
+                reload = gr.File(
+                    label="Reload settings from a PNG", file_types=[".png"], height=110, elem_id="reload",
+                )  # fmt: skip
+            with gr.Accordion("Queue", open=False):
+                queue = html(run_parts.queue([]))
+        with gr.Column(scale=5, min_width=300):
+            stand = html(run_parts.stand(None, None, desk.out), elem_id="stand")
+            status = html("", elem_id="status")
+            result = html("", elem_id="result")
+            with gr.Row():
+                again = gr.Button("Again with another seed", visible=False, elem_id="again")
+                alike = gr.Button("More like this", visible=False, elem_id="alike")
+    history = html("", elem_id="history")
+    timer, ear, slow = gr.Timer(0.5, active=False), gr.Timer(0.5, active=False), gr.Timer(3.0)
+
+    buttons = [go, cancel, resume, again, alike]
+    shown = [seen, timer, status, stand, result, history, *buttons]
+    reading = [draft, wants]
+
+    def on(
+        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
+    ) -> Any:
+        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
+        return event(spoken(handler), inputs, outputs, **options)
+
+    on(text.change, page.typed, [text, preset, draft], reading, trigger_mode="always_last")
+    on(text.blur, page.settle, [text, preset, draft], [*reading, ear])
+    on(preset.input, page.typed, [text, preset, draft], reading).then(
+        about_of, preset, preset, api_visibility="private"
+    )
+    on(ear.tick, page.listen, [draft], [*reading, ear])
+    on(wants.want, page.want, [draft], reading)
+    for button, words in zip(examples, EXAMPLES, strict=True):
+        filled = on(
+            button.click,
+            lambda preset, words=words: (words, *page.typed(words, preset)),
+            [preset],
+            [text, *reading],
+        )
+        on(filled.then, page.settle, [text, preset, draft], [*reading, ear])
+    form = [text, draft, preset, seed, width, height, images, seconds]
+    for made in (
+        on(go.click, page.paint, form, [watched, *shown]),
+        on(again.click, page.again, [watched], [watched, *shown, seed]),
+        on(alike.click, page.alike, [watched], [watched, *shown]),
+    ):
+        made.then(None, None, None, js=_NAMED)
+    on(cancel.click, page.cancel, [watched], shown)
+    on(resume.click, page.resume, [watched], shown)
+    on(timer.tick, page.tick, [watched, seen], shown)
+    on(reload.upload, page.reload, [reload], [text, *reading, preset, seed, width, height, status]).then(
+        lambda: None, None, reload, api_visibility="private", show_progress="hidden"
+    )
+    on(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
+    # Says that the page is filled, to whoever drives it.
+    on(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
+        None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"
+    )
+
+
+def about_of(preset: str) -> gr.Dropdown:
+    return gr.Dropdown(info=about(preset))

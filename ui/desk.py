@@ -1,0 +1,136 @@
+"""What the app can do: submit work to the store and say what the store knows. Tabs and the API share it."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from uuid import uuid4
+
+from PIL import Image, UnidentifiedImageError
+from pydantic import ValidationError
+
+from pipeline.brief import Brief, Requirement
+from pipeline.errors import BriefError, OutputError
+from pipeline.rows import parse_rows
+from pipeline.run_folder import METADATA_KEY
+from pipeline.store import Store
+from pipeline.store.jobs import Job
+from pipeline.task import BATCH, BRIEF, READ, Task
+from ui.view import RunView, view
+
+MAX_PICTURE = 30_000_000  # bytes of an uploaded picture
+MAX_SIDE = 8192
+
+
+class Desk:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @property
+    def out(self) -> Path:
+        return self.store.out
+
+    def submit(self, task: Task) -> Job:
+        """Queue a brief. Raises ConfigError, BriefError."""
+        task.checked()
+        if task.brief.requirements == ():
+            raise BriefError("nothing is asked of the picture; add a requirement, or read the brief again")
+        return self.store.jobs.submit(uuid4().hex, BRIEF, task.model_dump(mode="json"))
+
+    def read(self, text: str, preset: str) -> Job:
+        """Queue the reading of a brief by the preset's text model."""
+        task = Task(brief=brief(text), preset=preset)
+        return self.store.jobs.submit(uuid4().hex, READ, task.model_dump(mode="json"))
+
+    def submit_batch(self, text: str, kind: str, name: str, preset: str) -> Job:
+        """Queue a file of briefs. Raises BriefError where it cannot be read, or has no row that can be run."""
+        if not parse_rows(text.encode(), kind, name, preset).good:
+            raise BriefError("no row of the file can be run; the table says why")
+        payload = {"text": text, "kind": kind, "name": name, "preset": preset}
+        return self.store.jobs.submit(uuid4().hex, BATCH, payload)
+
+    def chore(self, kind: str, preset: str) -> Job:
+        """Queue the loading or unloading of models."""
+        return self.store.jobs.submit(uuid4().hex, kind, {"preset": preset})
+
+    def job(self, id: str) -> Job:
+        if (job := self.store.jobs.get(id)) is None:
+            raise BriefError(f"there is no job {id[:64]!r}; it may belong to another output folder")
+        return job
+
+    def newest_open(self) -> Job | None:
+        """The run to show where none is named: the one in work, else the next in the queue."""
+        jobs = [j for j in self.store.jobs.list("running", "queued", "paused") if j.kind == BRIEF]
+        return min(jobs, key=lambda j: (j.state != "running", j.place or 0, j.submitted), default=None)
+
+    def queue(self) -> list[Job]:
+        """What waits and works, in order; readings pass unseen."""
+        jobs = [j for j in self.store.jobs.list("running", "queued", "paused") if j.kind != READ]
+        return sorted(jobs, key=lambda j: (j.place is None, j.place or 0, j.submitted))
+
+    def run(self, id: str) -> RunView | None:
+        return view(self.store, id)
+
+
+def brief(
+    text: str,
+    seed: int = 0,
+    width: int | None = None,
+    height: int | None = None,
+    requirements: tuple[Requirement, ...] | None = None,
+) -> Brief:
+    """A brief from what was typed. Raises BriefError with a sentence."""
+    try:
+        return Brief(
+            text=text, seed=seed, width=width or None, height=height or None, requirements=requirements
+        )
+    except ValidationError as error:
+        raise BriefError(sentence(error)) from None
+
+
+def sentence(error: ValidationError) -> str:
+    """The first fault of a record, in words."""
+    item = error.errors()[0]
+    where = f"{item['loc'][0]}: " if item["loc"] and item["loc"][0] != "text" else ""
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{where}{message[:1].lower()}{message[1:]}"
+
+
+def limits(images: float | None, seconds: float | None) -> tuple[str, ...]:
+    """A budget as overrides of a preset."""
+    said = {"images": int(images) if images else None, "seconds": seconds or None}
+    return tuple(f"loop.{name}={value}" for name, value in said.items() if value is not None)
+
+
+def any_seed() -> int:
+    return random.SystemRandom().randrange(2**31)
+
+
+def settings_in(path: Path) -> Task:
+    """The brief and preset that an Easel PNG carries. The file comes from anywhere: it is not trusted."""
+    try:
+        if path.stat().st_size > MAX_PICTURE:
+            raise OutputError(
+                f"the picture has more than {MAX_PICTURE // 10**6} MB; choose one that Easel wrote"
+            )
+        with Image.open(path, formats=["PNG"]) as image:
+            if max(image.size) > MAX_SIDE:
+                raise OutputError(
+                    f"the picture is wider or taller than {MAX_SIDE} pixels; choose one that Easel wrote"
+                )
+            said = image.info.get(METADATA_KEY)  # chunks before the pixels; nothing is decoded
+        if not isinstance(said, str):
+            raise OutputError("this picture holds no Easel record; choose a PNG that Easel wrote")
+        record = json.loads(said)
+        asked = Brief(**record["brief"])
+        if asked.requirements is None:
+            wants = tuple(Requirement(**want) for want in record["requirements"])
+            asked = asked.model_copy(update={"requirements": wants})
+        # The seed of this picture, not of the first one of its run.
+        asked = asked.model_copy(update={"seed": int(record["candidate"]["plan"]["seed"]) % 2**63})
+        return Task(brief=asked, preset=str(record["preset"])[:200])
+    except (UnidentifiedImageError, SyntaxError, OSError, Image.DecompressionBombError):
+        raise OutputError("this file is not a PNG that can be read; choose a PNG that Easel wrote") from None
+    except (ValueError, KeyError, TypeError):
+        raise OutputError("the Easel record in this picture is damaged or of another version") from None

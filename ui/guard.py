@@ -1,0 +1,44 @@
+"""Errors as a sentence on the page."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import gradio as gr
+from pydantic import ValidationError
+
+from models.protocols import ModelError
+from pipeline.errors import EaselError
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+_log = logging.getLogger("easel.ui")
+
+
+def spoken(handler: Handler) -> Handler:
+    """A handler whose errors are shown: those a person can mend with their own words, others as ours."""
+
+    @functools.wraps(handler)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except gr.Error:
+            raise
+        except (EaselError, ModelError) as error:
+            said = str(error)
+        except ValidationError as error:
+            from ui.desk import sentence
+
+            said = sentence(error)
+        except Exception as error:
+            _log.exception("a handler of the page broke")
+            said = (
+                f"Easel broke here ({type(error).__name__}); what was made before is kept. Reload the page."
+            )
+        raise gr.Error(
+            f"{said[:1].upper()}{said[1:]}", duration=None, title="Not done", print_exception=False
+        )
+
+    return guarded  # type: ignore[return-value]

@@ -1,0 +1,182 @@
+"""The Models tab: what each preset can do and needs, what is in memory, and how far the judge can be trusted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pipeline.config import Preset, available, data_file, load_preset
+from pipeline.errors import BriefError, ConfigError
+from pipeline.store.jobs import OPEN
+from pipeline.task import LOAD, UNLOAD, Residents, residents
+from ui.desk import Desk
+from ui.guard import spoken
+from ui.parts import callout, card, figures, html, table
+
+ROOT = Path(__file__).parents[1]
+_PATIENCE = 120  # seconds that the doctor may take
+
+
+def preset_card(preset: Preset) -> str:
+    """One preset: what it does, needs, and is made of."""
+    rows = [
+        (
+            escape(stage),
+            escape(str(getattr(spec, "model", ""))),
+            escape(str(getattr(spec, "device", None) or "any")),
+        )
+        for stage, spec in (("text", preset.text), ("image", preset.image), ("scorer", preset.scorer))
+    ]
+    offline = "works offline" if preset.offline else "downloads its weights once"
+    return card(
+        f"<h2>{escape(preset.name)}</h2><p>{escape(preset.about)}</p>"
+        f'<p class="soft">Needs {escape(preset.needs or "nothing special")}; {offline}.</p>'
+        + table(("Stage", "Model", "Device"), rows),
+        f"Preset {escape(preset.name)}",
+    )
+
+
+def judge_table(preset: Preset) -> str:
+    """The measured error rates of the preset's judge, by kind of requirement."""
+    measured = preset.judge.measured
+    if not measured:
+        return card(
+            callout(
+                f"The judge of {preset.name} was never measured: its thresholds are defaults, so look yourself."
+            )
+        )
+    try:
+        rows = json.loads(data_file(measured, preset.base).read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"judge.measured of {preset.name} cannot be read ({error})") from None
+
+    def share(row: dict[str, Any], key: str) -> str:
+        return f"{row[key]:.1%}" if key in row else "–"
+
+    cells = [
+        (
+            escape(kind), share(row, "false_accept"), share(row, "false_reject"), share(row, "unsure"),
+            f"{row['pass']:.2f}",
+        )
+        for kind, row in rows.items()
+    ]  # fmt: skip
+    on = {str(row.get("measured_on", "")) for row in rows.values()} - {""}
+    heads = (
+        "Requirement",
+        "Passes what is wrong",
+        "Fails what is right",
+        "Unsure",
+        "Pass from p",
+    )
+    return card(
+        "<h2>How far the judge can be trusted</h2>"
+        + table(heads, cells)
+        + f'<p class="soft">Measured on {escape("; ".join(sorted(on)))}. Kinds that are not listed go to a person.</p>',
+        "The judge's errors",
+    )
+
+
+def memory(found: Residents | None, waiting: int) -> str:
+    """Who is in memory, and how much the worker takes."""
+    if found is None:
+        note = "No worker is at work; `easel ui` starts one, unless it was told not to, and `easel worker` is one."
+        return card("<h2>In memory</h2>" + callout(note))
+    rows = [
+        (
+            escape(str(who["name"])),
+            escape(str(who["kind"])),
+            escape(str(who["device"])),
+            escape(str(who["dtype"])),
+        )
+        for who in found.loaded
+    ]
+    cells = (
+        (f"{found.memory / 2**30:.2f} GiB", "held by the worker"), (str(len(rows)), "models loaded"),
+        (str(waiting), "jobs open"),
+    )  # fmt: skip
+    body = (
+        table(("Model", "Kind", "Device", "Precision"), rows)
+        if rows
+        else '<p class="soft">No model is loaded.</p>'
+    )
+    return card(f"<h2>In memory</h2>{figures(cells)}{body}", "In memory")
+
+
+def doctor() -> str:
+    """What this machine can run. In a process of its own: the app itself never loads the model libraries."""
+    command = [sys.executable, "-m", "scripts.easel", "doctor", "--json"]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+        findings = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError):
+        raise BriefError("the doctor gave no answer; run `easel doctor` in a console to see why") from None
+    marks = {"ready": "pass", "missing": "fail", "note": "quiet"}
+    words = {"ready": "✓ ready", "missing": "✗ missing", "note": "note"}
+    rows = [
+        (
+            f'<span class="mark {marks[f["state"]]}">{words[f["state"]]}</span>',
+            escape(f["what"]), escape(f["detail"]),
+        )
+        for f in findings
+    ]  # fmt: skip
+    return card("<h2>Doctor</h2>" + table(("", "What", "Found"), rows), "Doctor")
+
+
+class Page:
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def show(self, name: str) -> tuple[str, str, str]:
+        preset = load_preset(name)
+        return preset_card(preset), judge_table(preset), self.memory()
+
+    def memory(self) -> str:
+        jobs = self.desk.store.jobs.list(*OPEN)
+        return memory(residents(self.desk.out), len(jobs))
+
+    def ask(self, kind: str, name: str) -> tuple[str, str]:
+        """Queue the loading or unloading: the worker does it between two jobs."""
+        load_preset(name)
+        self.desk.chore(kind, name)
+        word = f"Loading {name}" if kind == LOAD else "Unloading"
+        return callout(f"{word}, as soon as the job in work is done.", "good"), self.memory()
+
+
+def build(desk: Desk, tab: gr.Tab) -> None:
+    """Lay out the tab and connect it."""
+    page = Page(desk)
+    with gr.Row(equal_height=False):
+        preset = gr.Dropdown(available(), value="mini", label="Preset", scale=3)
+        load = gr.Button("Load", variant="primary", elem_id="models-load")
+        unload = gr.Button("Unload all", elem_id="models-unload")
+        ask = gr.Button("Ask the doctor", elem_id="models-doctor")
+    notice = html(elem_id="models-said")
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=300):
+            about = html(elem_id="models-preset")
+            held = html(elem_id="models-memory")
+        with gr.Column(min_width=300):
+            errors = html(elem_id="models-judge")
+    found = html(elem_id="models-doctor-said")
+
+    def on(
+        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
+    ) -> Any:
+        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
+        return event(spoken(handler), inputs, outputs, **options)
+
+    for event in (tab.select, preset.input):
+        on(event, page.show, [preset], [about, errors, held])
+    for button, kind in ((load, LOAD), (unload, UNLOAD)):
+        on(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
+    on(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)
+    on(gr.Timer(4.0).tick, page.memory, None, [held])

@@ -1,0 +1,125 @@
+"""Records → HTML. Pure functions: the same record gives the same words, and everything foreign is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from pipeline.brief import Requirement
+
+MARKS = {
+    "pass": "✓ pass", "fail": "✗ fail", "unsure": "? unsure", "unchecked": "– unchecked",
+    "accepted": "✓ accepted", "needs_review": "? needs review", "exhausted": "✗ budget spent", "failed": "✗ failed",
+    "running": "running", "queued": "waiting", "paused": "paused", "cancelled": "cancelled", "done": "✓ done",
+    "bad": "✗ left out", "ready": "✓ ready",
+    "approve": "✓ approved", "reject": "✗ rejected", "skip": "skipped", "rerun": "run again", "undo": "taken back",
+}  # fmt: skip
+
+
+def html(value: str = "", **more: Any) -> gr.HTML:
+    """A place for our own HTML, in our own style."""
+    return gr.HTML(value, apply_default_css=False, **more)
+
+
+def mark(outcome: str) -> str:
+    """An outcome as a coloured word; colour is never the only sign."""
+    return f'<span class="mark {escape(outcome)}">{escape(MARKS.get(outcome, outcome))}</span>'
+
+
+def link_to(path: Path) -> str:
+    """Where the server gives out a file below the output folder; relative, so that it holds behind a proxy."""
+    return "gradio_api/file=" + quote(str(path.resolve()))
+
+
+def picture(path: Path, alt: str, version: object = "", kind: str = "") -> str:
+    source = link_to(path) + (f"?{quote(str(version))}" if version != "" else "")
+    lazy = "" if kind == "main" else ' loading="lazy"'
+    return f'<img src="{source}" alt="{escape(alt, quote=True)}" class="{kind}"{lazy}>'
+
+
+def download(path: Path, words: str) -> str:
+    return f'<a href="{link_to(path)}" download="{escape(path.name, quote=True)}">{escape(words)}</a>'
+
+
+def callout(text: str, kind: str = "") -> str:
+    """A sentence that stands out. `kind`: "bad", "good", or neither."""
+    role = ' role="alert"' if kind == "bad" else ""
+    return f'<div class="callout {kind}"{role}>{escape(text)}</div>' if text else ""
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "rows", caption: str = "") -> str:
+    """A table of cells that are HTML already."""
+    said = f'<caption class="soft">{escape(caption)}</caption>' if caption else ""
+    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table class="{kind}">{said}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def figures(pairs: Iterable[tuple[str, str]]) -> str:
+    """Numbers with what they count below."""
+    cells = "".join(f'<div class="figure"><b>{escape(n)}</b><span>{escape(w)}</span></div>' for n, w in pairs)
+    return f'<div class="figures">{cells}</div>'
+
+
+def card(html: str, label: str = "") -> str:
+    return f'<section class="easel"{f" aria-label={label!r}" if label else ""}>{html}</section>'
+
+
+def want_row(want: Requirement) -> str:
+    """One requirement, to edit."""
+    text = escape(want.text, quote=True)
+    note = f'<p class="note">{escape(want.flag or "")}: {escape(want.note)}</p>' if want.flag else ""
+    now, other = ("must have", "nice to have") if want.must else ("nice to have", "must have")
+    return (
+        f'<li class="want {want.flag or ""}" data-id="{escape(want.id, quote=True)}">'
+        f'<span class="kind">{want.kind}</span>'
+        f'<input data-op="edit" aria-label="Requirement, {want.kind}" value="{text}" maxlength="200">'
+        f'<button type="button" class="tap" data-op="must" aria-pressed="{str(want.must).lower()}"'
+        f' aria-label="{text}: {now}; press for {other}">{now}</button>'
+        f'<button type="button" class="tap cross" data-op="drop" aria-label="Remove: {text}">×</button>{note}</li>'
+    )
+
+
+WANTS_SCRIPT = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-op]');
+  if (!button) return;
+  const field = element.querySelector('input[data-op="add"]');
+  const item = button.closest('[data-id]');
+  if (button.dataset.op === 'add') { if (!field.value.trim()) { field.focus(); return; } }
+  trigger('want', { op: button.dataset.op, id: item ? item.dataset.id : '', text: field ? field.value : '' });
+});
+element.addEventListener('change', (event) => {
+  if (event.target.dataset.op !== 'edit') return;
+  trigger('want', { op: 'edit', id: event.target.closest('[data-id]').dataset.id, text: event.target.value });
+});
+element.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || event.target.dataset.op !== 'add' || !event.target.value.trim()) return;
+  trigger('want', { op: 'add', id: '', text: event.target.value });
+});
+"""
+
+
+def wants_list(
+    requirements: Sequence[Requirement], reader: str, degraded: str | None, blocked: str | None
+) -> str:
+    """The requirements as read, to edit before anything is painted."""
+    rows = "".join(map(want_row, requirements))
+    heading = f"<h2>What the picture must show</h2><p class='soft'>Read by {escape(reader)}. Change what is wrong.</p>"
+    if not requirements:
+        rows = "<li class='soft'>Nothing that can be checked yet. Say it in the brief, or add it here.</li>"
+    add = (
+        '<div class="add"><input data-op="add" aria-label="A further requirement" maxlength="200" '
+        'placeholder="Add one: no text, yellow background, two cats…">'
+        '<button type="button" class="tap" data-op="add">Add</button></div>'
+    )
+    said = callout(blocked or "", "bad") + callout(f"Degraded: {degraded}" if degraded else "")
+    return card(f'{heading}<ul class="wants">{rows}</ul>{add}{said}', "Requirements")

@@ -1,0 +1,286 @@
+"""The Review tab: what a person must decide, one picture at a time, by keyboard. The judge speaks last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any, Literal
+
+import gradio as gr
+from pydantic import Field
+
+from pipeline.brief import Record
+from pipeline.errors import BriefError
+from pipeline.files import write
+from pipeline.review import Item, agreement, as_csv, as_jsonl, queue
+from pipeline.store.reviews import Review
+from pipeline.task import Task
+from ui.desk import Desk
+from ui.guard import spoken
+from ui.parts import callout, card, download, html, mark, picture
+
+WHY = {
+    "unsure": "the judge was unsure", "unchecked": "no judge could check it", "degraded": "a stand-in did the work",
+    "audit": "picked by chance, to check the judge", "overruled": "a person overruled the judge",
+}  # fmt: skip
+KEYS = (("a", "approve"), ("r", "reject"), ("e", "edit and run again"), ("s", "skip"), ("u", "undo"))
+SCRIPT = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-want]');
+  if (button) trigger('say', { want: button.dataset.want, word: button.dataset.word });
+});
+"""
+_LAST = 8  # decisions that are shown
+
+
+class Open(Record):
+    """The picture in front of the person, and what they said of single requirements so far."""
+
+    who: str = ""
+    run: str = ""
+    candidate: str = ""
+    why: Literal["unsure", "unchecked", "degraded", "audit", "overruled"] = "unsure"
+    said: dict[str, Literal["pass", "fail"]] = Field(default_factory=dict)
+
+
+def question(item: Item, desk: Desk, said: dict[str, Literal["pass", "fail"]]) -> str:
+    """The picture and what was asked of it; not a word of the judge's."""
+    path = desk.out / item.run.folder / "attempts" / f"{item.candidate}.png"
+    rows = []
+    for want in item.reading.requirements if item.reading else ():
+        text, nice = escape(want.text), "" if want.must else " <small>nice to have</small>"
+        buttons = "".join(
+            f'<button type="button" class="tap" data-want="{escape(want.id, quote=True)}" data-word="{word}" '
+            f'aria-pressed="{str(said.get(want.id) == word).lower()}" aria-label="{text}: {label}">{label}</button> '
+            for word, label in (("pass", "yes"), ("fail", "no"))
+        )
+        rows.append(f'<li class="ask"><span>{text}{nice}</span><span>{buttons}</span></li>')
+    twice = " A second person rates it too." if item.twice else ""
+    return card(
+        f'<div class="review"><div class="stand"><figure>{picture(path, f"For “{item.run.text[:160]}”", kind="main")}'
+        f"</figure></div><div><h2>{escape(item.run.text)}</h2>"
+        f'<p class="soft">Here because {WHY[item.why]}.{twice}</p><h3>Does the picture show it?</h3>'
+        f'<ul class="asks">{"".join(rows)}</ul></div></div>',
+        "Picture to review",
+    )
+
+
+def opinion(review: Review, desk: Desk) -> str:
+    """What the judge thinks of the picture that was just decided on."""
+    run = desk.run(review.run)
+    shown = next((s for s in run.candidates if s.row.id == review.candidate), None) if run else None
+    if run is None or shown is None:
+        return ""
+    rows = []
+    for check in shown.checks:
+        mine = review.requirements.get(check.requirement)
+        p = "" if check.probability is None else f" p {check.probability:.2f}"
+        if check.requirement != "intact":
+            rows.append(
+                f"<li>{escape(run.texts.get(check.requirement, check.requirement))}: judge {mark(check.outcome)}{p}"
+                f"{', you ' + mark(mine) if mine else ''}</li>"
+            )
+    return card(
+        f"<h3>Last: {mark(review.decision)} {escape(run.row.text[:80])}</h3><ul>{''.join(rows)}</ul>",
+        "The judge",
+    )
+
+
+def log_list(log: list[Review], desk: Desk) -> str:
+    """The last decisions, the newest first, and how far two people agree."""
+    rows = "".join(
+        f"<li>{mark(r.decision)} {escape(r.who)}, {r.at:%d %b %H:%M}{': ' + escape(r.reason) if r.reason else ''}</li>"
+        for r in reversed(log[-_LAST:])
+    )
+    both = agreement(log)
+    kappa = "" if both.kappa is None else f", Cohen's kappa {both.kappa:.2f}"
+    said = (
+        f"Two people rated {both.pictures} pictures and agree on {both.agreed}{kappa}."
+        if both.pictures
+        else "No picture has been rated by two people yet."
+    )
+    return card(
+        f"<h3>Log</h3><ul>{rows or '<li>Nothing decided yet.</li>'}</ul><p class='soft'>{said}</p>", "Log"
+    )
+
+
+class Page:
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def show(self, who: str, opened: Open | None = None, judged: Review | None = None) -> tuple[Any, ...]:
+        """State, picture, heading, brief to edit, the judge's last word, log, and whether there is anything."""
+        items = queue(self.desk.store, who.strip()) if who.strip() else []
+        same = opened and next(
+            (i for i in items if (i.run.id, i.candidate) == (opened.run, opened.candidate)), None
+        )
+        item = same or (items[0] if items else None)
+        log = self.desk.store.reviews.log()
+        told = opinion(judged, self.desk) if judged else gr.skip()
+        if item is None:
+            word = "Nothing to review. Pictures come here when the judge is unsure." if who.strip() else (
+                "Say who you are, and the first picture appears."
+            )  # fmt: skip
+            return (
+                Open(who=who.strip()).model_dump_json(),
+                card(f"<p>{word}</p>"),
+                heading(0),
+                "",
+                told,
+                log_list(log, self.desk),
+            )
+        now = (
+            opened
+            if same and opened
+            else Open(who=who.strip(), run=item.run.id, candidate=item.candidate, why=item.why)
+        )
+        return (
+            now.model_dump_json(), question(item, self.desk, now.said), heading(len(items)), item.run.text, told,
+            log_list(log, self.desk),
+        )  # fmt: skip
+
+    def entered(self, who: str) -> tuple[Any, ...]:
+        return self.show(who)
+
+    def renamed(self, who: str, said: str) -> tuple[Any, ...]:
+        """The name was left; only another name means another queue."""
+        return self.show(who) if _open(said).who != who.strip() else tuple(gr.skip() for _ in range(6))
+
+    def say(self, said: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
+        """A word on one requirement; the same word again takes it back."""
+        opened = _open(said)
+        words = dict(opened.said)
+        if words.pop(str(event.want), None) != event.word:
+            words[str(event.want)] = event.word
+        return self.show(who, Open.model_validate(opened.model_dump() | {"said": words}))
+
+    def decide(
+        self, decision: Literal["approve", "reject", "skip"], said: str, who: str, reason: str
+    ) -> tuple[Any, ...]:
+        review = self._review(decision, said, who, reason)
+        self.desk.store.reviews.add(review)
+        return *self.show(who, judged=review if decision != "skip" else None), ""
+
+    def rerun(self, said: str, who: str, text: str, reason: str) -> tuple[Any, ...]:
+        """The brief, edited, as a new job; this picture is done with."""
+        review = self._review("rerun", said, who, reason)
+        run = self.desk.store.runs.get(review.run)
+        assert run is not None
+        if " ".join(text.split()) == run.text:
+            raise BriefError(
+                "the brief is as it was, and would give the same pictures; change it, then run it again"
+            )
+        given = {**run.brief, "text": text, "requirements": None, "name": ""}
+        self.desk.submit(Task.model_validate({"brief": given, "preset": run.preset}))
+        self.desk.store.reviews.add(review)
+        return *self.show(who, judged=review), ""
+
+    def undo(self, said: str, who: str) -> tuple[Any, ...]:
+        """Take back this person's last decision that still stands, and show its picture again."""
+        stack: list[Review] = []
+        for review in self.desk.store.reviews.log(who=_name(who)):
+            if review.decision == "undo":
+                at = next((i for i in reversed(range(len(stack))) if _key(stack[i]) == _key(review)), None)
+                if at is not None:
+                    del stack[at]
+            else:
+                stack.append(review)
+        if not stack:
+            raise BriefError("there is nothing of yours to take back")
+        last = stack[-1]
+        self.desk.store.reviews.add(
+            Review(run=last.run, candidate=last.candidate, who=last.who, decision="undo", why=last.why)
+        )
+        back = Open(
+            who=who.strip(), run=last.run, candidate=last.candidate, why=last.why, said=last.requirements
+        )
+        shown = self.show(who, back)
+        return (*shown[:4], "", *shown[5:], last.reason)
+
+    def export(self) -> str:
+        """Both forms of the log, written into the output folder."""
+        log = self.desk.store.reviews.log()
+        paths = self.desk.out / "reviews.csv", self.desk.out / "reviews.jsonl"
+        for path, text in zip(paths, (as_csv(log), as_jsonl(log)), strict=True):
+            write(path, text.encode())
+        links = "".join(download(path, f"{path.name} ({len(log)} decisions)") for path in paths)
+        return card(f'<p class="links">{links}</p>')
+
+    def _review(self, decision: str, said: str, who: str, reason: str) -> Review:
+        opened = _open(said)
+        if not opened.run:
+            raise BriefError("there is no picture to decide on")
+        return Review.model_validate(
+            {
+                "run": opened.run, "candidate": opened.candidate, "who": _name(who), "decision": decision,
+                "why": opened.why, "requirements": opened.said, "reason": reason.strip()[:500],
+            }
+        )  # fmt: skip
+
+
+def heading(left: int) -> str:
+    keys = "".join(f"<span><kbd>{key}</kbd> {word}</span>" for key, word in KEYS)
+    return card(f'<p><b>{left} left</b></p><p class="keys">{keys}</p>')
+
+
+def _open(said: str) -> Open:
+    return Open.model_validate_json(said) if said else Open()
+
+
+def _name(who: str) -> str:
+    if not who.strip():
+        raise BriefError("say who decides; the log keeps a name beside each decision")
+    return who.strip()[:80]
+
+
+def _key(review: Review) -> tuple[str, str]:
+    return review.run, review.candidate
+
+
+def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
+    """Lay out the tab and connect it. `who` is the field with the person's name."""
+    page = Page(desk)
+    state = gr.Textbox(visible="hidden", label="Open picture")
+    head = html(heading(0), elem_id="review-head")
+    asked = html(js_on_load=SCRIPT, elem_id="review-item")
+    with gr.Row():
+        approve = gr.Button("Approve (a)", variant="primary", elem_id="review-approve")
+        reject = gr.Button("Reject (r)", variant="stop", elem_id="review-reject")
+        skip = gr.Button("Skip (s)", elem_id="review-skip")
+        undo = gr.Button("Undo (u)", elem_id="review-undo")
+    reason = gr.Textbox(label="Reason, if it needs one", max_length=500, elem_id="review-reason")
+    with gr.Row(equal_height=True):
+        text = gr.Textbox(
+            label="Brief, to edit and run again", lines=2, max_length=4000, scale=4, elem_id="review-brief"
+        )
+        again = gr.Button("Edit and run again (e)", elem_id="review-again", scale=1)
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=280):
+            judge = html(elem_id="review-judge")
+        with gr.Column(min_width=280):
+            log = html(elem_id="review-log")
+    with gr.Row():
+        export = gr.Button("Export the log", elem_id="review-export")
+    files = html(callout(""), elem_id="review-files")
+
+    def on(
+        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
+    ) -> Any:
+        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
+        return event(spoken(handler), inputs, outputs, **options)
+
+    shown = [state, asked, head, text, judge, log]
+    on(tab.select, page.entered, [who], shown)
+    on(who.submit, page.renamed, [who, state], shown)
+    on(who.blur, page.renamed, [who, state], shown)
+    on(asked.say, page.say, [state, who], shown)
+    for button, decision in ((approve, "approve"), (reject, "reject"), (skip, "skip")):
+        on(
+            button.click,
+            lambda *given, decision=decision: page.decide(decision, *given),
+            [state, who, reason],
+            [*shown, reason],
+        )
+    on(again.click, page.rerun, [state, who, text, reason], [*shown, reason])
+    on(undo.click, page.undo, [state, who], [*shown, reason])
+    on(export.click, page.export, None, [files])

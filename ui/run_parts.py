@@ -1,0 +1,167 @@
+"""A run → HTML: where it stands, the picture, each attempt with its checks."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from pipeline.store.jobs import Job
+from pipeline.store.runs import OPEN
+from ui.parts import callout, card, download, mark, picture, table
+from ui.view import RunView, Shown, Turn
+
+STAGES = {
+    "loading": "Getting the models ready", "reading": "Reading the brief", "painting": "Painting",
+    "done": "Finishing", "read": "Finishing",
+}  # fmt: skip
+EMPTY = "Your picture forms here. Write a brief, look over what it must show, then paint."
+
+
+def checks_table(shown: Shown, texts: dict[str, str]) -> str:
+    """Every check of a candidate: outcome, probability, judge and reason."""
+    rows = []
+    for check in shown.checks:
+        if check.requirement == "intact" and check.outcome == "pass":
+            continue
+        p = "" if check.probability is None else f"{check.probability:.2f}"
+        want = escape(texts.get(check.requirement, check.requirement))
+        nice = "" if check.must else " <small>nice to have</small>"
+        rows.append((mark(check.outcome), f"{want}{nice}<small>{escape(check.reason)}</small>", p))
+    return table(("Verdict", "Requirement and reason", "p"), rows, "checks") if rows else ""
+
+
+def attempt(turn: Turn, run: RunView) -> str:
+    """One turn of the loop: prompt, pictures, checks, what comes next."""
+    made = []
+    for shown in turn.made:
+        text, origin, note = shown.prompt
+        whose = {"user": "your words", "model": "the text model", "template": "the template"}[origin]
+        made.append(
+            f'<p class="prompt">{escape(text)}<br><small>Prompt by {whose}{"; " + escape(note) if note else ""}. '
+            f"Seed {shown.row.seed}.</small></p>"
+            f'<div class="made"><div>{picture(shown.path, shown.alt(run.row.text))}'
+            f'<p class="links">{download(shown.path, "Download")}</p></div>'
+            f"<div>{checks_table(shown, run.texts)}</div></div>"
+        )
+    gates = " ".join(mark(shown.row.gate) for shown in turn.made)
+    coming = (
+        f'<p class="next"><b>Next: {escape(turn.next.action)}.</b> {escape(turn.next.reason)}</p>'
+        if turn.next
+        else ""
+    )
+    return (
+        f'<article class="attempt" aria-label="Attempt {turn.number}"><header><h3>Attempt {turn.number}</h3>{gates}'
+        f'<span class="soft">{escape(turn.change.reason)}</span></header>{"".join(made)}{coming}</article>'
+    )
+
+
+def history(run: RunView | None) -> str:
+    """All attempts, the newest first."""
+    if run is None or not run.turns:
+        return ""
+    return card(f"<h2>Attempts</h2>{''.join(attempt(turn, run) for turn in reversed(run.turns))}", "Attempts")
+
+
+def status(job: Job | None) -> str:
+    """What the job does now, in words and as a bar."""
+    if job is None:
+        return ""
+    if job.state == "queued":
+        ahead = "It is next." if job.place == 0 else f"{job.place} before it."
+        return card(f'<div class="stage" role="status"><b>Waiting</b><span>{ahead}</span></div>')
+    if job.state == "paused":
+        return card('<div class="stage" role="status"><b>Paused</b><span>Resume it below.</span></div>')
+    if job.state == "running":
+        told = job.progress
+        words = (
+            "Stopping after this step"
+            if job.asked == "cancel"
+            else STAGES.get(told.get("stage", ""), "Starting")
+        )
+        step, steps = told.get("step", 0), told.get("steps", 0)
+        detail = f"attempt {told['attempt']}, step {step} of {steps}" if steps and "attempt" in told else ""
+        share = round(100 * step / steps) if steps else 0
+        return card(
+            f'<div class="stage" role="status"><b>{words}</b><span class="soft">{detail}</span></div>'
+            f'<div class="bar" role="progressbar" aria-label="Steps of this attempt" aria-valuemin="0" '
+            f'aria-valuemax="100" aria-valuenow="{share}"><i style="width:{share}%"></i></div>'
+        )
+    return ""
+
+
+def stand(job: Job | None, run: RunView | None, out: Path) -> str:
+    """The picture: as it forms, or the one that was chosen, beside how the run ended."""
+    ended = run is not None and run.row.status not in OPEN
+    if job is not None and job.state == "running" and not ended:
+        live = out / str(job.progress.get("preview"))
+        if "preview" in job.progress and live.exists():
+            step = f"{job.progress.get('attempt')}.{job.progress.get('step')}"
+            shown = picture(live, "The picture as it forms", step, "main")
+            return card(
+                f'<div class="stand"><figure>{shown}<figcaption>As it forms</figcaption></figure></div>'
+            )
+    if run is not None and run.picture is not None:
+        accepted = run.row.status == "accepted"
+        caption = "Accepted" if accepted else "The best so far" if not ended else "The best there was"
+        shown = picture(run.picture, run.best.alt(run.row.text) if run.best else "", kind="main")
+        said = f"{caption}: candidate {run.row.best}" if ended else caption
+        return card(f'<div class="stand"><figure>{shown}<figcaption>{said}</figcaption></figure></div>')
+    if run is not None and run.turns and not ended:
+        last = run.turns[-1].made[-1]
+        shown = picture(last.path, last.alt(run.row.text), kind="main")
+        return card(
+            f'<div class="stand"><figure>{shown}<figcaption>The last attempt</figcaption></figure></div>'
+        )
+    return card(f'<div class="stand"><div class="blank"><p class="soft">{EMPTY}</p></div></div>')
+
+
+def result(job: Job | None, run: RunView | None) -> str:
+    """How it ended, for the page that watched it."""
+    if job is not None and job.state == "failed":
+        return card(callout(job.error or "the job failed", "bad"))
+    if run is None or run.row.status in OPEN:
+        if job is None or job.state != "cancelled":
+            return ""
+        painted = run is not None and run.turns
+        return card(
+            callout(
+                f"Cancelled{'. What was painted is kept' if painted else ' before anything was painted'}."
+            )
+        )
+    return card(outcome(run), "Outcome")
+
+
+def outcome(run: RunView) -> str:
+    """Outcome, reason, checks of the best candidate, files, and what it cost."""
+    row = run.row
+    links = []
+    if row.best:
+        name = "accepted.png" if row.status == "accepted" else "best.png"
+        links = [download(run.folder / name, "Picture"), download(run.folder / "sheet.png", "Contact sheet")]
+    links.append(download(run.folder / "run.json", "Run record"))
+    checks = checks_table(run.best, run.texts) if run.best else ""
+    spent = f"{row.images} images, {row.seconds:.1f} s, {row.tokens:,} tokens, seed {row.seed}"
+    reason = f"{row.reason[:1].upper()}{row.reason[1:]}." if row.reason else ""
+    degraded = callout(f"Degraded: {row.degraded}") if row.degraded else ""
+    return (
+        f"<p>{mark(row.status)} {escape(reason)}</p>{degraded}{checks}"
+        f'<p class="links">{"".join(links)}</p><p class="soft">{spent}</p>'
+    )
+
+
+def queue(jobs: list[Job]) -> str:
+    """What works and waits, with its place."""
+    if not jobs:
+        return card('<p class="soft">Nothing is waiting.</p>')
+    rows = []
+    for job in jobs:
+        text = str(job.payload.get("brief", {}).get("text") or job.payload.get("name") or job.kind)
+        place = (
+            "in work"
+            if job.state == "running"
+            else "paused"
+            if job.place is None
+            else f"{job.place} before it"
+        )
+        rows.append((mark(job.state), f'<a href="?job={job.id}">{escape(text[:90])}</a>', escape(place)))
+    return card(table(("", "Job", "Place"), rows))

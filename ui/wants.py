@@ -1,0 +1,85 @@
+"""Editing the requirements of a brief, in words: what a person writes is read by the same rules as a brief."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from pipeline.brief import Reading, Record, Requirement
+from pipeline.config import Preset, data_file, load_preset
+from pipeline.finding import Found
+from pipeline.range import Range, flagged, load_range
+from pipeline.rules import found_in, numbered
+
+BY_RULES = "the rules"
+
+
+class Draft(Record):
+    """What stands in the requirements panel. `job`: the read job whose answer it waits for."""
+
+    text: str = ""
+    preset: str = "mini"
+    reading: Reading = Reading(requirements=(), reader=BY_RULES)
+    edited: bool = False
+    job: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it says what will be checked: the user changed it, or the text model had its say."""
+        return self.edited or self.reading.reader != BY_RULES
+
+
+@lru_cache(maxsize=16)
+def drawable(preset: str) -> Range | None:
+    """What the preset's image model can draw."""
+    found: Preset = load_preset(preset)
+    return load_range(data_file(found.range, found.base)) if found.range else None
+
+
+def quick(text: str, preset: str) -> Draft:
+    """A draft by the rules alone: at once, and without a model."""
+    wants = flagged(numbered(found_in(text, drawable(preset))), drawable(preset)) if text.strip() else ()
+    return Draft(text=text, preset=preset, reading=Reading(requirements=wants, reader=BY_RULES))
+
+
+def edited(draft: Draft, op: str, id: str, text: str = "") -> Draft:
+    """The draft after one edit: `must` (turns it), `drop`, `edit` or `add`."""
+    wants = list(draft.reading.requirements)
+    at = next((i for i, want in enumerate(wants) if want.id == id), len(wants))
+    if op == "must" and at < len(wants):
+        wants[at] = wants[at].model_copy(update={"must": not wants[at].must})
+    elif op == "drop":
+        del wants[at : at + 1]
+    elif op in ("add", "edit"):
+        old = wants[at] if at < len(wants) else None
+        wants[at : at + 1] = in_words(text, draft.preset, old, [w for w in wants if w is not old])
+    reading = Reading(requirements=flagged(renumbered(wants), drawable(draft.preset)), reader="you")
+    return draft.model_copy(update={"reading": reading, "edited": True, "job": None})
+
+
+def in_words(
+    text: str, preset: str, old: Requirement | None, others: Sequence[Requirement] = ()
+) -> list[Requirement]:
+    """The requirements in a few words. Where these replace an old one of the same kind, only that kind; what no
+    rule reads becomes a want that a person decides."""
+    text = " ".join(text.split())[:200]
+    if not text:
+        return []
+    found = list(numbered(found_in(text, drawable(preset))))
+    if old is not None:
+        same = [want for want in found if want.kind == old.kind]
+        found = [want.model_copy(update={"must": old.must}) for want in same[:1] or found]
+    have = {key(want) for want in others}
+    fresh = [want for want in found if key(want) not in have]
+    if not found:
+        fresh = list(numbered([Found("other", value=text, must=old.must if old else True)]))
+    return fresh
+
+
+def key(want: Requirement) -> tuple[str, str, str, str]:
+    return (want.kind, want.subject, want.value, want.other)
+
+
+def renumbered(wants: Sequence[Requirement]) -> list[Requirement]:
+    """Ids in order, each once."""
+    return [want.model_copy(update={"id": f"r{i}"}) for i, want in enumerate(wants, 1)]
