@@ -63,7 +63,7 @@ class Ended:
 
 def broken(preset: Preset, stage: Stage, fault: Fault, below: Below, patience_s: float = 5.0) -> Preset:
     """The preset with a stage that fails in one way, and for good."""
-    spec = getattr(preset, stage)
+    spec = getattr(preset, stage).model_copy(update={"fallback": ()})
     faulty = _SPECS[stage](
         kind="faulty", of=spec, plan=(fault,), forever=True, retries=0,
         patience_s=patience_s if fault == "hang" else None,

@@ -162,8 +162,8 @@ def run_all(preset: Preset, briefs: int) -> list[Any]:
 
 
 def test_one_bad_request_costs_only_its_own_brief(tiny: Tiny) -> None:
-    preset = tiny(image="sd", judge=NEVER_PASS, loop={"images": 1})
-    briefs = [Brief(text="a cat"), Brief(text="a dog", width=65, height=65), Brief(text="a bus")]
+    preset = tiny(judge=NEVER_PASS, loop={"images": 1}, settings={"paint_size": 64})
+    briefs = [Brief(text="a cat"), Brief(text="a dog", width=64, height=96), Brief(text="a bus")]
     outcomes = [e for e in run(briefs, preset, load(preset)) if isinstance(e, Outcome)]
     status = {o.brief: o.status for o in outcomes}
     assert status == {0: "exhausted", 1: "failed", 2: "exhausted"}
