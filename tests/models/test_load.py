@@ -29,9 +29,13 @@ def test_importing_the_registry_imports_no_heavy_library() -> None:
 @pytest.mark.parametrize(
     ("loader", "spec", "says"),
     [
-        (load.load_text, TransformersText, "Unknown text kind 'nope'; known are: server, transformers."),
-        (load.load_image, DiffusersImage, "Unknown image kind 'nope'; known are: diffusers."),
-        (load.load_scorer, OpenClipScorer, "Unknown scorer kind 'nope'; known are: open_clip."),
+        (
+            load.load_text,
+            TransformersText,
+            "Unknown text kind 'nope'; known are: faulty, server, transformers.",
+        ),
+        (load.load_image, DiffusersImage, "Unknown image kind 'nope'; known are: diffusers, faulty."),
+        (load.load_scorer, OpenClipScorer, "Unknown scorer kind 'nope'; known are: faulty, open_clip."),
     ],
 )
 def test_unknown_kinds_name_the_known_ones(loader: object, spec: type, says: str) -> None:

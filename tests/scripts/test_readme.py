@@ -26,6 +26,9 @@ def test_commands_of_the_readme_run(
     words = shlex.split(command, comments=True)
     if words[1] == "run":  # as written, but for what takes time: the rest is the same
         words += ["--images", "1", "--set", "loop.reader=rules", "--set", "loop.writer=template"]
+    elif words[1] == "batch":
+        rows = (ROOT / "tests/data/stickers.csv").read_text(encoding="utf-8").splitlines()
+        Path(words[2]).write_text("\n".join(rows[:2]), encoding="utf-8")
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as exit:
         main()
@@ -50,12 +53,14 @@ def test_make_targets_of_the_readme_exist() -> None:
 def test_options_of_the_readme_exist(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["easel", "run", "--help"])
     monkeypatch.setenv("COLUMNS", "200")
-    with pytest.raises(SystemExit):
-        main()
+    for command in ("run", "batch", "worker", "trace", "stats", "ui"):
+        monkeypatch.setattr(sys, "argv", ["easel", command, "--help"])
+        with pytest.raises(SystemExit):
+            main()
     help_text = capsys.readouterr().out
-    for option in set(re.findall(r"`(--[a-z]+)", README)):
+    ours = "\n".join(line for line in README.splitlines() if "scripts." not in line)  # scripts have their own
+    for option in set(re.findall(r"`(--[a-z]+)", ours)):
         assert option in help_text, option
 
 
