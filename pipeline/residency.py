@@ -88,6 +88,11 @@ class House:
                 ]
             )
 
+    def fill(self) -> None:
+        """Bring back the models that were unloaded; where they take turns, the last one stays."""
+        for lodger in self._lodgers.values():
+            lodger.model()
+
     def unload(self) -> int:
         """Free the memory of all models; returns how many were loaded. They come back when they are asked."""
         return _free(list(self._lodgers.values()))

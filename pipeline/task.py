@@ -64,6 +64,7 @@ def small(kind: str, payload: dict[str, Any], store: Store, house: House) -> dic
     if kind == LOAD:
         preset = load_preset(str(payload["preset"]))
         load(preset, Keep(store.results), house)
+        house.fill()
         return {"stage": "done"}
     task = Task(**payload)
     preset = task.checked()
