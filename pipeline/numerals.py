@@ -4,24 +4,10 @@ from __future__ import annotations
 
 import re
 
+from models.wording import NUMBERS
 from pipeline.finding import Found
 
-_WORDS = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
-_N = rf"(?:\d+|{'|'.join(_WORDS[1:])})"
+_N = rf"(?:\d+|{'|'.join(NUMBERS[1:])})"
 _PART = r"(?:half past |quarter (?:past|to) )?"
 _END = r"(?=\s*(?:[.,;:!?)]|$|(?:on|in|with|against|at)\b))"
 # Wants that nothing can check, kept in the user's words.
@@ -66,6 +52,6 @@ def numerals(text: str) -> tuple[str, list[Found]]:
 
 def _met(match: re.Match[str]) -> str:
     word = match["n"]
-    number = int(word) if word.isdigit() else _WORDS.index(word)
+    number = int(word) if word.isdigit() else NUMBERS.index(word)
     number += 1 if match["above"] else -1 if match["below"] else 0
     return f"{number} "
