@@ -23,7 +23,7 @@ from ui.wants import Draft, edited, quick
 EXAMPLES = (
     "a panda on a purple background, cartoon style",
     "two owls on a gray background, flat style",
-    "a red apple left of a banana, white background",
+    "a guitar on a yellow background, flat style",
     "a kitty on a blue background, cartoonish, it should feel calm",
 )
 _NAMED = "() => { const id = document.querySelector('#watched textarea, #watched input')?.value; if (id) history.replaceState(null, '', '?job=' + id); }"  # noqa: E501
