@@ -9,6 +9,8 @@ BRIEF ?= a panda on a purple background, cartoon style
 SEED ?= 7
 BIN := .venv/bin
 SETUP := .venv/.ready
+# A process for each core, each with one thread; whole files, since their fixtures load models.
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 export BRIEF  # through the environment: it may hold quotes
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -22,7 +24,7 @@ ui: setup
 	@$(BIN)/easel ui --out out
 
 test: setup
-	$(BIN)/python -m pytest
+	$(TEST)
 
 # The app in a real browser: some minutes more.
 test-app: setup
@@ -32,7 +34,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(TEST)
 
 bench: setup
 	$(BIN)/python -m scripts.bench_overhead

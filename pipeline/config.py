@@ -67,7 +67,7 @@ class Loop(Limits):
     writer: Literal["model", "template"] = "model"
     reader: Literal["model", "rules"] = "model"
     together: PositiveInt = 16  # briefs of a batch that move together
-    memory_mb: PositiveInt = (
+    memory_mb: PositiveFloat = (
         1024  # for the pictures of all of them; fewer move together where it is too little
     )
     prompting: Literal["bare", "instructed"] = "instructed"  # bare: for a text model trained to read briefs

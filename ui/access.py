@@ -80,8 +80,10 @@ class Guard:
         self._hash, self._now, self._hasher = hashed, now, PasswordHasher()
         self._failures: dict[str, deque[float]] = defaultdict(deque)
 
-    async def __call__(self, name: str, password: str) -> bool:
-        """What Gradio asks at a login. Any name will do: it stands beside what its bearer decides."""
+    async def admits(self, name: str, password: str) -> bool:
+        """What Gradio asks at a login. Any name will do: it stands beside what its bearer decides.
+
+        Hand over this method, not an object with an async `__call__`: Gradio would take the coroutine for a yes."""
         who = _client.get()
         for key, most in ((who, TRIES), ("", EVERYBODY)):
             if (wait := self._wait(key, most)) > 0:
@@ -177,6 +179,6 @@ def options(out: Path, host: str) -> dict[str, Any]:
     kept = guard(out, host)
     message = "Any name; it stands beside your decisions. The password is the one of this output folder."
     return {
-        "auth": kept, "auth_message": message if kept else None,
+        "auth": kept.admits if kept else None, "auth_message": message if kept else None,
         "app_kwargs": {"middleware": [Middleware(Gate, out=out, local=loopback(host))]},
     }  # fmt: skip

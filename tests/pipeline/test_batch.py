@@ -142,14 +142,14 @@ def test_rows_move_together_and_others_join_when_there_is_room(tiny: Tiny, tmp_p
 
 
 def test_memory_limits_how_many_move_together(tiny: Tiny, tmp_path: Path) -> None:
-    preset = tiny(judge=NEVER_PASS, loop={"images": 1, "together": 4, "memory_mb": 1})
-    rows = parse_rows(b"brief,size\na cat,512\na dog,512\na bus,\n", "csv", "x", str(preset.source))
+    preset = tiny(judge=NEVER_PASS, loop={"images": 1, "together": 4, "memory_mb": 0.3})
+    rows = parse_rows(b"brief,size\na cat,256\na dog,256\na bus,\n", "csv", "x", str(preset.source))
     batches = [
         h[1].calls[0].batch
         for h in play(rows.good, Store(tmp_path))
         if not isinstance(h, Unstarted) and isinstance(h[1], Attempt)
     ]
-    assert batches == [1, 2, 2]  # 768 kB each; the small one fits beside a large one
+    assert batches == [1, 2, 2]  # 192 kB each; the small one fits beside a large one
 
 
 def test_the_batchs_own_budget_holds_across_stops(tiny: Tiny, tmp_path: Path) -> None:

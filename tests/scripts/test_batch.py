@@ -100,7 +100,7 @@ def test_nothing_is_lost_doubled_or_done_twice_by_kills(tiny: Tiny) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="kills")
 def test_a_killed_workers_job_is_finished_by_the_next(tiny: Tiny, tmp_path: Path) -> None:
-    preset = tiny(judge=NEVER_PASS, loop={"images": 60})
+    preset = tiny(judge=NEVER_PASS, loop={"images": 30})
     store = Store(tmp_path)
     payload = {"brief": Brief(text="a cat").model_dump(mode="json"), "preset": str(preset.source)}
     store.jobs.submit("x", "brief", payload)
@@ -122,5 +122,5 @@ def test_a_killed_workers_job_is_finished_by_the_next(tiny: Tiny, tmp_path: Path
     job = store.jobs.get("x")
     assert job is not None
     assert job.state == "done"
-    assert had < 60 == store.results.count()["image"]
-    assert len(store.runs.candidates("x")) == 60
+    assert had < 30 == store.results.count()["image"]
+    assert len(store.runs.candidates("x")) == 30

@@ -26,6 +26,7 @@ from pipeline.store import Store
 from tests.pipeline.tiny_preset import write_preset
 
 ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse"
 SHOTS = ROOT / "tests/shots"
 PATIENCE = 240.0  # seconds; CI shares two cores with everything else
 
@@ -89,6 +90,14 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     running = App(tmp_path_factory.mktemp("app") / "out")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[App]:
+    """An app behind a password."""
+    running = App(tmp_path / "out", "--no-worker", EASEL_PASSWORD=PASSWORD)
     yield running
     running.stop()
 

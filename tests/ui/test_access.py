@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import httpx
 import pytest
 from argon2 import PasswordHasher
 from fastapi import HTTPException
 
 from pipeline.errors import BriefError, ConfigError
+from tests.ui.conftest import PASSWORD, App
 from ui.access import EVERYBODY, FILE, TRIES, WINDOW, Gate, Guard, _client, guard, loopback, set_password
 
 
@@ -28,7 +30,7 @@ def hashed() -> str:
 
 def attempt(door: Guard, password: str, address: str = "10.0.0.1") -> bool:
     _client.set(address)
-    return asyncio.run(door("ann", password))
+    return asyncio.run(door.admits("ann", password))
 
 
 def test_a_password_is_kept_as_a_hash_and_checked(tmp_path: Path) -> None:
@@ -60,6 +62,20 @@ def test_many_addresses_do_not_help(hashed: str) -> None:
         attempt(door, "wrong", f"10.0.1.{i}")
     with pytest.raises(HTTPException):
         attempt(door, "wrong", "10.0.2.1")
+
+
+def test_the_running_app_lets_nobody_in_without_it(guarded: App) -> None:
+    def login(password: str) -> httpx.Response:
+        return httpx.post(f"{guarded.url}/login", data={"username": "ann", "password": password})
+
+    assert httpx.get(f"{guarded.url}/config").status_code == 401
+    assert httpx.get(f"{guarded.url}/gradio_api/file={guarded.out}/x.png").status_code in (401, 403)
+    assert login("wrong").status_code == 400
+    admitted = login(PASSWORD)
+    assert admitted.status_code == 200
+    assert httpx.get(f"{guarded.url}/config", cookies=dict(admitted.cookies)).status_code == 200
+    assert [login("wrong").status_code for _ in range(TRIES + 1)] == [400] * TRIES + [429]
+    assert "try again" in login("wrong").json()["detail"]
 
 
 def test_beyond_this_machine_a_password_is_demanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
