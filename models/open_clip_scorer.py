@@ -17,6 +17,7 @@ from models.device import pick_device, pick_dtype
 from models.locate import locate, snapshot, weights_missing
 from models.protocols import Identity, ModelError, Question, WeightsMissing
 from models.specs import OpenClipScorer
+from models.windows import SIDE, WINDOWS, applies, together
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 HUB = "hf-hub:"
@@ -47,7 +48,13 @@ def load(spec: OpenClipScorer, base: Path) -> Scorer:
             raise weights_missing(f"{spec.model} ({pretrained})", lines[0]) from error
         raise ModelError(f"open_clip cannot load {name}: {lines[0]}") from error
     identity = Identity("open_clip", name, revision, device, str(dtype).removeprefix("torch."))
-    return Scorer(model.eval(), preprocess, tokenize, identity, spec.temperature, spec.max_batch)
+    if spec.windows and getattr(model, "logit_bias", None) is None:
+        raise ModelError(
+            f"{name} is a softmax model and cannot look at windows; remove `windows` from the preset."
+        )
+    return Scorer(
+        model.eval(), preprocess, tokenize, identity, spec.temperature, spec.max_batch, spec.windows
+    )
 
 
 class Scorer:
@@ -61,12 +68,14 @@ class Scorer:
         identity: Identity,
         temperature: float,
         max_batch: int,
+        windows: bool = False,
     ) -> None:
         self.identity = identity
         self._model = model
         self._preprocess = preprocess
         self._tokenize = tokenize
         self._temperature = temperature
+        self._windows = windows
         # On a CPU a product over more rows may sum in another order; a score must not depend on its neighbours.
         self._max_batch = 1 if identity.device == "cpu" else max_batch
         self._texts: OrderedDict[str, Tensor] = OrderedDict()
@@ -77,7 +86,7 @@ class Scorer:
 
     @torch.inference_mode()
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
-        """P(statement) for each question of each image.
+        """P(statement) for each question of each image, or P(arrangement) where it looks at parts.
 
         A sigmoid model gives sigmoid(scale · cos + bias) of the statement alone; a softmax model divides the
         mass between statement and contrasts, and raises ModelError for a question that has none.
@@ -87,10 +96,12 @@ class Scorer:
         if self._bias is None:
             self._demand_contrasts(questions)
         texts = self._embed_texts([text for asked in questions for q in asked for text in self._options(q)])
-        scores = [
-            [self._probability(features, q, texts) for q in asked]
-            for features, asked in zip(self._embed_images(images, questions), questions, strict=True)
-        ]
+        parted = [i for i, asked in enumerate(questions) if any(self._by_parts(q) for q in asked)]
+        parts = dict(zip(parted, self._embed_windows([images[i] for i in parted]), strict=True))
+        scores = []
+        for i, whole in enumerate(self._embed_images(images, questions)):
+            views = torch.cat([whole[None], parts[i]]) if i in parts else whole[None]
+            scores.append([self._probability(views, q, texts) for q in questions[i]])
         if any(math.isnan(score) for row in scores for score in row):
             raise ModelError(
                 f"{self.identity.name} gave NaN in {self.identity.dtype}; set `dtype: float32` in the preset."
@@ -99,15 +110,39 @@ class Scorer:
 
     def _options(self, question: Question) -> tuple[str, ...]:
         """The texts that the answer depends on, the statement first."""
+        if self._by_parts(question):
+            assert question.arrangement is not None
+            return question.arrangement.things
         if self._bias is not None:
             return (question.statement,)
         return (question.statement, *question.contrasts)
 
-    def _probability(self, image: Tensor, question: Question, texts: dict[str, Tensor]) -> float:
-        cosines = torch.stack([texts[text] for text in self._options(question)]) @ image
-        if self._bias is not None:
-            return float(torch.sigmoid(self._scale * cosines[0] + self._bias))
-        return float(torch.softmax(self._scale * cosines / self._temperature, dim=0)[0])
+    def _by_parts(self, question: Question) -> bool:
+        return self._windows and applies(question.arrangement)
+
+    def _probability(self, views: Tensor, question: Question, texts: dict[str, Tensor]) -> float:
+        """From the unit vectors of the whole image and, where the question goes by parts, of its windows."""
+        cosines = torch.stack([texts[text] for text in self._options(question)]) @ views.T
+        if self._bias is None:
+            return float(torch.softmax(self._scale * cosines[:, 0] / self._temperature, dim=0)[0])
+        seen = torch.sigmoid(self._scale * cosines + self._bias)
+        if torch.isnan(seen).any():
+            return math.nan
+        if question.arrangement is not None and self._by_parts(question):
+            return together(question.arrangement, seen.tolist())
+        return float(seen[0, 0])
+
+    def _embed_windows(self, images: Sequence[Image]) -> list[Tensor]:
+        """For each image a float32 unit vector for each of WINDOWS, on the CPU."""
+        found = []
+        for image in images:
+            width, height = image.size
+            wide, high = round(SIDE * width), round(SIDE * height)
+            corners = [(round(x * width), round(y * height)) for x, y in WINDOWS]
+            parts = [image.convert("RGB").crop((x, y, x + wide, y + high)) for x, y in corners]
+            pixels = torch.stack([self._preprocess(part) for part in parts])
+            found.append(_unit(self._model.encode_image(pixels.to(self.identity.device, self._dtype()))))
+        return found
 
     def _embed_images(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[Tensor]:
         """One float32 unit vector an image, on the CPU; an image nobody asks about is not embedded."""

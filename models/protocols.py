@@ -126,15 +126,29 @@ class ImageModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What a question says of single things, for a scorer that looks at parts of a picture (models/windows.py).
+
+    `things` are statements of one thing each. `count` says how many of the first there are, where that is asked;
+    `where` (left, right, above, below) how the first lies to the second.
+    """
+
+    things: tuple[str, ...]
+    count: int = 0
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """Is `statement` true of the image, rather than one of `contrasts`?
 
     A softmax model (CLIP) needs contrasts to give a probability; a sigmoid model (SigLIP) answers for the
-    statement alone and ignores them.
+    statement alone and ignores them. A scorer that looks at parts goes by the `arrangement`.
     """
 
     statement: str
     contrasts: tuple[str, ...] = ()
+    arrangement: Arrangement | None = None
 
 
 @runtime_checkable

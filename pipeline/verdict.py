@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from models.mini.vocabulary import COLOURS, OPPOSITE, STYLES
-from models.protocols import ModelError, Question, Scorer
+from models.protocols import Arrangement, ModelError, Question, Scorer
 from models.wording import phrase, statement
 from pipeline import pixels
 from pipeline.brief import Record, Requirement
@@ -73,7 +73,19 @@ def question(r: Requirement) -> Question | None:
         contrasts = others("background", list(COLOURS))
     else:
         contrasts = others("style", list(dict.fromkeys((*STYLES, "photo", "sketch", "watercolour"))))
-    return Question(said, contrasts)
+    return Question(said, contrasts, _arrangement(r))
+
+
+def _arrangement(r: Requirement) -> Arrangement | None:
+    """The single things that the requirement speaks of."""
+    thing = statement("object", r.subject) or ""
+    if r.kind == "count":
+        return Arrangement((thing,), count=int(r.value))
+    if r.kind == "attribute":
+        return Arrangement((statement("attribute", r.subject, r.value) or "",))
+    if r.kind == "relation":
+        return Arrangement((thing, statement("object", r.other) or ""), where=r.value)
+    return None
 
 
 def judge(

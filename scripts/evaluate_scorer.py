@@ -1,36 +1,53 @@
-"""Measures the bundled scorer on fresh renders, and sets its thresholds on other ones.
+"""Measures the bundled scorer as the judge uses it, and sets its thresholds on other pictures.
 
     python -m scripts.evaluate_scorer                    # measure with the thresholds in judge.json
     python -m scripts.evaluate_scorer --set-thresholds   # choose and write them first, on a separate set
 
-A false accept is a false statement that passes, a false reject a true one that fails; what lies between the
-thresholds is unsure. False statements are hard ones: another count of the same object, the other object's
-colour, swapped places, and so on, in equal number to the true ones.
+A false accept is a false statement that passes, a false reject a true one that fails; what lies between the thresholds
+is unsure. False statements are hard ones: another count of the same object, the other object's colour, swapped places,
+and so on, in equal number to the true ones.
+
+Painted pictures are the bundled painter's. What was asked is taken for true of one only where every drawing lies close
+to its render: of the others nobody can say without looking.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
 from numpy.typing import NDArray
 from PIL import Image
 
+from models import open_clip_scorer
+from models.load import load_image
 from models.mini.art import render
+from models.mini.chance import USUAL
 from models.mini.degrade import degrade
-from models.mini.scene import Fact, Scene, facts, sample, true_of, withheld
-from models.mini.statements import statement
-from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, OPPOSITE, STYLES
+from models.mini.scene import Fact, Scene, facts, places, sample, true_of, withheld
+from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, GRID, OPPOSITE, STYLES
+from models.protocols import Paint, Scorer
+from models.specs import OpenClipScorer
+from pipeline.brief import Requirement
+from pipeline.config import load_preset
+from pipeline.verdict import question
+from scripts.evaluate_painter import words
 
 SCORER = Path(__file__).parents[1] / "models" / "mini" / "scorer"
 KINDS = ("object", "count", "attribute", "relation", "background", "style")
-ACCEPT, REJECT = 0.015, 0.04  # shares aimed at on the set the thresholds are chosen on
+ACCEPT, REJECT = 0.01, 0.03  # shares aimed at on the set the thresholds are chosen on
+CLOSE = 0.12  # root of the mean squared difference from the render, of full scale, in an object's block
+_GAP = 0.2  # between the thresholds at least, in log odds
 _NAMES, _TINTS = tuple(BY_NAME), tuple(COLOURS)
+
+Answers = dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]  # of each kind: probability, truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +57,11 @@ class Asked:
     true: bool
 
 
-def load(folder: Path) -> tuple[Any, Any, Any]:
-    """Model, preprocess and tokenizer, by open_clip alone."""
-    import open_clip
-
-    name = f"local-dir:{folder}"
-    model, _, preprocess = open_clip.create_model_and_transforms(name)
-    return model.eval(), preprocess, open_clip.get_tokenizer(name)
+def load(folder: Path) -> Scorer:
+    """The scorer as the preset has it, from this folder."""
+    spec = load_preset("mini").scorer
+    assert isinstance(spec, OpenClipScorer)
+    return open_clip_scorer.load(spec.model_copy(update={"model": str(folder.resolve())}), folder)
 
 
 def hard_false(fact: Fact, scene: Scene, rng: np.random.Generator) -> Fact:
@@ -105,47 +120,86 @@ def questions(found: list[Scene], seed: int) -> list[Asked]:
     return asked
 
 
-def pictures(found: list[Scene], degraded: bool, seed: int) -> list[Image.Image]:
-    """Clean 256 px renders, or what a painter would make of them."""
+def pictures(found: Sequence[Scene], degraded: bool, seed: int) -> list[Image.Image]:
+    """Clean 256 px renders, or 128 px ones with what a painter may do to them, enlarged."""
     if not degraded:
         return [Image.fromarray(render(scene, 256)) for scene in found]
     g = torch.Generator().manual_seed(seed)
     out = []
     for start in range(0, len(found), 64):
-        x = np.stack([render(scene, 64) for scene in found[start : start + 64]])
+        x = np.stack([render(scene, 128) for scene in found[start : start + 64]])
         y = degrade(torch.from_numpy(x).permute(0, 3, 1, 2) / 255, g)
         out += [Image.fromarray(a) for a in (y * 255).round().byte().permute(0, 2, 3, 1).numpy()]
     return [image.resize((256, 256), Image.Resampling.BICUBIC) for image in out]
 
 
-@torch.inference_mode()
-def ask(scorer: tuple[Any, Any, Any], images: list[Image.Image], asked: list[Asked]) -> NDArray[np.float64]:
-    """The probability of every question."""
-    model, preprocess, tokenizer = scorer
-    texts = sorted({statement(a.fact) for a in asked})
-    row = {text: i for i, text in enumerate(texts)}
-    said = [
-        model.encode_text(tokenizer(texts[i : i + 256]), normalize=True) for i in range(0, len(texts), 256)
+def painted(count: int, seed: int) -> tuple[list[Scene], list[Image.Image]]:
+    """Pictures that the bundled painter made as asked, and what was asked."""
+    preset = load_preset("mini")
+    asked = [_usual(scene) for scene in scenes(count, seed, held_out_only=False)]
+    made = load_image(preset.image, preset.base).paint(
+        [Paint(words(scene), i) for i, scene in enumerate(asked)]
+    )
+    kept = [
+        (s, p.image) for s, p in zip(asked, made, strict=True) if distance(np.asarray(p.image), s) <= CLOSE
     ]
-    seen = [
-        model.encode_image(torch.stack([preprocess(im) for im in images[i : i + 64]]), normalize=True)
-        for i in range(0, len(images), 64)
+    return [scene for scene, _ in kept], [image for _, image in kept]
+
+
+def _usual(scene: Scene) -> Scene:
+    """In the layout that the painter has for it."""
+    spots = places(scene.kind, len(scene.items), *USUAL)
+    items = (replace(i, x=x, y=y, side=side) for i, (x, y, side) in zip(scene.items, spots, strict=True))
+    return replace(scene, items=tuple(items))
+
+
+def distance(pixels: NDArray[np.uint8], scene: Scene) -> float:
+    """How far the worst drawn object, or the whole picture, is from the scene's render; 0 to 1."""
+    cell = len(pixels) // GRID
+    off = (pixels.astype(np.float32) - render(scene, len(pixels)).astype(np.float32)) / 255
+    blocks = [
+        off[i.y * cell : (i.y + i.side) * cell, i.x * cell : (i.x + i.side) * cell] for i in scene.items
     ]
-    image, text = torch.cat(seen), torch.cat(said)
-    i = torch.tensor([a.picture for a in asked])
-    j = torch.tensor([row[statement(a.fact)] for a in asked])
-    logits = model.logit_scale.exp() * (image[i] * text[j]).sum(-1) + model.logit_bias
-    answer: NDArray[np.float64] = logits.sigmoid().double().numpy()
-    return answer
+    return max(float(np.sqrt((block**2).mean())) for block in (off, *blocks))
+
+
+def ask(scorer: Scorer, images: Sequence[Image.Image], asked: Sequence[Asked]) -> NDArray[np.float64]:
+    """The probability of every question, as the pipeline puts it."""
+    p = np.empty(len(asked))
+    for i, image in enumerate(images):
+        mine = [n for n, a in enumerate(asked) if a.picture == i]
+        put = []
+        for n in mine:
+            f = asked[n].fact
+            want = Requirement(id="r", kind=f.kind, subject=f.subject, value=f.value, other=f.other, text="")
+            made = question(want)
+            assert made is not None
+            put.append(made)
+        (p[mine],) = scorer.score([image], [put])
+    return p
+
+
+def answers(scorer: Scorer, found: Sequence[Scene], images: Sequence[Image.Image], seed: int) -> Answers:
+    asked = questions(list(found), seed)
+    p = ask(scorer, images, asked)
+    of, true = np.array([a.fact.kind for a in asked]), np.array([a.true for a in asked])
+    return {kind: (p[of == kind], true[of == kind]) for kind in KINDS}
+
+
+def together(sets: Sequence[Answers]) -> Answers:
+    return {kind: tuple(np.concatenate([s[kind][i] for s in sets]) for i in (0, 1)) for kind in KINDS}  # type: ignore[misc]
 
 
 def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
-    """Pass at or above the first, fail at or below the second."""
-    no, yes = np.sort(p[~true]), np.sort(p[true])
-    accept = float(no[int(np.ceil(len(no) * (1 - ACCEPT))) - 1]) + 1e-4
-    reject = float(yes[int(len(yes) * REJECT)])
-    accept = min(max(accept, 0.1), 0.999)
-    return accept, min(reject, accept - 0.05)
+    """Pass at or above the first, fail at or below the second. Where true and false lie so far apart that the two
+    would change places, both move to the middle, with a small gap."""
+    p = p.clip(1e-6, 1 - 1e-6)
+    odds = np.log(p / (1 - p))
+    accept, reject = float(np.quantile(odds[~true], 1 - ACCEPT)), float(np.quantile(odds[true], REJECT))
+    if reject > accept - _GAP:
+        middle = (accept + reject) / 2
+        accept, reject = middle + _GAP / 2, middle - _GAP / 2
+    return 1 / (1 + math.exp(-accept)), 1 / (1 + math.exp(-reject))
 
 
 def rates(p: NDArray[np.float64], true: NDArray[np.bool_], a: float, b: float) -> dict[str, float]:
@@ -154,70 +208,66 @@ def rates(p: NDArray[np.float64], true: NDArray[np.bool_], a: float, b: float) -
         "false_accept": float((p[~true] >= a).mean()),
         "false_reject": float((p[true] <= b).mean()),
         "unsure": float(((p > b) & (p < a)).mean()),
-        "unsure_true": float(((p > b) & (p < a))[true].mean()),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--folder", type=Path, default=SCORER)
-    parser.add_argument("--pictures", type=int, default=500, help="for each condition")
-    parser.add_argument("--set-thresholds", action="store_true")
-    args = parser.parse_args()
+def table(results: dict[str, Answers], limits: dict[str, tuple[float, float]]) -> str:
+    """Markdown, as the model card has it."""
+    rows = ["| kind | " + " | ".join(results) + " |", "| --- " * (len(results) + 1) + "|"]
+    for kind in KINDS:
+        found = [rates(*result[kind], *limits[kind]) for result in results.values()]
+        cells = [" / ".join(f"{100 * share:.1f}" for share in shares.values()) for shares in found]
+        rows.append(f"| {kind} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def main(
+    folder: Annotated[Path, typer.Option(help="the scorer")] = SCORER,
+    count: Annotated[int, typer.Option("--pictures", help="for each condition")] = 300,
+    set_thresholds: Annotated[bool, typer.Option(help="choose and write them first")] = False,
+) -> None:
     torch.set_num_threads(1)
-    scorer = load(args.folder)
+    scorer = load(folder)
 
-    def measure(seed: int, held_out_only: bool, degraded: bool) -> dict[str, tuple[Any, Any]]:
-        found = scenes(args.pictures, seed, held_out_only)
-        asked = questions(found, seed + 1)
-        p = ask(scorer, pictures(found, degraded, seed + 2), asked)
-        of = np.array([KINDS.index(a.fact.kind) for a in asked])
-        true = np.array([a.true for a in asked])
-        return {kind: (p[of == k], true[of == k]) for k, kind in enumerate(KINDS)}
+    def measure(seed: int, held_out_only: bool, degraded: bool) -> Answers:
+        found = scenes(count, seed, held_out_only)
+        return answers(scorer, found, pictures(found, degraded, seed + 2), seed + 1)
 
-    judge = args.folder / "judge.json"
-    if args.set_thresholds:
-        halves = [measure(101, False, degraded) for degraded in (False, True)]
-        limits = {}
-        for kind in KINDS:
-            p, true = (np.concatenate([half[kind][i] for half in halves]) for i in (0, 1))
-            limits[kind] = thresholds(p, true)
+    judge = folder / "judge.json"
+    if set_thresholds:
+        sets = [
+            measure(101, False, False),
+            measure(111, False, True),
+            answers(scorer, *painted(count, 121), 122),
+        ]
+        limits = {kind: thresholds(p, true) for kind, (p, true) in together(sets).items()}
     else:
         limits = {kind: (r["pass"], r["fail"]) for kind, r in json.loads(judge.read_text()).items()}
-
     results = {
-        name: measure(seed, held, degraded)
-        for name, seed, held, degraded in (
-            ("clean", 7001, False, False),
-            ("degraded", 7002, False, True),
-            ("held out, clean", 7003, True, False),
-            ("held out, degraded", 7004, True, True),
-        )
+        "clean": measure(7001, False, False),
+        "degraded": measure(7011, False, True),
+        "painted": answers(scorer, *painted(count, 7041), 7042),
+        "held out, clean": measure(7021, True, False),
+        "held out, degraded": measure(7031, True, True),
     }
-    for name, result in results.items():
-        print(f"\n{name}\nkind        right at 0.5  false accept  false reject  unsure  unsure (true ones)")
-        for kind, (p, true) in result.items():
-            r = rates(p, true, *limits[kind])
-            right = ((p >= 0.5) == true).mean()
-            print(
-                f"{kind:<12}{right:>11.1%}{r['false_accept']:>14.1%}{r['false_reject']:>14.1%}"
-                f"{r['unsure']:>8.1%}{r['unsure_true']:>10.1%}"
-            )
-    if args.set_thresholds:
-        record = {}
-        for kind, (a, b) in limits.items():
-            p, true = (
-                np.concatenate([results["clean"][kind][i], results["degraded"][kind][i]]) for i in (0, 1)
-            )
-            r = {k: round(v, 4) for k, v in rates(p, true, a, b).items() if k != "unsure_true"}
-            note = f"{2 * args.pictures} fresh renders, half degraded; thresholds chosen on others"
-            record[kind] = {"pass": round(a, 4), "fail": round(b, 4), **r, "measured_on": note}
-        judge.write_text(json.dumps(record, indent=2) + "\n")
-    else:
-        print("\nthresholds", {k: tuple(round(x, 3) for x in v) for k, v in limits.items()})
+    print("False accepts / false rejects / unsure in %\n\n" + table(results, limits))
+    print("\nthresholds", {k: tuple(float(f"{x:.3g}") for x in v) for k, v in limits.items()})
+    if not set_thresholds:
+        return
+    whole = together([results[name] for name in ("clean", "degraded", "painted")])
+    drawn = len(results["painted"]["background"][0]) // 2
+    note = (
+        f"{2 * count} fresh renders, half degraded, and {drawn} painted pictures; thresholds chosen on others"
+    )
+    record = {
+        kind: {
+            "pass": float(f"{a:.4g}"), "fail": float(f"{b:.4g}"),
+            **{k: round(v, 4) for k, v in rates(*whole[kind], a, b).items()}, "measured_on": note,
+        }
+        for kind, (a, b) in limits.items()
+    }  # fmt: skip
+    judge.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
