@@ -9,10 +9,13 @@ import json
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
 
+from models.mini.scene import Fact, Item, Scene
 from models.mini.statements import statement
 from scripts.evaluate_scorer import KINDS, SCORER, ask, load, pictures, questions, scenes
+from scripts.tune_scorer import FACTS, UNASKED, WHOLE, truth
 
 BARS = {"object": 0.82, "count": 0.68, "attribute": 0.65, "relation": 0.53, "background": 0.95, "style": 0.88}
 
@@ -31,8 +34,10 @@ def test_folder_is_small_and_needs_no_code() -> None:
     assert {path.suffix for path in files} <= {".json", ".safetensors"}
 
 
-def test_it_is_a_sigmoid_model(scorer: Any) -> None:
-    model, _, tokenizer = scorer
+def test_it_is_a_sigmoid_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{SCORER}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{SCORER}")
     assert model.logit_bias is not None
     ids = tokenizer(["a picture of a cat", "a picture of three hot dogs"])
     assert ids.shape == (2, model.context_length)
@@ -71,3 +76,19 @@ def test_questions_are_half_true_and_worded_as_agreed(answers: Any) -> None:
     asked, _ = answers
     assert np.mean([a.true for a in asked]) == 0.5
     assert all(statement(a.fact).startswith("a picture ") for a in asked)
+
+
+def test_training_asks_of_a_view_what_stands_whole_in_it() -> None:
+    items = (Item("cat", "red", 0, 1, 2), Item("dog", None, 2, 1, 2))
+    scene = Scene("row", items, "white", "flat")
+    for box, cat, dog in (
+        (WHOLE, 1, 1), ((0.0, 0.25, 0.5), 1, 0), ((0.5, 0.25, 0.5), 0, 1), ((0.25, 0.25, 0.5), 0, 0),
+        ((0.0, 0.0, 0.5), 0, 0), ((0.0, 0.25, 0.4), UNASKED, 0),
+    ):  # fmt: skip
+        known = dict(zip(FACTS, truth(scene, box).tolist(), strict=True))
+        assert (known[Fact("object", "cat")], known[Fact("object", "dog")]) == (cat, dog)
+        assert known[Fact("attribute", "cat", "red")] == cat
+        assert known[Fact("attribute", "cat", "blue")] == 0
+        assert known[Fact("attribute", "dog", "red")] == 0
+        assert known[Fact("background", value="white")] == 1
+        assert known[Fact("object", "fox")] == 0

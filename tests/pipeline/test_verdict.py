@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.protocols import Arrangement
 from pipeline.brief import Requirement
 from pipeline.config import Band, Judge
 from pipeline.feedback import Action, in_words, repair
@@ -111,6 +112,15 @@ def test_questions_name_the_want_and_its_rivals() -> None:
     assert side.statement == "a picture of a cat to the left of a dog"
     assert "a picture of a dog to the left of a cat" in side.contrasts
     assert question(want("other", value="premium")) is None
+    cat, dog = "a picture of a cat", "a picture of a dog"
+    assert count.arrangement == Arrangement((cat,), count=2)
+    assert side.arrangement == Arrangement((cat, dog), where="left")
+    red = question(want("attribute", "cat", "red"))
+    assert red is not None
+    assert red.arrangement == Arrangement(("a picture of a red cat",))
+    cat_alone = question(want("object", "cat"))
+    assert cat_alone is not None
+    assert cat_alone.arrangement is None
 
 
 def test_feedback_holds_only_what_failed() -> None:
