@@ -38,7 +38,7 @@ from models.specs import OpenClipScorer
 from pipeline.brief import Requirement
 from pipeline.config import load_preset
 from pipeline.verdict import question
-from scripts.evaluate_painter import words
+from scripts.suite import words
 
 SCORER = Path(__file__).parents[1] / "models" / "mini" / "scorer"
 KINDS = ("object", "count", "attribute", "relation", "background", "style")
@@ -138,7 +138,7 @@ def painted(count: int, seed: int) -> tuple[list[Scene], list[Image.Image]]:
     preset = load_preset("mini")
     asked = [_usual(scene) for scene in scenes(count, seed, held_out_only=False)]
     made = load_image(preset.image, preset.base).paint(
-        [Paint(words(scene), i) for i, scene in enumerate(asked)]
+        [Paint(words("combined", scene), i) for i, scene in enumerate(asked)]
     )
     kept = [
         (s, p.image) for s, p in zip(asked, made, strict=True) if distance(np.asarray(p.image), s) <= CLOSE
