@@ -144,6 +144,11 @@ class Page:
         jobs = self.desk.store.jobs.list(*OPEN)
         return memory(residents(self.desk.out), len(jobs))
 
+    def tick(self) -> tuple[str, str]:
+        """Who is in memory; what was asked for is no news once it is done."""
+        chores = [job for job in self.desk.store.jobs.list(*OPEN) if job.kind in (LOAD, UNLOAD)]
+        return self.memory(), gr.skip() if chores else ""  # type: ignore[return-value]
+
     def ask(self, kind: str, name: str) -> tuple[str, str]:
         """Queue the loading or unloading: the worker does it between two jobs."""
         load_preset(name)
@@ -180,4 +185,4 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     for button, kind in ((load, LOAD), (unload, UNLOAD)):
         on(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
     on(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)
-    on(gr.Timer(4.0).tick, page.memory, None, [held])
+    on(gr.Timer(4.0).tick, page.tick, None, [held, notice])

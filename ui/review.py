@@ -261,6 +261,7 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
         with gr.Row(elem_classes="beside"):
             text = gr.Textbox(
                 label="Brief, to edit and run again",
+                info="Shift and Enter run it.",
                 lines=2,
                 max_length=4000,
                 scale=4,
@@ -291,6 +292,7 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             [state, who, reason],
             [*shown, reason],
         )
-    on(again.click, page.rerun, [state, who, text, reason], [*shown, reason])
+    for event in (again.click, text.submit):
+        on(event, page.rerun, [state, who, text, reason], [*shown, reason])
     on(undo.click, page.undo, [state, who], [*shown, reason])
     on(export.click, page.export, None, [files])
