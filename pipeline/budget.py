@@ -37,16 +37,15 @@ class Spend:
     tokens: int = 0
     joules: float = 0.0
     money: float = 0.0
-    model_seconds: float = 0.0
     measured: bool = True
 
     def add(self, call: Call) -> None:
         self.images += call.images
         self.image_steps += call.image_steps
         self.tokens += call.tokens_with_kept
-        self.joules += call.joules
-        self.money += call.money
-        self.model_seconds += call.seconds
+        took = call.with_kept
+        self.joules += took.joules
+        self.money += took.money
         self.measured = self.measured and call.measured
 
     def recall(self, outcome: Mapping[str, Any]) -> None:
@@ -66,10 +65,11 @@ class Pace:
 
     def add(self, call: Call) -> None:
         if call.image_steps:
+            took = call.with_kept
             self.steps += call.image_steps
-            self.seconds += call.seconds
-            self.joules += call.joules
-            self.money += call.money
+            self.seconds += took.seconds
+            self.joules += took.joules
+            self.money += took.money
 
     def expected(self, what: str, steps: int) -> float:
         """Seconds, joules or money that `steps` image-steps will take."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
@@ -36,11 +37,14 @@ _INDIFFERENT = {"max_batch", "max_parallel", "timeout_s", "api_key_env", "offloa
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`value` is plain JSON; a painter's answer has its picture beside it."""
+    """`value` is plain JSON; a painter's answer has its picture beside it. `seconds` and `joules` are its share of
+    the call that made it."""
 
     value: dict[str, Any]
     image: Image | None = None
     flaw: str | None = None  # why it is not kept
+    seconds: float = 0.0
+    joules: float = 0.0
 
 
 class Results(Protocol):
@@ -54,10 +58,11 @@ class Results(Protocol):
 @dataclass
 class Keep:
     """`between` is called before each batch of new work; what it raises stops the work there, with everything
-    kept that was done."""
+    kept that was done. `joules` reads the meter."""
 
     results: Results
     between: Callable[[], None] | None = None
+    joules: Callable[[], float] = float
 
     def answered(
         self, stage: str, keys: Sequence[str], most: int, work: Callable[[list[int]], list[Result]]
@@ -71,7 +76,13 @@ class Keep:
         for batch in _cut(missing, most):
             if self.between is not None:
                 self.between()
-            made = dict(zip([keys[i] for i in batch], work(batch), strict=True))
+            joules, clock = self.joules(), time.perf_counter()
+            answers = work(batch)
+            cost = (time.perf_counter() - clock) / len(batch), (self.joules() - joules) / len(batch)
+            made = {
+                keys[i]: replace(answer, seconds=cost[0], joules=cost[1])
+                for i, answer in zip(batch, answers, strict=True)
+            }
             self.results.put(stage, {key: result for key, result in made.items() if not result.flaw})
             found |= made
         return [found[key] for key in keys], kept
@@ -82,7 +93,7 @@ def _cut(positions: list[int], most: int) -> Iterator[list[int]]:
 
 
 class _Kept:
-    """What the three wrappers share. `answered` holds the positions of the last call that cost nothing."""
+    """What the three wrappers share. `answered` holds what the last call had for nothing, by position."""
 
     stage: str
 
@@ -91,7 +102,7 @@ class _Kept:
         self.identity: Identity = model.identity
         self._spec = spec.model_dump(mode="json", exclude=_INDIFFERENT)
         self._most = int(getattr(spec, "max_batch", 0) or getattr(spec, "max_parallel", 1))
-        self.answered: tuple[int, ...] = ()
+        self.answered: dict[int, Result] = {}
 
     def _key(self, inputs: Any) -> str:
         whole = [VERSION, self.stage, asdict(self.identity), self._spec, inputs]
@@ -100,8 +111,9 @@ class _Kept:
     def _answer(
         self, keys: Sequence[str], work: Callable[[list[int]], list[Result]], most: int | None = None
     ) -> list[Result]:
-        self.answered = ()
-        results, self.answered = self._keep.answered(self.stage, keys, most or self._most, work)
+        self.answered = {}
+        results, kept = self._keep.answered(self.stage, keys, most or self._most, work)
+        self.answered = {i: results[i] for i in kept}
         return results
 
 
@@ -159,7 +171,9 @@ class KeptImage(_Kept):
             return [Result({"settings": p.settings}, p.image, image_flaw(p)) for p in painted]
 
         results = self._answer(keys, work)
-        self.answered = tuple(sorted(order[at] for at in self.answered))
+        self.answered = {
+            order[at]: found for at, found in sorted(self.answered.items(), key=lambda a: order[a[0]])
+        }
         by_position = dict(zip(order, results, strict=True))
         return [
             Painted(found.image, found.value["settings"])

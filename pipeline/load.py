@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from models.presence import can_load
 from models.protocols import ImageModel, ModelError, Scorer, TextModel
@@ -78,6 +78,9 @@ def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
     house = house or House()
     house.clear(preset.residency)
+
+    if keep is not None:
+        keep = replace(keep, joules=recorder.meter.joules)
 
     def text(spec: Spec) -> TextModel:
         model: TextModel = LodgingText(house.lodger(spec, preset.base, load_text))

@@ -34,6 +34,14 @@ from pipeline.energy import Assumed, Meter
 Stage = Literal["text", "image", "scorer"]
 
 
+class Cost(Record):
+    """What a kept answer took when it was made; money at today's price."""
+
+    seconds: float = 0.0
+    joules: float = 0.0
+    money: float = 0.0
+
+
 class Call(Record):
     """One call of one model, or one brief's part in it. `inputs` and `outputs` are aligned, without the images."""
 
@@ -46,6 +54,7 @@ class Call(Record):
     options: dict[str, Any] = Field(default_factory=dict)
     batch: int = 1  # inputs of the whole call, where this is one brief's part of it
     kept: tuple[int, ...] = ()  # positions of inputs answered from kept results: they took no time, no tokens
+    saved: tuple[Cost, ...] = ()  # what each of the kept took when it was made
     wall: float | None = None  # seconds of the whole call, where this is one brief's part of it
     error: str | None = None
     items: tuple[int, ...] | None = None  # positions of the inputs in what the stage was asked; None: all
@@ -72,6 +81,16 @@ class Call(Record):
         return sum(answer["input_tokens"] + answer["output_tokens"] for answer in answers)
 
     @property
+    def with_kept(self) -> Cost:
+        """What the call took with what its kept answers took before: what a budget counts, for the same reason."""
+        costs = (Cost(seconds=self.seconds, joules=self.joules, money=self.money), *self.saved)
+        return Cost(
+            seconds=sum(c.seconds for c in costs),
+            joules=sum(c.joules for c in costs),
+            money=sum(c.money for c in costs),
+        )
+
+    @property
     def images(self) -> int:
         return len(self.outputs) if self.stage == "image" else 0
 
@@ -83,7 +102,7 @@ class Call(Record):
     def part(self, positions: Sequence[int]) -> Call:
         """What these inputs had in the call: their outputs, and an even share of what it cost among the
         inputs that the model worked on."""
-        kept = set(self.kept)
+        kept = dict(zip(self.kept, self.saved or (Cost(),) * len(self.kept), strict=True))
         worked = sum(i not in kept for i in positions)
         share = worked / max(1, len(self.inputs) - len(kept))
         return self.model_copy(
@@ -97,6 +116,7 @@ class Call(Record):
                 "batch": len(self.inputs),
                 "items": None,
                 "kept": tuple(at for at, i in enumerate(positions) if i in kept),
+                "saved": tuple(kept[i] for i in positions if i in kept),
             }
         )
 
@@ -114,7 +134,7 @@ class Recorder:
 
     def __init__(self, meter: Meter | None = None, price: float = 0.0) -> None:
         self._calls: list[Call] = []
-        self._meter = meter or Assumed(Machine().watts)
+        self.meter = meter or Assumed(Machine().watts)
         self._price = price  # of a machine hour
         self.asking = Asking()
         self._open: dict[threading.Thread, Callable[[dict[str, Any]], Call]] = {}
@@ -129,7 +149,7 @@ class Recorder:
     ) -> Iterator[dict[str, Any]]:
         """Times the block and records it, also when it raises. The block fills in `outputs`."""
         found: dict[str, Any] = {}
-        asking, joules = self.asking, self._meter.joules()
+        asking, joules = self.asking, self.meter.joules()
         began, clock = datetime.now(UTC), time.perf_counter()
 
         def record(found: dict[str, Any]) -> Call:
@@ -137,7 +157,7 @@ class Recorder:
             return Call(
                 stage=stage, model=asdict(model), started=began, seconds=seconds, inputs=tuple(inputs),
                 options=options, items=asking.items, degraded=asking.degraded,
-                joules=max(0.0, self._meter.joules() - joules), measured=self._meter.measured,
+                joules=max(0.0, self.meter.joules() - joules), measured=self.meter.measured,
                 money=seconds / 3600 * self._price, **found,
             )  # fmt: skip
 
@@ -163,16 +183,19 @@ class Recorder:
         finally:
             self.asking = whole
 
+    def kept(self, model: object) -> dict[str, Any]:
+        """Which inputs of its last call a model answered from kept results, and what those took once."""
+        answered = getattr(model, "answered", {})
+        saved = tuple(
+            Cost(seconds=r.seconds, joules=r.joules, money=r.seconds / 3600 * self._price)
+            for r in answered.values()
+        )
+        return {"kept": tuple(answered), "saved": saved}
+
     def abandon(self, thread: threading.Thread, why: str) -> None:
         """Record the open call of a thread that nobody waits for any more."""
         if record := self._open.pop(thread, None):
             self._calls.append(record({"error": why}))
-
-
-def _kept(model: object) -> tuple[int, ...]:
-    """Which inputs of its last call a model answered from kept results."""
-    kept: tuple[int, ...] = getattr(model, "answered", ())
-    return kept
 
 
 class ObservedText:
@@ -200,7 +223,7 @@ class ObservedText:
                 conversations, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed
             )
             call["outputs"] = tuple(asdict(answer) for answer in answers)
-            call["kept"] = _kept(self._model)
+            call |= self._recorder.kept(self._model)
         return answers
 
 
@@ -212,7 +235,7 @@ class ObservedImage:
         with self._recorder.call("image", self.identity, [asdict(r) for r in requests], {}) as call:
             painted = self._model.paint(requests, on_step)
             call["outputs"] = tuple(p.settings for p in painted)
-            call["kept"] = _kept(self._model)
+            call |= self._recorder.kept(self._model)
         return painted
 
 
@@ -225,5 +248,5 @@ class ObservedScorer:
         with self._recorder.call("scorer", self.identity, inputs, {}) as call:
             scores = self._model.score(images, questions)
             call["outputs"] = tuple(scores)
-            call["kept"] = _kept(self._model)
+            call |= self._recorder.kept(self._model)
         return scores

@@ -29,9 +29,9 @@ class Results:
             ]
         for row in rows:
             if row.image is None:
-                found[row.key] = Result(row.value)
+                found[row.key] = Result(row.value, seconds=row.seconds, joules=row.joules)
             elif (image := self._pictures.get(row.image)) is not None:
-                found[row.key] = Result(row.value, image)
+                found[row.key] = Result(row.value, image, seconds=row.seconds, joules=row.joules)
         return found
 
     def put(self, stage: str, results: Mapping[str, Result]) -> None:
@@ -40,7 +40,12 @@ class Results:
         rows = []
         for key, result in results.items():
             image = None if result.image is None else self._pictures.keep(result.image)
-            rows.append({"key": key, "stage": stage, "image": image, "at": now, "value": result.value})
+            rows.append(
+                {
+                    "key": key, "stage": stage, "image": image, "at": now, "value": result.value,
+                    "seconds": result.seconds, "joules": result.joules,
+                }
+            )  # fmt: skip
         with writing(self._engine) as session:
             add_new(session, ResultRow, rows)
 

@@ -167,6 +167,8 @@ class ResultRow(Table):
     stage: Mapped[str] = mapped_column(String(16), index=True)
     image: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(index=True)
+    seconds: Mapped[float] = mapped_column(server_default="0")  # its share of the call that made it
+    joules: Mapped[float] = mapped_column(server_default="0")
     value: Mapped[dict[str, Any]]
 
 

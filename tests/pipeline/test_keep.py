@@ -10,10 +10,10 @@ import pytest
 
 from models.protocols import Message, OnStep, Paint, Painted, Step
 from pipeline.brief import Brief
-from pipeline.config import Preset
+from pipeline.config import Machine, Preset
 from pipeline.keep import Keep, KeptImage, KeptText
 from pipeline.load import Models, load
-from pipeline.loop import Attempt, Event, Outcome, run
+from pipeline.loop import Attempt, Event, Outcome, Started, run
 from pipeline.residency import House
 from pipeline.store import Store
 from tests.models.tiny_text import save_tiny
@@ -67,6 +67,22 @@ def test_kept_results_give_the_same_run_for_nothing(preset: Preset, tmp_path: Pa
     assert all(call.seconds > 0 for call in spent)
     # The same cat twice: painted once.
     assert store.results.count()["image"] == 12
+
+
+def test_what_was_kept_is_charged_as_if_it_were_made_now(preset: Preset, tmp_path: Path) -> None:
+    """Or a batch that is killed often enough would never reach its budget."""
+    preset = preset.model_copy(update={"machine": Machine(price=36.0, energy="assumed", watts=100.0)})
+    results = Store(tmp_path).results
+    first, second = (play(preset, load(preset, Keep(results))) for _ in range(2))
+    for events in (first, second):
+        for i in range(len(BRIEFS)):
+            calls = [c for e in events if isinstance(e, Attempt) and e.brief == i for c in e.calls]
+            calls += [c for e in events if isinstance(e, Started) and e.brief == i for c in e.calls]
+            (end,) = [e for e in events if isinstance(e, Outcome) and e.brief == i]
+            assert end.money == pytest.approx(sum(c.with_kept.money for c in calls))
+            assert end.joules == pytest.approx(sum(c.with_kept.joules for c in calls))
+            assert end.money > 0
+            assert events is first or all(c.money == 0 for c in calls)
 
 
 @pytest.mark.parametrize("after", [1, 2, 5, 9])
@@ -123,7 +139,7 @@ def test_only_what_is_missing_is_painted_and_steps_name_the_callers_positions(
         seen.update(step.requests)
 
     painted = painter.paint(requests, on_step)
-    assert painter.answered == (3,)
+    assert list(painter.answered) == [3]
     assert seen == {0, 1, 2, 4, 5}
     assert counting.batches[1:] == [[0, 2], [4, 1], [5]] or counting.batches[1:] == [[0, 2], [4], [1, 5]]
     assert [p.settings["seed"] for p in painted] == list(range(6))
@@ -156,14 +172,14 @@ def test_a_text_is_kept_with_its_temperature_seed_and_schema(tiny: Tiny, tmp_pat
     assert warm[0].text != warm[1].text
     inner = model.rungs[0].model._model  # type: ignore[attr-defined]
     assert isinstance(inner, KeptText)
-    assert inner.answered == ()
+    assert inner.answered == {}
     assert model.generate(turns, max_tokens=8, temperature=1.0, seed=3) == warm
-    assert inner.answered == (0, 1)
+    assert list(inner.answered) == [0, 1]
     assert model.generate(turns, max_tokens=8, temperature=1.0, seed=4) != warm
     cold = model.generate(turns, max_tokens=8)
     assert cold[0] == cold[1]
     assert model.generate(turns[:1], max_tokens=8) == cold[:1]
-    assert inner.answered == (0,)
+    assert list(inner.answered) == [0]
 
 
 def test_models_take_turns_and_give_the_same(tiny: Tiny) -> None:
