@@ -239,7 +239,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             )  # fmt: skip
         with gr.Column(scale=2, min_width=240):
             preset = gr.Dropdown(available(), value="mini", label="Preset", info="For rows that name none.")
-            with gr.Row():
+            with gr.Row(elem_classes="snug"):
                 start = gr.Button("Start", variant="primary", interactive=False, elem_id="batch-start")
                 example = gr.Button("Try the example", elem_id="batch-example")
     seen_rows = html(elem_id="batch-rows")
