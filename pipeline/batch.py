@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from models.protocols import ModelError, OnStep
+from models.protocols import Cancelled, ModelError, OnStep
 from pipeline.brief import Limits
 from pipeline.budget import Budget
 from pipeline.config import Preset
@@ -38,21 +38,28 @@ class Stopped(KeyboardInterrupt):
 
 
 class Stop:
-    """A wish to stop. Work in hand is finished and kept; `between` ends the work before the next piece."""
+    """A wish to stop. Work in hand is finished and kept; `between` ends the work before the next piece. With `end`
+    the briefs end there, with what they have; else they go on another time."""
 
     def __init__(self) -> None:
-        self._wish = threading.Event()
+        self._wish, self._end = threading.Event(), False
 
     @property
     def asked(self) -> bool:
         return self._wish.is_set()
 
-    def ask(self) -> None:
+    def ask(self, end: bool = False) -> None:
+        self._end = self._end or end
         self._wish.set()
 
     def between(self) -> None:
         if self.asked:
-            raise Stopped
+            raise Cancelled if self._end else Stopped
+
+    def after(self) -> None:
+        """After an event was written down. Briefs that are to end say so themselves, before their next piece."""
+        if not self._end:
+            self.between()
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def play(
             yield from _play(group, preset, store, batch, job, stop, house, on_step, fresh, budget)
         except ModelError as error:
             yield Unstarted(tuple(group), str(error))
-        except Stopped:
+        except (Stopped, Cancelled):  # the latter while briefs were read: none of them has begun
             store.runs.stop([row.id for row in group])
             return
 
@@ -144,7 +151,7 @@ def _play(
             if isinstance(event, Outcome):
                 del folders[event.brief]
             yield row, event
-            stop.between()
+            stop.after()
     finally:
         telemetry.close()
 

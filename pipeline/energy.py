@@ -20,6 +20,15 @@ _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 _REST = 1.0  # seconds between two questions to codecarbon, each of which takes milliseconds
 
 
+def in_words(joules: float) -> str:
+    """Joules as a person says them: 840 J, 12 kJ, 45 Wh, 1.2 kWh."""
+    for most, size, unit in ((1e3, 1.0, "J"), (1e5, 1e3, "kJ"), (3.6e6, 3.6e3, "Wh")):
+        if joules < most:
+            amount = joules / size
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
+    return f"{joules / 3.6e6:,.1f} kWh"
+
+
 class Meter(Protocol):
     """`joules` grows from an arbitrary start; `measured` says whether a counter or an assumption is behind it."""
 

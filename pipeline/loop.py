@@ -106,13 +106,13 @@ def run(
         allot(wave, preset.loop.images_per_attempt)
         yield from (track.outcome for track in wave if track.outcome)
         wave = [track for track in wave if track.outcome is None]
-        plans, calls = _plan(wave, preset, models)
         try:
+            plans, calls = _plan(wave, preset, models)
             made, broken, painting = _paint(wave, plans, models, watched(wave, on_step))
+            verdicts = _judge(wave, made, preset, models)
         except Cancelled:
             yield from (track.stop() for track in wave)
             return
-        verdicts = _judge(wave, made, preset, models)
         calls += painting + _owned(models.recorder.take(), [i for i, mine in enumerate(made) for _ in mine])
         _charge(wave, calls)
         for i, track in enumerate(wave):

@@ -25,8 +25,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.protocols import Cancelled, ModelError, Step
-from pipeline.batch import Stop, Stopped, Unstarted, play
+from models.protocols import ModelError, Step
+from pipeline.batch import Stop, Unstarted, play
 from pipeline.brief import Brief
 from pipeline.config import load_preset
 from pipeline.errors import BriefError, EaselError, StoreError
@@ -163,14 +163,17 @@ class _Work:
         """Take note of what was asked of the job or of the worker."""
         if self.asked is None:
             self.asked = "leave" if self.worker.stop.asked else self.store.jobs.asked(self.job.id)
+        self._heed()
+
+    def _heed(self) -> None:
         if self.asked is not None:
-            self.stop.ask()
+            # A single brief ends with what it has; of many, those that are open could go on later.
+            self.stop.ask(end=self.asked == "cancel" and self.job.kind == "brief")
 
     def on_step(self, step: Step) -> None:
         self.listen()
         if self.asked == "cancel":
-            # A single brief ends with what it has; of many, those that are open could go on later.
-            raise Cancelled if self.job.kind == "brief" else Stopped
+            self.stop.between()
         if time.monotonic() - self._showed > _SHOW:
             self._showed = time.monotonic()
             self._show(step)
@@ -216,7 +219,7 @@ class _Work:
                     continue  # the main thread will meet it too, and can say so
                 if asked is not None:
                     self.asked = self.asked or asked
-                    self.stop.ask()
+                    self._heed()
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()

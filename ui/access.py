@@ -134,8 +134,12 @@ class Gate:
             return
         policy = _FILE if "/file=" in scope["path"] or "/file/" in scope["path"] else _PAGE
 
+        begun = False
+
         async def guarded(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 message["headers"] = [
                     *message["headers"],
                     (b"content-security-policy", policy.encode()),
@@ -144,7 +148,13 @@ class Gate:
                 ]
             await send(message)
 
-        await self._app(scope, receive, guarded)
+        try:
+            await self._app(scope, receive, guarded)
+        except FileNotFoundError:
+            # A preview that was there when Gradio looked, and gone when it opened it.
+            if begun:
+                raise
+            await PlainTextResponse("this file is gone", 404)(scope, receive, send)
 
     def _refusal(self, path: str, headers: dict[str, str]) -> tuple[int, str] | None:
         if self._local and not loopback(headers.get("host", "").rsplit(":", 1)[0]):

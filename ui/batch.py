@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -19,9 +22,42 @@ from pipeline.task import BATCH
 from ui.desk import Desk
 from ui.guard import spoken
 from ui.parts import callout, card, download, figures, html, mark, picture, table
+from ui.view import standing as standing_of
 
 MAX_BYTES = 4_000_000  # of an uploaded file: tens of thousands of briefs
 SHOWN = 200  # rows of a table
+EXAMPLE = """\
+brief,name,seed,must,images
+"a panda on a purple background, cartoon style",panda,7,,4
+"two owls on a gray background",owls,1,flat style; no text,6
+"a guitar on a yellow background, flat style",,3,,
+"""
+_HELP = {
+    "brief": "what you want, in your words: the only column that must be there",
+    "name": "of the folder that its pictures go to",
+    "seed": "same brief and seed: same pictures",
+    "must": "further wants, with semicolons between them",
+    "images": "how many may be painted for it",
+    "preset": "another preset for this row",
+    "size": "in pixels: 256, or 512x256",
+}  # fmt: skip
+
+
+def guide() -> str:
+    """What a file of briefs looks like, for who never saw one."""
+    head, *rows = csv.reader(io.StringIO(EXAMPLE))
+    columns = "".join(f"<li><b>{name}</b> {escape(what)}</li>" for name, what in _HELP.items())
+    link = f"data:text/csv;charset=utf-8,{quote(EXAMPLE)}"
+    return card(
+        "<p>A table, one brief a row. Make it in any spreadsheet and save it "
+        f"as CSV; JSONL and YAML with the same names will do as well.</p>"
+        f"{table(head, [[escape(cell) for cell in row] for row in rows])}"
+        f'<p class="links"><a href="{link}" download="briefs.csv">Download this example</a></p>'
+        f"<h3>Columns</h3><ul>{columns}</ul>"
+        "<p class='soft'>Any key of a preset may be a column too (image.steps). A row that cannot be read is told with "
+        "its line, and stops no other.</p>",
+        "What a file of briefs looks like",
+    )
 
 
 class Page:
@@ -44,9 +80,17 @@ class Page:
             data = path.read_bytes()
         finally:
             path.unlink(missing_ok=True)
-        rows = parse_rows(data, kind, path.stem, preset, where=path.name)
+        return self.rows(data, kind, path.stem, path.name, preset)
+
+    def example(self, preset: str) -> tuple[Any, ...]:
+        """The example's rows, as if they had been uploaded."""
+        return self.rows(EXAMPLE.encode(), "csv", "example", "the example", preset)
+
+    def rows(self, data: bytes, kind: str, name: str, where: str, preset: str) -> tuple[Any, ...]:
+        """Text, kind and name to submit, the rows as understood, and whether there are any."""
+        rows = parse_rows(data, kind, name, preset, where=where)
         seen = card(estimate(rows, self.pace(preset)) + preview(rows), "Rows of the file")
-        return data.decode("utf-8-sig"), kind, path.stem, seen, gr.Button(interactive=bool(rows.good))
+        return data.decode("utf-8-sig"), kind, name, seen, gr.Button(interactive=bool(rows.good))
 
     def pace(self, preset: str) -> float | None:
         """Seconds for an image with this preset, as measured by runs in the store; None without any."""
@@ -64,11 +108,11 @@ class Page:
         return self.show(id, "")
 
     def opened(self) -> tuple[Any, ...]:
-        """The batch to show when the tab opens: the newest one."""
+        """The batch to show when the tab opens: the newest one. Whoever has one knows what a file looks like."""
         jobs = [job for job in self.desk.store.jobs.list() if job.kind == BATCH]
         if not jobs:
-            return "", *(gr.skip() for _ in range(6))
-        return jobs[0].id, *self.show(jobs[0].id, "")
+            return "", *(gr.skip() for _ in range(6)), gr.skip()
+        return jobs[0].id, *self.show(jobs[0].id, ""), gr.Accordion(open=False)
 
     def show(self, id: str, seen: str) -> tuple[Any, ...]:
         """Seen, table, timer, and the buttons pause, resume, cancel."""
@@ -94,7 +138,8 @@ def estimate(rows: Rows, pace: float | None) -> str:
     time = f"{duration(least * pace)} to {duration(most * pace)}" if pace else "not known yet"
     return figures(
         (
-            (str(len(rows.good)), "briefs"), (str(len(rows.bad)), "rows left out"),
+            (str(len(rows.good)), "brief" if len(rows.good) == 1 else "briefs"),
+            (str(len(rows.bad)), "row left out" if len(rows.bad) == 1 else "rows left out"),
             (f"{least} to {most}", "images"), (time, "time, by earlier runs" if pace else "time: no run to go by"),
         )
     )  # fmt: skip
@@ -139,11 +184,14 @@ def standing(job: Job, desk: Desk) -> str:
             (str(counts[s]), OUTCOMES[s].lower())
             for s in ("accepted", "needs_review", "exhausted", "failed", "bad")
         ]
-        + [(str(report.images), "images"), (duration(report.seconds), "model time")]
+        + [
+            (str(report.images), "image" if report.images == 1 else "images"),
+            (duration(report.seconds), "model time"),
+        ]
     )
     body = table(
         ("Line", "Picture", "Brief", "Outcome", "Why", "Images"),
-        [line(e, desk) for e in report.entries[:SHOWN]],
+        [line(e, desk, job.state) for e in report.entries[:SHOWN]],
     )
     more = (
         f'<p class="soft">The first {SHOWN} of {len(report.entries)} rows.</p>'
@@ -154,7 +202,7 @@ def standing(job: Job, desk: Desk) -> str:
     return card(bar + error + numbers + report_links(job, desk) + body + more, "Batch")
 
 
-def line(entry: Entry, desk: Desk) -> tuple[str, ...]:
+def line(entry: Entry, desk: Desk, job: str) -> tuple[str, ...]:
     """One row of the table."""
     run: RunRow | None = entry.run
     small = (
@@ -163,11 +211,9 @@ def line(entry: Entry, desk: Desk) -> tuple[str, ...]:
         else ""
     )
     text = escape(entry.text[:140])
-    if run is not None and run.status in ("running", "stopped"):
-        outcome, why = mark("running" if run.status == "running" else "paused"), ""
-    else:
-        outcome = mark("queued" if entry.status == "open" else entry.status)
-        why = "" if entry.status in ("open", "accepted") else escape(entry.reason)
+    stands = standing_of(run, job) if run else job if job in ("cancelled", "paused", "failed") else "queued"
+    outcome = mark(stands if entry.status == "open" else entry.status)
+    why = "" if entry.status in ("open", "accepted") else escape(entry.reason)
     return str(entry.line), small, text, outcome, why, str(run.images) if run else ""
 
 
@@ -188,23 +234,22 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=300):
             file = gr.File(
-                label="A file of briefs: CSV, JSONL or YAML", height=130, elem_id="batch-file",
+                label="A file of briefs: CSV, JSONL or YAML", height=162, elem_id="batch-file",
                 file_types=sorted(KINDS),
             )  # fmt: skip
         with gr.Column(scale=2, min_width=240):
             preset = gr.Dropdown(available(), value="mini", label="Preset", info="For rows that name none.")
-            start = gr.Button("Start", variant="primary", interactive=False, elem_id="batch-start")
-    seen_rows = html(
-        card(
-            '<p class="soft">Each row has a column named brief; name, seed, size, must, preset, images may follow.</p>'
-        ),
-        elem_id="batch-rows",
-    )
+            with gr.Row(elem_classes="snug"):
+                start = gr.Button("Start", variant="primary", interactive=False, elem_id="batch-start")
+                example = gr.Button("Try the example", elem_id="batch-example")
+    seen_rows = html(elem_id="batch-rows")
     with gr.Row():
         pause = gr.Button("Pause", visible=False, elem_id="batch-pause")
         resume = gr.Button("Resume", visible=False, elem_id="batch-resume")
         cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id="batch-cancel")
     going = html(elem_id="batch-table")
+    with gr.Accordion("What a file of briefs looks like", open=True) as how:
+        html(guide(), elem_id="batch-guide")
     timer = gr.Timer(1.5, active=False)
 
     def on(
@@ -214,9 +259,11 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         return event(spoken(handler), inputs, outputs, **options)
 
     shown = [seen, going, timer, pause, resume, cancel]
-    on(file.upload, page.parse, [file, preset], [text, kind, name, seen_rows, start]).then(
+    parsed = [text, kind, name, seen_rows, start]
+    on(file.upload, page.parse, [file, preset], parsed).then(
         lambda: None, None, file, api_visibility="private", show_progress="hidden"
     )
+    on(example.click, page.example, [preset], parsed)
     started = on(start.click, page.start, [text, kind, name, preset], [job, *shown])
     started.success(
         lambda: ("", "", gr.Button(interactive=False)), None, [text, seen_rows, start], api_visibility="private",
@@ -225,4 +272,4 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     for button, what in ((pause, "pause"), (resume, "resume"), (cancel, "cancel")):
         on(button.click, lambda id, what=what: page.ask(what, id), [job], shown)
     on(timer.tick, page.show, [job, seen], shown)
-    on(tab.select, page.opened, None, [job, *shown])
+    on(tab.select, page.opened, None, [job, *shown, how])

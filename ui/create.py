@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,24 +17,46 @@ from pipeline.task import BRIEF, Task
 from ui import run_parts
 from ui.desk import Desk, any_seed, brief, limits, settings_in
 from ui.guard import spoken
-from ui.parts import WANTS_SCRIPT, callout, html, wants_list
+from ui.parts import WANTS_SCRIPT, callout, card, html, sentence, wants_list
 from ui.view import RunView
-from ui.wants import Draft, edited, quick
+from ui.wants import BY_RULES, Draft, edited, quick
 
+READING = card('<p class="soft" role="status">The text model is reading it too…</p>')
 EXAMPLES = (
     "a panda on a purple background, cartoon style",
     "two owls on a gray background, flat style",
     "a guitar on a yellow background, flat style",
     "a kitty on a blue background, cartoonish, it should feel calm",
 )
-_NAMED = "() => { const id = document.querySelector('#watched textarea, #watched input')?.value; if (id) history.replaceState(null, '', '?job=' + id); }"  # noqa: E501
+# The address names the job, for a reload; on a phone, where the picture is far below, the page goes there.
+_WATCHED = """() => {
+  const id = document.querySelector("#watched textarea, #watched input")?.value;
+  if (id) history.replaceState(null, "", "?job=" + id);
+  if (id && innerWidth < 700) document.getElementById("stand")?.scrollIntoView({ block: "center" });
+}"""
+
+
+# What the server found out about a draft is laid down only where it is still the draft that was seen, or as much as
+# that, and not under the hands of somebody who edits a requirement.
+_ACCEPT = """(offer, draft, wants) => {
+  if (!offer) return [draft, wants];
+  const said = JSON.parse(offer), now = JSON.parse(draft), fresh = JSON.parse(said.draft);
+  const same = said.seen === draft || (!now.edited && !now.job && now.reading.reader === "the rules"
+    && now.text === fresh.text && now.preset === fresh.preset);
+  const typing = said.wants !== null && document.activeElement?.matches("#wants input");
+  return same && !typing ? [said.draft, said.wants ?? wants] : [draft, wants];
+}"""
 
 
 def draft_html(draft: Draft) -> str:
-    reader = draft.reading.reader
-    if draft.job:
-        reader += "; the text model is reading too"
-    return wants_list(draft.reading.requirements, reader, draft.reading.degraded, draft.reading.blocked)
+    reading = draft.reading
+    return wants_list(reading.requirements, reading.reader, reading.degraded, reading.blocked)
+
+
+def offer(seen: str, draft: Draft, redraw: bool = True) -> str:
+    """A draft in place of the one that was seen; the page takes it unless that one has changed."""
+    wants = draft_html(draft) if redraw else None
+    return json.dumps({"seen": seen, "draft": draft.model_dump_json(), "wants": wants})
 
 
 def about(preset: str) -> str:
@@ -55,27 +78,26 @@ class Page:
         draft = quick(text, preset)
         return draft.model_dump_json(), draft_html(draft)
 
-    def settle(self, text: str, preset: str, said: str) -> tuple[str, str, gr.Timer]:
+    def settle(self, text: str, preset: str, said: str) -> tuple[str, gr.Timer]:
         """The text model has a look, once the brief is written."""
         draft = _draft(said)
         if not text.strip() or (draft.settled and draft.text == text and draft.preset == preset) or draft.job:
-            return gr.skip(), gr.skip(), gr.skip()  # type: ignore[return-value]
-        draft = quick(text, preset) if (draft.text, draft.preset) != (text, preset) else draft
+            return gr.skip(), gr.skip()  # type: ignore[return-value]
+        stale = (draft.text, draft.preset) != (text, preset)
+        draft = quick(text, preset) if stale else draft
         draft = draft.model_copy(update={"job": self.desk.read(text, preset).id})
-        return draft.model_dump_json(), draft_html(draft), gr.Timer(active=True)
+        return offer(said, draft, redraw=stale), gr.Timer(active=True)
 
-    def listen(self, said: str) -> tuple[str, str, gr.Timer]:
-        """Whether the text model has answered."""
+    def listen(self, said: str) -> tuple[str, gr.Timer, str]:
+        """Whether the text model has answered. Asked again until the page has taken the answer."""
         draft = _draft(said)
-        job = self.desk.store.jobs.get(draft.job) if draft.job else None
+        if draft.job is None:
+            return gr.skip(), gr.Timer(active=False), ""  # type: ignore[return-value]
+        job = self.desk.store.jobs.get(draft.job)
         if job is not None and job.state in OPEN:
-            return gr.skip(), gr.skip(), gr.skip()  # type: ignore[return-value]
+            return gr.skip(), gr.skip(), READING  # type: ignore[return-value]
         reading = job.progress.get("reading") if job is not None else None
-        changed: dict[str, Any] = {"job": None}
-        if reading and not draft.edited:
-            changed["reading"] = Draft.model_validate({"reading": reading}).reading
-        draft = draft.model_copy(update=changed)
-        return draft.model_dump_json(), draft_html(draft), gr.Timer(active=False)
+        return offer(said, _read(draft, reading), redraw=bool(reading)), gr.skip(), ""  # type: ignore[return-value]
 
     def want(self, said: str, event: gr.EventData) -> tuple[str, str]:
         draft = edited(_draft(said), str(event.op), str(event.id), str(event.text))
@@ -123,8 +145,18 @@ class Page:
         self.desk.store.jobs.ask(self.desk.job(id).id, "resume")
         return self._show(id, "")
 
-    def tick(self, id: str, seen: str) -> tuple[Any, ...]:
-        return self._show(id, seen)
+    def tick(self, id: str, seen: str, said: str) -> tuple[Any, ...]:
+        """What changed of the job, and the reading it began with where the page has none of its own."""
+        draft, late = _draft(said), gr.skip()
+        run = self.desk.store.runs.get(id) if id and not draft.settled else None
+        if (
+            run
+            and run.reading
+            and run.reading["reader"] != BY_RULES
+            and " ".join(draft.text.split()) == run.text
+        ):
+            late = offer(said, _read(draft, run.reading))
+        return *self._show(id, seen), late
 
     def opened(self, request: gr.Request) -> tuple[Any, ...]:
         """The job or run that the address names, or the job in work."""
@@ -134,7 +166,7 @@ class Page:
         try:
             task = self._task(id) if id else None
         except BriefError as error:
-            return self._nothing(callout(f"{str(error)[:1].upper()}{str(error)[1:]}.", "bad"))
+            return self._nothing(callout(f"{sentence(str(error))}.", "bad"))
         if task is None:
             return self._nothing("")
         draft = quick(task.brief.text, task.preset)
@@ -175,7 +207,7 @@ class Page:
         said = f"Settings of a picture by {task.preset} are in the form." if preset == task.preset else (
             f"The picture is by {task.preset}, which is not here; the form has {preset} instead."
         )  # fmt: skip
-        wide, high = task.brief.width, task.brief.height
+        wide, high = task.brief.width or 0, task.brief.height or 0
         return (
             task.brief.text, draft.model_dump_json(), draft_html(draft), preset, task.brief.seed, wide, high,
             callout(said, "good"),
@@ -227,6 +259,14 @@ def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
     )
 
 
+def _read(draft: Draft, reading: dict[str, Any] | None) -> Draft:
+    """The draft with what the text model read, if it read anything; it waits for no more."""
+    changed: dict[str, Any] = {"job": None}
+    if reading and not draft.edited:
+        changed["reading"] = Draft.model_validate({"reading": reading}).reading
+    return draft.model_copy(update=changed)
+
+
 def _with(draft: Draft, wants: tuple[Requirement, ...]) -> Draft:
     """The draft with a list that came along."""
     reading = draft.reading.model_copy(update={"requirements": wants, "reader": "you"})
@@ -248,6 +288,7 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
     watched = gr.Textbox(visible="hidden", elem_id="watched", label="Job")
     seen = gr.Textbox(visible="hidden", label="Seen")
     draft = gr.Textbox(start.model_dump_json(), visible="hidden", label="Draft")
+    offered = gr.Textbox(visible="hidden", label="Offered draft")
     with gr.Row(equal_height=False):
         with gr.Column(scale=6, min_width=320):
             text = gr.Textbox(
@@ -259,6 +300,7 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                     gr.Button(words, size="sm", min_width=60, elem_classes="chip") for words in EXAMPLES
                 ]
             wants = html(draft_html(start), js_on_load=WANTS_SCRIPT, elem_id="wants")
+            heard = html("", elem_id="heard")
             with gr.Row():
                 go = gr.Button("Paint", variant="primary", size="lg", elem_id="paint")
                 cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="cancel")
@@ -267,15 +309,15 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                 preset = gr.Dropdown(
                     available(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
                 )  # fmt: skip
+                images = gr.Slider(1, 24, value=6, step=1, label="Images at most")
                 with gr.Row():
                     seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="Same seed, same picture.")
-                    images = gr.Slider(1, 24, value=6, step=1, label="Images at most")
-                    seconds = gr.Number(None, label="Seconds at most", minimum=0, info="Empty: no limit.")
+                    seconds = gr.Number(0, label="Seconds at most", minimum=0, info="0: no limit.")
                 with gr.Row():
-                    width = gr.Number(None, label="Width", precision=0, info="Pixels; empty: the preset's.")
-                    height = gr.Number(None, label="Height", precision=0, info="Pixels; empty: the preset's.")
+                    width = gr.Number(0, label="Width", precision=0, minimum=0, info="0: the preset's.")
+                    height = gr.Number(0, label="Height", precision=0, minimum=0, info="0: the preset's.")
                 reload = gr.File(
-                    label="Reload settings from a PNG", file_types=[".png"], height=110, elem_id="reload",
+                    label="Reload settings from a PNG", file_types=[".png"], height=150, elem_id="reload",
                 )  # fmt: skip
             with gr.Accordion("Queue", open=False):
                 queue = html(run_parts.queue([]))
@@ -283,7 +325,7 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
             stand = html(run_parts.stand(None, None, desk.out), elem_id="stand")
             status = html("", elem_id="status")
             result = html("", elem_id="result")
-            with gr.Row():
+            with gr.Row(elem_classes="snug"):
                 again = gr.Button("Again with another seed", visible=False, elem_id="again")
                 alike = gr.Button("More like this", visible=False, elem_id="alike")
     history = html("", elem_id="history")
@@ -300,11 +342,10 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
         return event(spoken(handler), inputs, outputs, **options)
 
     on(text.change, page.typed, [text, preset, draft], reading, trigger_mode="always_last")
-    on(text.blur, page.settle, [text, preset, draft], [*reading, ear])
+    settling = [text.blur]
     on(preset.input, page.typed, [text, preset, draft], reading).then(
         about_of, preset, preset, api_visibility="private"
     )
-    on(ear.tick, page.listen, [draft], [*reading, ear])
     on(wants.want, page.want, [draft], reading)
     for button, words in zip(examples, EXAMPLES, strict=True):
         filled = on(
@@ -313,17 +354,21 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
             [preset],
             [text, *reading],
         )
-        on(filled.then, page.settle, [text, preset, draft], [*reading, ear])
+        settling.append(filled.then)
+    offers = [on(event, page.settle, [text, preset, draft], [offered, ear]) for event in settling]
+    offers.append(on(ear.tick, page.listen, [draft], [offered, ear, heard]))
+    offers.append(on(timer.tick, page.tick, [watched, seen, draft], [*shown, offered]))
+    for made in offers:
+        made.then(None, [offered, draft, wants], reading, js=_ACCEPT)
     form = [text, draft, preset, seed, width, height, images, seconds]
     for made in (
         on(go.click, page.paint, form, [watched, *shown]),
         on(again.click, page.again, [watched], [watched, *shown, seed]),
         on(alike.click, page.alike, [watched], [watched, *shown]),
     ):
-        made.then(None, None, None, js=_NAMED)
+        made.then(None, None, None, js=_WATCHED)
     on(cancel.click, page.cancel, [watched], shown)
     on(resume.click, page.resume, [watched], shown)
-    on(timer.tick, page.tick, [watched, seen], shown)
     on(reload.upload, page.reload, [reload], [text, *reading, preset, seed, width, height, status]).then(
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, get_args
 
@@ -17,11 +17,11 @@ from pipeline.store.tables import RunRow
 from ui import run_parts
 from ui.desk import Desk
 from ui.guard import spoken
-from ui.parts import callout, card, html, link_to, mark, picture
-from ui.view import RunView
+from ui.parts import callout, card, counted, html, link_to, mark, picture
+from ui.view import RunView, standing
 
 OUTCOMES = {
-    "Any outcome": None, "Accepted": "accepted", "Needs review": "needs_review", "Budget spent": "exhausted",
+    "Any outcome": None, "Accepted": "accepted", "Needs review": "needs_review", "Not met": "exhausted",
     "Failed": "failed", "Running": "running",
 }  # fmt: skip
 ANY_PRESET, ANY_KIND = "Any preset", "Any kind"
@@ -34,11 +34,17 @@ element.addEventListener('click', (event) => {
 """
 
 
-def cards(rows: list[RunRow], desk: Desk, words: dict[str, list[str]], chosen: str = "") -> str:
+def cards(rows: Sequence[RunRow], desk: Desk, words: dict[str, list[str]], chosen: str = "") -> str:
     """Runs as cards, the newest first."""
     if not rows:
         return card('<p class="soft">No run fits. Loosen the filters, or paint something in Create.</p>')
-    made = "".join(one_card(row, desk, words.get(row.id, []), row.id == chosen) for row in rows)
+    jobs = desk.store.jobs.states([row.job for row in rows if row.job])
+    made = "".join(
+        one_card(
+            row, desk, [standing(row, jobs.get(row.job or "")), *words.get(row.id, [])], row.id == chosen
+        )
+        for row in rows
+    )
     return card(f'<div class="cards">{made}</div>', "Runs")
 
 
@@ -49,12 +55,12 @@ def one_card(row: RunRow, desk: Desk, words: list[str], chosen: bool) -> str:
         if row.best
         else '<span class="none">no picture</span>'
     )
-    said = "".join(mark(word) for word in words)
+    said = " ".join(mark(word) for word in words)
     return (
         f'<button type="button" class="card" data-run="{escape(row.id, quote=True)}" '
         f'aria-pressed="{str(chosen).lower()}">{shown}<span class="about"><span>{escape(row.text[:140])}</span>'
-        f'<span>{mark(row.status)} {said}</span><small class="soft">{row.started:%d %b %Y %H:%M} · '
-        f"{escape(row.preset)} · seed {row.seed} · {row.images} images</small></span></button>"
+        f'<span>{said}</span><small class="soft">{row.started:%d %b %Y %H:%M} · '
+        f"{escape(row.preset)} · seed {row.seed} · {counted(row.images, 'image')}</small></span></button>"
     )
 
 
@@ -201,9 +207,10 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
         spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
     )
     opened = [chosen, about, left, right, slider, turns, candidate, panel]
-    on(grid.open, page.open, None, opened).then(
+    # The grid may be long: whoever opens a run is taken to it.
+    on(grid.open, page.open, None, opened).success(
         spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
-    )
+    ).then(None, None, None, js="() => document.querySelector('#gallery-run')?.scrollIntoView()")
     for choice in (left, right):
         on(choice.input, page.lay, [chosen, left, right], [slider])
     for button, decision in ((approve, "approve"), (reject, "reject")):

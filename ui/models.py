@@ -77,7 +77,7 @@ def judge_table(preset: Preset) -> str:
     )
     return card(
         "<h2>How far the judge can be trusted</h2>"
-        + table(heads, cells)
+        + table(heads, cells, "rows numbers")
         + f'<p class="soft">Measured on {escape("; ".join(sorted(on)))}. Kinds that are not listed go to a person.</p>',
         "The judge's errors",
     )
@@ -86,7 +86,7 @@ def judge_table(preset: Preset) -> str:
 def memory(found: Residents | None, waiting: int) -> str:
     """Who is in memory, and how much the worker takes."""
     if found is None:
-        note = "No worker is at work; `easel ui` starts one, unless it was told not to, and `easel worker` is one."
+        note = "No worker is at work, so nothing is painted. Start the app without --no-worker, or run “easel worker”."
         return card("<h2>In memory</h2>" + callout(note))
     rows = [
         (
@@ -98,8 +98,9 @@ def memory(found: Residents | None, waiting: int) -> str:
         for who in found.loaded
     ]
     cells = (
-        (f"{found.memory / 2**30:.2f} GiB", "held by the worker"), (str(len(rows)), "models loaded"),
-        (str(waiting), "jobs open"),
+        (f"{found.memory / 2**30:.2f} GiB", "held by the worker"),
+        (str(len(rows)), "model loaded" if len(rows) == 1 else "models loaded"),
+        (str(waiting), "job open" if waiting == 1 else "jobs open"),
     )  # fmt: skip
     body = (
         table(("Model", "Kind", "Device", "Precision"), rows)
@@ -143,6 +144,11 @@ class Page:
         jobs = self.desk.store.jobs.list(*OPEN)
         return memory(residents(self.desk.out), len(jobs))
 
+    def tick(self) -> tuple[str, str]:
+        """Who is in memory; what was asked for is no news once it is done."""
+        chores = [job for job in self.desk.store.jobs.list(*OPEN) if job.kind in (LOAD, UNLOAD)]
+        return self.memory(), gr.skip() if chores else ""  # type: ignore[return-value]
+
     def ask(self, kind: str, name: str) -> tuple[str, str]:
         """Queue the loading or unloading: the worker does it between two jobs."""
         load_preset(name)
@@ -154,11 +160,11 @@ class Page:
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out the tab and connect it."""
     page = Page(desk)
-    with gr.Row(equal_height=False):
-        preset = gr.Dropdown(available(), value="mini", label="Preset", scale=3)
-        load = gr.Button("Load", variant="primary", elem_id="models-load")
-        unload = gr.Button("Unload all", elem_id="models-unload")
-        ask = gr.Button("Ask the doctor", elem_id="models-doctor")
+    with gr.Row(elem_classes="beside"):
+        preset = gr.Dropdown(available(), value="mini", label="Preset", scale=3, elem_id="models-chosen")
+        load = gr.Button("Load", variant="primary", scale=1, min_width=100, elem_id="models-load")
+        unload = gr.Button("Unload all", scale=1, min_width=120, elem_id="models-unload")
+        ask = gr.Button("Ask the doctor", scale=1, min_width=140, elem_id="models-doctor")
     notice = html(elem_id="models-said")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
@@ -179,4 +185,4 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     for button, kind in ((load, LOAD), (unload, UNLOAD)):
         on(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
     on(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)
-    on(gr.Timer(4.0).tick, page.memory, None, [held])
+    on(gr.Timer(4.0).tick, page.tick, None, [held, notice])

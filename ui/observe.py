@@ -2,110 +2,154 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
-from statistics import median
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
+from pipeline.energy import in_words
 from pipeline.report import duration
-from pipeline.store.runs import OPEN
+from pipeline.stats import DAY, HOUR, MONTH, Spend, Stats, gather
 from pipeline.store.spans import Span
-from pipeline.store.tables import CallRow, CheckRow, RunRow
+from pipeline.store.tables import CallRow, RunRow
+from ui.charts import Bar, bars, columns
 from ui.desk import Desk
 from ui.guard import spoken
-from ui.parts import card, figures, html, mark, table
+from ui.parts import card, figures, html, mark, table, word
 
 PERIODS = {"Last day": 1, "Last 7 days": 7, "Last 30 days": 30, "Everything": None}
-STEPS = ("Briefs", "Ended", "Painted", "Accepted", "At the first image", "Approved by a person")
-STAGES = ("text", "image", "scorer")
-COLOURS = {"pass": "#2f8f56", "unsure": "#c9851f", "unchecked": "#8a857b", "fail": "#c8402f"}
-STAGE_COLOURS = {"text": "#3d6fb4", "image": "#1b8a75", "scorer": "#a4578f"}
-_RUNS = 2_000  # newest runs that are looked at
+OUTCOMES = ("pass", "unsure", "unchecked", "fail")
+FUNNEL = ("briefs", "read", "painted", "accepted", "accepted at the first attempt", "approved by a person")
+_MOST_COLUMNS = 62  # days that are drawn one by one; beyond that, months
+_FALLEN = 50  # degraded calls that are shown
+_TRACEABLE = 60  # newest runs whose trace is offered
 
 
-def funnel(runs: Sequence[RunRow], approved: int) -> pd.DataFrame:
-    """How many briefs come how far."""
-    ended = [run for run in runs if run.status not in OPEN]
-    accepted = [run for run in ended if run.status == "accepted"]
-    counts = (
-        len(runs), len(ended), sum(run.images > 0 for run in ended), len(accepted),
-        sum(run.images == 1 for run in accepted), approved,
-    )  # fmt: skip
-    return pd.DataFrame(zip(STEPS, counts, strict=True), columns=["Step", "Briefs"])
-
-
-def by_kind(checks: Sequence[CheckRow]) -> pd.DataFrame:
-    """Outcomes of the checks of best pictures, by kind of requirement."""
-    tally = Counter((check.kind, check.outcome) for check in checks if check.kind != "intact")
-    rows = [(kind, outcome, n) for (kind, outcome), n in sorted(tally.items())]
-    return pd.DataFrame(rows, columns=["Kind", "Outcome", "Checks"])
-
-
-def latency(calls: Sequence[CallRow]) -> pd.DataFrame:
-    """Median and 95th percentile of the seconds of a call, by stage; answers that were kept take none."""
-    rows = []
-    for stage in STAGES:
-        seconds = sorted(call.seconds for call in calls if call.stage == stage and call.seconds > 0)
-        if seconds:
-            most = seconds[int(0.95 * (len(seconds) - 1))]
-            rows += [(f"{stage}, median", "median", median(seconds)), (f"{stage}, 95 %", "95 %", most)]
-    return pd.DataFrame(rows, columns=["Stage", "Share", "Seconds"])
-
-
-def over_time(calls: Sequence[CallRow], days: int | None) -> pd.DataFrame:
-    """Tokens, energy and seconds by stage, for each hour of a short period or each day of a long one."""
-    step = "%Y-%m-%d %H:00" if days is not None and days <= 7 else "%Y-%m-%d"
-    sums: dict[tuple[str, str], list[float]] = {}
-    for call in calls:
-        cell = sums.setdefault((call.started.strftime(step), call.stage), [0.0, 0.0, 0.0])
-        for i, value in enumerate((call.tokens, call.joules / 1000, call.seconds)):
-            cell[i] += value
-    rows = [(when, stage, *values) for (when, stage), values in sorted(sums.items())]
-    return pd.DataFrame(rows, columns=["When", "Stage", "Tokens", "Kilojoules", "Seconds"])
-
-
-def totals(runs: Sequence[RunRow], calls: Sequence[CallRow]) -> str:
+def totals(stats: Stats) -> str:
     """The figures at the top."""
-    ended = [run for run in runs if run.status not in OPEN]
-    accepted = [run for run in ended if run.status == "accepted"]
-    images = sum(run.images for run in ended)
-    joules, money = sum(call.joules for call in calls), sum(call.money for call in calls)
+    told = stats.totals
+    known = "counted" if told.measured else "estimated"
     cells = [
-        (str(len(ended)), "briefs ended"),
-        (f"{len(accepted) / len(ended):.0%}" if ended else "–", "accepted"),
-        (f"{images / len(accepted):.1f}" if accepted else "–", "images for each accepted one"),
-        (duration(median(run.seconds for run in ended)) if ended else "–", "median time of a brief"),
-        (f"{sum(call.tokens for call in calls):,}", "text tokens"),
-        (f"{joules / 3.6e6:.3f} kWh" if joules else "–", "energy of model calls"),
-        (f"{money:.2f}" if money else "–", "cost, at the preset's price"),
-        (str(sum(bool(call.degraded) for call in calls)), "degraded calls"),
+        (f"{told.ended:,}", "brief ended" if told.ended == 1 else "briefs ended"),
+        ("–" if told.accepted is None else f"{told.accepted:.0%}", "accepted"),
+        ("–" if told.images_each is None else f"{told.images_each:.1f}", "images for each accepted one"),
+        ("–" if told.seconds is None else duration(told.seconds), "median time of a brief"),
+        (f"{told.tokens:,}", "text tokens"),
+        (in_words(told.joules) if told.joules else "–", f"energy, {known}"),
+        (f"{told.money:.2f} {stats.currency}" if told.money else "–", "cost, at the preset's price"),
+        (f"{told.degraded:,}", "degraded call" if told.degraded == 1 else "degraded calls"),
     ]
     return card(figures(cells), "Figures")
 
 
-def degraded(calls: Sequence[CallRow]) -> str:
+def funnel(stats: Stats) -> str:
+    """How many briefs come how far."""
+    whole = stats.funnel["briefs"]
+    rows = [
+        Bar(
+            name, ((n, "c-image"),), f"{n:,}" if name == "briefs" or not whole else f"{n:,} · {n / whole:.0%}"
+        )
+        for name in FUNNEL
+        for n in (stats.funnel[name],)
+    ]
+    others = ", ".join(f"{n:,} {name}" for name, n in stats.funnel.items() if name not in FUNNEL and n)
+    return bars("How far briefs come", rows, note=f"Besides: {others}." if others else "")
+
+
+def _brief(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 1 else duration(seconds)
+
+
+def by_kind(stats: Stats) -> str:
+    """Outcomes of the checks of must-haves, the kind that fails most first."""
+    rows = []
+    for kind, counts in stats.failures.items():
+        if kind == "intact":
+            continue
+        whole, passed = sum(counts.values()), counts.get("pass", 0)
+        parts = tuple((float(counts.get(outcome, 0)), f"c-{outcome}") for outcome in OUTCOMES)
+        rows.append((passed / whole, Bar(kind, parts, f"{passed:,} of {whole:,} pass")))
+    legend = [(f"c-{outcome}", outcome) for outcome in OUTCOMES]
+    return bars(
+        "What fails, by kind of requirement", [bar for _, bar in sorted(rows, key=lambda row: row[0])], legend,
+        "Checks of must-haves, of every picture that was painted.",
+    )  # fmt: skip
+
+
+def latency(stats: Stats) -> str:
+    """Median and ninth decile of the seconds of a call, by stage."""
+    rows = [
+        Bar(
+            row.stage, ((row.p50, f"c-{row.stage}"), (row.p90 - row.p50, f"c-{row.stage} faint")),
+            f"{_brief(row.p50)} · {_brief(row.p90)}",
+        )
+        for row in stats.latency
+        if row.calls
+    ]  # fmt: skip
+    return bars(
+        "How long a call takes", rows, note="The median, and what nine of ten calls keep within; kept answers left out."
+    )  # fmt: skip
+
+
+def tokens(stretches: Sequence[tuple[str, Spend | None]]) -> str:
+    points = [
+        Bar(label, ((float(s.tokens), "c-text"),) if s else (), f"{s.tokens:,} tokens" if s else "none")
+        for label, s in stretches
+    ]
+    return columns("Text tokens", points, lambda n: f"{n:,.0f}")
+
+
+def energy(stretches: Sequence[tuple[str, Spend | None]]) -> str:
+    points = [
+        Bar(
+            label, tuple((j, f"c-{stage}") for stage, j in s.by_stage.items()) if s else (),
+            in_words(s.joules) if s else "none",
+        )
+        for label, s in stretches
+    ]  # fmt: skip
+    legend = [(f"c-{stage}", stage) for stage in ("text", "image", "scorer")]
+    return columns("Energy", points, in_words, legend)
+
+
+def cost(stretches: Sequence[tuple[str, Spend | None]], currency: str) -> str:
+    points = [
+        Bar(label, ((s.money, "c-image"),) if s else (), f"{s.money:.2f} {currency}" if s else "none")
+        for label, s in stretches
+    ]
+    return columns("Cost", points, lambda n: f"{n:.2g} {currency}")
+
+
+def over_time(
+    spend: Sequence[Spend], since: datetime | None, now: datetime
+) -> list[tuple[str, Spend | None]]:
+    """Every hour of a day, else every day (or month), with what it took; those in which nothing happened too."""
+    known = {one.day: one for one in spend}
+    if since is not None and now - since <= timedelta(days=1):
+        times = [now - timedelta(hours=h) for h in range(23, -1, -1)]
+        return [(f"{t:%H}:00", known.get(t.strftime(HOUR))) for t in times]
+    if since is None and spend and len(spend[0].day) == len("2026-01"):
+        return [(one.day, one) for one in spend]
+    first = since + timedelta(days=1) if since else datetime.strptime(min(known, default=f"{now:{DAY}}"), DAY)
+    days = (now.date() - first.date()).days
+    times = [now - timedelta(days=d) for d in range(days, -1, -1)]
+    return [(f"{t.day} {t:%b}", known.get(t.strftime(DAY))) for t in times]
+
+
+def degraded(stats: Stats) -> str:
     """Which calls a stand-in answered, and which failed."""
     rows = [
         (
-            f"{call.started:%d %b %H:%M:%S}", escape(call.stage), escape(call.model),
-            escape(call.degraded or call.error or ""), f'<a href="?job={escape(call.run)}">run</a>',
+            f"{fall.at:%d %b %H:%M:%S}", escape(fall.stage), escape(fall.model), escape(fall.why),
+            f'<a href="?job={escape(fall.run)}">run</a>',
         )
-        for call in calls
-        if call.degraded or call.error
+        for fall in reversed(stats.fallen[-_FALLEN:])
     ]  # fmt: skip
-    if not rows:
-        return card(
-            '<h2>Degraded calls</h2><p class="soft">None: every answer came from the model that was asked.</p>'
-        )
-    return card(
-        "<h2>Degraded calls</h2>"
-        + table(("When", "Stage", "Model", "What stood in, or failed", ""), rows[-50:])
-    )
+    body = table(("When", "Stage", "Model", "What stood in, or failed", ""), rows) if rows else (
+        '<p class="soft">None: every answer came from the model that was asked.</p>'
+    )  # fmt: skip
+    return card(f"<h2>Degraded calls</h2>{body}", "Degraded calls", "chart")
 
 
 def trace(run: RunRow, spans: Sequence[Span], calls: Sequence[CallRow]) -> str:
@@ -167,22 +211,22 @@ class Page:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def show(self, period: str) -> tuple[Any, ...]:
+    def show(self, period: str, chosen: str | None = None) -> tuple[Any, ...]:
         """Every figure and plot of the tab, and the runs whose trace can be opened."""
+        now = datetime.now(UTC)
         days = PERIODS.get(period)
-        since = datetime.now(UTC) - timedelta(days=days) if days else datetime(1970, 1, 1, tzinfo=UTC)
-        store = self.desk.store
-        runs = [run for run in store.runs.find(limit=_RUNS) if run.started >= since]
-        ids = [run.id for run in runs]
-        checks = [check for mine in store.figures.checks(ids).values() for check in mine]
-        calls = store.runs.calls_of(ids)
-        approved = {r.run for r in store.reviews.standing() if r.decision == "approve"} & set(ids)
-        time = over_time(calls, days)
-        names = [(f"{run.text[:60]} ({run.started:%d %b %H:%M}, {run.status})", run.id) for run in runs[:60]]
+        since = now - timedelta(days=days) if days else None
+        by = HOUR if days == 1 else DAY
+        stats = gather(self.desk.store, since=since, by=by)
+        if len(stats.spend) > _MOST_COLUMNS:
+            stats = gather(self.desk.store, since=since, by=MONTH)
+        time = over_time(stats.spend, since, now)
+        runs = self.desk.store.runs.find(since=since, limit=_TRACEABLE)
+        names = [(f"{run.text[:60]} ({run.started:%d %b %H:%M}, {word(run.status)})", run.id) for run in runs]
+        kept = chosen if chosen in {run.id for run in runs} else names[0][1] if names else None
         return (
-            totals(runs, calls), funnel(runs, len(approved)), by_kind(checks), latency(calls), time,
-            gr.BarPlot(time, visible=any(call.joules for call in calls)),
-            degraded(calls), gr.Dropdown(names, value=names[0][1] if names else None),
+            totals(stats), funnel(stats), by_kind(stats), latency(stats), tokens(time), energy(time), degraded(stats),
+            gr.HTML(cost(time, stats.currency), visible=bool(stats.totals.money)), gr.Dropdown(names, value=kept),
         )  # fmt: skip
 
     def trace(self, id: str | None) -> str:
@@ -195,36 +239,21 @@ class Page:
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out the tab and connect it."""
     page = Page(desk)
-    with gr.Row():
-        period = gr.Dropdown(list(PERIODS), value="Last 7 days", label="Period", scale=2)
-        refresh = gr.Button("Refresh", scale=1)
-    head = html(elem_id="observe-figures")
-    plot: dict[str, Any] = {"height": 260, "buttons": []}
-    with gr.Row():
-        steps = gr.BarPlot(
-            x="Step", y="Briefs", title="How far briefs come", sort=list(STEPS), x_label_angle=-25, **plot
+    with gr.Row(elem_classes="beside"):
+        period = gr.Dropdown(
+            list(PERIODS), value="Last 7 days", label="Period", scale=3, elem_id="observe-period"
         )
-        kinds = gr.BarPlot(
-            x="Kind", y="Checks", color="Outcome", title="Checks of the best pictures, by kind",
-            color_map=COLOURS, x_label_angle=-25, **plot,
-        )  # fmt: skip
-    with gr.Row():
-        waits = gr.BarPlot(
-            x="Stage", y="Seconds", color="Share", title="Seconds of a call, by stage", x_label_angle=-25,
-            sort=[f"{stage}, {share}" for stage in STAGES for share in ("median", "95 %")],
-            color_map={"median": "#1b8a75", "95 %": "#c9851f"}, **plot,
-        )  # fmt: skip
-        tokens = gr.BarPlot(
-            x="When", y="Tokens", color="Stage", title="Text tokens over time", color_map=STAGE_COLOURS,
-            x_label_angle=-25, **plot,
-        )  # fmt: skip
-    energy = gr.BarPlot(
-        x="When", y="Kilojoules", color="Stage", title="Energy over time", color_map=STAGE_COLOURS,
-        x_label_angle=-25, **plot,
-    )  # fmt: skip
+        refresh = gr.Button("Refresh", scale=0, min_width=140, elem_id="observe-refresh")
+    head = html(elem_id="observe-figures")
+    charts = []
+    for pair in (("funnel", "kinds"), ("latency", "tokens"), ("energy", "fallen")):
+        with gr.Row(equal_height=True):
+            for name in pair:
+                with gr.Column(min_width=320):
+                    charts.append(html(elem_id=f"observe-{name}", elem_classes="fill"))
+    spent = html(elem_id="observe-cost", visible=False)
     chosen = gr.Dropdown([], label="Trace of a run", elem_id="observe-run")
     tree = html(elem_id="observe-trace")
-    fallen = html(elem_id="observe-degraded")
 
     def on(event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any) -> Any:
         return event(
@@ -236,7 +265,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             concurrency_limit=None,
         )
 
-    shown = [head, steps, kinds, waits, tokens, energy, fallen, chosen]
+    shown = [head, *charts, spent, chosen]
     for event in (tab.select, refresh.click, period.input):
-        on(event, page.show, [period], shown)
+        on(event, page.show, [period, chosen], shown)
     on(chosen.change, page.trace, [chosen], [tree])

@@ -18,3 +18,12 @@ document.addEventListener("input", (event) => {
   if (!event.target.matches(".slide")) return;
   event.target.parentElement.querySelector(".compare").style.setProperty("--cut", event.target.value + "%");
 });
+// Gradio counts which tabs fit before our style is there; let it count again.
+document.addEventListener("DOMContentLoaded", () => {
+  const seen = new MutationObserver(() => {
+    if (!document.body.dataset.opened) return;
+    seen.disconnect();
+    window.dispatchEvent(new Event("resize"));
+  });
+  seen.observe(document.body, { attributes: true, attributeFilter: ["data-opened"] });
+});

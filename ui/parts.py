@@ -14,9 +14,9 @@ from pipeline.brief import Requirement
 
 MARKS = {
     "pass": "✓ pass", "fail": "✗ fail", "unsure": "? unsure", "unchecked": "– unchecked",
-    "accepted": "✓ accepted", "needs_review": "? needs review", "exhausted": "✗ budget spent", "failed": "✗ failed",
-    "running": "running", "queued": "waiting", "paused": "paused", "cancelled": "cancelled", "done": "✓ done",
-    "bad": "✗ left out", "ready": "✓ ready",
+    "accepted": "✓ accepted", "needs_review": "? needs review", "exhausted": "✗ not met", "failed": "✗ failed",
+    "running": "running", "queued": "waiting", "paused": "paused", "stopped": "stopped", "cancelled": "cancelled",
+    "done": "✓ done", "bad": "✗ left out", "ready": "✓ ready",
     "approve": "✓ approved", "reject": "✗ rejected", "skip": "skipped", "rerun": "run again", "undo": "taken back",
 }  # fmt: skip
 
@@ -24,6 +24,21 @@ MARKS = {
 def html(value: str = "", **more: Any) -> gr.HTML:
     """A place for our own HTML, in our own style."""
     return gr.HTML(value, apply_default_css=False, **more)
+
+
+def word(outcome: str) -> str:
+    """An outcome in words, without its sign."""
+    return MARKS.get(outcome, outcome).lstrip("✓✗?– ")
+
+
+def sentence(text: str) -> str:
+    """With a capital at its head."""
+    return text[:1].upper() + text[1:]
+
+
+def counted(n: int, noun: str) -> str:
+    """How many of something: 1 image, 2 images."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def mark(outcome: str) -> str:
@@ -53,10 +68,15 @@ def callout(text: str, kind: str = "") -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "rows", caption: str = "") -> str:
-    """A table of cells that are HTML already."""
+    """A table of cells that are HTML already. `kind`: "rows" (on a phone each cell stands under its column's name),
+    "rows numbers" (a table there too) or "checks"."""
     said = f'<caption class="soft">{escape(caption)}</caption>' if caption else ""
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    names = [f' data-label="{escape(h, quote=True)}"' if h else "" for h in heads]
+    body = "".join(
+        "<tr>" + "".join(f"<td{name}>{cell}</td>" for name, cell in zip(names, row, strict=True)) + "</tr>"
+        for row in rows
+    )
     return (
         f'<div class="scroll"><table class="{kind}">{said}<thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
@@ -64,13 +84,16 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "rows
 
 
 def figures(pairs: Iterable[tuple[str, str]]) -> str:
-    """Numbers with what they count below."""
-    cells = "".join(f'<div class="figure"><b>{escape(n)}</b><span>{escape(w)}</span></div>' for n, w in pairs)
-    return f'<div class="figures">{cells}</div>'
+    """Numbers with what they count below, in even rows."""
+    cells = [f'<div class="figure"><b>{escape(n)}</b><span>{escape(w)}</span></div>' for n, w in pairs]
+    kind = "by-four" if len(cells) % 4 == 0 else "by-three"
+    return f'<div class="figures {kind}">{"".join(cells)}</div>'
 
 
-def card(html: str, label: str = "") -> str:
-    return f'<section class="easel"{f" aria-label={label!r}" if label else ""}>{html}</section>'
+def card(html: str, label: str = "", kind: str = "") -> str:
+    """A section of the page, named for who cannot see it. `kind`: "chart" has a frame."""
+    name = f' aria-label="{escape(label, quote=True)}"' if label else ""
+    return f'<section class="{f"easel {kind}".strip()}"{name}>{html}</section>'
 
 
 def want_row(want: Requirement) -> str:
@@ -121,5 +144,5 @@ def wants_list(
         'placeholder="Add one: no text, yellow background, two cats…">'
         '<button type="button" class="tap" data-op="add">Add</button></div>'
     )
-    said = callout(blocked or "", "bad") + callout(f"Degraded: {degraded}" if degraded else "")
+    said = callout(sentence(blocked or ""), "bad") + callout(f"Degraded: {degraded}" if degraded else "")
     return card(f'{heading}<ul class="wants">{rows}</ul>{add}{said}', "Requirements")

@@ -17,11 +17,11 @@ from pipeline.store.reviews import Review
 from pipeline.task import Task
 from ui.desk import Desk
 from ui.guard import spoken
-from ui.parts import callout, card, download, html, mark, picture
+from ui.parts import card, download, html, mark, picture
 
 WHY = {
     "unsure": "the judge was unsure", "unchecked": "no judge could check it", "degraded": "a stand-in did the work",
-    "audit": "picked by chance, to check the judge", "overruled": "a person overruled the judge",
+    "audit": "it was picked by chance, to check the judge", "overruled": "a person overruled the judge",
 }  # fmt: skip
 KEYS = (("a", "approve"), ("r", "reject"), ("e", "edit and run again"), ("s", "skip"), ("u", "undo"))
 SCRIPT = """
@@ -109,7 +109,7 @@ class Page:
         self.desk = desk
 
     def show(self, who: str, opened: Open | None = None, judged: Review | None = None) -> tuple[Any, ...]:
-        """State, picture, heading, brief to edit, the judge's last word, log, and whether there is anything."""
+        """State, picture, heading, brief to edit, the judge's last word, log; which buttons and fields have a use."""
         items = queue(self.desk.store, who.strip()) if who.strip() else []
         same = opened and next(
             (i for i in items if (i.run.id, i.candidate) == (opened.run, opened.candidate)), None
@@ -118,25 +118,17 @@ class Page:
         log = self.desk.store.reviews.log()
         told = opinion(judged, self.desk) if judged else gr.skip()
         if item is None:
-            word = "Nothing to review. Pictures come here when the judge is unsure." if who.strip() else (
-                "Say who you are, and the first picture appears."
+            now, asked, text = Open(who=who.strip()), nothing(who), ""
+        else:
+            now = opened if same and opened else Open(
+                who=who.strip(), run=item.run.id, candidate=item.candidate, why=item.why
             )  # fmt: skip
-            return (
-                Open(who=who.strip()).model_dump_json(),
-                card(f"<p>{word}</p>"),
-                heading(0),
-                "",
-                told,
-                log_list(log, self.desk),
-            )
-        now = (
-            opened
-            if same and opened
-            else Open(who=who.strip(), run=item.run.id, candidate=item.candidate, why=item.why)
-        )
+            asked, text = question(item, self.desk, now.said), item.run.text
+        mine = any(review.who == who.strip() for review in log)
         return (
-            now.model_dump_json(), question(item, self.desk, now.said), heading(len(items)), item.run.text, told,
-            log_list(log, self.desk),
+            now.model_dump_json(), asked, heading(len(items)), text, told, log_list(log, self.desk),
+            *(gr.Button(visible=item is not None) for _ in range(3)), gr.Button(visible=mine),
+            gr.Column(visible=item is not None),
         )  # fmt: skip
 
     def entered(self, who: str) -> tuple[Any, ...]:
@@ -144,7 +136,7 @@ class Page:
 
     def renamed(self, who: str, said: str) -> tuple[Any, ...]:
         """The name was left; only another name means another queue."""
-        return self.show(who) if _open(said).who != who.strip() else tuple(gr.skip() for _ in range(6))
+        return self.show(who) if _open(said).who != who.strip() else tuple(gr.skip() for _ in range(11))
 
     def say(self, said: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
         """A word on one requirement; the same word again takes it back."""
@@ -219,8 +211,24 @@ class Page:
 
 
 def heading(left: int) -> str:
+    if not left:
+        return ""
     keys = "".join(f"<span><kbd>{key}</kbd> {word}</span>" for key, word in KEYS)
     return card(f'<p><b>{left} left</b></p><p class="keys">{keys}</p>')
+
+
+def nothing(who: str) -> str:
+    """What stands where no picture waits, and what will come there."""
+    if not who.strip():
+        return card(
+            '<div class="empty"><h2>Who decides?</h2><p>Write your name above, and the first picture appears.</p></div>'
+        )
+    reasons = "".join(f"<li>{WHY[why]}</li>" for why in ("unsure", "unchecked", "degraded", "audit"))
+    return card(
+        '<div class="empty"><h2>Nothing to review</h2><p>A picture comes here when</p>'
+        f"<ul>{reasons}</ul><p>You then see it beside its requirements, and decide with one key. "
+        "The judge's opinion follows your decision.</p></div>"
+    )
 
 
 def _open(said: str) -> Open:
@@ -241,27 +249,30 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
     """Lay out the tab and connect it. `who` is the field with the person's name."""
     page = Page(desk)
     state = gr.Textbox(visible="hidden", label="Open picture")
-    head = html(heading(0), elem_id="review-head")
-    asked = html(js_on_load=SCRIPT, elem_id="review-item")
+    head = html(elem_id="review-head")
+    asked = html(nothing("me"), js_on_load=SCRIPT, elem_id="review-item")
     with gr.Row():
-        approve = gr.Button("Approve (a)", variant="primary", elem_id="review-approve")
-        reject = gr.Button("Reject (r)", variant="stop", elem_id="review-reject")
-        skip = gr.Button("Skip (s)", elem_id="review-skip")
-        undo = gr.Button("Undo (u)", elem_id="review-undo")
-    reason = gr.Textbox(label="Reason, if it needs one", max_length=500, elem_id="review-reason")
-    with gr.Row(equal_height=True):
-        text = gr.Textbox(
-            label="Brief, to edit and run again", lines=2, max_length=4000, scale=4, elem_id="review-brief"
-        )
-        again = gr.Button("Edit and run again (e)", elem_id="review-again", scale=1)
-    with gr.Row(equal_height=False):
-        with gr.Column(min_width=280):
-            judge = html(elem_id="review-judge")
-        with gr.Column(min_width=280):
-            log = html(elem_id="review-log")
-    with gr.Row():
-        export = gr.Button("Export the log", elem_id="review-export")
-    files = html(callout(""), elem_id="review-files")
+        approve = gr.Button("Approve (a)", variant="primary", visible=False, elem_id="review-approve")
+        reject = gr.Button("Reject (r)", variant="stop", visible=False, elem_id="review-reject")
+        skip = gr.Button("Skip (s)", visible=False, elem_id="review-skip")
+        undo = gr.Button("Undo (u)", visible=False, elem_id="review-undo")
+    with gr.Column(visible=False) as fields:
+        reason = gr.Textbox(label="Reason, if it needs one", max_length=500, elem_id="review-reason")
+        with gr.Row(elem_classes="beside"):
+            text = gr.Textbox(
+                label="Brief, to edit and run again",
+                info="Shift and Enter run it.",
+                lines=2,
+                max_length=4000,
+                scale=4,
+                elem_id="review-brief",
+            )
+            again = gr.Button("Edit and run again (e)", elem_id="review-again", scale=0, min_width=270)
+    judge = html(elem_id="review-judge")
+    with gr.Row(elem_classes="beside"):
+        log = html(elem_id="review-log", min_width=280)
+        export = gr.Button("Export the log", scale=0, min_width=180, elem_id="review-export")
+    files = html(elem_id="review-files")
 
     def on(
         event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
@@ -269,7 +280,7 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
         options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
         return event(spoken(handler), inputs, outputs, **options)
 
-    shown = [state, asked, head, text, judge, log]
+    shown = [state, asked, head, text, judge, log, approve, reject, skip, undo, fields]
     on(tab.select, page.entered, [who], shown)
     on(who.submit, page.renamed, [who, state], shown)
     on(who.blur, page.renamed, [who, state], shown)
@@ -281,6 +292,7 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             [state, who, reason],
             [*shown, reason],
         )
-    on(again.click, page.rerun, [state, who, text, reason], [*shown, reason])
+    for event in (again.click, text.submit):
+        on(event, page.rerun, [state, who, text, reason], [*shown, reason])
     on(undo.click, page.undo, [state, who], [*shown, reason])
     on(export.click, page.export, None, [files])

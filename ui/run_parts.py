@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from pipeline.report import duration
 from pipeline.store.jobs import Job
 from pipeline.store.runs import OPEN
-from ui.parts import callout, card, download, mark, picture, table
+from ui.parts import callout, card, counted, download, mark, picture, sentence, table
 from ui.view import RunView, Shown, Turn
 
 STAGES = {
@@ -45,13 +46,13 @@ def attempt(turn: Turn, run: RunView) -> str:
         )
     gates = " ".join(mark(shown.row.gate) for shown in turn.made)
     coming = (
-        f'<p class="next"><b>Next: {escape(turn.next.action)}.</b> {escape(turn.next.reason)}</p>'
+        f'<p class="next"><b>Next: {escape(turn.next.action)}.</b> {escape(sentence(turn.next.reason))}.</p>'
         if turn.next
         else ""
     )
     return (
         f'<article class="attempt" aria-label="Attempt {turn.number}"><header><h3>Attempt {turn.number}</h3>{gates}'
-        f'<span class="soft">{escape(turn.change.reason)}</span></header>{"".join(made)}{coming}</article>'
+        f'<span class="soft">{escape(sentence(turn.change.reason))}</span></header>{"".join(made)}{coming}</article>'
     )
 
 
@@ -140,11 +141,11 @@ def outcome(run: RunView) -> str:
         links = [download(run.folder / name, "Picture"), download(run.folder / "sheet.png", "Contact sheet")]
     links.append(download(run.folder / "run.json", "Run record"))
     checks = checks_table(run.best, run.texts) if run.best else ""
-    spent = f"{row.images} images, {row.seconds:.1f} s, {row.tokens:,} tokens, seed {row.seed}"
-    reason = f"{row.reason[:1].upper()}{row.reason[1:]}." if row.reason else ""
+    spent = f"{counted(row.images, 'image')}, {duration(row.seconds)}, {counted(row.tokens, 'token')}, seed {row.seed}"
+    reason = f"{sentence(row.reason)}." if row.reason else ""
     degraded = callout(f"Degraded: {row.degraded}") if row.degraded else ""
     return (
-        f"<p>{mark(row.status)} {escape(reason)}</p>{degraded}{checks}"
+        f"<p>{mark(run.status)} {escape(reason)}</p>{degraded}{checks}"
         f'<p class="links">{"".join(links)}</p><p class="soft">{spent}</p>'
     )
 

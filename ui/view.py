@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.brief import Reading, Requirement
 from pipeline.feedback import Repair
 from pipeline.store import Store
+from pipeline.store.runs import STOPPED
 from pipeline.store.tables import CandidateRow, CheckRow, RunRow
 
 
@@ -48,6 +49,7 @@ class RunView:
     reading: Reading | None
     turns: tuple[Turn, ...]
     texts: dict[str, str] = field(default_factory=dict)  # requirement id → words
+    status: str = ""  # as a page says it, see `standing`
 
     @property
     def wants(self) -> tuple[Requirement, ...]:
@@ -95,4 +97,16 @@ def view(store: Store, id: str) -> RunView | None:
         for attempt in store.runs.attempts(id)
     )  # fmt: skip
     texts = {want.id: want.text for want in reading.requirements} if reading else {}
-    return RunView(row, folder, reading, turns, texts | {"intact": "a picture at all"})
+    job = store.jobs.get(row.job) if row.job else None
+    status = standing(row, job.state if job else None)
+    return RunView(row, folder, reading, turns, texts | {"intact": "a picture at all"}, status)
+
+
+def standing(row: RunRow, job: str | None) -> str:
+    """How a run stands, in the words of its job where it has no outcome of its own: paused, waiting, cancelled."""
+    if row.status == STOPPED:
+        return job if job in ("cancelled", "paused", "queued", "failed") else row.status
+    # A brief of its own that was cancelled while it was painted has an outcome, with the best picture so far.
+    return (
+        "cancelled" if row.status == "exhausted" and job == "cancelled" and row.job == row.id else row.status
+    )

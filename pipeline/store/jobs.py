@@ -10,6 +10,7 @@ claimed again. What a job did before is kept, so being done twice costs nothing 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from sqlalchemy import Engine, and_, func, or_, select, update
 
 from pipeline.brief import Record
 from pipeline.store.engine import reading, writing
-from pipeline.store.rows import add_new
+from pipeline.store.rows import add_new, chunks
 from pipeline.store.tables import JobRow
 
 State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
@@ -76,6 +77,15 @@ class Jobs:
             query = query.where(JobRow.state.in_(states))
         with reading(self._engine) as session:
             return [_job(row, self._before(session, row)) for row in session.scalars(query)]
+
+    def states(self, ids: Sequence[str]) -> dict[str, str]:
+        """The state of each of these jobs that is known."""
+        with reading(self._engine) as session:
+            return {
+                id: state
+                for some in chunks(ids)
+                for id, state in session.execute(select(JobRow.id, JobRow.state).where(JobRow.id.in_(some)))
+            }
 
     def _before(self, session: Any, row: JobRow) -> int | None:
         if row.state == "running":

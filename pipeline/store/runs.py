@@ -130,10 +130,12 @@ class Runs:
         job: str | None = None,
         kind: str | None = None,
         text: str | None = None,
+        since: datetime | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[RunRow]:
-        """Runs, newest first. `kind`: with a requirement of that kind; `text`: words of the brief."""
+        """Runs, newest first. `kind`: with a requirement of that kind; `text`: words of the brief; `since`: begun
+        then or later."""
         asked: list[Any] = [
             column == value
             for column, value in (
@@ -145,6 +147,8 @@ class Runs:
             asked.append(RunRow.id.in_(select(CheckRow.run).where(CheckRow.kind == kind)))
         if text:
             asked.append(RunRow.text.icontains(text, autoescape=True))
+        if since is not None:
+            asked.append(RunRow.started >= since)
         query = select(RunRow).where(*asked).order_by(RunRow.started.desc(), RunRow.id)
         with reading(self._engine) as session:
             return list(session.scalars(query.limit(limit).offset(offset)))

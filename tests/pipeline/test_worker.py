@@ -11,6 +11,8 @@ from PIL import Image
 from models.protocols import Step
 from pipeline.brief import Brief
 from pipeline.config import Preset
+from pipeline.loop import Event
+from pipeline.rows import Row
 from pipeline.store import Store
 from pipeline.store.jobs import Job
 from pipeline.worker import Worker, _Work
@@ -144,6 +146,31 @@ def test_what_is_asked_is_heard_within_a_step(
         assert ended(store, "x").state == "done"
         assert store.results.count()["image"] == (3 if kind == "brief" else 6)
         assert {r.status for r in store.runs.find(job="x")} == {"exhausted"}
+
+
+@pytest.mark.parametrize(("told", "images"), [(1, 0), (2, 1)])
+def test_a_brief_cancelled_between_two_images_ends_with_what_it_has(
+    store: Store, preset: str, told: int, images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.jobs.submit("x", "brief", brief("a cat", preset))
+    events = 0
+    tell = _Work.tell
+
+    def ask_after_an_event(work: _Work, row: Row, event: Event) -> None:
+        nonlocal events
+        events += 1
+        if events == told:  # the reading, or the first attempt
+            store.jobs.ask("x", "cancel")
+        tell(work, row, event)
+
+    monkeypatch.setattr(_Work, "tell", ask_after_an_event)
+    Worker(store).work(until_empty=True)
+    assert ended(store, "x").state == "cancelled"
+    (run,) = store.runs.find(job="x")
+    assert (run.status, run.images) == ("exhausted", images)
+    assert "stopped by the user" in run.reason
+    assert (store.out / "a-cat" / "run.json").exists()
+    assert (store.out / "a-cat" / "best.png").exists() == bool(images)
 
 
 def test_a_worker_that_is_stopped_puts_its_job_back(

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 from fastapi import HTTPException
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from pipeline.errors import BriefError, ConfigError
 from tests.ui.conftest import PASSWORD, App
@@ -102,6 +104,17 @@ def test_beyond_this_machine_a_password_is_demanded(tmp_path: Path, monkeypatch:
 )
 def test_which_hosts_are_this_machine(host: str, local: bool) -> None:
     assert loopback(host) is local
+
+
+def test_a_file_that_went_while_it_was_opened_is_gone(tmp_path: Path) -> None:
+    async def opens(scope: Scope, receive: Receive, send: Send) -> None:
+        (tmp_path / "preview.png").open("rb").close()
+
+    gate = Gate(opens, tmp_path, True)
+    answer = TestClient(gate, base_url="http://127.0.0.1").get(
+        "/gradio_api/file=" + str(tmp_path / "preview.png")
+    )
+    assert answer.status_code == 404
 
 
 def test_which_files_may_leave(tmp_path: Path) -> None:

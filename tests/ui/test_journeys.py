@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from gradio_client import Client
 from playwright.sync_api import Browser, Page, expect
 
 from pipeline.config import Preset
 from pipeline.store import Store
 from tests.ui.conftest import PASSWORD, PATIENCE, SHOTS, App, add_runs, go, wait_for
+from ui.batch import EXAMPLE
 
 pytestmark = pytest.mark.browser
 
@@ -99,6 +102,47 @@ def test_an_edited_requirement_is_what_is_painted_and_checked(page: Page, store:
     assert "blue" in page.locator("#history .prompt").inner_text()
 
 
+@pytest.fixture
+def busy(client: Client, store: Store) -> Iterator[str]:
+    """A job that keeps the worker from all others until it is cancelled."""
+    id = client.predict("three owls", images=24, seed=1, api_name="/submit")["id"]
+    yield id
+    client.predict(id, "cancel", api_name="/ask")
+    wait_for(lambda: state(store, id) not in ("queued", "running"), "the worker to be free")
+
+
+def test_a_reading_that_comes_late_is_shown(page: Page, client: Client, store: Store, busy: str) -> None:
+    write(page, "two frogs, flat style", images=1)
+    expect(page.locator("#wants")).to_contain_text("Read by the rules")
+    expect(page.locator("#heard")).to_contain_text("The text model is reading")
+    page.locator("#paint").click()
+    id = watched(page)
+    client.predict(busy, "cancel", api_name="/ask")
+    expect(page.locator("#result .mark").first).to_be_visible()
+    expect(page.locator("#wants")).to_contain_text("Read by SmolLM2")
+    expect(page.locator("#heard .soft")).to_have_count(0)
+    assert state(store, id) == "done"
+
+
+def test_a_reading_is_not_laid_over_what_is_being_typed(
+    page: Page, client: Client, store: Store, busy: str
+) -> None:
+    write(page, "three cats, flat style")
+    expect(page.locator("#heard")).to_contain_text("The text model is reading")
+    field = page.locator("#wants .want").first.locator("input")
+    field.focus()
+    page.keyboard.press("End")
+    page.keyboard.type(" and")
+    client.predict(busy, "cancel", api_name="/ask")
+    wait_for(lambda: not store.jobs.list("queued", "running"), "the text model to answer")
+    page.wait_for_timeout(1500)  # the page asks twice a second
+    expect(field).to_be_focused()
+    page.keyboard.type(" a dog")
+    expect(field).to_have_value(re.compile(".+ and a dog"))
+    page.keyboard.press("Tab")
+    expect(page.locator("#wants")).to_contain_text("Read by you")
+
+
 def test_a_contradiction_is_pointed_out_before_painting(page: Page) -> None:
     page.locator("#brief textarea").fill("a red cat, the cat is blue, it should feel premium")
     expect(page.locator("#wants .contradiction")).to_have_count(2)
@@ -156,6 +200,21 @@ def test_a_batch_with_a_bad_row(page: Page, tmp_path: Path, store: Store) -> Non
     assert not list((store.out / "easel.uploads").rglob("*.csv"))  # what was uploaded does not stay
 
 
+def test_the_example_of_a_batch_is_shown_and_read(page: Page, store: Store) -> None:
+    open_tab(page, "Batch")
+    link = page.locator("#batch-guide a[download]")
+    if any(job.kind == "batch" for job in store.jobs.list()):  # then the example is folded away
+        expect(page.locator("#batch-table .stage")).to_be_visible()
+        page.get_by_role("button", name="What a file of briefs looks like").click()
+    with page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "briefs.csv"
+    assert download.value.path().read_text() == EXAMPLE
+    page.locator("#batch-example").click()
+    expect(page.locator("#batch-rows .mark.ready")).to_have_count(3)
+    expect(page.locator("#batch-start")).to_be_enabled()
+
+
 def test_a_file_that_is_no_batch_is_a_sentence(page: Page, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("colour\nred\n")
@@ -163,6 +222,18 @@ def test_a_file_that_is_no_batch_is_a_sentence(page: Page, tmp_path: Path) -> No
     page.set_input_files("#batch-file input", file)
     expect(page.locator(".toast-body")).to_contain_text("no column named brief")
     assert "Traceback" not in page.content()
+
+
+def test_who_has_nothing_to_decide_sees_no_buttons(page: Page) -> None:
+    open_tab(page, "Review")
+    page.locator("#who input, #who textarea").fill("")
+    page.locator("#who input, #who textarea").press("Enter")
+    expect(page.locator("#review-item")).to_contain_text("Write your name")
+    for name in ("approve", "reject", "skip", "undo", "reason", "brief", "again"):
+        expect(page.locator(f"#review-{name}")).to_be_hidden()
+    page.locator("#review-item").click()
+    page.keyboard.press("a")
+    assert page.locator(".toast-body").count() == 0
 
 
 def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_preset: Preset) -> None:
