@@ -8,7 +8,9 @@ harm. The network answers with the clean latent (x-prediction); the schedule is 
 (arXiv 2305.08891), which makes pure noise pure.
 
 The text encoder learns more slowly than the denoiser: at the same rate it fills every token with the background, whose
-loss is the largest, and the objects drown in its output norm.
+loss is the largest, and the objects drown in its output norm. Before it paints, and beside it, it learns to say at each
+object's token where that object stands and in which tint. From pictures alone it never found out which of two objects
+is on which side, nor whose colour is whose: both came out as blends of the two.
 
 Resumes from `--work`; the learning rate falls over the last `--decay` minutes of a run. Runs on CPU or GPU through
 accelerate. Writes `--work`/pipeline, a stock PRXPipeline folder, with each checkpoint; `--export` packs it.
@@ -24,6 +26,7 @@ from typing import Annotated
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 import typer
 from accelerate import Accelerator
 from diffusers import AutoencoderDC, DDIMScheduler, PRXPipeline, PRXTransformer2DModel
@@ -37,10 +40,12 @@ from models.mini.caption import describe
 from models.mini.chance import settle
 from models.mini.keywords import MAX_TOKENS, tokenizer
 from models.mini.latent import CELLS, CHANNELS, appearance, encode
-from models.mini.scene import sample
-from models.mini.vocabulary import BY_NAME, STYLES
+from models.mini.scene import Scene, sample
+from models.mini.vocabulary import BY_NAME, COLOURS, STYLES
 
 SIDE = 256
+TOKENS = tokenizer()
+OBJECT_TOKENS = {name: TOKENS.get_vocab()[name.replace(" ", "_")] for name in BY_NAME}
 WIDTH = 256  # of the text
 LOOK = (
     "a red apple on a white background, flat style",
@@ -56,8 +61,41 @@ LOOK = (
 )
 
 
+STANDS = ("alone", "two", "three", "four", "left", "right", "top", "bottom")
+TINTS = (None, *COLOURS)
+NO_OBJECT = -100  # cross entropy leaves it out
+
+
+def standing(scene: Scene, ids: list[int]) -> tuple[list[int], list[int]]:
+    """For each token the place and tint of the object that it names, as indices into STANDS and TINTS."""
+    first = {"row": STANDS.index("left"), "column": STANDS.index("top")}.get(scene.kind)
+    said: dict[int, tuple[int, int]] = {}
+    for i, item in enumerate(scene.items):
+        stands = len(scene.items) - 1 if first is None else first + i
+        said.setdefault(OBJECT_TOKENS[item.object], (stands, TINTS.index(item.tint)))
+    stands, tints = zip(*(said.get(i, (NO_OBJECT, NO_OBJECT)) for i in ids), strict=True)
+    return list(stands), list(tints)
+
+
+def unsaid(rng: np.random.Generator) -> dict[str, bool]:
+    """What a caption tells; the noise decides the rest."""
+    return {
+        "background": bool(rng.random() < 0.85),
+        "style": bool(rng.random() < 0.75),
+        "placed": bool(rng.random() < 0.9),
+    }
+
+
+def caption(
+    scene: Scene, rng: np.random.Generator, **said: bool
+) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Token ids, mask, places and tints of a caption of the scene, each MAX_TOKENS long."""
+    made = TOKENS(describe(scene, rng, **said), padding="max_length", max_length=MAX_TOKENS, truncation=True)
+    return made["input_ids"], made["attention_mask"], *standing(scene, made["input_ids"])
+
+
 class Scenes(IterableDataset):
-    """Endless (latent, its noise, token ids, mask); `start` and the worker's number seed it."""
+    """Endless (latent, its noise, token ids, mask, places, tints); `start` and the worker's number seed it."""
 
     def __init__(self, start: int, weights: tuple[float, float, float], tinted: float) -> None:
         self.start, self.weights, self.tinted = start, weights, tinted
@@ -65,23 +103,14 @@ class Scenes(IterableDataset):
     def __iter__(self):
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng((self.start, info.id if info else 0))
-        tokens = tokenizer()
         while True:
             noise = rng.standard_normal((CHANNELS, CELLS, CELLS), np.float32)
-            said = {
-                "background": bool(rng.random() < 0.85),
-                "style": bool(rng.random() < 0.75),
-                "placed": bool(rng.random() < 0.9),
-            }
+            said = unsaid(rng)
             scene = settle(sample(rng, self.weights, self.tinted), noise, **said)
-            ids = tokens(
-                describe(scene, rng, **said), padding="max_length", max_length=MAX_TOKENS, truncation=True
-            )
             yield (
                 torch.from_numpy(encode(scene)),
                 torch.from_numpy(noise),
-                torch.tensor(ids["input_ids"]),
-                torch.tensor(ids["attention_mask"], dtype=torch.bool),
+                *map(torch.tensor, caption(scene, rng, **said)),
             )
 
 
@@ -98,7 +127,7 @@ class Painter(nn.Module):
         super().__init__()
         self.text = T5EncoderModel(
             T5Config(
-                vocab_size=len(tokenizer()),
+                vocab_size=len(TOKENS),
                 d_model=WIDTH,
                 d_kv=64,
                 d_ff=512,
@@ -114,6 +143,8 @@ class Painter(nn.Module):
             in_channels=CHANNELS, patch_size=2, context_in_dim=WIDTH, hidden_size=256, mlp_ratio=4.0, num_heads=4,
             depth=5, axes_dim=[32, 32],
         )  # fmt: skip
+        self.stands = nn.Linear(WIDTH, len(STANDS))
+        self.tints = nn.Linear(WIDTH, len(TINTS))
         # Gates open from the start: there is one level of noise that matters.
         for block in self.denoiser.blocks:
             for gate in block.modulation.lin.bias.data.chunk(6)[2::3]:
@@ -121,20 +152,55 @@ class Painter(nn.Module):
         # Unit-scale text: at 0.02 the image tokens never learn to listen. An object begins as how it looks in each
         # style, so that like names mean like pictures.
         nn.init.normal_(self.text.shared.weight)
-        words, codes = tokenizer().get_vocab(), appearance(100)
-        for name in BY_NAME:
+        codes = appearance(100)
+        for name, token in OBJECT_TOKENS.items():
             look = torch.from_numpy(np.concatenate([codes[name, style] for style in STYLES]))
-            self.text.shared.weight.data[words[name.replace(" ", "_")], : len(look)] = look
+            self.text.shared.weight.data[token, : len(look)] = look
+        # Heads that look at the word before, the word after, all before and all after: who is named first is soon
+        # clear. As they come, heads look everywhere alike, and a table of biases learns slowly to tell otherwise.
+        table = self.text.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight.data
+        later = len(table) // 2
+        table.zero_()
+        for head, distances in enumerate(
+            (slice(1, 2), slice(later + 1, later + 2), slice(1, later), slice(later + 1, None))
+        ):
+            table[distances, head] = 5.0
 
-    def forward(self, noisy: Tensor, t: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+    def read(self, words: Tensor, stands: Tensor, tints: Tensor) -> Tensor:
+        """The loss of the text encoder's own task, from its output."""
+        losses = [
+            F.cross_entropy(probe(words).flatten(0, 1), truth.flatten())
+            for probe, truth in ((self.stands, stands), (self.tints, tints))
+        ]
+        return losses[0] + losses[1]
+
+    def forward(self, noisy: Tensor, t: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The clean latent, and the text encoder's output."""
         words = self.text(input_ids=ids, attention_mask=mask).last_hidden_state
-        return self.denoiser(noisy, t, words, attention_mask=mask, return_dict=False)[0]
+        return self.denoiser(noisy, t, words, attention_mask=mask, return_dict=False)[0], words
+
+
+def teach_reading(model: Painter, steps: int, weights: tuple[float, float, float], tinted: float) -> float:
+    """Teach the text encoder its own task before anything is painted; a minute or two. Returns the last loss."""
+    rng = np.random.default_rng(0)
+    device = model.stands.weight.device
+    parts = (model.text, model.stands, model.tints)
+    opt = torch.optim.AdamW([p for part in parts for p in part.parameters()], lr=1e-3, weight_decay=0.0)
+    loss = torch.zeros(())
+    for step in range(steps):
+        said = [caption(sample(rng, weights, tinted), rng) for _ in range(64)]
+        ids, mask, stands, tints = (torch.tensor(column, device=device) for column in zip(*said, strict=True))
+        loss = model.read(model.text(input_ids=ids, attention_mask=mask).last_hidden_state, stands, tints)
+        opt.param_groups[0]["lr"] = 1e-3 * min(1.0, (step + 1) / 50, (steps - step) / 200)
+        opt.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.text.parameters(), 1.0)
+        opt.step()
+    return loss.item()
 
 
 def pipeline(model: Painter, decoder: AutoencoderDC) -> PRXPipeline:
-    return PRXPipeline(
-        model.denoiser, scheduler(), model.text, tokenizer(), decoder, default_sample_size=SIDE
-    )
+    return PRXPipeline(model.denoiser, scheduler(), model.text, TOKENS, decoder, default_sample_size=SIDE)
 
 
 @torch.no_grad()
@@ -168,6 +234,7 @@ def main(
     singles: Annotated[float, typer.Option(help="share of scenes with one object; begin high")] = 0.35,
     pairs: Annotated[float, typer.Option(help="share of scenes with two objects; the rest are groups")] = 0.4,
     tinted: Annotated[float, typer.Option(help="share of recoloured objects")] = 0.35,
+    reading: Annotated[float, typer.Option(help="weight of the text encoder's own task")] = 0.1,
     pure: Annotated[float, typer.Option(help="share of samples at pure noise")] = 0.85,
     export: Annotated[
         Path | None, typer.Option(help="write the averaged weights here, packed, and stop")
@@ -180,11 +247,11 @@ def main(
     torch.manual_seed(0)
     model = Painter().to(device)
     average = Painter().to(device).requires_grad_(False)
-    groups = [
-        {"params": list(model.denoiser.parameters()), "scale": 1.0},
-        {"params": list(model.text.parameters()), "scale": slow},
-    ]
+    words = list(model.text.parameters())
+    rest = [*model.denoiser.parameters(), *model.stands.parameters(), *model.tints.parameters()]
+    groups = [{"params": rest, "scale": 1.0}, {"params": words, "scale": slow}]
     opt = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    weights = (singles, 1 - singles - pairs, pairs)
     state = {"step": 0, "samples": 0, "seconds": 0.0}
     saved = work / "state.pt"
     if saved.exists():
@@ -194,6 +261,7 @@ def main(
         opt.load_state_dict(held["opt"])
         state = held["state"]
     else:
+        print(f"reading: loss {teach_reading(model, 600, weights, 0.5):.3f}", flush=True)
         average.load_state_dict(model.state_dict())
     if export is not None:
         pack(pipeline(average, AutoencoderDC.from_pretrained(decoder)), export)
@@ -201,13 +269,12 @@ def main(
         return
     torch.manual_seed(state["step"])
     forward = torch.compile(model) if compiled else model
-    weights = (singles, 1 - singles - pairs, pairs)
     data = DataLoader(
         Scenes(state["step"], weights, tinted), batch_size=batch, num_workers=1, prefetch_factor=4
     )
     signal = scheduler().alphas_cumprod.to(device)
     started = last = time.monotonic()
-    base, mean_loss = state["seconds"], 1.0
+    base, mean_loss, mean_read = state["seconds"], 1.0, 1.0
 
     def save() -> None:
         values = {"model": model.state_dict(), "average": average.state_dict(), "opt": opt.state_dict()}
@@ -219,7 +286,7 @@ def main(
         with (work / "log.jsonl").open("a") as log:
             log.write(json.dumps(state | {"loss": round(mean_loss, 5)}) + "\n")
 
-    for clean, noise, ids, mask in data:
+    for clean, noise, ids, mask, stands, tints in data:
         spent = time.monotonic() - started
         left = minutes * 60 - spent
         if left <= 0:
@@ -233,9 +300,10 @@ def main(
         kept = signal[t].view(-1, 1, 1, 1)
         noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
         with sdpa_kernel(SDPBackend.MATH):
-            guess = forward(noisy, t / len(signal), ids.to(device), mask.to(device))
+            guess, words = forward(noisy, t / len(signal), ids.to(device), mask.to(device, torch.bool))
         loss = (guess - clean).square().mean()
-        accelerator.backward(loss)
+        read = model.read(words, stands.to(device), tints.to(device))
+        accelerator.backward(loss + reading * read)
         norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         opt.step()
         opt.zero_grad(set_to_none=True)
@@ -245,13 +313,14 @@ def main(
         hold = min(0.998, 1 - 1 / (1 + state["step"] / 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - hold)
+        mean_read += (read.item() - mean_read) * 0.02
         mean_loss += (loss.item() - mean_loss) * (0.02 if state["step"] > 50 else 0.2)
         if not math.isfinite(mean_loss):
             raise SystemExit("the loss is no longer finite; lower --rate and go on from the last checkpoint")
         if state["step"] % 50 == 0:
             pace = (state["seconds"] - base) and state["samples"] / state["seconds"]
-            figures = f"loss {mean_loss:.4f}  |g| {norm:.2f}  {pace:.0f}/s  {left / 60:.0f} min left"
-            print(f"{state['samples']:>8} samples  {figures}", flush=True)
+            figures = f"loss {mean_loss:.4f}  read {mean_read:.4f}  |g| {norm:.2f}  {pace:.0f}/s"
+            print(f"{state['samples']:>8} samples  {figures}  {left / 60:.0f} min left", flush=True)
         if time.monotonic() - last > every * 60:
             last = time.monotonic()
             save()

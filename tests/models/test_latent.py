@@ -1,14 +1,13 @@
-"""The painter's latent space, and the rule by which noise decides what words leave open."""
+"""The painter's latent space, and the rule for what words leave open."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from models.mini.chance import numbers, settle
+from models.mini.chance import number, settle
 from models.mini.latent import CELLS, CHANNELS, PART, WHICH, appearance, encode
 from models.mini.scene import Item, Scene, fair, sample
 from models.mini.vocabulary import BY_NAME, COLOURS, STYLES
@@ -47,25 +46,23 @@ def test_every_drawing_has_a_code_of_its_own() -> None:
     assert apart.min() > 0.01
 
 
-def test_the_numbers_of_noise_are_uniform() -> None:
-    drawn = np.array([numbers(noise(seed)) for seed in range(600)])
-    assert drawn.shape == (600, 3)
-    for column in drawn.T:
-        assert np.histogram(column, 4, (0, 1))[0].min() > 100
+def test_the_number_of_noise_is_uniform() -> None:
+    drawn = [number(noise(seed)) for seed in range(600)]
+    assert np.histogram(drawn, 4, (0, 1))[0].min() > 100
 
 
-def test_noise_decides_only_what_is_left_open() -> None:
+def test_only_what_is_left_open_is_decided_by_rule() -> None:
     said = settle(CAT, noise(1), background=True, style=True, placed=True)
     assert (said.background, said.style) == ("blue", "flat")
-    assert settle(CAT, noise(1), **NOTHING_SAID) == settle(CAT, noise(1), **NOTHING_SAID)
-    open_ones = [settle(CAT, noise(seed), **NOTHING_SAID) for seed in range(200)]
-    assert {scene.style for scene in open_ones} == set(STYLES)
-    assert len(Counter(scene.background for scene in open_ones)) > 4
+    open_ones = [settle(CAT, noise(seed), **NOTHING_SAID) for seed in range(50)]
+    assert open_ones[1] == settle(CAT, noise(1), **NOTHING_SAID)
+    assert {scene.style for scene in open_ones} == {"cartoon"}
+    assert len({scene.background for scene in open_ones}) == 2  # this much is left to the noise
     assert {scene.items[0].side for scene in open_ones} == {4}
 
 
 @pytest.mark.parametrize("weights", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
-def test_what_noise_decides_is_a_fair_scene(weights: tuple[float, float, float]) -> None:
+def test_what_is_decided_is_a_fair_scene(weights: tuple[float, float, float]) -> None:
     rng = np.random.default_rng(3)
     for seed in range(40):
         assert fair(settle(sample(rng, weights), noise(seed), background=False, style=True, placed=False))
