@@ -14,7 +14,7 @@ TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --
 export BRIEF  # through the environment: it may hold quotes
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run ui test test-app check setup train bench clean
+.PHONY: run ui test test-app check setup train evaluate bench clean
 
 run: setup
 	@$(BIN)/easel run "$$BRIEF" --seed $(SEED) --out out; status=$$?; \
@@ -36,6 +36,10 @@ check: setup
 	$(BIN)/mypy
 	$(TEST)
 
+# What the bundled models reach, by a judge that the loop never saw.
+evaluate: setup
+	$(BIN)/python -m scripts.evaluate --sheet out/evaluation.png
+
 bench: setup
 	$(BIN)/python -m scripts.bench_overhead
 	$(BIN)/python -m scripts.bench_tracing
@@ -45,7 +49,10 @@ train: setup
 	$(BIN)/python -m scripts.train_decoder --minutes 90 --decay 30
 	$(BIN)/python -m scripts.train_painter --minutes 90 --decay 30
 	$(BIN)/python -m scripts.train_painter --export models/mini/painter
-	$(BIN)/python -m scripts.train_scorer --minutes 120
+	$(BIN)/python -m scripts.train_scorer --minutes 120 --export models/mini/scorer
+	$(BIN)/python -m scripts.tune_scorer --minutes 65 --decoded work/decoder/vae
+	$(BIN)/python -m scripts.tune_scorer --minutes 0 --export models/mini/scorer
+	$(BIN)/python -m scripts.evaluate_scorer --set-thresholds
 	$(BIN)/python -m scripts.train_reader --minutes 45
 
 setup: $(SETUP)

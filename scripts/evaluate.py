@@ -230,8 +230,8 @@ def main(
         contact_sheet(results, sheet)
     if records is not None:
         lines = [
-            {"kind": r.case.kind, "text": r.case.text, "held_out": r.case.held_out, "met": r.met, "accepted": r.accepted,
-             "images": r.images, "seconds": round(r.seconds, 2), "tokens": r.tokens}
+            {"kind": r.case.kind, "text": r.case.text, "held_out": r.case.held_out, "met": r.met, "images": r.images,
+             "accepted": r.accepted, "seconds": round(r.seconds, 2), "tokens": r.tokens}
             for r in results
         ]  # fmt: skip
         records.write_text("".join(json.dumps(line) + "\n" for line in lines))
