@@ -79,6 +79,8 @@ def question(r: Requirement) -> Question | None:
 def _arrangement(r: Requirement) -> Arrangement | None:
     """The single things that the requirement speaks of."""
     thing = statement("object", r.subject) or ""
+    if r.kind in ("object", "absence"):
+        return Arrangement((thing,))
     if r.kind == "count":
         return Arrangement((thing,), count=int(r.value))
     if r.kind == "attribute":

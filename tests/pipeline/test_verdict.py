@@ -120,7 +120,10 @@ def test_questions_name_the_want_and_its_rivals() -> None:
     assert red.arrangement == Arrangement(("a picture of a red cat",))
     cat_alone = question(want("object", "cat"))
     assert cat_alone is not None
-    assert cat_alone.arrangement is None
+    assert cat_alone.arrangement == Arrangement((cat,))
+    ground = question(want("background", value="red"))
+    assert ground is not None
+    assert ground.arrangement is None
 
 
 def test_feedback_holds_only_what_failed() -> None:
