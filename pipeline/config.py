@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence, Set
 from difflib import get_close_matches
 from pathlib import Path
@@ -35,10 +36,19 @@ class Section(BaseModel):
 
 
 class Band(Section):
-    """Where a probability settles a check: pass at `pass` or above, fail at `fail` or below, unsure between."""
+    """Where a probability settles a check: pass at `pass` or above, fail at `fail` or below, unsure between.
+
+    `odds` corrects what the scorer says before that (Platt): its log odds times the first, plus the second."""
 
     pass_: float = Field(default=0.6, alias="pass", ge=0, le=1)
     fail: float = Field(default=0.4, ge=0, le=1)
+    odds: tuple[PositiveFloat, float] = (1.0, 0.0)
+
+    def corrected(self, p: float) -> float:
+        if self.odds == (1.0, 0.0):
+            return p
+        p = min(max(p, 1e-9), 1 - 1e-9)
+        return 1 / (1 + math.exp(-(self.odds[0] * math.log(p / (1 - p)) + self.odds[1])))
 
     @model_validator(mode="after")
     def _ordered(self) -> Band:
@@ -116,7 +126,11 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
         path = data_file(judge.measured, base)
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            found = {kind: Band(**{"pass": row["pass"], "fail": row["fail"]}) for kind, row in table.items()}
+            mine = ("pass", "fail", "odds")
+            found = {
+                kind: Band(**{"pass": row["pass"], **{k: row[k] for k in mine if k in row}})
+                for kind, row in table.items()
+            }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"judge.measured: {path} cannot be read ({_reason(error)}); name a JSON file of bands"

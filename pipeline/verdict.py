@@ -135,7 +135,7 @@ def conclude(
     """From probabilities by requirement id to checks and gate; `broke` says why a scorer gave none."""
     checks = [_intact(candidate)]
     checks += [
-        _check(r, candidate, probability.get(r.id), name, band_of.get(r.kind, rules.default), broke)
+        _check(r, candidate, probability.get(r.id), name, _band(r, band_of, rules), broke)
         for r in requirements
     ]
     must = {r.id for r in requirements if r.must} | {"intact"}
@@ -144,6 +144,11 @@ def conclude(
     worth = {"pass": 1.0, "unsure": 0.5, "unchecked": 0.5, "fail": 0.0}
     parts = [worth[c.outcome] * 0.9 + 0.1 * (0.5 if c.probability is None else c.probability) for c in checks]
     return Verdict(candidate=candidate.id, checks=tuple(checks), gate=gate, score=sum(parts) / len(parts))
+
+
+def _band(r: Requirement, band_of: Mapping[str, Band], rules: Judge) -> Band:
+    """What holds for an object holds for its absence."""
+    return band_of.get(r.kind) or band_of.get("object" if r.kind == "absence" else "", rules.default)
 
 
 def checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
@@ -179,9 +184,10 @@ def _check(
     if probability is None:
         return Check(requirement=r.id, probability=None, outcome="unchecked", judge="none",
                      reason=r.note or broke or "no judge of this preset can check it; a person must")  # fmt: skip
+    probability = band.corrected(probability)
     if r.kind == "absence":
         probability = 1 - probability
-        band = Band(**{"pass": 1 - band.fail, "fail": 1 - band.pass_})
+        band = Band.model_validate({"pass": 1 - band.fail, "fail": 1 - band.pass_})
     outcome: CheckOutcome = "unsure"
     if probability >= band.pass_:
         outcome = "pass"

@@ -73,8 +73,8 @@ def by_scorer(preset_name: str) -> Examiner:
             for f in asked
         ]
         (scores,) = scorer.score([image], [[q for want in wants if (q := question(want))]])
-        limits = [measured.get(want.kind, preset.judge.default).pass_ for want in wants]
-        return [p >= limit for p, limit in zip(scores, limits, strict=True)]
+        limits = [measured.get(want.kind, preset.judge.default) for want in wants]
+        return [limit.corrected(p) >= limit.pass_ for p, limit in zip(scores, limits, strict=True)]
 
     return examiner
 

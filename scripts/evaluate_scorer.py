@@ -36,7 +36,7 @@ from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, GRID, OPPOSITE, STY
 from models.protocols import Paint, Scorer
 from models.specs import OpenClipScorer
 from pipeline.brief import Requirement
-from pipeline.config import load_preset
+from pipeline.config import Band, load_preset
 from pipeline.verdict import question
 from scripts.suite import words
 
@@ -202,6 +202,11 @@ def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, 
     return 1 / (1 + math.exp(-accept)), 1 / (1 + math.exp(-reject))
 
 
+def corrected(odds: tuple[float, float], p: NDArray[np.float64]) -> NDArray[np.float64]:
+    band = Band(odds=odds)
+    return np.array([band.corrected(one) for one in p])
+
+
 def rates(p: NDArray[np.float64], true: NDArray[np.bool_], a: float, b: float) -> dict[str, float]:
     """Shares: of false statements that pass, of true ones that fail, of all that are unsure."""
     return {
@@ -235,20 +240,29 @@ def main(
 
     judge = folder / "judge.json"
     if set_thresholds:
-        sets = [
-            measure(101, False, False),
-            measure(111, False, True),
-            answers(scorer, *painted(count, 121), 122),
-        ]
-        limits = {kind: thresholds(p, true) for kind, (p, true) in together(sets).items()}
+        known = together(
+            [
+                measure(101, False, False),
+                measure(111, False, True),
+                answers(scorer, *painted(count, 121), 122),
+            ]
+        )
+        odds = {kind: correction(p, true) for kind, (p, true) in known.items()}
+        limits = {kind: thresholds(corrected(odds[kind], p), true) for kind, (p, true) in known.items()}
     else:
-        limits = {kind: (r["pass"], r["fail"]) for kind, r in json.loads(judge.read_text()).items()}
-    results = {
+        kept = json.loads(judge.read_text())
+        odds = {kind: (r["odds"][0], r["odds"][1]) for kind, r in kept.items()}
+        limits = {kind: (r["pass"], r["fail"]) for kind, r in kept.items()}
+    raw = {
         "clean": measure(7001, False, False),
         "degraded": measure(7011, False, True),
         "painted": answers(scorer, *painted(count, 7041), 7042),
         "held out, clean": measure(7021, True, False),
         "held out, degraded": measure(7031, True, True),
+    }
+    results = {
+        name: {kind: (corrected(odds[kind], p), true) for kind, (p, true) in result.items()}
+        for name, result in raw.items()
     }
     print("False accepts / false rejects / unsure in %\n\n" + table(results, limits))
     print("\nthresholds", {k: tuple(float(f"{x:.3g}") for x in v) for k, v in limits.items()})
@@ -261,7 +275,7 @@ def main(
     )
     record = {
         kind: {
-            "pass": float(f"{a:.4g}"), "fail": float(f"{b:.4g}"),
+            "pass": float(f"{a:.4g}"), "fail": float(f"{b:.4g}"), "odds": [float(f"{x:.4g}") for x in odds[kind]],
             **{k: round(v, 4) for k, v in rates(*whole[kind], a, b).items()}, "measured_on": note,
         }
         for kind, (a, b) in limits.items()

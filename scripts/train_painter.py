@@ -329,6 +329,7 @@ def main(
 
 def pack(pipe: PRXPipeline, folder: Path) -> None:
     """Save in bfloat16; a modulation's weights, the least sensitive, in eight bits."""
+    pipe.vae.register_to_config(_name_or_path="work/decoder/vae")  # not where it lay here
     for module in (pipe.transformer, pipe.text_encoder, pipe.vae):
         module.to(torch.bfloat16)
     for block in pipe.transformer.blocks:

@@ -126,6 +126,18 @@ def test_questions_name_the_want_and_its_rivals() -> None:
     assert ground.arrangement is None
 
 
+def test_a_band_corrects_what_the_scorer_says() -> None:
+    plain, keen = Band(), Band(odds=(2.0, 1.0))
+    assert plain.corrected(0.3) == 0.3
+    assert keen.corrected(0.5) == pytest.approx(1 / (1 + np.exp(-1.0)))
+    assert keen.corrected(0.0) < 1e-6
+    assert keen.corrected(1.0) > 1 - 1e-6
+    check = verdict_of([want("object", "cat")], {"object": 0.5}, bands={"object": keen}).checks[1]
+    assert (check.outcome, round(check.probability or 0, 2)) == ("pass", 0.73)
+    gone = verdict_of([want("absence", "cat")], {"absence": 0.5}, bands={"absence": keen}).checks[1]
+    assert (gone.outcome, round(gone.probability or 0, 2)) == ("fail", 0.27)
+
+
 def test_feedback_holds_only_what_failed() -> None:
     wants = [want("object", "cat"), want("background", value="blue")]
     verdict = verdict_of(wants, {"object": 0.9, "background": 0.1})
