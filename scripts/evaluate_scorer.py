@@ -202,6 +202,22 @@ def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, 
     return 1 / (1 + math.exp(-accept)), 1 / (1 + math.exp(-reject))
 
 
+def correction(p: NDArray[np.float64], true: NDArray[np.bool_], rounds: int = 30) -> tuple[float, float]:
+    """Slope and offset in log odds that make the probabilities those of the truth, where as much is true as false: a
+    logistic regression with Platt's softened targets, by Newton's method."""
+    p = p.clip(1e-6, 1 - 1e-6)
+    x = np.stack([np.log(p / (1 - p)), np.ones_like(p)], 1)
+    yes, no = int(true.sum()), int((~true).sum())
+    target = np.where(true, (yes + 1) / (yes + 2), 1 / (no + 2))
+    w = np.zeros(2)
+    for _ in range(rounds):
+        q = 1 / (1 + np.exp(-(x @ w)))
+        slope = x.T @ (q - target)
+        bend = (x * (q * (1 - q))[:, None]).T @ x + 1e-3 * np.eye(2)
+        w = w - np.linalg.solve(bend, slope)
+    return float(max(w[0], 0.05)), float(w[1])
+
+
 def corrected(odds: tuple[float, float], p: NDArray[np.float64]) -> NDArray[np.float64]:
     band = Band(odds=odds)
     return np.array([band.corrected(one) for one in p])
