@@ -149,8 +149,10 @@ class Verbs:
         decision: str,
         reason: str = "",
         requirements: dict | None = None,
+        reasons: dict | None = None,
     ) -> dict:
-        """Add a decision to the log: approve, reject, skip or undo; `requirements` by id: pass or fail."""
+        """Add a decision to the log: approve, reject, skip or undo; `requirements` by id: pass or fail; `reasons`
+        by id: why one fails; `reason`: for the whole picture."""
         seen = self.desk.run(run)
         if seen is None or candidate not in {shown.row.id for shown in seen.candidates}:
             raise BriefError("there is no such picture; take run and candidate from result or review_queue")
@@ -160,6 +162,7 @@ class Verbs:
         review = Review(
             run=run, candidate=candidate, who=who.strip()[:80], decision=decision,  # type: ignore[arg-type]
             why=waiting.get((run, candidate), "overruled"), reason=reason[:500], requirements=requirements or {},
+            reasons=reasons or {},
         )  # fmt: skip
         self.desk.store.reviews.add(review)
         return review.model_dump(mode="json")

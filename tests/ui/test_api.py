@@ -94,7 +94,9 @@ def test_reviews_by_two_people(client: Client, store: Store, tiny_preset: Preset
     said = {"requirements": {"r1": "pass"}, "reason": "it is one"}
     review = client.predict(run, waiting["candidate"], "ann", "approve", **said, api_name="/decide")
     assert review["why"] == "unchecked"
-    client.predict(run, waiting["candidate"], "bob", "reject", api_name="/decide")
+    why = {"requirements": {"r1": "fail"}, "reasons": {"r1": "a dog"}}
+    review = client.predict(run, waiting["candidate"], "bob", "reject", **why, api_name="/decide")
+    assert review["reasons"] == {"r1": "a dog"}
     client.predict(run, waiting["candidate"], "bob", "undo", api_name="/decide")
     client.predict(run, waiting["candidate"], "bob", "approve", api_name="/decide")
     told = client.predict(api_name="/reviews")

@@ -237,7 +237,7 @@ def test_who_has_nothing_to_decide_sees_no_buttons(page: Page) -> None:
 
 
 def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_preset: Preset) -> None:
-    add_runs(store, tiny_preset, [f"a cat, number {i}" for i in range(11)])
+    add_runs(store, tiny_preset, [f"a cat and a dog, number {i}" for i in range(11)])
     open_tab(page, "Review")
     page.locator("#who input, #who textarea").fill("carl")
     page.locator("#who input, #who textarea").press("Enter")
@@ -258,7 +258,18 @@ def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_pr
     assert store.reviews.log(who="carl")[-1].decision == "undo"
     page.locator("#review-item button[data-word='fail']").first.click()
     expect(page.locator("#review-item button[aria-pressed='true']")).to_have_count(1)
+    page.get_by_label("why not").fill("it has five legs")
+    page.locator("#review-item button[data-word='pass']").last.click()  # a word on another loses nothing
+    expect(page.locator("#review-item button[aria-pressed='true']")).to_have_count(2)
+    expect(page.get_by_label("why not")).to_have_value("it has five legs")
     page.locator("#review-head").click()
+    page.keyboard.press("r")
+    expect(head.locator("b")).to_have_text(f"{left - 10} left")
+    (why,) = store.reviews.log(who="carl")[-1].reasons.values()
+    assert why == "it has five legs"
+    expect(page.locator("#review-judge")).to_contain_text("five legs")
+    page.keyboard.press("u")
+    expect(page.get_by_label("why not")).to_have_value("it has five legs")
     page.keyboard.press("s")
     expect(head.locator("b")).to_have_text(f"{left - 10} left")
     page.keyboard.press("e")
