@@ -42,12 +42,17 @@ class Verbs:
 
     def submit(
         self, text: str, preset: str = "mini", seed: int = 0, images: int = 0, seconds: float = 0,
-        width: int = 0, height: int = 0, requirements: list | None = None,
+        width: int = 0, height: int = 0, requirements: list | None = None, tokens: int = 0, image_steps: int = 0,
+        joules: float = 0, money: float = 0, price: float = 0,
     ) -> dict:  # fmt: skip
-        """Queue a brief. Zeros leave a value to the preset; `requirements`, as `read` gives them, hold if given."""
+        """Queue a brief. Zeros leave a value to the preset; `requirements`, as `read` gives them, hold if given.
+        Money is counted at `price`, of a machine hour."""
         wants = None if requirements is None else tuple(Requirement(**want) for want in requirements)
         asked = brief(text, seed, width or None, height or None, wants)
-        return _job(self.desk.submit(Task(brief=asked, preset=preset, set=limits(images, seconds))))
+        most = limits(
+            price, images=images, seconds=seconds, tokens=tokens, image_steps=image_steps, joules=joules, money=money
+        )  # fmt: skip
+        return _job(self.desk.submit(Task(brief=asked, preset=preset, set=most)))
 
     def job(self, id: str) -> dict:
         """How a job stands: queued, running, paused, cancelled, done or failed; its place; its progress."""

@@ -32,6 +32,7 @@ def write(page: Page, text: str, seed: int = 0, images: int = 6) -> None:
     page.locator("#brief textarea").fill(text)
     page.get_by_role("button", name="Settings").first.click()
     page.get_by_label("Seed").fill(str(seed))
+    page.get_by_role("button", name="Budget").click()
     page.get_by_label("number input for Images at most").fill(str(images))
     page.get_by_label("number input for Images at most").press("Tab")
 
@@ -148,6 +149,20 @@ def test_a_contradiction_is_pointed_out_before_painting(page: Page) -> None:
     expect(page.locator("#wants .contradiction")).to_have_count(2)
     expect(page.locator("#wants .uncheckable")).to_have_count(1)
     expect(page.locator("#wants .callout")).to_contain_text("contradicts itself")
+
+
+def test_a_budget_is_held(page: Page, store: Store) -> None:
+    write(page, "three owls and a cat", images=24)
+    page.get_by_label("Money").fill("0.01")
+    page.locator("#paint").click()
+    expect(page.locator(".toast-body")).to_contain_text("names no price of a machine hour")
+    page.get_by_label("Money").fill("")
+    page.get_by_label("Image-steps").fill("1")
+    page.locator("#paint").click()
+    expect(page.locator("#result")).to_contain_text("image-steps of the brief's budget")
+    job = store.jobs.get(watched(page))
+    assert job is not None
+    assert job.payload["set"] == ["loop.images=24", "loop.image_steps=1"]
 
 
 def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store) -> None:
