@@ -320,10 +320,9 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                     label="Reload settings from a PNG", file_types=[".png"], height=150, elem_id="reload",
                 )  # fmt: skip
             with gr.Accordion("Budget", open=False, elem_id="budget"):
-                images = gr.Slider(1, 24, value=6, step=1, label="Images at most")
-                html(
-                    '<p class="soft">What is left empty has no limit. Painting stops before it would go over one.</p>'
-                )
+                images = gr.Slider(
+                    1, 24, value=6, step=1, label="Images at most", info="Of the others, 0 or nothing sets no limit.",
+                )  # fmt: skip
                 with gr.Row():
                     seconds = most("Seconds", "On the clock")
                     tokens = most("Tokens", "Of the text model", precision=0)
@@ -394,7 +393,7 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
 
 def most(label: str, info: str, **more: Any) -> gr.Number:
     """A limit of the budget."""
-    return gr.Number(None, label=label, info=info, minimum=0, min_width=120, **more)
+    return gr.Number(0, label=label, info=info, minimum=0, min_width=120, **more)
 
 
 def about_of(preset: str) -> gr.Dropdown:

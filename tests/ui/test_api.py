@@ -110,6 +110,9 @@ def test_models_are_unloaded_and_loaded(client: Client) -> None:
     wait_for(lambda: client.predict(api_name="/models")["loaded"] == [], "the models to leave")
     assert ended(client, client.predict("mini", api_name="/load")["id"])["state"] == "done"
     wait_for(lambda: len(client.predict(api_name="/models")["loaded"]) == 3, "the models to be there")
+    found = client.predict(api_name="/models")
+    assert all(model["bytes"] > 2**20 for model in found["loaded"])
+    assert sum(model["bytes"] for model in found["loaded"]) < found["memory"]
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
     page.get_by_label("Money").fill("0.01")
     page.locator("#paint").click()
     expect(page.locator(".toast-body")).to_contain_text("names no price of a machine hour")
-    page.get_by_label("Money").fill("")
+    page.get_by_label("Money").fill("")  # as good as 0
     page.get_by_label("Image-steps").fill("1")
     page.locator("#paint").click()
     expect(page.locator("#result")).to_contain_text("image-steps of the brief's budget")
@@ -336,6 +336,16 @@ def test_a_wrong_password_stays_outside(browser: Browser, guarded: App) -> None:
     page.get_by_role("button", name="Login").click()
     expect(page.locator("#paint")).to_be_visible()
     page.close()
+
+
+def test_each_loaded_model_says_its_memory(page: Page) -> None:
+    open_tab(page, "Models")
+    page.locator("#models-load").click()
+    cells = page.locator("#models-memory td[data-label='Memory']")
+    expect(cells).to_have_count(3)
+    for said in cells.all_inner_texts():
+        assert re.fullmatch(r"[\d.]+ [MG]iB", said)
+    expect(page.locator("#models-memory")).to_contain_text("parameters and buffers")
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
