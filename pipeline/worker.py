@@ -172,7 +172,7 @@ class _Work:
 
     def on_step(self, step: Step) -> None:
         self.listen()
-        if self.asked == "cancel":
+        if self.asked == "cancel" and step.index < step.total:  # after the last one there is a picture
             self.stop.between()
         if time.monotonic() - self._showed > _SHOW:
             self._showed = time.monotonic()

@@ -89,7 +89,7 @@ def test_what_was_kept_is_charged_as_if_it_were_made_now(preset: Preset, tmp_pat
 def test_work_that_was_cut_short_goes_on_where_it_stood(preset: Preset, tmp_path: Path, after: int) -> None:
     store, done = Store(tmp_path), 0
 
-    def between() -> None:
+    def between(stage: str) -> None:
         nonlocal done
         done += 1
         if done > after:
