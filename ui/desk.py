@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Requirement
-from pipeline.errors import BriefError, OutputError
+from pipeline.errors import BriefError, OutputError, fault
 from pipeline.rows import parse_rows
 from pipeline.run_folder import METADATA_KEY
 from pipeline.store import Store
@@ -91,15 +91,7 @@ def brief(
             text=text, seed=seed, width=width or None, height=height or None, requirements=requirements
         )
     except ValidationError as error:
-        raise BriefError(sentence(error)) from None
-
-
-def sentence(error: ValidationError) -> str:
-    """The first fault of a record, in words."""
-    item = error.errors()[0]
-    where = f"{item['loc'][0]}: " if item["loc"] and item["loc"][0] != "text" else ""
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{where}{message[:1].lower()}{message[1:]}"
+        raise BriefError(fault(error)) from None
 
 
 def limits(price: float | None = None, **most: float | None) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def test_models_are_unloaded_and_loaded(client: Client) -> None:
     [
         ("/submit", ("",), "The brief is empty"),
         ("/submit", (PANDA, "nope"), "Unknown preset"),
-        ("/submit", (PANDA, "mini", -1), "Seed: input should be"),
+        ("/submit", (PANDA, "mini", -1), "Seed: -1 is too small; the least is 0"),
         ("/job", ("nope",), "There is no job"),
         ("/result", ("nope",), "No run"),
         ("/ask", ("nope", "dance"), "cannot be asked"),
