@@ -215,6 +215,42 @@ def test_a_batch_with_a_bad_row(page: Page, tmp_path: Path, store: Store) -> Non
     assert not list((store.out / "easel.uploads").rglob("*.csv"))  # what was uploaded does not stay
 
 
+def test_a_batch_is_paused_resumed_and_cancelled(page: Page, tmp_path: Path, store: Store) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text("brief,images\n" + "".join(f'"{n} owls and a bee, flat style",24\n' for n in (2, 3, 4)))
+    open_tab(page, "Batch")
+    page.set_input_files("#batch-file input", file)
+    expect(page.locator("#batch-rows .mark.ready")).to_have_count(3)
+    page.locator("#batch-start").click()
+    pause, resume, cancel = (page.locator(f"#batch-{what}") for what in ("pause", "resume", "cancel"))
+    stage = page.locator("#batch-table .stage")
+    expect(stage.locator(".mark.running")).to_be_visible()
+    (id,) = [job.id for job in store.jobs.list("running") if job.kind == "batch"]
+    before = store.results.count().get("image", 0)
+    wait_for(lambda: store.results.count().get("image", 0) > before, "the first picture")
+    pause.click()
+    expect(stage.locator(".mark.paused")).to_be_visible()
+    assert state(store, id) == "paused"
+    expect(pause).to_be_hidden()
+    page.reload()  # what is paused waits, whoever looks
+    page.wait_for_selector("body[data-opened]")
+    open_tab(page, "Batch")
+    expect(stage.locator(".mark.paused")).to_be_visible()
+    assert {run.status for run in store.runs.find(job=id)} == {"stopped"}
+    painted = store.results.count()["image"]
+    resume.click()
+    expect(stage.locator(".mark.running")).to_be_visible()
+    wait_for(lambda: store.results.count()["image"] > painted, "the next picture")
+    expect(resume).to_be_hidden()
+    cancel.click()
+    expect(stage.locator(".mark.cancelled")).to_be_visible()
+    assert state(store, id) == "cancelled"
+    for button in (pause, resume, cancel):
+        expect(button).to_be_hidden()
+    expect(page.locator("#batch-table tbody .mark.cancelled")).to_have_count(3)
+    assert store.results.count()["image"] > painted  # what was painted is kept
+
+
 def test_the_example_of_a_batch_is_shown_and_read(page: Page, store: Store) -> None:
     open_tab(page, "Batch")
     link = page.locator("#batch-guide a[download]")
