@@ -18,7 +18,8 @@ def add_new(session: Session, table: type[Table], rows: Sequence[dict[str, Any]]
     if not rows:
         return
     insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
-    session.execute(insert(table).on_conflict_do_nothing(), list(rows))
+    # Of the table, not of the class: nothing here needs what the ORM adds, and it takes half of the time.
+    session.execute(insert(table.__table__).on_conflict_do_nothing(), list(rows))
 
 
 def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
