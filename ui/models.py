@@ -86,10 +86,10 @@ def judge_table(preset: Preset) -> str:
 def size(bytes: int | None) -> str:
     """Of a model in memory; 0 is one that a server holds."""
     if bytes is None:
-        return "not known"
+        return "not&nbsp;known"
     if not bytes:
-        return "none here"
-    return f"{bytes / 2**30:.2f} GiB" if bytes >= 2**30 else f"{bytes / 2**20:.1f} MiB"
+        return "none&nbsp;here"
+    return f"{bytes / 2**30:.2f}&nbsp;GiB" if bytes >= 2**30 else f"{bytes / 2**20:.1f}&nbsp;MiB"
 
 
 def memory(found: Residents | None, waiting: int) -> str:
