@@ -8,6 +8,7 @@ measure, so that on a machine with no counter energy costs nothing but a multipl
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import time
 from pathlib import Path
@@ -76,11 +77,12 @@ class CodeCarbon:
     def __init__(self) -> None:
         from codecarbon import OfflineEmissionsTracker
 
+        logging.getLogger("codecarbon").setLevel(logging.ERROR)
         self._tracker: Any = OfflineEmissionsTracker(
             country_iso_code="USA",  # for grams of CO2, which nobody asks for; it wants one offline
             measure_power_secs=15, save_to_file=False, log_level="error", allow_multiple_runs=True,
         )  # fmt: skip
-        self._tracker.start()
+        self._tracker.start_task()
         self.measured = has_counter()
         self.name = "codecarbon"
         self._asked, self._joules, self._watts = time.perf_counter(), 0.0, 0.0
@@ -88,10 +90,12 @@ class CodeCarbon:
     def joules(self) -> float:
         now = time.perf_counter()
         if (gone := now - self._asked) >= _REST:
-            self._tracker.flush()
-            fresh = float(self._tracker.final_emissions_data.energy_consumed) * 3.6e6
-            self._watts, self._joules, self._asked = (fresh - self._joules) / gone, fresh, now
-            return fresh
+            # Task after task: the only energy that codecarbon tells before it is stopped.
+            used = float(self._tracker.stop_task().energy_consumed) * 3.6e6
+            self._tracker.start_task()
+            self._watts, self._asked = used / gone, now
+            self._joules += used
+            return self._joules
         return self._joules + self._watts * gone
 
 
