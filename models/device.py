@@ -1,10 +1,12 @@
-"""Where a model runs and in which number format: turns the `auto` of a spec into a device and a dtype."""
+"""Where a model runs, in which number format and in how much memory: turns the `auto` of a spec into a device and a
+dtype."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.protocols import ModelError
 
@@ -59,3 +61,18 @@ def cpu_has_bfloat16() -> bool:
         return False  # not Linux: float32 is always right, if not always fastest
     flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
     return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def held_bytes(parts: Iterable[Any]) -> int:
+    """Bytes of the parameters and buffers of the modules among `parts`, packed weights included; shared ones count
+    once, and those that are elsewhere (device meta) not at all. What a model keeps while it works is not in it."""
+    import torch
+
+    found = {}
+    for part in parts:
+        for module in part.modules() if isinstance(part, torch.nn.Module) else ():
+            beside = (value for value in vars(module).values() if isinstance(value, torch.Tensor))  # packed
+            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False), *beside):
+                if tensor.device.type != "meta":
+                    found[tensor.device, tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+    return sum(found.values())

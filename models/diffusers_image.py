@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from models.device import pick_device, pick_dtype
+from models.device import held_bytes, pick_device, pick_dtype
 from models.diffusers_pipeline import open_pipeline, parameters
 from models.preview import Moment, decode_small, watched
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
@@ -69,6 +69,11 @@ class Painter:
         self._agreements: dict[tuple[int, _Settings], bool] = {}
         # What a caller who wants answers as soon as they are there should ask for at once.
         self.most_together = 1 if self._one_by_one else spec.max_batch
+
+    @property
+    def bytes(self) -> int:
+        """Of the weights in memory."""
+        return held_bytes(self._pipe.components.values())
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
         """Paint every request, in batches of like settings; each image depends on its own request alone.

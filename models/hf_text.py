@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.device import pick_device, pick_dtype
+from models.device import held_bytes, pick_device, pick_dtype
 from models.lanes import Lane, Runner
 from models.locate import locate, snapshot
 from models.protocols import Identity, JsonSchema, Message, ModelError, Text, WeightsMissing
@@ -115,6 +115,11 @@ class TransformersTextModel:
         self._ends = sorted({end for end in (*listed, tokenizer.eos_token_id) if end is not None})
         self._grammars: Grammars | None = None
         self._one_at_a_time = threading.Lock()
+
+    @property
+    def bytes(self) -> int:
+        """Of the weights in memory."""
+        return held_bytes([self._runner.model])
 
     def generate(
         self,

@@ -13,7 +13,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from models.device import pick_device, pick_dtype
+from models.device import held_bytes, pick_device, pick_dtype
 from models.locate import locate, snapshot, weights_missing
 from models.protocols import Identity, ModelError, Question, WeightsMissing
 from models.specs import OpenClipScorer
@@ -83,6 +83,11 @@ class Scorer:
             self._scale = float(self._model.logit_scale.float().exp())
             bias = getattr(self._model, "logit_bias", None)
             self._bias = None if bias is None else float(bias)
+
+    @property
+    def bytes(self) -> int:
+        """Of the weights in memory."""
+        return held_bytes([self._model])
 
     @torch.inference_mode()
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:

@@ -51,6 +51,7 @@ class ServerTextModel:
         self._url = f"{address}/chat/completions"
         # Who serves does not tell which weights it serves: the revision stays unknown.
         self.identity = Identity("server", spec.model, "", address, "")
+        self.bytes = 0  # of its weights here: they are where the server is
 
     def generate(
         self,

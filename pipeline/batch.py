@@ -29,6 +29,7 @@ from pipeline.run_folder import RunFolder
 from pipeline.store import Store
 from pipeline.store.runs import OPEN, RUNNING
 from pipeline.telemetry import Telemetry
+from pipeline.trace import Stage
 
 LOCK = "easel.lock"
 
@@ -39,7 +40,8 @@ class Stopped(KeyboardInterrupt):
 
 class Stop:
     """A wish to stop. Work in hand is finished and kept; `between` ends the work before the next piece. With `end`
-    the briefs end there, with what they have; else they go on another time."""
+    the briefs end there, with what they have; else they go on another time. What such a brief has painted is
+    still judged, which takes a moment."""
 
     def __init__(self) -> None:
         self._wish, self._end = threading.Event(), False
@@ -52,9 +54,12 @@ class Stop:
         self._end = self._end or end
         self._wish.set()
 
-    def between(self) -> None:
-        if self.asked:
-            raise Cancelled if self._end else Stopped
+    def between(self, stage: Stage | None = None) -> None:
+        """`stage`: whose piece is next."""
+        if self.asked and not self._end:
+            raise Stopped
+        if self.asked and stage != "scorer":
+            raise Cancelled
 
     def after(self) -> None:
         """After an event was written down. Briefs that are to end say so themselves, before their next piece."""

@@ -12,6 +12,40 @@ A rejected image is none of these: it is a Verdict. Models raise `models.protoco
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
+_WRONG = {  # kinds of pydantic's, in words of ours
+    "int_parsing": "{input} is no whole number",
+    "int_from_float": "{input} is no whole number",
+    "int_type": "{input} is no whole number",
+    "float_parsing": "{input} is no number",
+    "float_type": "{input} is no number",
+    "finite_number": "{input} is no number",
+    "greater_than_equal": "{number} is too small; the least is {ge:,}",
+    "greater_than": "{number} is too small; give more than {gt:g}",
+    "less_than_equal": "{number} is too large; the most is {le:,}",
+    "less_than": "{number} is too large; give less than {lt:,}",
+    "string_too_long": "longer than {max_length} characters; shorten it",
+    "string_type": "{input} is no text",
+}
+
+
+def fault(error: ValidationError, option: str = "") -> str:
+    """The first fault of a record in words: "seed: 'x' is no whole number". `option` comes before the field's name,
+    which the brief's own text goes without."""
+    item = error.errors()[0]
+    where = ".".join(str(part) for part in item["loc"] if part not in ("text", "limits"))
+    what = item["msg"].removeprefix("Value error, ")
+    what = what[:1].lower() + what[1:]
+    if form := _WRONG.get(item["type"]):
+        given, number = (_short(said(item["input"])) for said in (repr, str))
+        what = form.format(input=given, number=number, **item.get("ctx", {}))
+    return f"{option}{where}: {what}" if where else what
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
 
 class EaselError(Exception):
     """Anything a person can mend; shown without a traceback."""

@@ -29,6 +29,7 @@ from models.protocols import (
 from models.specs import POLICY, Spec
 from pipeline.flaws import image_flaw, scores_flaw, text_flaw
 from pipeline.pixels import fingerprint
+from pipeline.trace import Stage
 
 VERSION = 1  # raised when the same key would no longer mean the same answer
 # What only says how the work is done.
@@ -57,15 +58,15 @@ class Results(Protocol):
 
 @dataclass
 class Keep:
-    """`between` is called before each batch of new work; what it raises stops the work there, with everything
-    kept that was done. `joules` reads the meter."""
+    """`between` is called with the stage before each batch of new work; what it raises stops the work there, with
+    everything kept that was done. `joules` reads the meter."""
 
     results: Results
-    between: Callable[[], None] | None = None
+    between: Callable[[Stage], None] | None = None
     joules: Callable[[], float] = float
 
     def answered(
-        self, stage: str, keys: Sequence[str], most: int, work: Callable[[list[int]], list[Result]]
+        self, stage: Stage, keys: Sequence[str], most: int, work: Callable[[list[int]], list[Result]]
     ) -> tuple[list[Result], tuple[int, ...]]:
         """A result for each key, and the positions of those that were kept before. `work` is given positions to
         answer, at most `most` at a time."""
@@ -75,7 +76,7 @@ class Keep:
         missing.reverse()
         for batch in _cut(missing, most):
             if self.between is not None:
-                self.between()
+                self.between(stage)
             joules, clock = self.joules(), time.perf_counter()
             answers = work(batch)
             cost = (time.perf_counter() - clock) / len(batch), (self.joules() - joules) / len(batch)
@@ -95,7 +96,7 @@ def _cut(positions: list[int], most: int) -> Iterator[list[int]]:
 class _Kept:
     """What the three wrappers share. `answered` holds what the last call had for nothing, by position."""
 
-    stage: str
+    stage: Stage
 
     def __init__(self, model: Any, spec: Spec, keep: Keep) -> None:
         self._model, self._keep = model, keep

@@ -49,6 +49,11 @@ class Lodger:
     def loaded(self) -> bool:
         return self._model is not None
 
+    @property
+    def bytes(self) -> int | None:
+        """Of its weights in memory here; None where the model does not say."""
+        return getattr(self._model, "bytes", None)
+
     def unload(self) -> None:
         self._model = None
 
@@ -98,9 +103,9 @@ class House:
         return _free(list(self._lodgers.values()))
 
     @property
-    def loaded(self) -> list[Identity]:
+    def loaded(self) -> list[Lodger]:
         """Who is in memory now."""
-        return [lodger.identity for lodger in self._lodgers.values() if lodger.loaded]
+        return [lodger for lodger in self._lodgers.values() if lodger.loaded]
 
 
 def _key(spec: Spec, base: Path) -> str:

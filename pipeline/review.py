@@ -106,7 +106,7 @@ def agreement(log: Sequence[Review]) -> Agreement:
     return Agreement(n, agreed, None if by_chance == 1 else (agreed / n - by_chance) / (1 - by_chance))
 
 
-_COLUMNS = ("at", "who", "run", "candidate", "decision", "why", "reason", "requirements")
+_COLUMNS = ("at", "who", "run", "candidate", "decision", "why", "reason", "requirements", "reasons")
 
 
 def as_jsonl(log: Sequence[Review]) -> str:
@@ -121,7 +121,8 @@ def as_csv(log: Sequence[Review]) -> str:
     writer.writerow(_COLUMNS)
     for review in log:
         said = review.model_dump(mode="json") | {
-            "requirements": json.dumps(review.requirements, sort_keys=True)
+            name: json.dumps(getattr(review, name), sort_keys=True, ensure_ascii=False)
+            for name in ("requirements", "reasons")
         }
         cells = [str(said[name]) for name in _COLUMNS]
         writer.writerow([f"'{cell}" if cell[:1] in "=+-@\t\r" else cell for cell in cells])

@@ -30,7 +30,7 @@ from pydantic import ValidationError
 
 from pipeline.brief import Brief, Limits
 from pipeline.config import Preset, load_preset
-from pipeline.errors import BriefError, ConfigError
+from pipeline.errors import BriefError, ConfigError, fault
 from pipeline.files import slug
 from pipeline.image import unpaintable
 
@@ -263,10 +263,7 @@ def _row(
     try:
         brief = Brief(**fields)
     except ValidationError as error:
-        item = error.errors()[0]
-        where = ".".join(str(part) for part in item["loc"] if part not in ("text", "limits"))
-        message = item["msg"].removeprefix("Value error, ")
-        raise BriefError(f"{where}: {message[:1].lower()}{message[1:]}".removeprefix(": ")) from None
+        raise BriefError(fault(error)) from None
     changes = [f"{key}={value}" for key, value in given.items() if "." in key]
     chosen = (str(given.get("preset", preset)), *overrides, *_settings(given.get("set", ())), *changes)
     if chosen not in presets:

@@ -10,14 +10,13 @@ from typing import Any
 
 from pydantic import Field
 
-from models.protocols import Identity
 from pipeline.brief import Brief, Record
 from pipeline.config import Preset, load_preset
 from pipeline.files import write
 from pipeline.keep import Keep
 from pipeline.load import load
 from pipeline.requirements import read
-from pipeline.residency import House
+from pipeline.residency import House, Lodger
 from pipeline.store import Store
 
 BRIEF, BATCH, READ, LOAD, UNLOAD = "brief", "batch", "read", "load", "unload"
@@ -43,7 +42,9 @@ class Residents(Record):
     pid: int
     at: datetime
     memory: int  # bytes that the process holds
-    loaded: tuple[dict[str, Any], ...]  # models.protocols.Identity
+    loaded: tuple[
+        dict[str, Any], ...
+    ]  # models.protocols.Identity, and the bytes of its parameters and buffers
 
     @property
     def alive(self) -> bool:
@@ -74,11 +75,12 @@ def small(kind: str, payload: dict[str, Any], store: Store, house: House) -> dic
     return {"stage": "read", "reading": reading.model_dump(mode="json")}
 
 
-def say_residents(out: Path, loaded: list[Identity]) -> None:
+def say_residents(out: Path, loaded: list[Lodger]) -> None:
     """Write down who is in memory, for whoever looks."""
     said = Residents(
-        pid=os.getpid(), at=datetime.now(UTC), memory=_resident(), loaded=tuple(asdict(who) for who in loaded)
-    )
+        pid=os.getpid(), at=datetime.now(UTC), memory=_resident(),
+        loaded=tuple(asdict(who.identity) | {"bytes": who.bytes} for who in loaded),
+    )  # fmt: skip
     write(out / RESIDENTS, said.model_dump_json().encode())
 
 

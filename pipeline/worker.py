@@ -29,7 +29,7 @@ from models.protocols import ModelError, Step
 from pipeline.batch import Stop, Unstarted, play
 from pipeline.brief import Brief
 from pipeline.config import load_preset
-from pipeline.errors import BriefError, EaselError, StoreError
+from pipeline.errors import BriefError, EaselError, StoreError, fault
 from pipeline.files import write
 from pipeline.image import unpaintable
 from pipeline.loop import Attempt, Event, Outcome, Started
@@ -85,7 +85,7 @@ class Worker:
         except (EaselError, ModelError) as error:
             state, why = "failed", str(error)
         except ValidationError as error:
-            state, why = "failed", f"the job cannot be read: {error.errors()[0]['msg']}; submit it again"
+            state, why = "failed", f"the job cannot be read: {fault(error)}; submit it again"
         except Exception as error:
             # Nobody's fault but ours; the next job may go well.
             _log.exception("job %s", job.id)
@@ -172,7 +172,7 @@ class _Work:
 
     def on_step(self, step: Step) -> None:
         self.listen()
-        if self.asked == "cancel":
+        if self.asked == "cancel" and step.index < step.total:  # after the last one there is a picture
             self.stop.between()
         if time.monotonic() - self._showed > _SHOW:
             self._showed = time.monotonic()

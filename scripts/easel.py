@@ -17,7 +17,7 @@ from rich.console import Console
 from models.protocols import ModelError
 from pipeline.brief import Brief
 from pipeline.config import available, load_preset
-from pipeline.errors import BriefError, EaselError
+from pipeline.errors import BriefError, EaselError, fault
 from pipeline.image import unpaintable
 
 ACCEPTED, BAD_INPUT, NOT_MET = 0, 2, 3
@@ -64,10 +64,7 @@ def run(
     try:
         brief = Brief(text=text, name=name, seed=seed, width=width, height=height)
     except ValidationError as error:
-        item = error.errors()[0]
-        where = f"--{item['loc'][0]}: " if item["loc"] and item["loc"][0] != "text" else ""
-        message = item["msg"].removeprefix("Value error, ")
-        raise BriefError(f"{where}{message[:1].lower()}{message[1:]}") from None
+        raise BriefError(fault(error, "--")) from None
     limits = {
         "images": images, "image_steps": image_steps, "seconds": seconds, "tokens": tokens, "joules": joules,
         "money": money,

@@ -42,12 +42,17 @@ class Verbs:
 
     def submit(
         self, text: str, preset: str = "mini", seed: int = 0, images: int = 0, seconds: float = 0,
-        width: int = 0, height: int = 0, requirements: list | None = None,
+        width: int = 0, height: int = 0, requirements: list | None = None, tokens: int = 0, image_steps: int = 0,
+        joules: float = 0, money: float = 0, price: float = 0,
     ) -> dict:  # fmt: skip
-        """Queue a brief. Zeros leave a value to the preset; `requirements`, as `read` gives them, hold if given."""
+        """Queue a brief. Zeros leave a value to the preset; `requirements`, as `read` gives them, hold if given.
+        Money is counted at `price`, of a machine hour."""
         wants = None if requirements is None else tuple(Requirement(**want) for want in requirements)
         asked = brief(text, seed, width or None, height or None, wants)
-        return _job(self.desk.submit(Task(brief=asked, preset=preset, set=limits(images, seconds))))
+        most = limits(
+            price, images=images, seconds=seconds, tokens=tokens, image_steps=image_steps, joules=joules, money=money
+        )  # fmt: skip
+        return _job(self.desk.submit(Task(brief=asked, preset=preset, set=most)))
 
     def job(self, id: str) -> dict:
         """How a job stands: queued, running, paused, cancelled, done or failed; its place; its progress."""
@@ -149,8 +154,10 @@ class Verbs:
         decision: str,
         reason: str = "",
         requirements: dict | None = None,
+        reasons: dict | None = None,
     ) -> dict:
-        """Add a decision to the log: approve, reject, skip or undo; `requirements` by id: pass or fail."""
+        """Add a decision to the log: approve, reject, skip or undo; `requirements` by id: pass or fail; `reasons`
+        by id: why one fails; `reason`: for the whole picture."""
         seen = self.desk.run(run)
         if seen is None or candidate not in {shown.row.id for shown in seen.candidates}:
             raise BriefError("there is no such picture; take run and candidate from result or review_queue")
@@ -160,6 +167,7 @@ class Verbs:
         review = Review(
             run=run, candidate=candidate, who=who.strip()[:80], decision=decision,  # type: ignore[arg-type]
             why=waiting.get((run, candidate), "overruled"), reason=reason[:500], requirements=requirements or {},
+            reasons=reasons or {},
         )  # fmt: skip
         self.desk.store.reviews.add(review)
         return review.model_dump(mode="json")

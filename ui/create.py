@@ -28,6 +28,7 @@ EXAMPLES = (
     "a guitar on a yellow background, flat style",
     "a kitty on a blue background, cartoonish, it should feel calm",
 )
+BUDGET = ("images", "seconds", "tokens", "image_steps", "joules", "money", "price")
 # The address names the job, for a reload; on a phone, where the picture is far below, the page goes there.
 _WATCHED = """() => {
   const id = document.querySelector("#watched textarea, #watched input")?.value;
@@ -105,16 +106,18 @@ class Page:
 
     def paint(
         self, text: str, said: str, preset: str, seed: float | None, width: float | None, height: float | None,
-        images: float | None, seconds: float | None,
+        *budget: float | None,
     ) -> tuple[Any, ...]:  # fmt: skip
-        """Submit what the page shows. A reading the text model has not seen is left to the loop."""
+        """Submit what the page shows. A reading the text model has not seen is left to the loop. `budget` is in the
+        order of BUDGET."""
         draft = _draft(said)
         if draft.job and not draft.edited:
             self.desk.store.jobs.ask(draft.job, "cancel")
         same = draft.text == text and draft.preset == preset
         wants = draft.reading.requirements if draft.settled and (same or draft.edited) else None
         asked = brief(text, int(seed or 0), _whole(width), _whole(height), wants)
-        return self._watch(self.desk.submit(Task(brief=asked, preset=preset, set=limits(images, seconds))))
+        most = limits(**dict(zip(BUDGET, budget, strict=True)))
+        return self._watch(self.desk.submit(Task(brief=asked, preset=preset, set=most)))
 
     def again(self, id: str) -> tuple[Any, ...]:
         """The same brief with another seed."""
@@ -309,16 +312,25 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                 preset = gr.Dropdown(
                     available(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
                 )  # fmt: skip
-                images = gr.Slider(1, 24, value=6, step=1, label="Images at most")
-                with gr.Row():
-                    seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="Same seed, same picture.")
-                    seconds = gr.Number(0, label="Seconds at most", minimum=0, info="0: no limit.")
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="Same seed, same picture.")
                 with gr.Row():
                     width = gr.Number(0, label="Width", precision=0, minimum=0, info="0: the preset's.")
                     height = gr.Number(0, label="Height", precision=0, minimum=0, info="0: the preset's.")
                 reload = gr.File(
                     label="Reload settings from a PNG", file_types=[".png"], height=150, elem_id="reload",
                 )  # fmt: skip
+            with gr.Accordion("Budget", open=False, elem_id="budget"):
+                images = gr.Slider(
+                    1, 24, value=6, step=1, label="Images at most", info="Of the others, 0 or nothing sets no limit.",
+                )  # fmt: skip
+                with gr.Row():
+                    seconds = most("Seconds", "On the clock")
+                    tokens = most("Tokens", "Of the text model", precision=0)
+                    steps = most("Image-steps", "Of all images", precision=0)
+                with gr.Row():
+                    joules = most("Joules", "Of all models")
+                    money = most("Money", "At the price beside it")
+                    price = most("Price of an hour", "Of this machine")
             with gr.Accordion("Queue", open=False):
                 queue = html(run_parts.queue([]))
         with gr.Column(scale=5, min_width=300):
@@ -360,7 +372,7 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
     offers.append(on(timer.tick, page.tick, [watched, seen, draft], [*shown, offered]))
     for made in offers:
         made.then(None, [offered, draft, wants], reading, js=_ACCEPT)
-    form = [text, draft, preset, seed, width, height, images, seconds]
+    form = [text, draft, preset, seed, width, height, images, seconds, tokens, steps, joules, money, price]
     for made in (
         on(go.click, page.paint, form, [watched, *shown]),
         on(again.click, page.again, [watched], [watched, *shown, seed]),
@@ -377,6 +389,11 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
     on(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
         None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"
     )
+
+
+def most(label: str, info: str, **more: Any) -> gr.Number:
+    """A limit of the budget."""
+    return gr.Number(0, label=label, info=info, minimum=0, min_width=120, **more)
 
 
 def about_of(preset: str) -> gr.Dropdown:

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Requirement
-from pipeline.errors import BriefError, OutputError
+from pipeline.errors import BriefError, OutputError, fault
 from pipeline.rows import parse_rows
 from pipeline.run_folder import METADATA_KEY
 from pipeline.store import Store
@@ -33,7 +33,12 @@ class Desk:
 
     def submit(self, task: Task) -> Job:
         """Queue a brief. Raises ConfigError, BriefError."""
-        task.checked()
+        preset = task.checked()
+        if preset.loop.money and not preset.machine.price:
+            raise BriefError(
+                f"money: {preset.name} names no price of a machine hour, so nothing would ever cost any; give the "
+                "price too, or no limit of money"
+            )
         if task.brief.requirements == ():
             raise BriefError("nothing is asked of the picture; add a requirement, or read the brief again")
         return self.store.jobs.submit(uuid4().hex, BRIEF, task.model_dump(mode="json"))
@@ -86,21 +91,13 @@ def brief(
             text=text, seed=seed, width=width or None, height=height or None, requirements=requirements
         )
     except ValidationError as error:
-        raise BriefError(sentence(error)) from None
+        raise BriefError(fault(error)) from None
 
 
-def sentence(error: ValidationError) -> str:
-    """The first fault of a record, in words."""
-    item = error.errors()[0]
-    where = f"{item['loc'][0]}: " if item["loc"] and item["loc"][0] != "text" else ""
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{where}{message[:1].lower()}{message[1:]}"
-
-
-def limits(images: float | None, seconds: float | None) -> tuple[str, ...]:
-    """A budget as overrides of a preset."""
-    said = {"images": int(images) if images else None, "seconds": seconds or None}
-    return tuple(f"loop.{name}={value}" for name, value in said.items() if value is not None)
+def limits(price: float | None = None, **most: float | None) -> tuple[str, ...]:
+    """A budget as overrides of a preset; nothing and 0 set none. `price` is that of a machine hour."""
+    said = [f"loop.{name}={value}" for name, value in most.items() if value]
+    return (*said, f"machine.price={price}") if price else tuple(said)
 
 
 def any_seed() -> int:

@@ -11,7 +11,7 @@ import gradio as gr
 from pydantic import ValidationError
 
 from models.protocols import ModelError
-from pipeline.errors import EaselError
+from pipeline.errors import EaselError, fault
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _log = logging.getLogger("easel.ui")
@@ -29,9 +29,7 @@ def spoken(handler: Handler) -> Handler:
         except (EaselError, ModelError) as error:
             said = str(error)
         except ValidationError as error:
-            from ui.desk import sentence
-
-            said = sentence(error)
+            said = fault(error)
         except Exception as error:
             _log.exception("a handler of the page broke")
             said = (

@@ -83,6 +83,15 @@ def judge_table(preset: Preset) -> str:
     )
 
 
+def size(bytes: int | None) -> str:
+    """Of a model in memory; 0 is one that a server holds."""
+    if bytes is None:
+        return "not&nbsp;known"
+    if not bytes:
+        return "none&nbsp;here"
+    return f"{bytes / 2**30:.2f}&nbsp;GiB" if bytes >= 2**30 else f"{bytes / 2**20:.1f}&nbsp;MiB"
+
+
 def memory(found: Residents | None, waiting: int) -> str:
     """Who is in memory, and how much the worker takes."""
     if found is None:
@@ -94,6 +103,7 @@ def memory(found: Residents | None, waiting: int) -> str:
             escape(str(who["kind"])),
             escape(str(who["device"])),
             escape(str(who["dtype"])),
+            size(who.get("bytes")),
         )
         for who in found.loaded
     ]
@@ -103,7 +113,9 @@ def memory(found: Residents | None, waiting: int) -> str:
         (str(waiting), "job open" if waiting == 1 else "jobs open"),
     )  # fmt: skip
     body = (
-        table(("Model", "Kind", "Device", "Precision"), rows)
+        table(("Model", "Kind", "Device", "Precision", "Memory"), rows)
+        + '<p class="soft">Memory of a model: the bytes of its parameters and buffers. The rest that the worker holds '
+        "is the libraries, pictures, and what models keep while they work.</p>"
         if rows
         else '<p class="soft">No model is loaded.</p>'
     )

@@ -30,6 +30,14 @@ element.addEventListener('click', (event) => {
   if (button) trigger('say', { want: button.dataset.want, word: button.dataset.word });
 });
 """
+# What is written beside requirements stands in the page alone until something is decided: it goes along then, with
+# the inputs of the handler, of which there are so many.
+_REASONS = """(said, ...rest) => {
+  const reasons = {};
+  for (const field of document.querySelectorAll("#review-item input[data-reason]"))
+    if (field.value.trim()) reasons[field.dataset.reason] = field.value.trim();
+  return [JSON.stringify({ ...JSON.parse(said || "{}"), reasons }), ...rest].slice(0, %d);
+}"""
 _LAST = 8  # decisions that are shown
 
 
@@ -41,20 +49,28 @@ class Open(Record):
     candidate: str = ""
     why: Literal["unsure", "unchecked", "degraded", "audit", "overruled"] = "unsure"
     said: dict[str, Literal["pass", "fail"]] = Field(default_factory=dict)
+    reasons: dict[str, str] = Field(default_factory=dict)  # why not, where they said so
 
 
-def question(item: Item, desk: Desk, said: dict[str, Literal["pass", "fail"]]) -> str:
+def question(item: Item, desk: Desk, now: Open) -> str:
     """The picture and what was asked of it; not a word of the judge's."""
     path = desk.out / item.run.folder / "attempts" / f"{item.candidate}.png"
     rows = []
     for want in item.reading.requirements if item.reading else ():
+        mine = now.said.get(want.id)
         text, nice = escape(want.text), "" if want.must else " <small>nice to have</small>"
         buttons = "".join(
             f'<button type="button" class="tap" data-want="{escape(want.id, quote=True)}" data-word="{word}" '
-            f'aria-pressed="{str(said.get(want.id) == word).lower()}" aria-label="{text}: {label}">{label}</button> '
+            f'aria-pressed="{str(mine == word).lower()}" aria-label="{text}: {label}">{label}</button> '
             for word, label in (("pass", "yes"), ("fail", "no"))
         )
-        rows.append(f'<li class="ask"><span>{text}{nice}</span><span>{buttons}</span></li>')
+        why = (
+            f'<input data-reason="{escape(want.id, quote=True)}" maxlength="200" aria-label="{text}: why not" '
+            f'placeholder="Why not? (optional)" value="{escape(now.reasons.get(want.id, ""), quote=True)}">'
+            if mine == "fail"
+            else ""
+        )
+        rows.append(f'<li class="ask"><span>{text}{nice}</span><span>{buttons}</span>{why}</li>')
     twice = " A second person rates it too." if item.twice else ""
     return card(
         f'<div class="review"><div class="stand"><figure>{picture(path, f"For “{item.run.text[:160]}”", kind="main")}'
@@ -73,12 +89,12 @@ def opinion(review: Review, desk: Desk) -> str:
         return ""
     rows = []
     for check in shown.checks:
-        mine = review.requirements.get(check.requirement)
+        mine, why = review.requirements.get(check.requirement), review.reasons.get(check.requirement)
         p = "" if check.probability is None else f" p {check.probability:.2f}"
         if check.requirement != "intact":
             rows.append(
                 f"<li>{escape(run.texts.get(check.requirement, check.requirement))}: judge {mark(check.outcome)}{p}"
-                f"{', you ' + mark(mine) if mine else ''}</li>"
+                f"{', you ' + mark(mine) if mine else ''}{': ' + escape(why) if why else ''}</li>"
             )
     return card(
         f"<h3>Last: {mark(review.decision)} {escape(run.row.text[:80])}</h3><ul>{''.join(rows)}</ul>",
@@ -89,8 +105,9 @@ def opinion(review: Review, desk: Desk) -> str:
 def log_list(log: list[Review], desk: Desk) -> str:
     """The last decisions, the newest first, and how far two people agree."""
     rows = "".join(
-        f"<li>{mark(r.decision)} {escape(r.who)}, {r.at:%d %b %H:%M}{': ' + escape(r.reason) if r.reason else ''}</li>"
+        f"<li>{mark(r.decision)} {escape(r.who)}, {r.at:%d %b %H:%M}{': ' + escape(said) if said else ''}</li>"
         for r in reversed(log[-_LAST:])
+        for said in ["; ".join(filter(None, (r.reason, *r.reasons.values())))]
     )
     both = agreement(log)
     kappa = "" if both.kappa is None else f", Cohen's kappa {both.kappa:.2f}"
@@ -123,7 +140,7 @@ class Page:
             now = opened if same and opened else Open(
                 who=who.strip(), run=item.run.id, candidate=item.candidate, why=item.why
             )  # fmt: skip
-            asked, text = question(item, self.desk, now.said), item.run.text
+            asked, text = question(item, self.desk, now), item.run.text
         mine = any(review.who == who.strip() for review in log)
         return (
             now.model_dump_json(), asked, heading(len(items)), text, told, log_list(log, self.desk),
@@ -184,8 +201,9 @@ class Page:
             Review(run=last.run, candidate=last.candidate, who=last.who, decision="undo", why=last.why)
         )
         back = Open(
-            who=who.strip(), run=last.run, candidate=last.candidate, why=last.why, said=last.requirements
-        )
+            who=who.strip(), run=last.run, candidate=last.candidate, why=last.why, said=last.requirements,
+            reasons=last.reasons,
+        )  # fmt: skip
         shown = self.show(who, back)
         return (*shown[:4], "", *shown[5:], last.reason)
 
@@ -202,10 +220,11 @@ class Page:
         opened = _open(said)
         if not opened.run:
             raise BriefError("there is no picture to decide on")
+        reasons = {id: why[:200] for id, why in opened.reasons.items() if opened.said.get(id) == "fail"}
         return Review.model_validate(
             {
                 "run": opened.run, "candidate": opened.candidate, "who": _name(who), "decision": decision,
-                "why": opened.why, "requirements": opened.said, "reason": reason.strip()[:500],
+                "why": opened.why, "requirements": opened.said, "reasons": reasons, "reason": reason.strip()[:500],
             }
         )  # fmt: skip
 
@@ -257,7 +276,9 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
         skip = gr.Button("Skip (s)", visible=False, elem_id="review-skip")
         undo = gr.Button("Undo (u)", visible=False, elem_id="review-undo")
     with gr.Column(visible=False) as fields:
-        reason = gr.Textbox(label="Reason, if it needs one", max_length=500, elem_id="review-reason")
+        reason = gr.Textbox(
+            label="Reason for the whole picture, if it needs one", max_length=500, elem_id="review-reason"
+        )
         with gr.Row(elem_classes="beside"):
             text = gr.Textbox(
                 label="Brief, to edit and run again",
@@ -284,15 +305,16 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
     on(tab.select, page.entered, [who], shown)
     on(who.submit, page.renamed, [who, state], shown)
     on(who.blur, page.renamed, [who, state], shown)
-    on(asked.say, page.say, [state, who], shown)
+    on(asked.say, page.say, [state, who], shown, js=_REASONS % 2)
     for button, decision in ((approve, "approve"), (reject, "reject"), (skip, "skip")):
         on(
             button.click,
             lambda *given, decision=decision: page.decide(decision, *given),
             [state, who, reason],
             [*shown, reason],
+            js=_REASONS % 3,
         )
     for event in (again.click, text.submit):
-        on(event, page.rerun, [state, who, text, reason], [*shown, reason])
+        on(event, page.rerun, [state, who, text, reason], [*shown, reason], js=_REASONS % 4)
     on(undo.click, page.undo, [state, who], [*shown, reason])
     on(export.click, page.export, None, [files])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 from sqlalchemy import Engine, select
 
 from pipeline.brief import Record
@@ -14,6 +14,7 @@ from pipeline.store.engine import reading, writing
 from pipeline.store.tables import ReviewRow
 
 Decision = Literal["approve", "reject", "skip", "rerun", "undo"]
+Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class Review(Record):
@@ -25,8 +26,18 @@ class Review(Record):
     decision: Decision
     why: Literal["unsure", "unchecked", "degraded", "audit", "overruled"] = "unsure"  # why it was asked
     requirements: dict[str, Literal["pass", "fail"]] = Field(default_factory=dict)  # by requirement id
-    reason: str = ""
+    reasons: dict[str, Why] = Field(default_factory=dict)  # of those that fail, by requirement id
+    reason: str = ""  # for the whole picture
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @model_validator(mode="after")
+    def _reasons_have_their_requirement(self) -> Review:
+        for id in self.reasons:
+            if self.requirements.get(id) != "fail":
+                raise ValueError(
+                    f"a reason is given for {id!r}, which is not marked as fail; mark it, or leave it out"
+                )
+        return self
 
 
 class Reviews:

@@ -124,7 +124,7 @@ class CallRow(Table):
 
 
 class ReviewRow(Table):
-    """What a person said. Rows are added, never changed."""
+    """What a person said. Rows are added, never changed: triggers of the database refuse it."""
 
     __tablename__ = "reviews"
 

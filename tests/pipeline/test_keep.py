@@ -89,7 +89,7 @@ def test_what_was_kept_is_charged_as_if_it_were_made_now(preset: Preset, tmp_pat
 def test_work_that_was_cut_short_goes_on_where_it_stood(preset: Preset, tmp_path: Path, after: int) -> None:
     store, done = Store(tmp_path), 0
 
-    def between() -> None:
+    def between(stage: str) -> None:
         nonlocal done
         done += 1
         if done > after:
@@ -206,3 +206,19 @@ def test_presets_share_the_models_they_have_in_common(tiny: Tiny) -> None:
     lodgers = [models.image.rungs[0].model._model._lodger for models in (first, second)]  # type: ignore[attr-defined]
     assert lodgers[0] is lodgers[1]
     assert len(house.loaded) == 2
+
+
+def test_a_model_says_how_much_memory_its_weights_take(tiny: Tiny, tiny_text: str) -> None:
+    house, preset = House(), tiny(loop={"reader": "model"}, text={"model": tiny_text})
+    load(preset, house=house)
+    files = {
+        "diffusers": [*(preset.base / preset.image.model).rglob("*.safetensors")],
+        "open_clip": [*(preset.base / preset.scorer.model).rglob("*.safetensors")],
+        "transformers": [*(preset.base / str(preset.text.model)).rglob("*.safetensors")],
+    }
+    assert {lodger.identity.kind for lodger in house.loaded} == set(files)
+    for lodger in house.loaded:
+        on_disk = sum(file.stat().st_size for file in files[lodger.identity.kind])
+        assert lodger.bytes == pytest.approx(on_disk, rel=0.3)  # files have headers, models buffers besides
+    house.unload()
+    assert [lodger.bytes for lodger in house._lodgers.values()] == [None] * 3

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from pipeline.brief import Brief
 from pipeline.config import Preset
@@ -72,3 +73,20 @@ def test_the_log_as_a_table_and_as_lines() -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(log))))
     assert rows[0]["reason"] == "'=1+1, and a comma"  # a spreadsheet would take it for a formula
     assert [json.loads(line)["who"] for line in as_jsonl(log).splitlines()] == ["ann", "bob"]
+
+
+def test_reasons_are_kept_with_the_requirements_that_fail(store: Store) -> None:
+    said = Review(
+        run="r0", candidate="1-1", who="ann", decision="reject", requirements={"r1": "fail", "r2": "pass"},
+        reasons={"r1": " five legs "},
+    )  # fmt: skip
+    store.reviews.add(said)
+    log = store.reviews.log("r0")
+    assert log == [said]
+    assert log[0].reasons == {"r1": "five legs"}
+    (row,) = csv.DictReader(io.StringIO(as_csv(log)))
+    assert json.loads(row["reasons"]) == {"r1": "five legs"}
+    assert json.loads(as_jsonl(log))["reasons"] == {"r1": "five legs"}
+    for stray in ("r2", "r3"):
+        with pytest.raises(ValidationError, match="not marked as fail"):
+            Review.model_validate(said.model_dump() | {"reasons": {stray: "why"}})

@@ -148,6 +148,34 @@ def test_what_is_asked_is_heard_within_a_step(
         assert {r.status for r in store.runs.find(job="x")} == {"exhausted"}
 
 
+@pytest.mark.parametrize(("passes", "status"), [(False, "exhausted"), (True, "accepted")])
+def test_a_picture_that_was_painted_when_its_brief_is_cancelled_is_judged_and_kept(
+    store: Store, tiny: Tiny, passes: bool, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bands = {"default": {"pass": 0.0, "fail": 0.0}} if passes else NEVER_PASS
+    path = str(tiny(judge=bands, loop={"images": 3}).source)
+    store.jobs.submit("x", "brief", brief("a cat", path))
+    on_step, steps = _Work.on_step, 0
+
+    def ask_at_the_last_step(work: _Work, step: Step) -> None:
+        nonlocal steps
+        steps += 1
+        if step.index == step.total:
+            store.jobs.ask("x", "cancel")
+        on_step(work, step)
+
+    monkeypatch.setattr(_Work, "on_step", ask_at_the_last_step)
+    Worker(store).work(until_empty=True)
+    assert ended(store, "x").state == "cancelled"
+    assert steps == 2  # of the first picture
+    (run,) = store.runs.find(job="x")
+    assert (run.status, run.images, run.best) == (status, 1, "1-1")
+    assert (
+        {check.outcome for check in store.runs.checks("x", "1-1")} == {"pass"} if passes else {"pass", "fail"}
+    )
+    assert (store.out / "a-cat" / "attempts" / "1-1.png").exists()
+
+
 @pytest.mark.parametrize(("told", "images"), [(1, 0), (2, 1)])
 def test_a_brief_cancelled_between_two_images_ends_with_what_it_has(
     store: Store, preset: str, told: int, images: int, monkeypatch: pytest.MonkeyPatch

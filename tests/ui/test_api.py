@@ -94,7 +94,9 @@ def test_reviews_by_two_people(client: Client, store: Store, tiny_preset: Preset
     said = {"requirements": {"r1": "pass"}, "reason": "it is one"}
     review = client.predict(run, waiting["candidate"], "ann", "approve", **said, api_name="/decide")
     assert review["why"] == "unchecked"
-    client.predict(run, waiting["candidate"], "bob", "reject", api_name="/decide")
+    why = {"requirements": {"r1": "fail"}, "reasons": {"r1": "a dog"}}
+    review = client.predict(run, waiting["candidate"], "bob", "reject", **why, api_name="/decide")
+    assert review["reasons"] == {"r1": "a dog"}
     client.predict(run, waiting["candidate"], "bob", "undo", api_name="/decide")
     client.predict(run, waiting["candidate"], "bob", "approve", api_name="/decide")
     told = client.predict(api_name="/reviews")
@@ -108,6 +110,9 @@ def test_models_are_unloaded_and_loaded(client: Client) -> None:
     wait_for(lambda: client.predict(api_name="/models")["loaded"] == [], "the models to leave")
     assert ended(client, client.predict("mini", api_name="/load")["id"])["state"] == "done"
     wait_for(lambda: len(client.predict(api_name="/models")["loaded"]) == 3, "the models to be there")
+    found = client.predict(api_name="/models")
+    assert all(model["bytes"] > 2**20 for model in found["loaded"])
+    assert sum(model["bytes"] for model in found["loaded"]) < found["memory"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +120,7 @@ def test_models_are_unloaded_and_loaded(client: Client) -> None:
     [
         ("/submit", ("",), "The brief is empty"),
         ("/submit", (PANDA, "nope"), "Unknown preset"),
-        ("/submit", (PANDA, "mini", -1), "Seed: input should be"),
+        ("/submit", (PANDA, "mini", -1), "Seed: -1 is too small; the least is 0"),
         ("/job", ("nope",), "There is no job"),
         ("/result", ("nope",), "No run"),
         ("/ask", ("nope", "dance"), "cannot be asked"),

@@ -32,6 +32,7 @@ def write(page: Page, text: str, seed: int = 0, images: int = 6) -> None:
     page.locator("#brief textarea").fill(text)
     page.get_by_role("button", name="Settings").first.click()
     page.get_by_label("Seed").fill(str(seed))
+    page.get_by_role("button", name="Budget").click()
     page.get_by_label("number input for Images at most").fill(str(images))
     page.get_by_label("number input for Images at most").press("Tab")
 
@@ -150,6 +151,20 @@ def test_a_contradiction_is_pointed_out_before_painting(page: Page) -> None:
     expect(page.locator("#wants .callout")).to_contain_text("contradicts itself")
 
 
+def test_a_budget_is_held(page: Page, store: Store) -> None:
+    write(page, "three owls and a cat", images=24)
+    page.get_by_label("Money").fill("0.01")
+    page.locator("#paint").click()
+    expect(page.locator(".toast-body")).to_contain_text("names no price of a machine hour")
+    page.get_by_label("Money").fill("")  # as good as 0
+    page.get_by_label("Image-steps").fill("1")
+    page.locator("#paint").click()
+    expect(page.locator("#result")).to_contain_text("image-steps of the brief's budget")
+    job = store.jobs.get(watched(page))
+    assert job is not None
+    assert job.payload["set"] == ["loop.images=24", "loop.image_steps=1"]
+
+
 def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store) -> None:
     write(page, "two owls and a house", images=24)
     page.locator("#paint").click()
@@ -192,12 +207,48 @@ def test_a_batch_with_a_bad_row(page: Page, tmp_path: Path, store: Store) -> Non
     open_tab(page, "Batch")
     page.set_input_files("#batch-file input", file)
     expect(page.locator("#batch-rows .mark.bad")).to_have_count(1)
-    expect(page.locator("#batch-rows")).to_contain_text("seed: input should be a valid integer")
+    expect(page.locator("#batch-rows")).to_contain_text("seed: 'x' is no whole number")
     page.locator("#batch-start").click()
     expect(page.locator("#batch-table .mark.done")).to_be_visible()
     expect(page.locator("#batch-table .mark.bad")).to_have_count(1)
     expect(page.locator("#batch-table a[download]").first).to_be_visible()
     assert not list((store.out / "easel.uploads").rglob("*.csv"))  # what was uploaded does not stay
+
+
+def test_a_batch_is_paused_resumed_and_cancelled(page: Page, tmp_path: Path, store: Store) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text("brief,images\n" + "".join(f'"{n} owls and a bee, flat style",24\n' for n in (2, 3, 4)))
+    open_tab(page, "Batch")
+    page.set_input_files("#batch-file input", file)
+    expect(page.locator("#batch-rows .mark.ready")).to_have_count(3)
+    page.locator("#batch-start").click()
+    pause, resume, cancel = (page.locator(f"#batch-{what}") for what in ("pause", "resume", "cancel"))
+    stage = page.locator("#batch-table .stage")
+    expect(stage.locator(".mark.running")).to_be_visible()
+    (id,) = [job.id for job in store.jobs.list("running") if job.kind == "batch"]
+    before = store.results.count().get("image", 0)
+    wait_for(lambda: store.results.count().get("image", 0) > before, "the first picture")
+    pause.click()
+    expect(stage.locator(".mark.paused")).to_be_visible()
+    assert state(store, id) == "paused"
+    expect(pause).to_be_hidden()
+    page.reload()  # what is paused waits, whoever looks
+    page.wait_for_selector("body[data-opened]")
+    open_tab(page, "Batch")
+    expect(stage.locator(".mark.paused")).to_be_visible()
+    assert {run.status for run in store.runs.find(job=id)} == {"stopped"}
+    painted = store.results.count()["image"]
+    resume.click()
+    expect(stage.locator(".mark.running")).to_be_visible()
+    wait_for(lambda: store.results.count()["image"] > painted, "the next picture")
+    expect(resume).to_be_hidden()
+    cancel.click()
+    expect(stage.locator(".mark.cancelled")).to_be_visible()
+    assert state(store, id) == "cancelled"
+    for button in (pause, resume, cancel):
+        expect(button).to_be_hidden()
+    expect(page.locator("#batch-table tbody .mark.cancelled")).to_have_count(3)
+    assert store.results.count()["image"] > painted  # what was painted is kept
 
 
 def test_the_example_of_a_batch_is_shown_and_read(page: Page, store: Store) -> None:
@@ -237,7 +288,7 @@ def test_who_has_nothing_to_decide_sees_no_buttons(page: Page) -> None:
 
 
 def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_preset: Preset) -> None:
-    add_runs(store, tiny_preset, [f"a cat, number {i}" for i in range(11)])
+    add_runs(store, tiny_preset, [f"a cat and a dog, number {i}" for i in range(11)])
     open_tab(page, "Review")
     page.locator("#who input, #who textarea").fill("carl")
     page.locator("#who input, #who textarea").press("Enter")
@@ -258,7 +309,18 @@ def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_pr
     assert store.reviews.log(who="carl")[-1].decision == "undo"
     page.locator("#review-item button[data-word='fail']").first.click()
     expect(page.locator("#review-item button[aria-pressed='true']")).to_have_count(1)
+    page.get_by_label("why not").fill("it has five legs")
+    page.locator("#review-item button[data-word='pass']").last.click()  # a word on another loses nothing
+    expect(page.locator("#review-item button[aria-pressed='true']")).to_have_count(2)
+    expect(page.get_by_label("why not")).to_have_value("it has five legs")
     page.locator("#review-head").click()
+    page.keyboard.press("r")
+    expect(head.locator("b")).to_have_text(f"{left - 10} left")
+    (why,) = store.reviews.log(who="carl")[-1].reasons.values()
+    assert why == "it has five legs"
+    expect(page.locator("#review-judge")).to_contain_text("five legs")
+    page.keyboard.press("u")
+    expect(page.get_by_label("why not")).to_have_value("it has five legs")
     page.keyboard.press("s")
     expect(head.locator("b")).to_have_text(f"{left - 10} left")
     page.keyboard.press("e")
@@ -310,6 +372,16 @@ def test_a_wrong_password_stays_outside(browser: Browser, guarded: App) -> None:
     page.get_by_role("button", name="Login").click()
     expect(page.locator("#paint")).to_be_visible()
     page.close()
+
+
+def test_each_loaded_model_says_its_memory(page: Page) -> None:
+    open_tab(page, "Models")
+    page.locator("#models-load").click()
+    cells = page.locator("#models-memory td[data-label='Memory']")
+    expect(cells).to_have_count(3)
+    for said in cells.all_inner_texts():
+        assert re.fullmatch(r"[\d.]+\s[MG]iB", said)
+    expect(page.locator("#models-memory")).to_contain_text("parameters and buffers")
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

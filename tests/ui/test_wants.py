@@ -11,8 +11,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pipeline.brief import Requirement
+from pipeline.config import load_preset
 from pipeline.errors import OutputError
-from ui.desk import settings_in
+from ui.desk import limits, settings_in
 from ui.parts import wants_list
 from ui.wants import Draft, edited, quick
 
@@ -76,6 +77,21 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self.seen.append(tag)
+
+
+def test_a_budget_changes_the_preset() -> None:
+    most = {
+        "images": 24,
+        "seconds": 1.5,
+        "tokens": 2_000_000,
+        "image_steps": 60,
+        "joules": 1e7,
+        "money": 0.25,
+    }
+    preset = load_preset("mini", limits(0.4, **most))
+    assert {name: getattr(preset.loop, name) for name in most} == most
+    assert preset.machine.price == 0.4
+    assert limits(None, images=None, seconds=0) == ()
 
 
 def test_foreign_words_stay_words() -> None:

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from PIL import Image
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.brief import Brief
 from pipeline.config import Preset
@@ -154,6 +155,29 @@ def test_reviews_are_a_log_and_undo_takes_back_the_last(tiny: Tiny, store: Store
     store.reviews.add(Review(run="r", candidate="1-1", who="ann", decision="undo"))
     store.reviews.add(Review(run="r", candidate="1-1", who="ann", decision="undo"))
     assert {r.who for r in store.reviews.standing("r")} == {"bo"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE reviews SET who = 'bo'",
+        "DELETE FROM reviews",
+        "DELETE FROM runs",  # would take its reviews along
+        "INSERT OR REPLACE INTO reviews SELECT id, at, 'bo', run, candidate, decision, record FROM reviews",
+        "TRUNCATE reviews",
+    ],
+)
+def test_the_database_lets_no_review_be_changed(tiny: Tiny, store: Store, change: str) -> None:
+    only = {"INSERT": "sqlite", "TRUNCATE": "postgresql"}.get(change.split()[0])
+    if only not in (None, store.engine.dialect.name):
+        pytest.skip(f"a statement of {only} alone")
+    store.runs.begin("r", Brief(text="a cat"), tiny(), store.out)
+    said = Review(run="r", candidate="1-1", who="ann", decision="reject")
+    store.reviews.add(said)
+    with pytest.raises(DBAPIError, match="rows are added, never changed"), store.engine.begin() as connection:
+        connection.execute(text(change))
+    store.reviews.add(said)
+    assert store.reviews.log("r") == [said, said]
 
 
 def test_an_address_that_leads_nowhere_is_one_sentence(tmp_path: Path) -> None:
