@@ -57,7 +57,7 @@ def test_it_is_a_sigmoid_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def answers(scorer: Any) -> Any:
-    found = scenes(120, seed=42, held_out_only=False)
+    found = scenes(80, seed=42, held_out_only=False)
     asked = questions(found, seed=43)
     return asked, ask(scorer, pictures(found, degraded=False, seed=44), asked)
 
