@@ -216,6 +216,7 @@ def test_no_network_is_said_in_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_same_brief_twice_gives_the_same_bytes(tmp_path: Path, here: Here) -> None:
     """In two processes, with all three bundled models."""
     args = ["run", "a red balloon on white, flat style", "--seed", "3", "--images", "2", "--json", "--fresh"]
@@ -251,6 +252,7 @@ def test_a_size_that_cannot_be_is_said_before_painting(size: str, tmp_path: Path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "scripts.easel", "run", "a cat on a red background, mostly blue",

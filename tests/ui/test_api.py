@@ -37,6 +37,7 @@ def test_read_and_presets(client: Client) -> None:
     assert "mini" in [preset["name"] for preset in client.predict(api_name="/presets")]
 
 
+@pytest.mark.slow
 def test_a_brief_is_submitted_watched_and_fetched(client: Client, app: App) -> None:
     job = client.predict(PANDA, seed=7, images=2, api_name="/submit")
     assert job["state"] == "queued"
