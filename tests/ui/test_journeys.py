@@ -166,16 +166,16 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
 
 
 def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store) -> None:
-    write(page, "two owls and a house", images=24)
+    write(page, "a cat on a red background, mostly blue", images=24)
     page.locator("#paint").click()
     id = watched(page)
     expect(page.locator("#stand img[src*='easel.previews']")).to_be_visible()
     page.reload()
-    expect(page.locator("#brief textarea")).to_have_value("two owls and a house")
+    expect(page.locator("#brief textarea")).to_have_value("a cat on a red background, mostly blue")
     expect(page.locator("#status")).to_contain_text("attempt")
     other = page.context.new_page()  # a second window shows the same job
     go(other, app.url)
-    expect(other.locator("#brief textarea")).to_have_value("two owls and a house")
+    expect(other.locator("#brief textarea")).to_have_value("a cat on a red background, mostly blue")
     other.close()
     page.locator("#cancel").click()
     wait_for(lambda: state(store, id) == "cancelled", "the job to end")
