@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.device import held_bytes, pick_device, pick_dtype
 from models.locate import locate, snapshot, weights_missing
-from models.protocols import Identity, ModelError, Question, WeightsMissing
+from models.protocols import Arrangement, Identity, ModelError, Question, WeightsMissing
 from models.specs import OpenClipScorer
 from models.windows import SIDE, WINDOWS, applies, together
 
@@ -115,15 +115,16 @@ class Scorer:
 
     def _options(self, question: Question) -> tuple[str, ...]:
         """The texts that the answer depends on, the statement first."""
-        if self._by_parts(question):
-            assert question.arrangement is not None
-            return question.arrangement.things
+        if arrangement := self._by_parts(question):
+            return arrangement.things
         if self._bias is not None:
             return (question.statement,)
         return (question.statement, *question.contrasts)
 
-    def _by_parts(self, question: Question) -> bool:
-        return self._windows and applies(question.arrangement)
+    def _by_parts(self, question: Question) -> Arrangement | None:
+        """The arrangement, where the question is answered by looking at parts."""
+        found = question.arrangement
+        return found if self._windows and found and applies(found) else None
 
     def _probability(self, views: Tensor, question: Question, texts: dict[str, Tensor]) -> float:
         """From the unit vectors of the whole image and, where the question goes by parts, of its windows."""
@@ -133,8 +134,8 @@ class Scorer:
         seen = torch.sigmoid(self._scale * cosines + self._bias)
         if torch.isnan(seen).any():
             return math.nan
-        if question.arrangement is not None and self._by_parts(question):
-            return together(question.arrangement, seen.tolist())
+        if arrangement := self._by_parts(question):
+            return together(arrangement, seen.tolist())
         return float(seen[0, 0])
 
     def _embed_windows(self, images: Sequence[Image]) -> list[Tensor]:

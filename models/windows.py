@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from models.protocols import Arrangement
 
 SIDE = 0.5  # of a window, as a share of the picture
-STEPS = (0.0, 0.25, 0.5)  # of left and top edges
-WINDOWS = tuple((x, y) for y in STEPS for x in STEPS)
+_STEPS = (0.0, 0.25, 0.5)
+WINDOWS = tuple((left, top) for top in _STEPS for left in _STEPS)
 MOST = 4  # windows that do not overlap
 _TOWARDS = {
     "left": (1, 0),
@@ -23,10 +23,8 @@ _TOWARDS = {
 }  # from the first to the second
 
 
-def applies(arrangement: Arrangement | None) -> bool:
+def applies(arrangement: Arrangement) -> bool:
     """Whether windows can tell."""
-    if arrangement is None:
-        return False
     return arrangement.count <= MOST and (not arrangement.where or arrangement.where in _TOWARDS)
 
 

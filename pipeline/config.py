@@ -126,9 +126,8 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
         path = data_file(judge.measured, base)
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            mine = ("pass", "fail", "odds")
             found = {
-                kind: Band(**{"pass": row["pass"], **{k: row[k] for k in mine if k in row}})
+                kind: Band(**{"pass": row["pass"], "fail": row["fail"], "odds": row.get("odds", (1.0, 0.0))})
                 for kind, row in table.items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import Field
 
 from pipeline.brief import Brief, Record
@@ -49,13 +50,8 @@ class Residents(Record):
     @property
     def alive(self) -> bool:
         """Whether that process still runs; only known on its own machine."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        found: bool = psutil.pid_exists(self.pid)
+        return found
 
 
 def small(kind: str, payload: dict[str, Any], store: Store, house: House) -> dict[str, Any]:
@@ -78,7 +74,7 @@ def small(kind: str, payload: dict[str, Any], store: Store, house: House) -> dic
 def say_residents(out: Path, loaded: list[Lodger]) -> None:
     """Write down who is in memory, for whoever looks."""
     said = Residents(
-        pid=os.getpid(), at=datetime.now(UTC), memory=_resident(),
+        pid=os.getpid(), at=datetime.now(UTC), memory=psutil.Process().memory_info().rss,
         loaded=tuple(asdict(who.identity) | {"bytes": who.bytes} for who in loaded),
     )  # fmt: skip
     write(out / RESIDENTS, said.model_dump_json().encode())
@@ -91,13 +87,3 @@ def residents(out: Path) -> Residents | None:
     except (OSError, ValueError):
         return None
     return said if said.alive else None
-
-
-def _resident() -> int:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, IndexError):  # not Linux
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return pages * os.sysconf("SC_PAGE_SIZE")

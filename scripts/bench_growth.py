@@ -5,7 +5,6 @@ python -m scripts.bench_growth --jobs 200
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,8 +14,11 @@ from pathlib import Path
 from typing import Annotated
 
 import httpx
+import psutil
 import typer
 from gradio_client import Client
+
+from pipeline.task import residents
 
 ROOT = Path(__file__).parents[1]
 BRIEF = "a panda on a purple background, cartoon style"
@@ -44,9 +46,11 @@ def main(
                     client.predict(i, api_name="/job")["state"] in ("queued", "running") for i in ids[-1:]
                 ):
                     time.sleep(1)
-                worker = json.loads((out / "easel.worker.json").read_text())["pid"]
+                worker = residents(out)
+                assert worker is not None, "the worker is gone"
+                held = [psutil.Process(pid).memory_info().rss / 1e6 for pid in (app.pid, worker.pid)]
                 print(
-                    f"{done + len(ids):4}  {_megabytes(app.pid):6.0f}  {_megabytes(worker):9.0f}  "
+                    f"{done + len(ids):4}  {held[0]:6.0f}  {held[1]:9.0f}  "
                     f"{_others(out):11}  {(out / 'easel.db').stat().st_size / 1e6:11.1f}",
                     flush=True,
                 )
@@ -63,11 +67,6 @@ def _up(url: str) -> str:
         except httpx.TransportError:
             time.sleep(0.5)
     raise SystemExit("the app did not start")
-
-
-def _megabytes(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _others(out: Path) -> int:

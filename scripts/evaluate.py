@@ -31,15 +31,14 @@ from models.load import load_image, load_scorer
 from models.mini.art import render
 from models.mini.scene import Fact, facts, sample
 from models.protocols import Paint
-from pipeline.brief import Brief, Requirement
+from pipeline.brief import Brief
 from pipeline.config import bands, load_preset
 from pipeline.keep import Keep
 from pipeline.load import load, quiet
 from pipeline.loop import Attempt, Outcome, run
 from pipeline.store import Store
-from pipeline.verdict import question
 from scripts.examiner import examine
-from scripts.suite import KINDS, Case, suite
+from scripts.suite import KINDS, Case, put, suite
 
 Examiner = Callable[[Image.Image, Sequence[Fact]], list[bool]]
 
@@ -68,12 +67,8 @@ def by_scorer(preset_name: str) -> Examiner:
     scorer, measured = load_scorer(preset.scorer, preset.base), bands(preset.judge, preset.base)
 
     def examiner(image: Image.Image, asked: Sequence[Fact]) -> list[bool]:
-        wants = [
-            Requirement(id="r", kind=f.kind, subject=f.subject, value=f.value, other=f.other, text="")
-            for f in asked
-        ]
-        (scores,) = scorer.score([image], [[q for want in wants if (q := question(want))]])
-        limits = [measured.get(want.kind, preset.judge.default) for want in wants]
+        (scores,) = scorer.score([image], [[put(fact) for fact in asked]])
+        limits = [measured.get(fact.kind, preset.judge.default) for fact in asked]
         return [limit.corrected(p) >= limit.pass_ for p, limit in zip(scores, limits, strict=True)]
 
     return examiner

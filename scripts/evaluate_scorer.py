@@ -2,6 +2,7 @@
 
     python -m scripts.evaluate_scorer                    # measure with the thresholds in judge.json
     python -m scripts.evaluate_scorer --set-thresholds   # choose and write them first, on a separate set
+    python -m scripts.evaluate_scorer --no-windows       # how it would order statements by the whole picture alone
 
 A false accept is a false statement that passes, a false reject a true one that fails; what lies between the thresholds
 is unsure. False statements are hard ones: another count of the same object, the other object's colour, swapped places,
@@ -16,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -29,16 +30,14 @@ from PIL import Image
 from models import open_clip_scorer
 from models.load import load_image
 from models.mini.art import render
-from models.mini.chance import USUAL
+from models.mini.chance import usual
 from models.mini.degrade import degrade
-from models.mini.scene import Fact, Scene, facts, places, sample, true_of, withheld
+from models.mini.scene import Fact, Scene, facts, sample, true_of, withheld
 from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, GRID, OPPOSITE, STYLES
 from models.protocols import Paint, Scorer
 from models.specs import OpenClipScorer
-from pipeline.brief import Requirement
 from pipeline.config import Band, load_preset
-from pipeline.verdict import question
-from scripts.suite import words
+from scripts.suite import put, words
 
 SCORER = Path(__file__).parents[1] / "models" / "mini" / "scorer"
 KINDS = ("object", "count", "attribute", "relation", "background", "style")
@@ -57,11 +56,13 @@ class Asked:
     true: bool
 
 
-def load(folder: Path) -> Scorer:
-    """The scorer as the preset has it, from this folder."""
+def load(folder: Path, windows: bool = True) -> Scorer:
+    """The scorer as the preset has it, from this folder; without `windows` it looks at whole pictures only."""
     spec = load_preset("mini").scorer
     assert isinstance(spec, OpenClipScorer)
-    return open_clip_scorer.load(spec.model_copy(update={"model": str(folder.resolve())}), folder)
+    return open_clip_scorer.load(
+        spec.model_copy(update={"model": str(folder.resolve()), "windows": windows}), folder
+    )
 
 
 def hard_false(fact: Fact, scene: Scene, rng: np.random.Generator) -> Fact:
@@ -136,7 +137,7 @@ def pictures(found: Sequence[Scene], degraded: bool, seed: int) -> list[Image.Im
 def painted(count: int, seed: int) -> tuple[list[Scene], list[Image.Image]]:
     """Pictures that the bundled painter made as asked, and what was asked."""
     preset = load_preset("mini")
-    asked = [_usual(scene) for scene in scenes(count, seed, held_out_only=False)]
+    asked = [usual(scene) for scene in scenes(count, seed, held_out_only=False)]
     made = load_image(preset.image, preset.base).paint(
         [Paint(words("combined", scene), i) for i, scene in enumerate(asked)]
     )
@@ -144,13 +145,6 @@ def painted(count: int, seed: int) -> tuple[list[Scene], list[Image.Image]]:
         (s, p.image) for s, p in zip(asked, made, strict=True) if distance(np.asarray(p.image), s) <= CLOSE
     ]
     return [scene for scene, _ in kept], [image for _, image in kept]
-
-
-def _usual(scene: Scene) -> Scene:
-    """In the layout that the painter has for it."""
-    spots = places(scene.kind, len(scene.items), *USUAL)
-    items = (replace(i, x=x, y=y, side=side) for i, (x, y, side) in zip(scene.items, spots, strict=True))
-    return replace(scene, items=tuple(items))
 
 
 def distance(pixels: NDArray[np.uint8], scene: Scene) -> float:
@@ -168,14 +162,7 @@ def ask(scorer: Scorer, images: Sequence[Image.Image], asked: Sequence[Asked]) -
     p = np.empty(len(asked))
     for i, image in enumerate(images):
         mine = [n for n, a in enumerate(asked) if a.picture == i]
-        put = []
-        for n in mine:
-            f = asked[n].fact
-            want = Requirement(id="r", kind=f.kind, subject=f.subject, value=f.value, other=f.other, text="")
-            made = question(want)
-            assert made is not None
-            put.append(made)
-        (p[mine],) = scorer.score([image], [put])
+        (p[mine],) = scorer.score([image], [[put(asked[n].fact) for n in mine]])
     return p
 
 
@@ -232,6 +219,12 @@ def rates(p: NDArray[np.float64], true: NDArray[np.bool_], a: float, b: float) -
     }
 
 
+def in_order(p: NDArray[np.float64], true: NDArray[np.bool_]) -> float:
+    """How often a true statement has a higher probability than a false one: the area under the curve."""
+    yes, no = p[true][:, None], p[~true][None]
+    return float(((yes > no) + 0.5 * (yes == no)).mean())
+
+
 def table(results: dict[str, Answers], limits: dict[str, tuple[float, float]]) -> str:
     """Markdown, as the model card has it."""
     rows = ["| kind | " + " | ".join(results) + " |", "| --- " * (len(results) + 1) + "|"]
@@ -245,10 +238,11 @@ def table(results: dict[str, Answers], limits: dict[str, tuple[float, float]]) -
 def main(
     folder: Annotated[Path, typer.Option(help="the scorer")] = SCORER,
     count: Annotated[int, typer.Option("--pictures", help="for each condition")] = 300,
+    windows: Annotated[bool, typer.Option(help="look at parts, as the preset does")] = True,
     set_thresholds: Annotated[bool, typer.Option(help="choose and write them first")] = False,
 ) -> None:
     torch.set_num_threads(1)
-    scorer = load(folder)
+    scorer = load(folder, windows)
 
     def measure(seed: int, held_out_only: bool, degraded: bool) -> Answers:
         found = scenes(count, seed, held_out_only)
@@ -281,6 +275,9 @@ def main(
         for name, result in raw.items()
     }
     print("False accepts / false rejects / unsure in %\n\n" + table(results, limits))
+    for kind in KINDS:
+        orders = ", ".join(f"{name} {in_order(*result[kind]):.3f}" for name, result in results.items())
+        print(f"{kind}: true above false {orders}")
     print("\nthresholds", {k: tuple(float(f"{x:.3g}") for x in v) for k, v in limits.items()})
     if not set_thresholds:
         return

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.mini.scene import Fact, Scene, facts, sample, withheld
+from models.protocols import Question
 from models.wording import article, phrase, related
+from pipeline.brief import Requirement
+from pipeline.verdict import question
 
 KINDS = (
     "single object", "two objects", "counting", "colours", "position", "colour attribution", "style", "background",
@@ -39,6 +42,16 @@ class Case:
 
     def says(self, kind: str) -> bool:
         return any(fact.kind == kind for fact in self.facts)
+
+
+def put(fact: Fact) -> Question:
+    """A fact as the pipeline asks a scorer about it."""
+    want = Requirement(
+        id="r", kind=fact.kind, subject=fact.subject, value=fact.value, other=fact.other, text=""
+    )
+    asked = question(want)
+    assert asked is not None  # every kind of fact has a statement
+    return asked
 
 
 def suite(each: int, seed: int = 11, kinds: tuple[str, ...] = KINDS) -> list[Case]:

@@ -77,7 +77,7 @@ def standing(scene: Scene, ids: list[int]) -> tuple[list[int], list[int]]:
     return list(stands), list(tints)
 
 
-def unsaid(rng: np.random.Generator) -> dict[str, bool]:
+def telling(rng: np.random.Generator) -> dict[str, bool]:
     """What a caption tells; the noise decides the rest."""
     return {
         "background": bool(rng.random() < 0.85),
@@ -105,7 +105,7 @@ class Scenes(IterableDataset):
         rng = np.random.default_rng((self.start, info.id if info else 0))
         while True:
             noise = rng.standard_normal((CHANNELS, CELLS, CELLS), np.float32)
-            said = unsaid(rng)
+            said = telling(rng)
             scene = settle(sample(rng, self.weights, self.tinted), noise, **said)
             yield (
                 torch.from_numpy(encode(scene)),

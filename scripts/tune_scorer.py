@@ -34,12 +34,12 @@ from models.mini.latent import encode
 from models.mini.scene import Fact, Scene, sample
 from models.mini.statements import statement
 from models.mini.vocabulary import BY_NAME, COLOURS, GRID, STYLES
-from models.windows import SIDE, STEPS
+from models.windows import SIDE, WINDOWS
 from scripts.muon import Muon
-from scripts.train_scorer import pool
+from scripts.scorer_student import IMAGE, fact_loss, pool
+from scripts.train_scorer import export as write
 
 SCORER = Path(__file__).parents[1] / "models" / "mini" / "scorer"
-WEIGHTS = "open_clip_model.safetensors"
 PIXELS = 256
 VIEWS = 4  # of each picture
 FACTS = (
@@ -56,7 +56,6 @@ KINDS = {
 UNASKED = -1.0
 Box = tuple[float, float, float]  # left, top, side, as shares of the picture
 WHOLE: Box = (0.0, 0.0, 1.0)
-WINDOWS: tuple[Box, ...] = tuple((x, y, SIDE) for y in STEPS for x in STEPS)
 
 
 def truth(scene: Scene, box: Box) -> NDArray[np.float32]:
@@ -85,15 +84,6 @@ def truth(scene: Scene, box: Box) -> NDArray[np.float32]:
     return row
 
 
-def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
-    """Sigmoid loss on all that is known, and for each truth a softmax against all that is false."""
-    known, yes, no = truth >= 0, truth == 1, truth == 0
-    plain = F.binary_cross_entropy_with_logits(logits, truth.clamp(min=0), reduction="none")
-    count = yes.sum().clamp(min=1)
-    rivals = logits.masked_fill(~no, -30).logsumexp(1, keepdim=True)
-    return (plain * known).sum() / count + 0.5 * (F.softplus(rivals - logits) * yes).sum() / count
-
-
 class Views:
     """Endless batches of (views, truth)."""
 
@@ -109,8 +99,8 @@ class Views:
             pixels = render(scene, PIXELS)
         return torch.from_numpy(pixels).permute(2, 0, 1) / 255, scene
 
-    def batch(self, count: int, side: int) -> tuple[Tensor, Tensor]:
-        """Views (count, 3, side, side) in [-1, 1], and their truth (count, FACTS)."""
+    def batch(self, count: int) -> tuple[Tensor, Tensor]:
+        """Views (count, 3, IMAGE, IMAGE) in [-1, 1], and their truth (count, FACTS)."""
         views, rows = [], []
         while len(views) < count:
             picture, scene = self.picture()
@@ -118,7 +108,7 @@ class Views:
                 other, _ = self.picture()
                 share = float(self.rng.uniform(0.35, 0.65))
                 views.append(
-                    F.interpolate((picture * share + other * (1 - share))[None], size=side, mode="area")[0]
+                    F.interpolate((picture * share + other * (1 - share))[None], size=IMAGE, mode="area")[0]
                 )
                 row = np.zeros(len(FACTS), np.float32)
                 row[KINDS["background"] + KINDS["style"]] = UNASKED
@@ -126,10 +116,10 @@ class Views:
                 continue
             whole = [WHOLE] if self.rng.random() < 0.6 else []
             chosen = self.rng.choice(len(WINDOWS), VIEWS - len(whole), replace=False)
-            for box in (*whole, *(WINDOWS[i] for i in chosen)):
+            for box in (*whole, *((*WINDOWS[i], SIDE) for i in chosen)):
                 left, top, wide = (round(share * PIXELS) for share in box)
                 part = picture[None, :, top : top + wide, left : left + wide]
-                views.append(F.interpolate(part, size=side, mode="area")[0] if wide != side else part[0])
+                views.append(F.interpolate(part, size=IMAGE, mode="area")[0] if wide != IMAGE else part[0])
                 rows.append(truth(scene, box))
         x = torch.stack(views[:count])
         hurt = degrade(x, self.g, 0.7)
@@ -184,9 +174,6 @@ def main(
         codes = F.normalize(model.encode_text(tokenize([statement(fact) for fact in FACTS])), dim=-1).to(
             device
         )
-    side = int(
-        model.visual.image_size[0] if isinstance(model.visual.image_size, tuple) else model.visual.image_size
-    )
     seen = 0
     last = work / "last.safetensors"
     if last.exists():
@@ -194,10 +181,7 @@ def main(
         seen = int(state.pop("seen"))
         model.load_state_dict(state)
     if export is not None:
-        small = {
-            k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in model.state_dict().items()
-        }
-        save_file({k: v.contiguous() for k, v in small.items()}, export / WEIGHTS)
+        write(model, export)
         print(f"{export}: {seen} views")
         return
     work.mkdir(parents=True, exist_ok=True)
@@ -219,7 +203,7 @@ def main(
         if len(learnt) > 20 and rng.random() < again:
             half, known = learnt[int(rng.integers(len(learnt)))]
         else:
-            x, known = views.batch(batch, side)
+            x, known = views.batch(batch)
             with torch.no_grad():
                 half = front(x.to(device)).half()
             learnt.append((half, known))
@@ -227,7 +211,7 @@ def main(
         image = F.normalize(pool(attention, layer4(layer3(half.float()))), dim=-1)
         logits = model.logit_scale.exp() * image @ codes.T + model.logit_bias
         known = known.to(device)
-        losses = {kind: loss_of(logits[:, columns], known[:, columns]) for kind, columns in KINDS.items()}
+        losses = {kind: fact_loss(logits[:, columns], known[:, columns]) for kind, columns in KINDS.items()}
         for optimizer in optimizers:
             optimizer.zero_grad()
         accelerator.backward(torch.stack(list(losses.values())).sum())

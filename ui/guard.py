@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from models.protocols import ModelError
 from pipeline.errors import EaselError, fault
+from ui.parts import sentence
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _log = logging.getLogger("easel.ui")
@@ -35,8 +36,6 @@ def spoken(handler: Handler) -> Handler:
             said = (
                 f"Easel broke here ({type(error).__name__}); what was made before is kept. Reload the page."
             )
-        raise gr.Error(
-            f"{said[:1].upper()}{said[1:]}", duration=None, title="Not done", print_exception=False
-        )
+        raise gr.Error(sentence(said), duration=None, title="Not done", print_exception=False)
 
     return guarded  # type: ignore[return-value]

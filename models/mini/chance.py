@@ -37,6 +37,11 @@ def settle(scene: Scene, noise: NDArray[np.float32], background: bool, style: bo
         cycle = _GROUNDS if number(noise) < 0.4 else (*_GROUNDS[1:], _GROUNDS[0])
         grounds = (replace(scene, background=name) for name in cycle)
         scene = next((made for made in grounds if fair(made)), scene)
+    return usual(scene)
+
+
+def usual(scene: Scene) -> Scene:
+    """The scene in the layout that the painter has for it."""
     spots = places(scene.kind, len(scene.items), *USUAL)
     items = (
         replace(item, x=x, y=y, side=side) for item, (x, y, side) in zip(scene.items, spots, strict=True)

@@ -65,7 +65,6 @@ def test_a_single_thing_may_be_anywhere() -> None:
 
 
 def test_what_windows_cannot_tell_is_left_to_the_whole() -> None:
-    assert not applies(None)
     assert not applies(Arrangement(("a cat",), count=MOST + 1))
     assert not applies(Arrangement(("a cat", "a dog"), where="inside"))
     assert applies(Arrangement(("a cat",), count=MOST))
