@@ -70,7 +70,7 @@ def write(asks: Sequence[Ask], model: TextModel | None) -> list[Prompt]:
         return [template(ask) for ask in asks]
     answers: dict[int, Text] = {}
     reasons: dict[int, str] = {}
-    asked = [_conversation(ask) for ask in asks]
+    asked = [writer_turns(ask) for ask in asks]
     try:
         answers = dict(enumerate(model.generate(asked, schema=WRITER_SCHEMA, max_tokens=WRITER_TOKENS)))
     except Fallen as error:
@@ -94,10 +94,11 @@ def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:
 
 def most_tokens(ask: Ask) -> int:
     """What writing may take at most, by a cautious guess of three characters a token."""
-    return WRITER_TOKENS + sum(8 + len(turn.content) // 3 for turn in _conversation(ask))
+    return WRITER_TOKENS + sum(8 + len(turn.content) // 3 for turn in writer_turns(ask))
 
 
-def _conversation(ask: Ask) -> list[Message]:
+def writer_turns(ask: Ask) -> list[Message]:
+    """What the text model is asked for one prompt."""
     wishes = "; ".join(
         r.text for r in ask.requirements if r.kind not in ("technical", "absence") and not r.flag
     )

@@ -240,28 +240,84 @@ def to_line(want: Requirement | Found) -> str:
 def combined(
     text: str, by_rules: Sequence[Found], by_model: Sequence[Found], drawable: Range | None
 ) -> list[Found]:
-    """Both readings as one: what the rules found, but for talk that the model saw through, and what the model
-    alone found where the brief supports it and the rules have no other use for its words."""
+    """Both readings as one: the model's, as far as the brief has its words, with what it left out of the rules'. Where
+    both say a thing's colour, the order of a pair or the ground, the rules hold: they miss more, and err less."""
     evidence = Evidence(text, drawable)
-    model = {_key(item): item for item in map(evidence.canonical, by_model) if evidence.supports(item)}
-    named = {item.subject for item in model.values()}
-    sentences: dict[int, list[Found]] = {}
+    spelt = _respelt([evidence.canonical(item) for item in by_model], by_rules, evidence)
+    found = {_key(item): item for item in spelt if evidence.supports(item)}
+    if not any(item.kind in ("object", "count") for item in found.values()):
+        return list(by_rules)
+    settled = {slot for item in by_rules if item.sure and (slot := _slot(item))}
+    said = {_key(item): item for item in by_rules}
+    undecided = [item.value for item in by_rules if item.kind == "other" and " or " in item.value]
+    kept = [
+        replace(said.get(key, item), must=item.must)
+        for key, item in found.items()
+        if key in said
+        or (_slot(item) not in settled and not any(item.subject and item.subject in v for v in undecided))
+    ]
     for item in by_rules:
-        sentences.setdefault(item.sentence, []).append(item)
-    # Where the model saw nothing of a sentence and the rules but bare objects, it was talk.
-    talk = {
-        n
-        for n, items in sentences.items()
-        if n >= 0 and model and len(sentences) > 1
-        if all(item.kind in ("object", "count") and item.subject not in named for item in items)
-    }
-    kept = [item for item in by_rules if item.sentence not in talk]
-    have = {_key(item) for item in kept}
-    for key, item in model.items():
-        if key not in have and evidence.leaves_room_for(item, kept):
+        if _completes(item, kept):
+            kept = [
+                k for k in kept if item.kind != "count" or (k.kind, k.subject) != ("object", item.subject)
+            ]
             kept.append(item)
-            have.add(key)
     return kept
+
+
+def _slot(item: Found) -> tuple[str, ...] | None:
+    """What has one value only, so that two readings of it contradict each other."""
+    if item.kind == "background":
+        return ("background",)
+    if item.kind == "attribute" and item.value.split()[-1] in COLOURS:
+        return ("attribute", item.subject)
+    if item.kind == "relation":
+        return ("relation", *sorted((item.subject, item.other)))
+    return None
+
+
+def _respelt(by_model: list[Found], by_rules: Sequence[Found], evidence: Evidence) -> list[Found]:
+    """The model's findings with the one thing that it misspelt named as the rules name it."""
+    named = dict.fromkeys(
+        n for item in by_model if item.kind in _THINGS for n in (item.subject, item.other) if n
+    )
+    wrong = [name for name in named if not evidence.said(name)]
+    free = [f.subject for f in by_rules if f.kind in ("object", "count") and f.subject not in named]
+    if len(wrong) != 1 or len(free) != 1 or free[0][0] != wrong[0][0]:
+        return by_model
+    fixed = {wrong[0]: free[0]}
+    return [
+        replace(item, subject=fixed.get(item.subject, item.subject), other=fixed.get(item.other, item.other))
+        for item in by_model
+    ]
+
+
+_THINGS = frozenset(("object", "count", "attribute", "relation"))
+
+
+def _completes(item: Found, kept: Sequence[Found]) -> bool:
+    """Whether a finding of the rules says of what was found something that is not yet said."""
+    same = [f for f in kept if f.kind == item.kind]
+    shown = {f.subject for f in kept if f.kind in ("object", "count")}
+    named = shown | {end for f in kept if f.kind in _THINGS for end in (f.subject, f.other) if end}
+    absent = {f.subject for f in kept if f.kind == "absence"}
+    match item.kind:
+        case "object":
+            return item.subject in named - shown
+        case "count":
+            return item.subject in named and all(f.subject != item.subject for f in same)
+        case "attribute":
+            return item.subject in named - absent and all(f.subject != item.subject for f in same)
+        case "relation":
+            ends = {item.subject, item.other}
+            return ends <= named and all({f.subject, f.other} != ends for f in same)
+        case "background" | "style":
+            return item.sure and not same
+        case "technical":
+            return all(f.subject != item.subject for f in same)
+    # An absence, or a want that no model can check: unless its words are put to another use.
+    words = {word for f in kept for word in f"{f.subject} {f.value} {f.other}".split()}
+    return item.sure and not words & set(f"{item.subject} {item.value}".split())
 
 
 def _key(item: Found) -> tuple[str, ...]:
@@ -296,16 +352,17 @@ class Evidence:
             return replace(item, value=value)
         return replace(item, subject=name(item.subject, "O"), value=value, other=name(item.other, "O"))
 
-    def _said(self, words: str) -> bool:
+    def said(self, words: str) -> bool:
+        """Whether the brief has these words, in the singular or the plural."""
         return words in self.values or all(singular(w) in self.words for w in re.findall(r"\w+", words))
 
     def supports(self, item: Found) -> bool:
         """Whether the brief holds the words that the finding is made of."""
         item = self.canonical(item)
-        if not all(self._said(word) for word in (item.subject, item.other) if item.kind != "technical"):
+        if not all(self.said(word) for word in (item.subject, item.other) if item.kind != "technical"):
             return False
         if item.kind in ("attribute", "background", "style"):
-            return self._said(item.value)
+            return self.said(item.value)
         if item.kind == "count":
             return any(t.code == "N" and t.value == item.value for t in self.tokens)
         if item.kind == "relation":
@@ -313,55 +370,12 @@ class Evidence:
             return any(t.code in "RL" and t.value in (item.value, turned) for t in self.tokens) or (
                 re.search(r"\b(left|right|top|bottom)\b", self.text) is not None
             )
-        if item.kind == "absence":
-            return "X" in self.codes or " out" in self.text
         if item.kind == "technical":
-            return all(w in self.text for w in re.findall(r"\d+|[a-z]{3,}", f"{item.value} {item.subject}")
-                       if w not in ("size", "palette", "wide", "tall"))  # fmt: skip
+            told = "contrast" if item.subject == "contrast" else item.value
+            return all(
+                w in self.text for w in re.findall(r"\d+|[a-z]{3,}", told) if w not in ("wide", "tall")
+            )
         if item.kind == "other":
             words = re.findall(r"\w+", item.value)
             return sum(w in self.text for w in words) * 2 > len(words)
         return True
-
-    def leaves_room_for(self, item: Found, kept: Sequence[Found]) -> bool:
-        """Whether the rules have not already put these words to another use."""
-        item = self.canonical(item)
-        absent = {f.subject for f in kept if f.kind == "absence"}
-        codes = {part: {t.code for t in tokens(part, self.drawable)} for part in (item.subject, item.value)}
-        shown_words = {word for f in kept for word in f.subject.split()}
-        new_thing = not (codes[item.subject] - {"W"}) and not shown_words & set(item.subject.split())
-        if item.kind == "attribute" and codes[item.value] != {"C"}:
-            return False
-        if item.kind == "style" and codes[item.value] != {"S"}:
-            return False
-        if item.kind == "object" and not new_thing:
-            return False
-        if item.kind == "count" and not new_thing and item.subject not in {f.subject for f in kept}:
-            return False
-        if item.kind == "technical" and item.subject == "palette":
-            return False
-        if item.kind in ("attribute", "background", "style"):
-            used = sum(item.value == f.value for f in kept)
-            mentions = self.values[item.value] or 1
-            other_background = item.kind == "background" and any(f.kind == "background" for f in kept)
-            return used < mentions and item.subject not in absent and not other_background
-        if item.kind == "count":
-            counted = any(f.kind == "count" and f.subject == item.subject for f in kept)
-            return (
-                not counted
-                and sum(f.kind == "count" and f.value == item.value for f in kept) < self.values[item.value]
-            )
-        if item.kind == "object":
-            counted = any(f.kind == "count" and f.subject == item.subject for f in kept)
-            spoken_for = any(item.subject in (f.subject, f.value, f.other) for f in kept)
-            return not (counted or spoken_for or item.subject in absent or item.subject in COLOURS)
-        if item.kind == "relation":
-            pair = {item.subject, item.other}
-            shown = {f.subject for f in kept if f.kind in ("object", "count")}
-            known = any(f.kind == "relation" and {f.subject, f.other} == pair for f in kept)
-            return not known and pair <= shown and len(pair) == 2
-        if item.kind == "absence":
-            return not any(item.subject in f.subject for f in kept)
-        if item.kind == "technical":
-            return not any(f.kind == "technical" and f.subject == item.subject for f in kept)
-        return not any(f.kind == "other" and (f.value in item.value or item.value in f.value) for f in kept)

@@ -77,7 +77,7 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
         unseen = {"O", "W"} | (set() if coloured else {"C"})
         if not found or has_emoji(text) or unseen & {token.code for token in line}:
             # Something is to be shown that the rules do not see: a person must look whether it is.
-            found.append(Found("other", value=shorten(text, 60, placeholder=" …")))
+            found.append(Found("other", value=shorten(text, 60, placeholder=" …"), sure=False))
     return found
 
 
@@ -318,11 +318,14 @@ class _Reader:
         if (alone := re.fullmatch(r"[AbV]*(C)[Ak]*", self._code())) and self.group:
             self._add("attribute", alone.start(1), self.group[-1], self.line[alone.start(1)].value)
             self.codes[alone.start(1)] = "A"
-        # "a bus and a car, both blue"; "they should all be red"
-        for match in re.finditer(rf"b[IVfi,e]*(C){_LAST}|I[VfDk]*b?V*(C){_LAST}|[VkrI]I(C)", self._code()):
-            i = next(match.start(g) for g in (1, 2, 3) if match.group(g))
+        # "a bus and a car, both blue"; "they should all be red"; "a bus and a car, blue both"
+        for match in re.finditer(
+            rf"b[IVfi,e]*(C){_LAST}|,[AQ]*(C)b{_LAST}|I[VfDk]*b?V*(C){_LAST}|[VkrI]I(C)", self._code()
+        ):
+            i = next(match.start(g) for g in (1, 2, 3, 4) if match.group(g))
             before = [t.value for t in self.line[: match.start()] if t.code == "O"]
-            for name in self._meant(before, self.line[match.start()].text, match.group(1) is not None):
+            all_of_them = match.group(1) is not None or match.group(2) is not None
+            for name in self._meant(before, self.line[match.start()].text, all_of_them):
                 self._add("attribute", i, name, self.line[i].value)
             self.codes[i] = "A"
         for match in re.finditer(rf"O(?=([nfk]*[,:]?[VIfbikD]*)({_C}){_LAST})", self._code()):

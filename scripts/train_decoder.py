@@ -125,8 +125,10 @@ def main(
     every: Annotated[float, typer.Option(help="minutes between checkpoints")] = 5.0,
     singles: Annotated[float, typer.Option(help="share of pictures with one large object")] = 0.5,
     blur: Annotated[float, typer.Option(help="most noise on latents, standard deviation")] = 0.2,
+    workers: Annotated[int, typer.Option(help="processes that make pictures")] = 1,
     compiled: bool = True,
 ) -> None:
+    torch.set_float32_matmul_precision("high")
     work.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
     torch.manual_seed(0)
@@ -152,7 +154,8 @@ def main(
     else:
         average.load_state_dict(model.state_dict())
     decode = torch.compile(model.decoder) if compiled else model.decoder
-    data = DataLoader(Pictures(state["step"], singles), batch_size=batch, num_workers=1, prefetch_factor=8)
+    pictures = Pictures(state["step"], singles)
+    data = DataLoader(pictures, batch_size=batch, num_workers=workers, prefetch_factor=8)
     started = last = time.monotonic()
     base, mean_loss = state["seconds"], 1.0
 
@@ -176,7 +179,10 @@ def main(
                 group["lr"] = rate * factor
         truth = pixels.to(accelerator.device).float() / 127.5 - 1
         latents = latents.to(accelerator.device)
-        latents = latents + torch.randn_like(latents) * torch.rand(len(latents), 1, 1, 1) * blur
+        latents = (
+            latents
+            + torch.randn_like(latents) * torch.rand(len(latents), 1, 1, 1, device=latents.device) * blur
+        )
         guess = decode(latents.contiguous(memory_format=torch.channels_last))
         loss = loss_of(guess, truth)
         accelerator.backward(loss)

@@ -206,7 +206,7 @@ def pipeline(model: Painter, decoder: AutoencoderDC) -> PRXPipeline:
 @torch.no_grad()
 def look(pipe: PRXPipeline, path: Path, steps: int = 1) -> None:
     """A contact sheet of fixed prompts, two seeds each."""
-    pipe.set_progress_bar_config(disable=True)
+    pipe.to(pipe.transformer.device).set_progress_bar_config(disable=True)
     rows = []
     for seed in (0, 1):
         noise = [torch.Generator().manual_seed(seed * 100 + i) for i in range(len(LOOK))]
@@ -239,8 +239,10 @@ def main(
     export: Annotated[
         Path | None, typer.Option(help="write the averaged weights here, packed, and stop")
     ] = None,
+    workers: Annotated[int, typer.Option(help="processes that make samples")] = 1,
     compiled: bool = True,
 ) -> None:
+    torch.set_float32_matmul_precision("high")
     work.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
     device = accelerator.device
@@ -270,11 +272,11 @@ def main(
     torch.manual_seed(state["step"])
     forward = torch.compile(model) if compiled else model
     data = DataLoader(
-        Scenes(state["step"], weights, tinted), batch_size=batch, num_workers=1, prefetch_factor=4
+        Scenes(state["step"], weights, tinted), batch_size=batch, num_workers=workers, prefetch_factor=4
     )
     signal = scheduler().alphas_cumprod.to(device)
     started = last = time.monotonic()
-    base, mean_loss, mean_read = state["seconds"], 1.0, 1.0
+    base, means = state["seconds"], torch.ones(2, device=device)
 
     def save() -> None:
         values = {"model": model.state_dict(), "average": average.state_dict(), "opt": opt.state_dict()}
@@ -284,7 +286,7 @@ def main(
             pipe = pipeline(average, AutoencoderDC.from_pretrained(decoder))
             look(pipe, work / f"look-{state['samples'] // 1000:05d}k.png")
         with (work / "log.jsonl").open("a") as log:
-            log.write(json.dumps(state | {"loss": round(mean_loss, 5)}) + "\n")
+            log.write(json.dumps(state | {"loss": round(means[0].item(), 5)}) + "\n")
 
     for clean, noise, ids, mask, stands, tints in data:
         spent = time.monotonic() - started
@@ -313,12 +315,14 @@ def main(
         hold = min(0.998, 1 - 1 / (1 + state["step"] / 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - hold)
-        mean_read += (read.item() - mean_read) * 0.02
-        mean_loss += (loss.item() - mean_loss) * (0.02 if state["step"] > 50 else 0.2)
-        if not math.isfinite(mean_loss):
-            raise SystemExit("the loss is no longer finite; lower --rate and go on from the last checkpoint")
+        means.lerp_(torch.stack((loss, read)).detach(), 0.02 if state["step"] > 50 else 0.2)
         if state["step"] % 50 == 0:
-            pace = (state["seconds"] - base) and state["samples"] / state["seconds"]
+            mean_loss, mean_read = means.tolist()
+            if not math.isfinite(mean_loss):
+                raise SystemExit(
+                    "the loss is no longer finite; lower --rate and go on from the last checkpoint"
+                )
+            pace = state["samples"] / state["seconds"]
             figures = f"loss {mean_loss:.4f}  read {mean_read:.4f}  |g| {norm:.2f}  {pace:.0f}/s"
             print(f"{state['samples']:>8} samples  {figures}  {left / 60:.0f} min left", flush=True)
         if time.monotonic() - last > every * 60:

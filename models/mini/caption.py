@@ -53,29 +53,34 @@ def _subjects(scene: Scene, rng: np.random.Generator, placed: bool) -> str:
 
 
 def describe(
-    scene: Scene, rng: np.random.Generator, background: bool = True, style: bool = True, placed: bool = True
+    scene: Scene,
+    rng: np.random.Generator,
+    background: bool = True,
+    style: bool = True,
+    placed: bool = True,
+    filled: bool = True,
 ) -> str:
-    """The scene in words: the objects always; background, style and the places of a pair as wanted."""
+    """The scene in words: the objects always; background, style and the places of a pair as wanted, and at times
+    words that say nothing."""
     parts = [_subjects(scene, rng, placed)]
     if background:
         ground = scene.background
-        where = rng.choice(
-            (
-                f"on {article(ground)} background",
-                f"with {article(ground)} background",
-                f", {ground} background",
-                f"on {ground}",
-            )
+        wheres = (
+            f"on {article(ground)} background",
+            f"with {article(ground)} background",
+            f", {ground} background",
+            f"on {ground}",
         )
-        parts.append(str(where))
+        parts.append(wheres[int(rng.integers(len(wheres)))])
     if style:
         look = scene.style
         if rng.random() < 0.3:
             parts.insert(0, f"{look} style ," if rng.random() < 0.5 else f"{article(look)} picture of")
         else:
-            parts.append(str(rng.choice((f", {look} style", f"in {look} style", f", {look}"))))
-    if rng.random() < 0.3:
-        parts.insert(int(rng.integers(0, len(parts) + 1)), str(rng.choice(_FILLERS)))
+            looks = (f", {look} style", f"in {look} style", f", {look}")
+            parts.append(looks[int(rng.integers(len(looks)))])
+    if filled and rng.random() < 0.3:
+        parts.insert(int(rng.integers(0, len(parts) + 1)), _FILLERS[int(rng.integers(len(_FILLERS)))])
     return " ".join(parts).replace(" ,", ",")
 
 

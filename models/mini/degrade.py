@@ -1,6 +1,6 @@
 """What a painter does to a picture, as torch operations on a batch: wobble, blur, noise, colour shifts, mush.
 
-All functions take and return float images in [0, 1], shape (B, 3, H, W), and draw from the given generator.
+All functions take and return float images in [0, 1], shape (B, 3, H, W), on the device of the generator they draw from.
 Everything here leaves a picture recognisable, so truth is kept.
 """
 
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, g: Generator) -> Tensor:
-    return torch.rand(shape, generator=g) * (high - low) + low
+    return torch.rand(shape, generator=g, device=g.device) * (high - low) + low
 
 
 def wobble(x: Tensor, g: Generator, shift: float = 0.05, zoom: float = 0.12, wave: float = 0.02) -> Tensor:
@@ -22,13 +22,13 @@ def wobble(x: Tensor, g: Generator, shift: float = 0.05, zoom: float = 0.12, wav
     b, _, h, w = x.shape
     scale = 1 + _uniform((b,), -zoom, zoom, g)
     turn = _uniform((b,), -0.1, 0.1, g)
-    theta = torch.zeros(b, 2, 3)
+    theta = torch.zeros(b, 2, 3, device=g.device)
     theta[:, 0, 0] = theta[:, 1, 1] = torch.cos(turn) * scale
     theta[:, 0, 1] = -torch.sin(turn) * scale
     theta[:, 1, 0] = torch.sin(turn) * scale
     theta[:, :, 2] = _uniform((b, 2), -2 * shift, 2 * shift, g)
     grid = F.affine_grid(theta, [b, 3, h, w], align_corners=False)
-    bend = torch.randn(b, 2, 6, 6, generator=g) * wave * _uniform((b, 1, 1, 1), 0, 2, g)
+    bend = torch.randn(b, 2, 6, 6, generator=g, device=g.device) * wave * _uniform((b, 1, 1, 1), 0, 2, g)
     bend = F.interpolate(bend, size=(h, w), mode="bilinear", align_corners=True)
     return F.grid_sample(x, grid + bend.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
 
@@ -36,7 +36,7 @@ def wobble(x: Tensor, g: Generator, shift: float = 0.05, zoom: float = 0.12, wav
 def blur(x: Tensor, sigma: float) -> Tensor:
     """Gaussian blur, sigma in pixels."""
     radius = max(1, round(2.5 * sigma))
-    t = torch.arange(-radius, radius + 1, dtype=x.dtype)
+    t = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
     k = torch.exp(-(t**2) / (2 * sigma**2))
     k = (k / k.sum()).view(1, 1, -1, 1).repeat(3, 1, 1, 1)
     x = F.conv2d(F.pad(x, (0, 0, radius, radius), mode="replicate"), k, groups=3)
@@ -47,10 +47,9 @@ def noise(x: Tensor, g: Generator, grain: float = 0.05, mush: float = 0.08) -> T
     """Grain on each pixel and smooth blotches some eight pixels wide; strengths differ from picture to
     picture."""
     b, _, h, w = x.shape
-    x = x + torch.randn(x.shape, generator=g) * _uniform((b, 1, 1, 1), 0, grain, g)
-    spots = torch.randn(b, 3, max(2, h // 8), max(2, w // 8), generator=g) * _uniform(
-        (b, 1, 1, 1), 0, mush, g
-    )
+    x = x + torch.randn(x.shape, generator=g, device=g.device) * _uniform((b, 1, 1, 1), 0, grain, g)
+    coarse = (b, 3, max(2, h // 8), max(2, w // 8))
+    spots = torch.randn(coarse, generator=g, device=g.device) * _uniform((b, 1, 1, 1), 0, mush, g)
     return x + F.interpolate(spots, size=(h, w), mode="bilinear", align_corners=False)
 
 
@@ -79,7 +78,7 @@ def blocks(x: Tensor, g: Generator) -> Tensor:
 
 
 def _some(x: Tensor, chance: float, g: Generator) -> Tensor:
-    return (torch.rand(len(x), generator=g) < chance).nonzero().flatten()
+    return (torch.rand(len(x), generator=g, device=g.device) < chance).nonzero().flatten()
 
 
 def degrade(x: Tensor, g: Generator, strength: float = 1.0) -> Tensor:

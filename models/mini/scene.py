@@ -146,6 +146,15 @@ def places(kind: Kind, count: int, u: float, v: float) -> list[tuple[int, int, i
     return [(0, 0, 2), (2, 0, 2), (0, 2, 2), (2, 2, 2)]
 
 
+def _kind(u: float, weights: tuple[float, float, float]) -> Kind:
+    single, group, pair = weights
+    if u < single:
+        return "single"
+    if u < single + group:
+        return "group"
+    return "row" if u < single + group + pair / 2 else "column"
+
+
 def sample(
     rng: np.random.Generator,
     weights: tuple[float, float, float] = (0.4, 0.3, 0.3),
@@ -155,19 +164,18 @@ def sample(
     """A fair random scene. `weights`: single, group, pair; `tinted`: chance that an object is recoloured;
     `withhold`: never a held-out combination."""
     while True:
-        shape = rng.choice(3, p=weights)
-        kind: Kind = ("single", "group", "row")[shape]
-        if shape == 2 and rng.random() < 0.5:
-            kind = "column"
-        count = int(rng.integers(2, 5)) if kind == "group" else 1 + (shape == 2)
-        names = [str(name) for name in rng.choice(_NAMES, 2, replace=False)]
-        tints = [str(rng.choice(_COLOURS)) if rng.random() < tinted else None for _ in names]
+        kind = _kind(float(rng.random()), weights)
+        count = {"single": 1, "group": int(rng.integers(2, 5))}.get(kind, 2)
+        first, second = int(rng.integers(len(_NAMES))), int(rng.integers(len(_NAMES) - 1))
+        names = _NAMES[first], _NAMES[second + (second >= first)]
+        tints = [_COLOURS[int(rng.integers(len(_COLOURS)))] if rng.random() < tinted else None for _ in names]
         chosen = list(zip(names, tints, strict=True))
         drawn = [chosen[0]] * count if kind == "group" else chosen[:count]
         items = tuple(
             Item(name, tint, *place)
             for (name, tint), place in zip(drawn, places(kind, count, *rng.random(2)), strict=True)
         )
-        scene = Scene(kind, items, str(rng.choice(_COLOURS)), str(rng.choice(STYLES)))
+        ground, style = _COLOURS[int(rng.integers(len(_COLOURS)))], STYLES[int(rng.integers(len(STYLES)))]
+        scene = Scene(kind, items, ground, style)
         if fair(scene) and not (withhold and withheld(scene)):
             return scene

@@ -26,7 +26,7 @@ from scripts.evaluate_scorer import (
     questions,
     scenes,
 )
-from scripts.tune_scorer import FACTS, UNASKED, WHOLE, truth
+from scripts.tune_scorer import BOXES, FACTS, UNASKED, truth
 
 BARS = {"object": 0.93, "count": 0.9, "attribute": 0.82, "relation": 0.92, "background": 0.97, "style": 0.8}
 
@@ -102,7 +102,7 @@ def test_training_asks_of_a_view_what_stands_whole_in_it() -> None:
     items = (Item("cat", "red", 0, 1, 2), Item("dog", None, 2, 1, 2))
     scene = Scene("row", items, "white", "flat")
     for box, cat, dog in (
-        (WHOLE, 1, 1), ((0.0, 0.25, 0.5), 1, 0), ((0.5, 0.25, 0.5), 0, 1), ((0.25, 0.25, 0.5), 0, 0),
+        (BOXES[0], 1, 1), ((0.0, 0.25, 0.5), 1, 0), ((0.5, 0.25, 0.5), 0, 1), ((0.25, 0.25, 0.5), 0, 0),
         ((0.0, 0.0, 0.5), 0, 0), ((0.0, 0.25, 0.4), UNASKED, 0),
     ):  # fmt: skip
         known = dict(zip(FACTS, truth(scene, box).tolist(), strict=True))
