@@ -40,6 +40,10 @@ def quiet(sentence: list[Token]) -> list[Token]:
             if line[k].code not in ",;:":
                 line[k] = replace(line[k], code="n", value="")
 
+    for k, text in enumerate(texts[:-1]):
+        # "could you sketch a fox", "a sketch of a fox": a word for asking, not a look
+        if text == "sketch" and (line[k + 1].code in "DNP" or texts[k + 1] in ("of", "us", "me", "some")):
+            hush(k, k + 1)
     for k, text in enumerate(texts):
         if text != "for" or line[k].code == "n" or (k and _FOR_A_WANT & set(texts[max(0, k - 1)].split())):
             continue

@@ -247,14 +247,11 @@ def combined(
     found = {_key(item): item for item in spelt if evidence.supports(item)}
     if not any(item.kind in ("object", "count") for item in found.values()):
         return list(by_rules)
-    settled = {slot for item in by_rules if item.sure and (slot := _slot(item))}
     said = {_key(item): item for item in by_rules}
-    undecided = [item.value for item in by_rules if item.kind == "other" and " or " in item.value]
     kept = [
         replace(said.get(key, item), must=item.must)
         for key, item in found.items()
-        if key in said
-        or (_slot(item) not in settled and not any(item.subject and item.subject in v for v in undecided))
+        if key in said or not any(_contradict(item, other) for other in by_rules if other.sure)
     ]
     for item in by_rules:
         if _completes(item, kept):
@@ -265,15 +262,22 @@ def combined(
     return kept
 
 
-def _slot(item: Found) -> tuple[str, ...] | None:
-    """What has one value only, so that two readings of it contradict each other."""
-    if item.kind == "background":
-        return ("background",)
-    if item.kind == "attribute" and item.value.split()[-1] in COLOURS:
-        return ("attribute", item.subject)
-    if item.kind == "relation":
-        return ("relation", *sorted((item.subject, item.other)))
-    return None
+def _contradict(item: Found, other: Found) -> bool:
+    """Whether two readings take the same words for different things, or give two values where there is one."""
+    if other.kind == "other":  # "a cat or a dog" is neither
+        return " or " in other.value and bool(item.subject) and item.subject in other.value
+    if item.kind != other.kind:
+        worn = {"attribute", "style", "background", "technical"}
+        return {item.kind, other.kind} <= worn and item.value == other.value
+    colours = all(found.value.split()[-1:] and found.value.split()[-1] in COLOURS for found in (item, other))
+    match item.kind:
+        case "background":
+            return True
+        case "attribute":
+            return item.subject == other.subject and colours
+        case "relation":
+            return {item.subject, item.other} == {other.subject, other.other}
+    return False
 
 
 def _respelt(by_model: list[Found], by_rules: Sequence[Found], evidence: Evidence) -> list[Found]:
@@ -307,7 +311,8 @@ def _completes(item: Found, kept: Sequence[Found]) -> bool:
         case "count":
             return item.subject in named and all(f.subject != item.subject for f in same)
         case "attribute":
-            return item.subject in named - absent and all(f.subject != item.subject for f in same)
+            new = item.value not in {f.value for f in kept} or all(f.subject != item.subject for f in same)
+            return new and item.subject in named - absent
         case "relation":
             ends = {item.subject, item.other}
             return ends <= named and all({f.subject, f.other} != ends for f in same)

