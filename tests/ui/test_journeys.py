@@ -152,7 +152,7 @@ def test_a_contradiction_is_pointed_out_before_painting(page: Page) -> None:
 
 
 def test_a_budget_is_held(page: Page, store: Store) -> None:
-    write(page, "three owls and a cat", images=24)
+    write(page, "a cat on a red background, mostly blue", images=24)
     page.get_by_label("Money").fill("0.01")
     page.locator("#paint").click()
     expect(page.locator(".toast-body")).to_contain_text("names no price of a machine hour")
