@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import open_clip
 import pytest
+import torch
 
-from models.mini.scene import Fact, Item, Scene
+from models.mini.scene import Fact, Item, Scene, held_out
 from models.mini.statements import statement
+from models.mini.vocabulary import BY_NAME, COLOURS
 from pipeline.config import bands, load_preset
 from scripts.evaluate_scorer import (
     KINDS,
@@ -26,7 +28,8 @@ from scripts.evaluate_scorer import (
     questions,
     scenes,
 )
-from scripts.tune_scorer import BOXES, FACTS, UNASKED, truth
+from scripts.tune_scorer import BOXES, FACTS, UNASKED, VIEWS, blend, cut, truth
+from scripts.tune_scorer import KINDS as KINDS_OF_VIEWS
 
 BARS = {"object": 0.93, "count": 0.9, "attribute": 0.82, "relation": 0.92, "background": 0.97, "style": 0.8}
 
@@ -112,3 +115,32 @@ def test_training_asks_of_a_view_what_stands_whole_in_it() -> None:
         assert known[Fact("attribute", "dog", "red")] == 0
         assert known[Fact("background", value="white")] == 1
         assert known[Fact("object", "fox")] == 0
+
+
+def test_training_asks_nothing_of_a_colour_that_is_held_out() -> None:
+    name, colour = next((n, c) for n in BY_NAME for c in COLOURS if held_out("colour", n, c))
+    known = dict(
+        zip(
+            FACTS,
+            truth(Scene("single", (Item("cat", "red", 0, 0, 4),), "white", "flat"), BOXES[0]),
+            strict=True,
+        )
+    )
+    assert known[Fact("attribute", name, colour)] == UNASKED
+
+
+def test_views_are_the_whole_picture_and_its_windows() -> None:
+    picture = torch.arange(256 * 256, dtype=torch.float32).view(1, 1, 256, 256).expand(1, 3, 256, 256)
+    whole, middle = cut(picture, torch.tensor([[0, 5]]))
+    assert torch.allclose(whole[0, 0, 0], picture[0, 0, :2, :2].mean())
+    assert torch.equal(middle, picture[0, :, 64:192, 64:192])
+
+
+def test_of_a_blend_nothing_is_true() -> None:
+    pictures = torch.stack([torch.zeros(3, 256, 256), torch.ones(3, 256, 256)])
+    known = torch.ones(2, VIEWS, len(FACTS), dtype=torch.int8)
+    known = blend(pictures, known, torch.Generator().manual_seed(0), share=1.0)
+    assert 0.2 < pictures.min() <= pictures.max() < 0.8
+    for kind, columns in KINDS_OF_VIEWS.items():
+        expected = UNASKED if kind in ("background", "style") else 0
+        assert (known[..., columns] == expected).all()

@@ -198,6 +198,23 @@ def test_a_turned_relation_is_not_said_twice() -> None:
     assert lines(text, ["cat", "dog", "dog left of cat"]) == {"cat", "dog", "cat left of dog"}
 
 
+def test_a_word_that_the_model_misspelt_is_put_right() -> None:
+    text = "An otter above a fox on white"
+    misspelt = ["ottey", "fox", "ottey above fox", "background white"]
+    assert lines(text, misspelt) == {"otter", "fox", "otter above fox", "background white"}
+
+
+def test_the_model_holds_where_the_rules_are_silent() -> None:
+    text = "Wanted: a pear and a fox. It mustn't contain lettering. Lots of contrast."
+    assert {"no lettering", "contrast high"} <= lines(text, ["pear", "fox", "no lettering", "contrast high"])
+
+
+def test_both_may_wear_one_colour() -> None:
+    expected = {"pear", "fox", "pear is pink", "fox is pink"}
+    assert lines("A pear and a fox, pink both", ["pear", "pear is pink", "fox", "fox is pink"]) == expected
+    assert {to_line(found) for found in found_in("A pear and a fox, pink both", RANGE)} == expected
+
+
 def test_without_a_model_the_rules_read() -> None:
     (reading,) = read([Brief(text="three croissants on pink")], None, RANGE)
     assert reading.reader == "rules"

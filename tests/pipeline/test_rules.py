@@ -10,7 +10,7 @@ import pytest
 from pipeline.brief import Reading
 from pipeline.range import flagged, load_range
 from pipeline.requirements import to_line
-from pipeline.rules import read_rules
+from pipeline.rules import found_in, read_rules
 
 ROOT = Path(__file__).parents[2]
 RANGE = load_range(ROOT / "models/mini/range.json")
@@ -360,3 +360,11 @@ def test_what_the_rules_do_not_see_goes_to_a_person(text: str) -> None:
 
 def test_a_background_alone_is_a_brief() -> None:
     assert lines("a plain blue background, flat style") == {"background blue", "style flat"}
+
+
+@pytest.mark.parametrize(
+    "text", ["Could you sketch a fox for us?", "A sketch of a fox", "Please sketch one fox"]
+)
+def test_a_word_for_asking_is_no_style(text: str) -> None:
+    assert not any(found.kind == "style" for found in found_in(text, RANGE))
+    assert any(found.kind == "style" for found in found_in("A fox in sketch style", RANGE))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.finding import Found
+from pipeline.prompt import mentions
 from pipeline.requirements import from_line
 from scripts.evaluate_reader import HAND_WRITTEN, RANGE, Example, grammar, hand_written, score
 
@@ -53,6 +54,19 @@ def test_only_answers_are_learned(tmp_path: Path) -> None:
     for row, label in zip(tokens, labels, strict=True):
         assert tuple(label[label != -100].tolist()) in answers
         assert (row[label != -100] == label[label != -100]).all()
+
+
+def test_a_prompt_to_learn_is_new_and_names_every_wish() -> None:
+    from scripts.train_reader import wishes
+
+    rng = np.random.default_rng(1)
+    asks = [wishes(rng) for _ in range(200)]
+    assert any(ask.tried and ask.failed for ask, _ in asks)
+    for ask, text in asks:
+        assert text not in ask.tried
+        assert all(
+            mentions(text, want) for want in ask.requirements if want.kind in ("object", "attribute", "style")
+        )
 
 
 def test_the_loss_falls(tmp_path: Path) -> None:
