@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 from models.protocols import JsonSchema, Message, ModelError, Text, TextModel
 from pipeline.brief import Brief, Reading, Requirement
+from pipeline.consensus import combined, key_of
 from pipeline.fallback import Fallen, standing
 from pipeline.finding import Found
-from pipeline.lexicon import COLOURS, singular, tokens
 from pipeline.range import LANGUAGE, Range, flagged
 from pipeline.rules import found_in, numbered
-from pipeline.technical import technical
 
 MAX_WANTS = 16
 MAX_TOKENS = 192
@@ -114,10 +112,10 @@ def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degrad
 
 def with_musts(found: Sequence[Found], brief: Brief, drawable: Range | None) -> list[Found]:
     """The findings with the brief's must-haves, which the rules read; what they cannot read is left to a person."""
-    have = {_key(item): item for item in found}
+    have = {key_of(item): item for item in found}
     for want in brief.must:
         for item in found_in(want, drawable) or [Found("other", value=want)]:
-            have[_key(item)] = replace(have.get(_key(item), item), must=True)
+            have[key_of(item)] = replace(have.get(key_of(item), item), must=True)
     return list(have.values())
 
 
@@ -235,152 +233,3 @@ def to_line(want: Requirement | Found) -> str:
         "other": f"other {v}",
     }[want.kind]
     return line if want.must else f"maybe {line}"
-
-
-def combined(
-    text: str, by_rules: Sequence[Found], by_model: Sequence[Found], drawable: Range | None
-) -> list[Found]:
-    """Both readings as one: the model's, as far as the brief has its words, with what it left out of the rules'. Where
-    both say a thing's colour, the order of a pair or the ground, the rules hold: they miss more, and err less."""
-    evidence = Evidence(text, drawable)
-    spelt = _respelt([evidence.canonical(item) for item in by_model], by_rules, evidence)
-    found = {_key(item): item for item in spelt if evidence.supports(item)}
-    if not any(item.kind in ("object", "count") for item in found.values()):
-        return list(by_rules)
-    said = {_key(item): item for item in by_rules}
-    kept = [
-        replace(said.get(key, item), must=item.must)
-        for key, item in found.items()
-        if key in said or not any(_contradict(item, other) for other in by_rules if other.sure)
-    ]
-    for item in by_rules:
-        if _completes(item, kept):
-            kept = [
-                k for k in kept if item.kind != "count" or (k.kind, k.subject) != ("object", item.subject)
-            ]
-            kept.append(item)
-    return kept
-
-
-def _contradict(item: Found, other: Found) -> bool:
-    """Whether two readings take the same words for different things, or give two values where there is one."""
-    if other.kind == "other":  # "a cat or a dog" is neither
-        return " or " in other.value and bool(item.subject) and item.subject in other.value
-    if item.kind != other.kind:
-        worn = {"attribute", "style", "background", "technical"}
-        return {item.kind, other.kind} <= worn and item.value == other.value
-    colours = all(found.value.split()[-1:] and found.value.split()[-1] in COLOURS for found in (item, other))
-    match item.kind:
-        case "background":
-            return True
-        case "attribute":
-            return item.subject == other.subject and colours
-        case "relation":
-            return {item.subject, item.other} == {other.subject, other.other}
-    return False
-
-
-def _respelt(by_model: list[Found], by_rules: Sequence[Found], evidence: Evidence) -> list[Found]:
-    """The model's findings with the one thing that it misspelt named as the rules name it."""
-    named = dict.fromkeys(
-        n for item in by_model if item.kind in _THINGS for n in (item.subject, item.other) if n
-    )
-    wrong = [name for name in named if not evidence.said(name)]
-    free = [f.subject for f in by_rules if f.kind in ("object", "count") and f.subject not in named]
-    if len(wrong) != 1 or len(free) != 1 or free[0][0] != wrong[0][0]:
-        return by_model
-    fixed = {wrong[0]: free[0]}
-    return [
-        replace(item, subject=fixed.get(item.subject, item.subject), other=fixed.get(item.other, item.other))
-        for item in by_model
-    ]
-
-
-_THINGS = frozenset(("object", "count", "attribute", "relation"))
-
-
-def _completes(item: Found, kept: Sequence[Found]) -> bool:
-    """Whether a finding of the rules says of what was found something that is not yet said."""
-    same = [f for f in kept if f.kind == item.kind]
-    shown = {f.subject for f in kept if f.kind in ("object", "count")}
-    named = shown | {end for f in kept if f.kind in _THINGS for end in (f.subject, f.other) if end}
-    absent = {f.subject for f in kept if f.kind == "absence"}
-    match item.kind:
-        case "object":
-            return item.subject in named - shown
-        case "count":
-            return item.subject in named and all(f.subject != item.subject for f in same)
-        case "attribute":
-            new = item.value not in {f.value for f in kept} or all(f.subject != item.subject for f in same)
-            return new and item.subject in named - absent
-        case "relation":
-            ends = {item.subject, item.other}
-            return ends <= named and all({f.subject, f.other} != ends for f in same)
-        case "background" | "style":
-            return item.sure and not same
-        case "technical":
-            return all(f.subject != item.subject for f in same)
-    # An absence, or a want that no model can check: unless its words are put to another use.
-    words = {word for f in kept for word in f"{f.subject} {f.value} {f.other}".split()}
-    return item.sure and not words & set(f"{item.subject} {item.value}".split())
-
-
-def _key(item: Found) -> tuple[str, ...]:
-    """The same for "a left of b" and "b right of a"."""
-    if item.kind == "relation" and item.value in ("right", "below"):
-        return ("relation", item.other, {"right": "left", "below": "above"}[item.value], item.subject)
-    return item.key
-
-
-class Evidence:
-    """What the words of a brief can support."""
-
-    def __init__(self, text: str, drawable: Range | None) -> None:
-        # Without sizes, times and the like, whose words and numbers speak of nothing else.
-        rest, _ = technical(text, drawable)
-        self.tokens = tokens(rest, drawable)
-        self.drawable = drawable
-        self.values = Counter(t.value for t in self.tokens)
-        self.codes = {t.code for t in self.tokens}
-        self.text = text.lower()
-        self.words = {singular(w) for w in re.findall(r"\w+", rest)}
-
-    def canonical(self, item: Found) -> Found:
-        """The finding in the range's names: the model may write "puppy" where the range says dog."""
-
-        def name(word: str, codes: str) -> str:
-            as_token = tokens(word, self.drawable)
-            return as_token[0].value if len(as_token) == 1 and as_token[0].code in codes else word
-
-        value = name(item.value, {"style": "S"}.get(item.kind, "C" if item.kind != "other" else ""))
-        if item.kind == "absence" or not item.subject:
-            return replace(item, value=value)
-        return replace(item, subject=name(item.subject, "O"), value=value, other=name(item.other, "O"))
-
-    def said(self, words: str) -> bool:
-        """Whether the brief has these words, in the singular or the plural."""
-        return words in self.values or all(singular(w) in self.words for w in re.findall(r"\w+", words))
-
-    def supports(self, item: Found) -> bool:
-        """Whether the brief holds the words that the finding is made of."""
-        item = self.canonical(item)
-        if not all(self.said(word) for word in (item.subject, item.other) if item.kind != "technical"):
-            return False
-        if item.kind in ("attribute", "background", "style"):
-            return self.said(item.value)
-        if item.kind == "count":
-            return any(t.code == "N" and t.value == item.value for t in self.tokens)
-        if item.kind == "relation":
-            turned = {"left": "right", "right": "left", "above": "below", "below": "above"}.get(item.value)
-            return any(t.code in "RL" and t.value in (item.value, turned) for t in self.tokens) or (
-                re.search(r"\b(left|right|top|bottom)\b", self.text) is not None
-            )
-        if item.kind == "technical":
-            told = "contrast" if item.subject == "contrast" else item.value
-            return all(
-                w in self.text for w in re.findall(r"\d+|[a-z]{3,}", told) if w not in ("wide", "tall")
-            )
-        if item.kind == "other":
-            words = re.findall(r"\w+", item.value)
-            return sum(w in self.text for w in words) * 2 > len(words)
-        return True

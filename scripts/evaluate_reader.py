@@ -24,15 +24,14 @@ import typer
 
 from models.mini.language import Split, write
 from models.protocols import TextModel
+from pipeline.consensus import Evidence, combined
 from pipeline.finding import Found
 from pipeline.prompt import write as write_prompts
 from pipeline.range import Range, flagged, load_range
 from pipeline.requirements import (
     MAX_TOKENS,
     SCHEMA,
-    Evidence,
     Prompting,
-    combined,
     conversation,
     from_line,
     parsed,

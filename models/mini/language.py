@@ -16,12 +16,11 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
+from models.mini.inflect import UNCOUNTED, article, plural, singular
 from models.mini.synonyms import COLOUR_WORDS, NEAR, STYLE_WORDS
-from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, OBJECTS, OPPOSITE, RELATIONS, STYLES
+from models.mini.vocabulary import COLOURS, COUNTS, OBJECTS, OPPOSITE, RELATIONS, STYLES
 
 Split = Literal["train", "dev", "test"]
-_IRREGULAR = {"knife": "knives", "wolf": "wolves", "leaf": "leaves", "snowman": "snowmen"}
-_UNCOUNTED = frozenset(("glasses", "grapes", "scissors", "cherries"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +49,6 @@ def _synonyms(split: Split) -> dict[str, tuple[str, ...]]:
         name: tuple(word for word in words if _tested(word) == (split != "train"))
         for name, words in (*NEAR.items(), *COLOUR_WORDS.items(), *STYLE_WORDS.items())
     }
-
-
-def _article(words: str) -> str:
-    bare = words in _UNCOUNTED or words in ("bread", "broccoli", "fire", "cheese")
-    return words if bare else ("an " if words[:1] in "aeiou" else "a ") + words
-
-
-def _plural(word: str) -> str:
-    if word in BY_NAME:
-        return BY_NAME[word].plural
-    if word in ("sheep", "fish"):
-        return word
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if word.endswith(("s", "x", "sh", "ch")):
-        return word + "es"
-    if word.endswith("y") and word[-2] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + "s"
 
 
 @dataclass
@@ -136,7 +116,7 @@ class _Writer:
             trade=self.pick(data["trades"]),
             day=self.pick(data["days"]),
             n=n,
-            ns=_plural(n),
+            ns=plural(n),
             N=n.title(),
         )
 
@@ -151,13 +131,13 @@ class _Writer:
             adjectives.append(thing.colour)
             thing.colour_said = True
         if thing.count is None:
-            if thing.word in _UNCOUNTED:
+            if thing.word in UNCOUNTED:
                 return " ".join([*adjectives, thing.word])
-            return _article(" ".join([*adjectives, thing.word]))
+            return article(" ".join([*adjectives, thing.word]))
         counts = wordings()["count"]
         source = counts[self.split] if thing.count in counts[self.split] else counts["train"]
         number = str(self.pick(source[thing.count]))
-        noun = thing.word if thing.count == 1 else _plural(thing.word)
+        noun = thing.word if thing.count == 1 else plural(thing.word)
         return " ".join([number, *adjectives, noun])
 
     def enter(self, thing: _Thing) -> None:
@@ -195,14 +175,14 @@ class _Writer:
 
     def _several(self) -> str:
         thing = self.thing(int(self.pick((2, 2, 3, 3, 4, 4, 5, 6, 7, 8))), 0.4)
-        if thing.word in _UNCOUNTED or " of " in thing.word:
+        if thing.word in UNCOUNTED or " of " in thing.word:
             thing.count = None
         if thing.count and thing.count > 4 and self.split == "train":
             thing.count = min(thing.count, 7)
         if thing.count and self.split != "train" and thing.count not in (2, 3, 4, 8):
             thing.count = 3
         if thing.count in (2, 3, 4) and self.chance(0.08):
-            text = _plural(thing.word)
+            text = plural(thing.word)
             number = str(self.pick((str(thing.count), COUNTS[thing.count])))
             self.say(str(self.words("count_sentence")).format(k=number, K=number.title()))
             thing.colour = thing.look = None
@@ -224,7 +204,7 @@ class _Writer:
         return text
 
     def _colour_sentence(self, thing: _Thing) -> None:
-        many = (thing.count or 1) > 1 or thing.word in _UNCOUNTED
+        many = (thing.count or 1) > 1 or thing.word in UNCOUNTED
         form = str(self.words("colour_sentence"))
         if many:
             form = (
@@ -232,7 +212,7 @@ class _Writer:
                 .replace("has to", "have to")
                 .replace("{n}'s colour are", "colour of the {n} is")
             )
-        noun = _plural(thing.word) if (thing.count or 1) > 1 else thing.word
+        noun = plural(thing.word) if (thing.count or 1) > 1 else thing.word
         self.say(form.format(n=noun, N=noun.title(), c=thing.colour, C=str(thing.colour).capitalize()))
 
     def _two(self) -> str:
@@ -300,10 +280,10 @@ class _Writer:
     def background(self) -> str:
         if self.chance(0.07):
             ground = str(self.pick(wordings()["grounds"][self.split]))
-            inside = str(self.words("ground")).format(a_c=_article(ground))
+            inside = str(self.words("ground")).format(a_c=article(ground))
             return self.optional(f"background {ground}", inside, None)
         c = self.colour()
-        fill = {"c": c, "C": c.capitalize(), "a_c": _article(c)}
+        fill = {"c": c, "C": c.capitalize(), "a_c": article(c)}
         inside = str(self.words("background")).format(**fill)
         text = self.optional(f"background {c}", inside, str(self.words("background_sentence")).format(**fill))
         if self.chance(0.02):
@@ -322,7 +302,7 @@ class _Writer:
     def absence(self) -> str:
         said = str(self.words("absent"))
         one = said.removeprefix("a ")
-        line = f"no {_one(one)}"
+        line = f"no {singular(one)}"
         inside = str(self.words("absence_inside")).format(n=one)
         sentence = str(self.words("absence_sentence")).format(n=said, N=said.capitalize())
         sentence = sentence.replace("No a ", "No ").replace("no a ", "no ").replace("any a ", "a ")
@@ -359,24 +339,6 @@ class _Writer:
         )
         self.lines.append("other " + line.format(**fill))
         self.say(text)
-
-
-_ONE = {"children": "child", "men": "man", "women": "woman", "feet": "foot", "leaves": "leaf"}
-_SAME = frozenset(("clothes", "sunglasses", "jeans"))
-
-
-def _one(words: str) -> str:
-    """What must not show, in the singular."""
-    head, _, last = words.rpartition(" ")
-    if last in _ONE:
-        last = _ONE[last]
-    elif last.endswith("ies"):
-        last = last[:-3] + "y"
-    elif last.endswith(("xes", "shes", "ches")):
-        last = last[:-2]
-    elif last.endswith("s") and not last.endswith("ss") and last not in _SAME:
-        last = last[:-1]
-    return f"{head} {last}".strip()
 
 
 def write(rng: np.random.Generator, split: Split = "train") -> Pair:

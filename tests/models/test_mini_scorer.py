@@ -31,7 +31,7 @@ from scripts.evaluate_scorer import (
 from scripts.tune_scorer import BOXES, FACTS, UNASKED, VIEWS, blend, cut, truth
 from scripts.tune_scorer import KINDS as KINDS_OF_VIEWS
 
-BARS = {"object": 0.93, "count": 0.9, "attribute": 0.82, "relation": 0.92, "background": 0.97, "style": 0.8}
+BARS = {"object": 0.97, "count": 0.95, "attribute": 0.92, "relation": 0.95, "background": 0.98, "style": 0.93}
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ from models import server_text
 from models.protocols import Message, TextModel
 from models.specs import ServerText
 from pipeline.brief import Brief
+from pipeline.consensus import combined
 from pipeline.ladders import REPAIR, LadderText, rungs
 from pipeline.range import load_range
 from pipeline.requirements import (
     EXAMPLES,
     SCHEMA,
     answer_of,
-    combined,
     conversation,
     from_line,
     parsed,
