@@ -13,6 +13,7 @@ need a second judge, whose word is taken as it is. Intervals are Wilson's, 95 %.
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -81,7 +82,7 @@ def interval(right: int, of: int) -> str:
     p, z = right / of, 1.96
     centre, half = p + z * z / (2 * of), z * np.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
     low, high = ((centre + sign * half) / (1 + z * z / of) for sign in (-1, 1))
-    return f"{100 * p:.0f} ({100 * low:.0f}–{100 * high:.0f})"
+    return f"{100 * p:.0f} ({100 * max(0.0, low):.0f}–{100 * min(1.0, high):.0f})"
 
 
 def own_error(count: int) -> str:
@@ -210,7 +211,7 @@ def main(
     sheet: Annotated[Path | None, typer.Option(help="write a contact sheet here")] = None,
     records: Annotated[Path | None, typer.Option(help="write one JSON line a brief here")] = None,
 ) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 170)  # in a file, every column whole
     chosen = load_preset(preset, overrides or [])
     quiet(chosen.offline)
     if judge is None and chosen.range is None:
