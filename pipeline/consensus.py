@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from models.mini.vocabulary import OPPOSITE
 from pipeline.finding import Found
 from pipeline.lexicon import COLOURS, singular, tokens
 from pipeline.range import Range
@@ -107,7 +108,7 @@ def _completes(item: Found, kept: Sequence[Found]) -> bool:
 def key_of(item: Found) -> tuple[str, ...]:
     """What makes two findings the same want; the same for "a left of b" and "b right of a"."""
     if item.kind == "relation" and item.value in ("right", "below"):
-        return ("relation", item.other, {"right": "left", "below": "above"}[item.value], item.subject)
+        return ("relation", item.other, OPPOSITE[item.value], item.subject)
     return item.key
 
 
@@ -150,7 +151,7 @@ class Evidence:
         if item.kind == "count":
             return any(t.code == "N" and t.value == item.value for t in self.tokens)
         if item.kind == "relation":
-            turned = {"left": "right", "right": "left", "above": "below", "below": "above"}.get(item.value)
+            turned = OPPOSITE.get(item.value)
             return any(t.code in "RL" and t.value in (item.value, turned) for t in self.tokens) or (
                 re.search(r"\b(left|right|top|bottom)\b", self.text) is not None
             )

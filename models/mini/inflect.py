@@ -1,33 +1,23 @@
-"""Articles, singulars and plurals of the nouns in briefs, by rule and a short list."""
+"""Articles, singulars and plurals of the nouns in briefs: those of models/wording.py, and what only briefs have."""
 
 from __future__ import annotations
 
-from models.mini.vocabulary import BY_NAME
+from models import wording
 
 UNCOUNTED = frozenset(("glasses", "grapes", "scissors", "cherries"))
 _BARE = UNCOUNTED | {"bread", "broccoli", "fire", "cheese"}
-_PLURALS = {"knife": "knives", "wolf": "wolves", "leaf": "leaves", "snowman": "snowmen"}
+_PLURALS = {"knife": "knives", "wolf": "wolves", "leaf": "leaves", "snowman": "snowmen", "sheep": "sheep"}
 _SINGULARS = {"children": "child", "men": "man", "women": "woman", "feet": "foot", "leaves": "leaf"}
 _SAME = frozenset(("clothes", "sunglasses", "jeans"))
 
 
 def article(words: str) -> str:
     """ "an owl", and "bread" as it is."""
-    return words if words in _BARE else ("an " if words[:1] in "aeiou" else "a ") + words
+    return words if words in _BARE else wording.article(words)
 
 
 def plural(word: str) -> str:
-    if word in BY_NAME:
-        return BY_NAME[word].plural
-    if word in ("sheep", "fish"):
-        return word
-    if word in _PLURALS:
-        return _PLURALS[word]
-    if word.endswith(("s", "x", "sh", "ch")):
-        return word + "es"
-    if word.endswith("y") and word[-2] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + "s"
+    return _PLURALS.get(word) or wording.plural(word)
 
 
 def singular(words: str) -> str:

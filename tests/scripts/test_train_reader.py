@@ -57,7 +57,7 @@ def test_only_answers_are_learned(tmp_path: Path) -> None:
 
 
 def test_a_prompt_to_learn_is_new_and_names_every_wish() -> None:
-    from scripts.train_reader import wishes
+    from scripts.wishes import wishes
 
     rng = np.random.default_rng(1)
     asks = [wishes(rng) for _ in range(200)]
