@@ -23,7 +23,7 @@ import numpy as np
 import typer
 
 from models.mini.language import Split, write
-from models.protocols import TextModel
+from models.protocols import ModelError, TextModel
 from pipeline.consensus import Evidence, combined, key_of
 from pipeline.finding import Found
 from pipeline.prompt import write as write_prompts
@@ -206,7 +206,10 @@ def _model(model: str, gguf_file: str | None, adapter: str | None) -> TextModel:
     from models.specs import TransformersText
 
     spec = TransformersText(kind="transformers", model=model, gguf_file=gguf_file, adapter=adapter)
-    return load(spec, ROOT)
+    try:
+        return load(spec, ROOT)
+    except ModelError as error:
+        raise SystemExit(f"evaluate_reader: {error}") from None
 
 
 if __name__ == "__main__":
