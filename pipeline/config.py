@@ -164,10 +164,15 @@ def load_preset(name_or_path: str, overrides: Sequence[str] = ()) -> Preset:
     try:
         return Preset(**{**data, "name": path.stem, "source": path})
     except ValidationError as error:
-        # A misspelt key first: it is the cause where another is said to be missing.
-        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-        more = f" (faults: {len(faults)}; this is the first)" if len(faults) > 1 else ""
         set_here = {override.partition("=")[0].strip() for override in overrides}
+
+        def rank(fault: Any) -> tuple[bool, bool]:
+            """A misspelt key first, as it is the cause where another is said to be missing; of those, the one set
+            here, which a fallback inherits."""
+            return fault["type"] != "extra_forbidden", ".".join(_keys(lines, fault)) not in set_here
+
+        faults = sorted(error.errors(), key=rank)
+        more = f" (faults: {len(faults)}; this is the first)" if len(faults) > 1 else ""
         raise ConfigError(_sentence(path, lines, faults[0], set_here) + more) from None
 
 
@@ -217,8 +222,8 @@ def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str
     return found
 
 
-def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any, overrides: Set[str]) -> str:
-    """One pydantic error as `file:line: key: what is wrong`, or `--set: key: …` where the key was set there."""
+def _keys(lines: dict[tuple[str, ...], int], item: Any) -> tuple[str, ...]:
+    """Where the preset has what a pydantic error is about."""
     where = [str(part) for part in item["loc"]]
     keys: tuple[str, ...] = ()
     for i, part in enumerate(where):
@@ -227,8 +232,12 @@ def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any, override
         section = section or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
         if not (section and part in KINDS and (*keys, part) not in lines and i < len(where) - 1):
             keys = (*keys, part)
-    if item["type"] == "union_tag_invalid":
-        keys = (*keys, "kind")
+    return (*keys, "kind") if item["type"] == "union_tag_invalid" else keys
+
+
+def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any, overrides: Set[str]) -> str:
+    """One pydantic error as `file:line: key: what is wrong`, or `--set: key: …` where the key was set there."""
+    keys = _keys(lines, item)
     line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
     place = f"{path}:{line}" if line else str(path)
     if any(".".join(keys[:n]) in overrides for n in range(1, len(keys) + 1)):

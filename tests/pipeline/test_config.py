@@ -88,6 +88,8 @@ def test_overrides(preset_file: Path) -> None:
         load_preset(str(preset_file), ["image.steps"])
     with pytest.raises(ConfigError, match=r"image\.stepz"):
         load_preset(str(preset_file), ["image.stepz=3"])
+    with pytest.raises(ConfigError, match=r"^--set: unknown key image\.stepz"):
+        load_preset("mini", ["image.stepz=3"])  # whose fallback inherits it
     with pytest.raises(ConfigError, match="not a section"):
         load_preset(str(preset_file), ["about.x=3"])
 
