@@ -23,7 +23,7 @@ from models.load import load_image
 from models.protocols import Paint
 from pipeline.config import load_preset
 from pipeline.load import quiet
-from scripts.evaluate import by_pixels, interval
+from scripts.evaluate import by_boxes, interval
 from scripts.suite import suite
 
 
@@ -47,7 +47,7 @@ def main(
             began = time.perf_counter()
             (painted,) = painter.paint([Paint(case.text, i, steps=steps)])
             seconds[steps].append(time.perf_counter() - began)
-            met[steps] += all(by_pixels(painted.image, case.facts))
+            met[steps] += all(by_boxes(painted.image, case.facts))
     table = Table("steps", "met %", "seconds of an image", "GFLOP of an image", box=None)
     for steps, right in met.items():
         middle = statistics.median(seconds[steps])

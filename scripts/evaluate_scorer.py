@@ -8,8 +8,8 @@ A false accept is a false statement that passes, a false reject a true one that 
 is unsure. False statements are hard ones: another count of the same object, the other object's colour, swapped places,
 and so on, in equal number to the true ones.
 
-Painted pictures are the bundled painter's. What was asked is taken for true of one only where every drawing lies close
-to its render: of the others nobody can say without looking.
+Painted pictures are the bundled painter's, and the examiner (scripts/examiner.py) says what is true of them; those of
+which it is unsure are left out.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from models.mini.art import render
 from models.mini.chance import usual
 from models.mini.degrade import degrade
 from models.mini.scene import Fact, Scene, facts, sample, true_of, withheld
-from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, GRID, OPPOSITE, STYLES
+from models.mini.vocabulary import BY_NAME, COLOURS, COUNTS, OPPOSITE, STYLES
 from models.protocols import Paint, Scorer
 from models.specs import OpenClipScorer
 from pipeline.config import Band, load_preset
+from scripts.examiner import Seen, examine
 from scripts.suite import put, words
 
 SCORER = Path(__file__).parents[1] / "models" / "mini" / "scorer"
 KINDS = ("object", "count", "attribute", "relation", "background", "style")
 ACCEPT, REJECT = 0.01, 0.03  # shares aimed at on the set the thresholds are chosen on
-CLOSE = 0.12  # root of the mean squared difference from the render, of full scale, in an object's block
 _GAP = 0.2  # between the thresholds at least, in log odds
 _NAMES, _TINTS = tuple(BY_NAME), tuple(COLOURS)
 
@@ -134,27 +134,16 @@ def pictures(found: Sequence[Scene], degraded: bool, seed: int) -> list[Image.Im
     return [image.resize((256, 256), Image.Resampling.BICUBIC) for image in out]
 
 
-def painted(count: int, seed: int) -> tuple[list[Scene], list[Image.Image]]:
-    """Pictures that the bundled painter made as asked, and what was asked."""
+def painted(count: int, seed: int) -> tuple[list[Scene], list[Image.Image], list[Seen]]:
+    """What the bundled painter was asked for, what it made, and what is to be seen there."""
     preset = load_preset("mini")
     asked = [usual(scene) for scene in scenes(count, seed, held_out_only=False)]
     made = load_image(preset.image, preset.base).paint(
         [Paint(words("combined", scene), i) for i, scene in enumerate(asked)]
     )
-    kept = [
-        (s, p.image) for s, p in zip(asked, made, strict=True) if distance(np.asarray(p.image), s) <= CLOSE
-    ]
-    return [scene for scene, _ in kept], [image for _, image in kept]
-
-
-def distance(pixels: NDArray[np.uint8], scene: Scene) -> float:
-    """How far the worst drawn object, or the whole picture, is from the scene's render; 0 to 1."""
-    cell = len(pixels) // GRID
-    off = (pixels.astype(np.float32) - render(scene, len(pixels)).astype(np.float32)) / 255
-    blocks = [
-        off[i.y * cell : (i.y + i.side) * cell, i.x * cell : (i.x + i.side) * cell] for i in scene.items
-    ]
-    return max(float(np.sqrt((block**2).mean())) for block in (off, *blocks))
+    kept = [(scene, p.image, examine(p.image)) for scene, p in zip(asked, made, strict=True)]
+    kept = [one for one in kept if one[2].sure]
+    return [scene for scene, _, _ in kept], [image for _, image, _ in kept], [seen for _, _, seen in kept]
 
 
 def ask(scorer: Scorer, images: Sequence[Image.Image], asked: Sequence[Asked]) -> NDArray[np.float64]:
@@ -166,11 +155,24 @@ def ask(scorer: Scorer, images: Sequence[Image.Image], asked: Sequence[Asked]) -
     return p
 
 
-def answers(scorer: Scorer, found: Sequence[Scene], images: Sequence[Image.Image], seed: int) -> Answers:
+def answers(
+    scorer: Scorer,
+    found: Sequence[Scene],
+    images: Sequence[Image.Image],
+    seed: int,
+    seen: Sequence[Seen] = (),
+) -> Answers:
+    """Of pictures that show the scenes, or what was `seen` there instead."""
     asked = questions(list(found), seed)
     p = ask(scorer, images, asked)
-    of, true = np.array([a.fact.kind for a in asked]), np.array([a.true for a in asked])
+    of = np.array([a.fact.kind for a in asked])
+    true = np.array([seen[a.picture].holds(a.fact) if seen else a.true for a in asked])
     return {kind: (p[of == kind], true[of == kind]) for kind in KINDS}
+
+
+def of_painted(scorer: Scorer, count: int, seed: int) -> Answers:
+    found, images, seen = painted(count, seed)
+    return answers(scorer, found, images, seed + 1, seen)
 
 
 def together(sets: Sequence[Answers]) -> Answers:
@@ -254,7 +256,7 @@ def main(
             [
                 measure(101, False, False),
                 measure(111, False, True),
-                answers(scorer, *painted(count, 121), 122),
+                of_painted(scorer, count, 121),
             ]
         )
         odds = {kind: correction(p, true) for kind, (p, true) in known.items()}
@@ -266,7 +268,7 @@ def main(
     raw = {
         "clean": measure(7001, False, False),
         "degraded": measure(7011, False, True),
-        "painted": answers(scorer, *painted(count, 7041), 7042),
+        "painted": of_painted(scorer, count, 7041),
         "held out, clean": measure(7021, True, False),
         "held out, degraded": measure(7031, True, True),
     }

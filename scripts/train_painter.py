@@ -13,7 +13,8 @@ object's token where that object stands and in which tint. From pictures alone i
 is on which side, nor whose colour is whose: both came out as blends of the two.
 
 Resumes from `--work`; the learning rate falls over the last `--decay` minutes of a run. Runs on CPU or GPU through
-accelerate. Writes `--work`/pipeline, a stock PRXPipeline folder, with each checkpoint; `--export` packs it.
+accelerate. `--export` writes the averaged weights as a stock PRXPipeline folder; `--keep` does so at each checkpoint,
+for a curve: python -m scripts.evaluate --first --set image.model=./work/painter/at-….
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated
 
@@ -239,6 +241,9 @@ def main(
     export: Annotated[
         Path | None, typer.Option(help="write the averaged weights here, packed, and stop")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option(help="keep what each checkpoint paints with, packed, for a curve")
+    ] = False,
     workers: Annotated[int, typer.Option(help="processes that make samples")] = 1,
     compiled: bool = True,
 ) -> None:
@@ -283,8 +288,11 @@ def main(
         torch.save(values | {"state": state}, saved.with_suffix(".new"))
         saved.with_suffix(".new").rename(saved)
         if decoder.exists():
-            pipe = pipeline(average, AutoencoderDC.from_pretrained(decoder))
-            look(pipe, work / f"look-{state['samples'] // 1000:05d}k.png")
+            name = f"{state['samples'] // 1000:05d}k"
+            pipe = pipeline(deepcopy(average), AutoencoderDC.from_pretrained(decoder))
+            look(pipe, work / f"look-{name}.png")
+            if keep:
+                pack(pipe, work / f"at-{name}")
         with (work / "log.jsonl").open("a") as log:
             log.write(json.dumps(state | {"loss": round(means[0].item(), 5)}) + "\n")
 

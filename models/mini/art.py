@@ -36,7 +36,7 @@ def _set(style: str) -> dict[str, dict[str, Any]]:
 
 
 @lru_cache(maxsize=4096)
-def _raster(name: str, style: str, px: int) -> Floats:
+def raster(name: str, style: str, px: int) -> Floats:
     """Straight-alpha RGBA in [0, 1], shape (px, px, 4)."""
     import resvg_py
 
@@ -48,8 +48,9 @@ def _raster(name: str, style: str, px: int) -> Floats:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(np.float32) / np.float32(255)
 
 
-def _recolour(rgb: Floats, alpha: Floats, tint: str) -> Floats:
-    """Keep the shading, replace the colour: dark parts fall to a shade of the tint, bright ones rise to a light."""
+def recoloured(rgb: Floats, alpha: Floats, shade: Floats, colour: Floats, light: Floats) -> Floats:
+    """Keep the shading, replace the colour: dark parts fall to the shade of it, bright ones rise to the light. RGB in
+    [0, 1], shape (px, px, 3)."""
     luma = rgb @ _LUMA
     ink = luma[alpha > 0.5]
     low, high = np.percentile(ink, (2, 98)) if ink.size else (0.0, 1.0)
@@ -58,22 +59,26 @@ def _recolour(rgb: Floats, alpha: Floats, tint: str) -> Floats:
         if high - low > 0.08
         else np.full_like(luma, 0.6)[..., None]
     )
-    colour = np.array(COLOURS[tint], np.float32) / 255
-    shade, light = colour * 0.4, colour + (1 - colour) * 0.45
-    if tint == "black":
-        light = np.full(3, 0.33, np.float32)
-    elif tint == "white":
-        shade = np.full(3, 0.66, np.float32)
     dark, bright = level / 0.6, (level - 0.6) / 0.4
     out: Floats = np.where(level < 0.6, shade + (colour - shade) * dark, colour + (light - colour) * bright)
     return out.astype(np.float32)
 
 
+def _recolour(rgb: Floats, alpha: Floats, tint: str) -> Floats:
+    colour: Floats = np.array(COLOURS[tint], np.float32) / np.float32(255)
+    shade, light = colour * np.float32(0.4), colour + (1 - colour) * np.float32(0.45)
+    if tint == "black":
+        light = np.full(3, 0.33, np.float32)
+    elif tint == "white":
+        shade = np.full(3, 0.66, np.float32)
+    return recoloured(rgb, alpha, shade, colour, light)
+
+
 @lru_cache(maxsize=20_000)
 def sprite(name: str, style: str, tint: str | None, px: int) -> Floats:
     """Premultiplied RGBA in [0, 1], shape (px, px, 4)."""
-    raster = _raster(name, style, px)
-    rgb, alpha = raster[..., :3], raster[..., 3]
+    straight = raster(name, style, px)
+    rgb, alpha = straight[..., :3], straight[..., 3]
     if tint is not None:
         rgb = _recolour(rgb, alpha, tint)
     return np.concatenate([rgb * alpha[..., None], alpha[..., None]], -1)

@@ -84,8 +84,16 @@ def _some(x: Tensor, chance: float, g: Generator) -> Tensor:
 def degrade(x: Tensor, g: Generator, strength: float = 1.0) -> Tensor:
     """Each kind of damage to a random part of the batch; `strength` scales the chances."""
     x = x.clone()
+    pick = _some(x, 0.7 * strength, g)
+    if len(pick):
+        x[pick] = wobble(x[pick], g)
+    return wear(x, g, strength)
+
+
+def wear(x: Tensor, g: Generator, strength: float = 1.0) -> Tensor:
+    """Damage that leaves everything where it stands."""
+    x = x.clone()
     changes: tuple[tuple[float, Callable[[Tensor], Tensor]], ...] = (
-        (0.7, lambda t: wobble(t, g)),
         (0.2, lambda t: haze(t, g)),
         (0.12, lambda t: blur(t, 0.8)),
         (0.12, lambda t: blur(t, 1.5)),

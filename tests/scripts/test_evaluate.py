@@ -11,7 +11,8 @@ from PIL import Image, ImageFilter
 
 from models.mini.art import render
 from models.mini.scene import Fact, Item, Scene, facts, held_out, sample, withheld
-from scripts import train_decoder, tune_scorer
+from models.mini.vocabulary import COLOURS
+from scripts import train_decoder, train_examiner, tune_scorer
 from scripts.evaluate_scorer import hard_false
 from scripts.examiner import examine
 from scripts.suite import KINDS, suite
@@ -54,6 +55,24 @@ def test_an_unclear_thing_beside_it_spoils_a_count() -> None:
     assert not examine(Image.fromarray(picture)).holds(Fact("count", "cat", "1"))
 
 
+def test_half_a_thing_is_unclear() -> None:
+    cat = Scene("single", (Item("cat", None, 0, 0, 4),), "white", "flat")
+    picture = render(cat, 256)
+    picture[:, 128:] = COLOURS["white"]
+    seen = examine(Image.fromarray(picture))
+    assert not seen.holds(Fact("object", "cat"))
+    assert not seen.sure
+
+
+def test_colours_are_told_wherever_a_thing_stands() -> None:
+    for tint in COLOURS:
+        ground = "white" if tint != "white" else "green"
+        scene = Scene("single", (Item("car", tint, 1, 0, 3),), ground, "cartoon")
+        seen = examine(Image.fromarray(render(scene, 256)))
+        told = [colour for colour in COLOURS if seen.holds(Fact("attribute", "car", colour))]
+        assert told == [tint]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_suite_asks_what_its_kind_says(kind: str) -> None:
     cases = suite(12, kinds=(kind,))
@@ -81,3 +100,14 @@ def test_no_training_sees_what_is_held_out() -> None:
         items = train_decoder.collage(rng).items
         assert not any(held_out("pair", a.object, b.object) for a, b in combinations(items, 2))
         assert not any(item.tint and held_out("colour", item.object, item.tint) for item in items)
+    for _ in range(100):
+        _, put = train_examiner.picture(rng)
+        names = [p.object for p in put if p.object]
+        assert not any(held_out("pair", *pair) for pair in combinations(sorted(set(names)), 2))
+        assert len(set(names)) == len(names) or not held_out("count", names[0], str(len(names)))
+        assert not any(
+            p.object
+            and p.colour is not None
+            and held_out("colour", p.object, train_examiner.nearest(p.colour))
+            for p in put
+        )
