@@ -29,13 +29,13 @@ from PIL import Image
 
 from models.protocols import (
     ImageModel,
-    JsonSchema,
     Message,
     ModelError,
     OnStep,
     Paint,
     Painted,
     Question,
+    Schemas,
     Scorer,
     Text,
     TextModel,
@@ -85,7 +85,7 @@ class FaultyTextModel:
         self._model, self._plan, self.identity = model, plan, model.identity
 
     def generate(
-        self, conversations: Sequence[Sequence[Message]], *, schema: JsonSchema | None = None, **options: Any
+        self, conversations: Sequence[Sequence[Message]], *, schema: Schemas = None, **options: Any
     ) -> list[Text]:
         fault = self._plan.next()
         said = {"nan": "!!!!!!!!", "blank": "", "malformed": '{"wants":["a ca'}.get(fault)

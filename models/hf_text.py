@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from models.device import held_bytes, pick_device, pick_dtype
 from models.lanes import Lane, Runner
 from models.locate import locate, snapshot
-from models.protocols import Identity, JsonSchema, Message, ModelError, Text, WeightsMissing
+from models.protocols import (
+    Identity,
+    JsonSchema,
+    Message,
+    ModelError,
+    Schemas,
+    Text,
+    WeightsMissing,
+    schema_of,
+)
 from models.specs import TransformersText
 
 if TYPE_CHECKING:
@@ -125,7 +134,7 @@ class TransformersTextModel:
         self,
         conversations: Sequence[Sequence[Message]],
         *,
-        schema: JsonSchema | None = None,
+        schema: Schemas = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         seed: int = 0,
@@ -145,7 +154,8 @@ class TransformersTextModel:
             for index, conversation in enumerate(conversations):
                 prompt = self._prompt(conversation)
                 key = str(prompt)
-                waiting.append(self._start(index, prompt, schema, max_tokens, seed + 1_000_003 * times[key]))
+                noise = seed + 1_000_003 * times[key]
+                waiting.append(self._start(index, prompt, schema_of(schema, index), max_tokens, noise))
                 times[key] += 1
             active: list[_Answer] = []
             while waiting or active:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from PIL.Image import Image
 
 JsonSchema = dict[str, Any]
+Schemas = JsonSchema | Sequence[JsonSchema] | None  # one for all conversations, or one for each
 
 
 class ModelError(Exception):
@@ -63,13 +64,23 @@ class TextModel(Protocol):
         self,
         conversations: Sequence[Sequence[Message]],
         *,
-        schema: JsonSchema | None = None,
+        schema: Schemas = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         seed: int = 0,
     ) -> list[Text]:
         """Answer each conversation. With `schema`, what finished by `stop` is JSON that fits it."""
         ...
+
+
+def schema_of(schema: Schemas, index: int) -> JsonSchema | None:
+    """The schema of one conversation in a call."""
+    return schema if schema is None or isinstance(schema, dict) else schema[index]
+
+
+def schemas_of(schema: Schemas, indices: Sequence[int]) -> Schemas:
+    """The schemas of some of a call's conversations."""
+    return schema if schema is None or isinstance(schema, dict) else [schema[i] for i in indices]
 
 
 @dataclass(frozen=True, slots=True)

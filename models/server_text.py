@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.protocols import Identity, JsonSchema, Message, ModelError, Text
+from models.protocols import Identity, JsonSchema, Message, ModelError, Schemas, Text, schema_of
 from models.specs import ServerText
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ServerTextModel:
         self,
         conversations: Sequence[Sequence[Message]],
         *,
-        schema: JsonSchema | None = None,
+        schema: Schemas = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         seed: int = 0,
@@ -70,14 +70,14 @@ class ServerTextModel:
         if not conversations:
             return []
 
-        def ask(conversation: Sequence[Message]) -> Text:
-            return self._ask(conversation, schema, max_tokens, temperature, seed)
+        def ask(index: int) -> Text:
+            return self._ask(conversations[index], schema_of(schema, index), max_tokens, temperature, seed)
 
         if len(conversations) == 1:
-            return [ask(conversations[0])]
+            return [ask(0)]
         pool = ThreadPoolExecutor(self._spec.max_parallel, thread_name_prefix="easel-server")
         try:
-            return list(pool.map(ask, conversations))
+            return list(pool.map(ask, range(len(conversations))))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)  # after an error the rest is not asked
 

@@ -28,11 +28,20 @@ def combined(
     if not any(item.kind in ("object", "count") for item in found.values()):
         return list(by_rules)
     said = {key_of(item): item for item in by_rules}
+    things = {end for item in found.values() for end in (item.subject, item.other)}
+    against = [f for f in by_rules if f.sure and (f.subject in things or f.kind not in _THINGS)]
     kept = [
         replace(said.get(key, item), must=item.must)
         for key, item in found.items()
-        if key in said or not any(_contradict(item, other) for other in by_rules if other.sure)
+        if key in said
+        or not any(
+            _contradict(item, other, evidence)
+            for other in against
+            # What the model found too it did not mistake for another of its kind.
+            if other.kind != item.kind or key_of(other) not in found
+        )
     ]
+    kept = [item for item in kept if item.key in said or not _said_already(item, kept)]
     for item in by_rules:
         if _completes(item, kept):
             kept = [
@@ -42,22 +51,39 @@ def combined(
     return kept
 
 
-def _contradict(item: Found, other: Found) -> bool:
+def _contradict(item: Found, other: Found, evidence: Evidence) -> bool:
     """Whether two readings take the same words for different things, or give two values where there is one."""
     if other.kind == "other":  # "a cat or a dog" is neither
         return " or " in other.value and bool(item.subject) and item.subject in other.value
     if item.kind != other.kind:
         worn = {"attribute", "style", "background", "technical"}
-        return {item.kind, other.kind} <= worn and item.value == other.value
+        once = evidence.values[item.value] < 2  # "a black bee on black": said of both
+        return {item.kind, other.kind} <= worn and item.value == other.value and once
+    if item.kind in ("background", "style") and set(other.value.split()) < set(item.value.split()):
+        # A coral reef is not coral.
+        return False
     colours = all(found.value.split()[-1:] and found.value.split()[-1] in COLOURS for found in (item, other))
     match item.kind:
         case "background":
             return True
+        case "style":  # "poly" beside "low poly"
+            return bool(set(item.value.split()) & set(other.value.split()))
         case "attribute":
             return item.subject == other.subject and colours
         case "relation":
             return {item.subject, item.other} == {other.subject, other.other}
     return False
+
+
+def _said_already(item: Found, kept: Sequence[Found]) -> bool:
+    """Whether a style, or a want that no model can check, is made of words that told of a look or an absence."""
+    if item.kind not in ("style", "other"):
+        return False
+    worn = ("attribute", "background", "style") if item.kind == "other" else ()
+    looks = {f.value for f in kept if f.kind in worn}
+    return item.value in {f.subject for f in kept if f.kind == "absence"} or bool(
+        looks & set(item.value.split())
+    )
 
 
 def _respelt(by_model: list[Found], by_rules: Sequence[Found], evidence: Evidence) -> list[Found]:
@@ -76,6 +102,7 @@ def _respelt(by_model: list[Found], by_rules: Sequence[Found], evidence: Evidenc
     ]
 
 
+_NOT_BUT = re.compile(r"^(?:not|no|never) (?:\w+ ){1,3}but (?:rather )?(?=\w)")
 _THINGS = frozenset(("object", "count", "attribute", "relation"))
 
 
@@ -92,7 +119,7 @@ def _completes(item: Found, kept: Sequence[Found]) -> bool:
             return item.subject in named and all(f.subject != item.subject for f in same)
         case "attribute":
             new = item.value not in {f.value for f in kept} or all(f.subject != item.subject for f in same)
-            return new and item.subject in named - absent
+            return item.sure and new and item.subject in named - absent
         case "relation":
             ends = {item.subject, item.other}
             return ends <= named and all({f.subject, f.other} != ends for f in same)
@@ -100,9 +127,13 @@ def _completes(item: Found, kept: Sequence[Found]) -> bool:
             return item.sure and not same
         case "technical":
             return all(f.subject != item.subject for f in same)
-    # An absence, or a want that no model can check: unless its words are put to another use.
+    # An absence, or the first want that no model can check: unless its words are put to another use.
     words = {word for f in kept for word in f"{f.subject} {f.value} {f.other}".split()}
-    return item.sure and not words & set(f"{item.subject} {item.value}".split())
+    return (
+        item.sure
+        and (item.kind == "absence" or not same)
+        and not words & set(f"{item.subject} {item.value}".split())
+    )
 
 
 def key_of(item: Found) -> tuple[str, ...]:
@@ -132,8 +163,10 @@ class Evidence:
             as_token = tokens(word, self.drawable)
             return as_token[0].value if len(as_token) == 1 and as_token[0].code in codes else word
 
+        if item.kind == "other":  # "not boring but calm" asks for calm
+            item = replace(item, value=_NOT_BUT.sub("", item.value))
         value = name(item.value, {"style": "S"}.get(item.kind, "C" if item.kind != "other" else ""))
-        if item.kind == "absence" or not item.subject:
+        if not item.subject:
             return replace(item, value=value)
         return replace(item, subject=name(item.subject, "O"), value=value, other=name(item.other, "O"))
 
@@ -153,9 +186,12 @@ class Evidence:
         if item.kind == "relation":
             turned = OPPOSITE.get(item.value)
             return any(t.code in "RL" and t.value in (item.value, turned) for t in self.tokens) or (
-                re.search(r"\b(left|right|top|bottom)\b", self.text) is not None
+                re.search(r"\b(left|right|top|bottom|up|down|upper|lower|crown|over|under)", self.text)
+                is not None
             )
         if item.kind == "technical":
+            if item.value == "square" and re.search(r"equal|same|1 ?: ?1|as wide as|as tall as", self.text):
+                return True
             told = "contrast" if item.subject == "contrast" else item.value
             return all(
                 w in self.text for w in re.findall(r"\d+|[a-z]{3,}", told) if w not in ("wide", "tall")

@@ -15,16 +15,18 @@ from PIL.Image import Image
 from models.protocols import (
     Identity,
     ImageModel,
-    JsonSchema,
     Message,
     OnStep,
     Paint,
     Painted,
     Question,
+    Schemas,
     Scorer,
     Step,
     Text,
     TextModel,
+    schema_of,
+    schemas_of,
 )
 from models.specs import POLICY, Spec
 from pipeline.flaws import image_flaw, scores_flaw, text_flaw
@@ -128,23 +130,29 @@ class KeptText(_Kept):
         self,
         conversations: Sequence[Sequence[Message]],
         *,
-        schema: JsonSchema | None = None,
+        schema: Schemas = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         seed: int = 0,
     ) -> list[Text]:
         asked = [[asdict(message) for message in turns] for turns in conversations]
-        keys = [self._key([turns, schema, max_tokens, temperature, seed]) for turns in asked]
+        keys = [
+            self._key([turns, schema_of(schema, i), max_tokens, temperature, seed])
+            for i, turns in enumerate(asked)
+        ]
         repeated = temperature > 0 and len(set(keys)) < len(keys)
         if repeated:  # drawn anew each time, so they stand or fall together
             keys = [self._key([key, keys, i]) for i, key in enumerate(keys)]
 
         def work(positions: list[int]) -> list[Result]:
             answers = self._model.generate(
-                [conversations[i] for i in positions], schema=schema, max_tokens=max_tokens,
-                temperature=temperature, seed=seed,
+                [conversations[i] for i in positions], schema=schemas_of(schema, positions),
+                max_tokens=max_tokens, temperature=temperature, seed=seed,
             )  # fmt: skip
-            return [Result(asdict(answer), flaw=text_flaw(answer, schema)) for answer in answers]
+            return [
+                Result(asdict(answer), flaw=text_flaw(answer, schema_of(schema, i)))
+                for i, answer in zip(positions, answers, strict=True)
+            ]
 
         return [Text(**r.value) for r in self._answer(keys, work, len(keys) if repeated else None)]
 

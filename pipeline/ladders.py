@@ -12,16 +12,18 @@ from PIL.Image import Image
 
 from models.protocols import (
     ImageModel,
-    JsonSchema,
     Message,
     ModelError,
     OnStep,
     Paint,
     Painted,
     Question,
+    Schemas,
     Scorer,
     Text,
     TextModel,
+    schema_of,
+    schemas_of,
 )
 from models.specs import POLICY, Faulty, Spec
 from pipeline.fallback import Fallen, Ladder, Rung
@@ -38,7 +40,7 @@ class LadderText(Ladder[TextModel]):
         self,
         conversations: Sequence[Sequence[Message]],
         *,
-        schema: JsonSchema | None = None,
+        schema: Schemas = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         seed: int = 0,
@@ -46,24 +48,29 @@ class LadderText(Ladder[TextModel]):
         """As TextModel. Answers that should be JSON and are not are asked for once more, with more room, before
         the next rung gets the question. Raises Fallen where a conversation has no answer at all."""
 
-        def ask(model: TextModel, turns: Sequence[Sequence[Message]], room: int) -> list[Text]:
-            return model.generate(turns, schema=schema, max_tokens=room, temperature=temperature, seed=seed)
+        def ask(
+            model: TextModel, items: list[int], turns: Sequence[Sequence[Message]], room: int
+        ) -> list[Text]:
+            return model.generate(
+                turns, schema=schemas_of(schema, items), max_tokens=room, temperature=temperature, seed=seed
+            )
 
         def ask_and_repair(model: TextModel, _: int, items: list[int]) -> list[Text]:
-            answers = ask(model, [conversations[i] for i in items], max_tokens)
-            broken = [n for n, answer in enumerate(answers) if text_flaw(answer, schema) == NOT_JSON]
+            answers = ask(model, items, [conversations[i] for i in items], max_tokens)
+            broken = [n for n, answer in enumerate(answers) if flaw(items[n], answer) == NOT_JSON]
             if broken:
                 again = [
                     [*conversations[items[n]], Message("assistant", answers[n].text), Message("user", REPAIR)]
                     for n in broken
                 ]
                 with self._recorder.among(broken):
-                    for n, answer in zip(broken, ask(model, again, 2 * max_tokens), strict=True):
+                    asked = [items[n] for n in broken]
+                    for n, answer in zip(broken, ask(model, asked, again, 2 * max_tokens), strict=True):
                         answers[n] = answer
             return answers
 
-        def flaw(_: int, answer: Text) -> str | None:
-            return text_flaw(answer, schema)
+        def flaw(i: int, answer: Text) -> str | None:
+            return text_flaw(answer, schema_of(schema, i))
 
         way = self.descend(len(conversations), ask_and_repair, flaw)
         if way.reasons:

@@ -27,7 +27,8 @@ _PLAINLY = (
 )
 # A count that meets the bound: what is asked for is then exactly that.
 _LIMITS = re.compile(
-    rf"\b(?:at least|at most|no more than|not more than|no fewer than|no less than|up to"
+    rf"\b(?:neither more nor less than|no more and no fewer than|at least|at most|no more than|not more than"
+    rf"|no fewer than|no less than|up to"
     rf"|(?P<above>more than)|(?P<below>fewer than|less than)) (?P<n>{_N}) (?=[a-z])"
 )
 _BETWEEN = re.compile(rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)")

@@ -56,6 +56,12 @@ class Placing:
         if a != b:
             self.found.append(Found("relation", a, where, b, at))
 
+    def _neighbours(self, i: int) -> tuple[str, str] | None:
+        """The pair in "a cat next to a dog, on its left", where token `i` is the side."""
+        pair = re.search(r"(O)t[DPACQZN]*(O),$", self.code[:i])
+        more = re.match(r"[:VfDPACQZNW]*O", self.code[i + 1 :])
+        return (self.line[pair.start(1)].value, self.line[pair.start(2)].value) if pair and not more else None
+
     def _segment(self, i: int) -> int:
         """Where the stretch between marks or "and" that holds token `i` begins."""
         return max((j + 1 for j in range(i) if self.code[j] in ",;:&"), default=0)
@@ -68,6 +74,9 @@ class Placing:
         earlier = [name[j] for j in before] or self.seen
         target = re.match(r"[DPACQZNfMV]*(O)", code[i + 1 :])
         if pronoun := re.match(r"(?:I|D(?=[,;]|$))", code[i + 1 :]):
+            if pair := self._neighbours(i):
+                self._relate(i, pair[0], where, pair[1])
+                return True
             after = re.match(r"[V,f]*[DPACQZNW]*(O)", code[i + 1 + pronoun.end() :])
             if mine:
                 others = [n for n in earlier if n != name[mine[-1]]] or [
@@ -97,6 +106,9 @@ class Placing:
         bound: dict[str, tuple[int, str]] = {}
         taken = -1
         for i, where in sides:
+            if pair := self._neighbours(i):
+                self._relate(i, pair[0], where, pair[1])
+                continue
             start = max(self._segment(i), taken)
             inside = [j for j in self.mentions if start <= j < i]
             after = [j for j in self.mentions if j > i]

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from models.protocols import JsonSchema, Message, ModelError, Text, TextModel
+from models.protocols import JsonSchema, Message, ModelError, Schemas, Text, TextModel
 from pipeline.brief import Brief, Reading, Requirement
 from pipeline.consensus import combined, key_of
+from pipeline.copying import copying
 from pipeline.fallback import Fallen, standing
 from pipeline.finding import Found
 from pipeline.range import LANGUAGE, Range, flagged
@@ -134,6 +135,12 @@ def answer_of(lines: Sequence[str]) -> str:
     return json.dumps({"wants": list(lines)}, ensure_ascii=False, separators=(",", ":"))
 
 
+def schemas(texts: Sequence[str], prompting: Prompting) -> Schemas:
+    """What the answers are held to. A model that learnt to copy is held to the words of each brief; another may
+    know their language better than we do."""
+    return [copying(text, SCHEMA) for text in texts] if prompting == "bare" else SCHEMA
+
+
 def most_tokens(brief: Brief, prompting: Prompting) -> int:
     """What reading a brief may take at most, by a cautious guess of three characters a token."""
     return MAX_TOKENS + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
@@ -148,8 +155,9 @@ def _ask(
     asked = [conversation(brief.text, prompting) for brief in briefs]
     answers: dict[int, Text] = {}
     reasons: dict[int, str] = {}
+    held = schemas([brief.text for brief in briefs], prompting)
     try:
-        answers = dict(enumerate(model.generate(asked, schema=SCHEMA, max_tokens=MAX_TOKENS)))
+        answers = dict(enumerate(model.generate(asked, schema=held, max_tokens=MAX_TOKENS)))
     except Fallen as error:
         answers, reasons = error.answers, error.reasons
     except ModelError as error:

@@ -191,7 +191,10 @@ class _Reader:
             elif noun:
                 i = match.start(2)
                 size = 1 if self.codes[i] == "O" else len(noun)
-                if self.codes[i] == "n" and self.line[i].text in _NOT_ABSENT:
+                if self.codes[i] in "nW" and self.line[i].text in _NOT_ABSENT:
+                    continue
+                if self._turns(match.end()):
+                    self._spend(start, match.end())
                     continue
                 at = self._absent(start, i, size)
         for match in re.finditer(r"!A?(C)", self._code()):
@@ -206,6 +209,10 @@ class _Reader:
                 for j in range(i + 1, i + 1 + ends.index("out")):
                     if self.codes[j] in "OWn":
                         self._absent(i, j, 1)
+
+    def _turns(self, at: int) -> bool:
+        """Whether "but" and a mood come next: "not boring but calm" forbids nothing."""
+        return [t.text for t in self.line[at : at + 1]] == ["but"] and self.codes[at + 1 : at + 2] == ["Q"]
 
     def _absent(self, start: int, i: int, size: int) -> int:
         """Enter the noun at `i` and what follows it in a list; returns where the list ends."""

@@ -30,11 +30,11 @@ from pipeline.prompt import write as write_prompts
 from pipeline.range import Range, flagged, load_range
 from pipeline.requirements import (
     MAX_TOKENS,
-    SCHEMA,
     Prompting,
     conversation,
     from_line,
     parsed,
+    schemas,
     to_line,
 )
 from pipeline.rules import found_in, numbered
@@ -144,7 +144,8 @@ def answers(
     model: TextModel, examples: Sequence[Example], prompting: Prompting
 ) -> dict[str, list[Found] | None]:
     texts = [example.text for example in examples]
-    made = model.generate([conversation(t, prompting) for t in texts], schema=SCHEMA, max_tokens=MAX_TOKENS)
+    asked = [conversation(text, prompting) for text in texts]
+    made = model.generate(asked, schema=schemas(texts, prompting), max_tokens=MAX_TOKENS)
     found = [parsed(answer.text) for answer in made]
     return {text: item if isinstance(item, list) else None for text, item in zip(texts, found, strict=True)}
 

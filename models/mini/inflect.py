@@ -25,7 +25,7 @@ def singular(words: str) -> str:
     head, _, last = words.rpartition(" ")
     if last in _SINGULARS:
         last = _SINGULARS[last]
-    elif last.endswith("ies"):
+    elif last.endswith("ies") and len(last) > 4:
         last = last[:-3] + "y"
     elif last.endswith(("xes", "shes", "ches")):
         last = last[:-2]

@@ -51,6 +51,12 @@ def _synonyms(split: Split) -> dict[str, tuple[str, ...]]:
     }
 
 
+@cache
+def _held() -> frozenset[str]:
+    nouns = wordings()["nouns"]
+    return frozenset((*nouns["dev"], *nouns["test"]))
+
+
 @dataclass
 class _Thing:
     word: str  # as the brief says it, in the singular
@@ -72,6 +78,10 @@ class _Writer:
     def chance(self, p: float) -> bool:
         return bool(self.rng.random() < p)
 
+    def often(self, p: float) -> bool:
+        """A chance that is greater in training, where what is rare in briefs must be seen often enough."""
+        return self.chance(1.6 * p if self.split == "train" else p)
+
     def pick(self, options: Sequence[Any]) -> Any:
         return options[int(self.rng.integers(len(options)))]
 
@@ -87,7 +97,15 @@ class _Writer:
         options = _synonyms(self.split).get(name, ())
         return str(self.pick(options)) if options and self.chance(p) else name
 
+    def coined(self) -> str:
+        """A word that nobody knows, from the halves of two nouns ("trombato"): it can only be copied."""
+        first, second = (str(self.pick(wordings()["nouns"]["train"])) for _ in range(2))
+        word = first[: len(first) // 2 + 1] + second.replace(" ", "")[len(second) // 2 :]
+        return first if word in _held() else word
+
     def noun(self) -> str:
+        if self.split == "train" and self.chance(0.12):
+            return self.coined()
         if self.chance(0.2):
             return str(self.pick(wordings()["nouns"][self.split]))
         return self.synonym(str(self.pick(OBJECTS).name), 0.25)
@@ -103,6 +121,8 @@ class _Writer:
         )
 
     def style(self) -> str:
+        if self.split == "train" and self.chance(0.12):
+            return f"{self.coined()} {self.coined()}" if self.chance(0.3) else self.coined()
         if self.chance(0.15):
             return str(self.pick(wordings()["styles"][self.split]))
         return self.synonym(str(self.pick(STYLES)), 0.15)
@@ -158,8 +178,13 @@ class _Writer:
             self.noun(),
             count,
             self.colour() if self.chance(colour) else None,
-            look=str(self.pick(wordings()["looks"][self.split])) if self.chance(0.05) else None,
+            look=self.look() if self.often(0.05) else None,
         )
+
+    def look(self) -> str:
+        if self.split == "train" and self.chance(0.15):
+            return f"{self.coined().split()[0]}{self.pick(('ed', 'ing', 'y'))}"
+        return str(self.pick(wordings()["looks"][self.split]))
 
     def subjects(self) -> str:
         roll = self.rng.random()
@@ -219,7 +244,7 @@ class _Writer:
         first, second = self.thing(1 if self.chance(0.06) else None), self.thing()
         while second.word == first.word:
             second = self.thing()
-        both = self.chance(0.12)
+        both = self.often(0.12)
         if both:
             first.colour = second.colour = self.colour()
             first.colour_said = second.colour_said = True
@@ -248,7 +273,7 @@ class _Writer:
         if relation:
             of = " of" if relation in ("left", "right") else ""
             self.lines.append(f"{first.word} {relation}{of} {second.word}")
-            if self.chance(0.04):
+            if self.often(0.04):
                 self._contradict_relation(first.word, relation, second.word)
         return text
 
@@ -261,7 +286,7 @@ class _Writer:
 
     def optional(self, line: str, inside: str | None, sentence: str | None) -> str:
         """Enter a line said by either wording, now and then as a nice-to-have; returns what goes inside."""
-        maybe = self.chance(0.12)
+        maybe = self.often(0.12)
         if inside is not None and (sentence is None or self.chance(0.55)):
             self.lines.append(f"maybe {line}" if maybe else line)
             if not maybe:
@@ -278,8 +303,9 @@ class _Writer:
         return ""
 
     def background(self) -> str:
-        if self.chance(0.07):
-            ground = str(self.pick(wordings()["grounds"][self.split]))
+        if self.often(0.07):
+            coined = self.split == "train" and self.chance(0.15)
+            ground = self.coined() if coined else str(self.pick(wordings()["grounds"][self.split]))
             inside = str(self.words("ground")).format(a_c=article(ground))
             return self.optional(f"background {ground}", inside, None)
         c = self.colour()
@@ -350,10 +376,10 @@ def write(rng: np.random.Generator, split: Split = "train") -> Pair:
     extras = [writer.background] * writer.chance(0.75) + [writer.styled] * writer.chance(0.5)
     if writer.chance(0.2):
         extras.reverse()
-    extras += [writer.absence] * writer.chance(0.18) + [writer.technical] * writer.chance(0.15)
+    extras += [writer.absence] * writer.often(0.18) + [writer.technical] * writer.often(0.15)
     for extra in extras:
         text += extra()
-    if writer.chance(0.12):
+    if writer.often(0.12):
         writer.other()
     main = str(writer.words("request")).format(x=text)
     if main[0] != "{":

@@ -95,6 +95,12 @@ def test_every_answer_under_a_schema_fits_it_and_stops_at_once(folders: Path) ->
             assert answer.text.endswith("}")
 
 
+def test_each_conversation_may_have_its_own_schema(folders: Path) -> None:
+    schemas = [{"const": f"answer {i}"} for i in range(len(TALKS))]
+    answers = tiny(folders, max_batch=2).generate(TALKS, schema=schemas)
+    assert [json.loads(answer.text) for answer in answers] == [schema["const"] for schema in schemas]
+
+
 def test_a_schema_answer_cut_short_says_length(folders: Path) -> None:
     model = tiny(folders)
     whole = model.generate(TALKS[:1], schema=SCHEMA, max_tokens=200)[0]

@@ -120,6 +120,19 @@ def test_a_schema_is_kept_by_a_server_that_knows_schemas(llama_cpp: str, key: di
     assert (cut.finish_reason, cut.output_tokens) == ("length", 3)
 
 
+def test_each_brief_is_held_to_its_own_words(llama_cpp: str, key: dict[str, str]) -> None:
+    from pipeline.requirements import conversation, parsed, schemas
+
+    briefs = ["A red cat.", "Two dogs left of 3 apples, 64x64."]
+    talks = [conversation(brief, "bare") for brief in briefs]
+    answers = client(llama_cpp, **key).generate(talks, schema=schemas(briefs, "bare"), max_tokens=200)
+    for brief, answer in zip(briefs, answers, strict=True):
+        found = parsed(answer.text) if answer.finish_reason == "stop" else []
+        assert isinstance(found, list)
+        for item in found:
+            assert all(word in f"{brief.lower()} size contrast" for word in item.subject.split())
+
+
 def test_a_wrong_or_absent_key_is_named(
     llama_cpp: str, key: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,38 @@ def test_a_colour_is_given_out_once() -> None:
     assert lines(text, wrong) == lines(text, ["cat", "dog"])
 
 
+def test_a_colour_said_of_two_things_is_kept_for_both() -> None:
+    text = "A black rainbow and a cat on black ground"
+    assert {"rainbow is black", "background black"} <= lines(
+        text, ["rainbow", "rainbow is black", "cat", "background black"]
+    )
+
+
+def test_a_brief_that_contradicts_itself_is_read_as_it_stands() -> None:
+    text = "A cat on a red background. The background must be blue."
+    said = ["cat", "background red", "background blue"]
+    assert lines(text, said) == set(said)
+
+
+def test_what_a_mood_is_not_is_no_want() -> None:
+    text = "A cat on pink. It should not be boring but elegant."
+    assert lines(text, ["cat", "background pink", "other not boring but elegant"]) == {
+        "cat", "background pink", "other elegant",
+    }  # fmt: skip
+
+
+def test_words_already_used_make_no_second_want() -> None:
+    text = "A cat in a pink tone with nothing like lettering"
+    said = ["cat", "cat is pink", "other pink tone", "style lettering", "no lettering"]
+    assert lines(text, said) == {"cat", "cat is pink", "no lettering"}
+
+
+def test_a_longer_name_stands_against_a_colour_in_it() -> None:
+    assert "background coral reef" in lines(
+        "A cat with a coral reef as backdrop", ["cat", "background coral reef"]
+    )
+
+
 def test_a_turned_relation_is_not_said_twice() -> None:
     text = "A cat to the left of a dog"
     assert lines(text, ["cat", "dog", "dog right of cat"]) == {"cat", "dog", "cat left of dog"}

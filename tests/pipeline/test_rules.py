@@ -25,6 +25,8 @@ def lines(text: str) -> set[str]:
     [
         ("three croissants", "3 croissant"),
         ("a pair of owls", "2 owl"),
+        ("a quartet of owls", "4 owl"),
+        ("neither more nor less than two owls", "2 owl"),
         ("a couple of stars", "2 star"),
         ("exactly one key", "1 key"),
         ("a single rose", "1 rose"),
@@ -56,6 +58,10 @@ def test_objects_and_counts(text: str, expected: str) -> None:
 )
 def test_near_words(word: str, object: str) -> None:
     assert lines(f"draw the {word.removeprefix('a ')}") == {object}
+
+
+def test_what_a_mood_is_not_is_no_absence() -> None:
+    assert lines("A cat. It should not be boring but elegant.") == {"cat", "other elegant"}
 
 
 def test_a_word_that_no_entry_fits_stays_what_it_is() -> None:
@@ -131,6 +137,8 @@ def test_colours_go_to_the_right_object() -> None:
         "a dog with a cat on its left",
         "to the left of a dog, a cat",
         "a dog, and to the left of it a cat",
+        "a cat next to a dog, on its left",
+        "a cat beside a dog, to the left of it",
         "a cat and a dog. The cat must be left of the dog.",
         "cat left, dog right",
     ],
