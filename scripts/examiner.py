@@ -1,9 +1,9 @@
 """An examiner that no part of the loop has met: a detector of its own, and exact rules on its boxes.
 
-The detector (scripts/detector.py) learnt from other pictures than painter and scorer, and is built otherwise; it names
-drawings, and calls a smear, a blend or half a thing unclear. What colour a named drawing has is measured: inside its
-box, on the picture's own ground, it is compared with the drawing in every tint. Count, place and style follow from the
-boxes, the ground from the border.
+The detector (scripts/detector.py) learnt from other pictures than painter and scorer, and is built otherwise; it says
+what may stand where. Then the box is compared, on the picture's own ground, with that drawing in every style and tint:
+the closest says which, and where none is close, what stands there is unclear. A smear, a blend or half a thing is not
+the thing. Count and place follow from the boxes, the ground from the border.
 """
 
 from __future__ import annotations
@@ -15,20 +15,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 from torchvision.ops import nms
 
 from models.mini.art import natural_colours, sprite
 from models.mini.scene import Fact
-from models.mini.vocabulary import COLOURS
+from models.mini.vocabulary import COLOURS, STYLES
 from scripts.detector import DRAWINGS, SIDE, UNCLEAR, load
 
-SURE = 0.35  # least score of a box
-CERTAIN = 0.5  # score of a drawing that is told without doubt
-OVERLAP = 0.45  # of two boxes that are about the same thing: intersection over union
-PIECE = 16  # pixels at which a drawing is compared with its tints
+MAYBE, SURE = (
+    0.2,
+    0.35,
+)  # least score of a box that is compared, and of one that is held to show something at all
+LIKE = 0.45  # difference of a box from its drawing, at most, where its difference from the plain ground is one
+OVERLAP = 0.45  # of two boxes about one thing: intersection over union
+INSIDE = 0.5  # share of an unclear box that lies in clear ones, of which it is then a part
+PIECE = 16  # pixels at which boxes are compared
 EDGE = 4  # pixels of border that show the ground
 Floats = NDArray[np.float32]
-_TINTS = (None, *COLOURS)
+Box = tuple[float, float, float, float]
+_LOOKS = tuple((style, tint) for style in STYLES for tint in (None, *COLOURS))
 _PALETTE = np.array(list(COLOURS.values()), np.float32) / 255
 
 
@@ -40,8 +46,7 @@ class Found:
     object: str | None
     style: str
     tint: str | None
-    box: tuple[float, float, float, float]
-    score: float = 1.0
+    box: Box
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -56,8 +61,8 @@ class Seen:
 
     @property
     def sure(self) -> bool:
-        """Whether there is nothing unclear in it, and no drawing that is hardly told."""
-        return all(f.object and f.score >= CERTAIN for f in self.found)
+        """Whether there is nothing unclear in it."""
+        return all(f.object for f in self.found)
 
     def holds(self, fact: Fact) -> bool:
         """Whether the fact is true of the picture. Unclear things are no objects, but they spoil a count."""
@@ -110,35 +115,43 @@ def ground_of(border: Floats) -> str:
 
 @torch.inference_mode()
 def _detected(pixels: Floats, ground: Floats) -> list[Found]:
+    """Clear things first, by score; then what is unclear and no part of them."""
     (seen,) = load()([torch.from_numpy(pixels).permute(2, 0, 1)])
-    boxes, scores, labels = seen["boxes"], seen["scores"], seen["labels"]
-    sure = scores >= SURE
-    boxes, scores, labels = boxes[sure], scores[sure], labels[sure]
+    maybe = seen["scores"] >= MAYBE
+    boxes, scores, labels = seen["boxes"][maybe], seen["scores"][maybe], seen["labels"][maybe].tolist()
+    looks = [_look(pixels, ground, label, box) for label, box in zip(labels, boxes.tolist(), strict=True)]
+    clear = torch.tensor([look is not None for look in looks], dtype=torch.bool)
+    kept = nms(boxes, scores + clear, OVERLAP).tolist()
+    told = boxes[[i for i in kept if clear[i]]]
     found = []
-    for i in nms(boxes, scores, OVERLAP).tolist():
-        left, top, right, bottom = boxes[i].tolist()
-        box, score, label = (left, top, right, bottom), scores[i].item(), int(labels[i])
-        if label == UNCLEAR:
-            found.append(Found(None, "", None, box, score))
-            continue
-        name, style = DRAWINGS[label - 1]
-        found.append(Found(name, style, _tint(pixels, ground, name, style, box), box, score))
+    for i in kept:
+        box, look = tuple(boxes[i].tolist()), looks[i]
+        if look is not None:
+            found.append(Found(DRAWINGS[labels[i] - 1][0], *look, box))
+        elif scores[i] >= SURE and _covered(boxes[i], told) < INSIDE:
+            found.append(Found(None, "", None, box))
     return found
 
 
-def _tint(
-    pixels: Floats, ground: Floats, name: str, style: str, box: tuple[float, float, float, float]
-) -> str | None:
-    """Which tint of the drawing the box looks most like, where the drawing has ink."""
+def _look(pixels: Floats, ground: Floats, label: int, box: Box) -> tuple[str, str | None] | None:
+    """Style and tint of the drawing that the label names, as it is in the box; None where it is not."""
+    if label == UNCLEAR:
+        return None
     image = Image.fromarray((pixels * 255).round().astype(np.uint8))
     part = np.asarray(image.resize((PIECE, PIECE), Image.Resampling.BILINEAR, box=box), np.float32) / 255
-    colour, alpha = _tinted(name, style)
-    off = ((part - colour - (1 - alpha) * ground) ** 2 * alpha).sum((1, 2, 3))
-    return _TINTS[int(off.argmin())]
+    colour, alpha = _drawn(DRAWINGS[label - 1][0])
+    off = ((part - colour - (1 - alpha) * ground) ** 2).mean((1, 2, 3))
+    return _LOOKS[int(off.argmin())] if off.min() < LIKE**2 * ((part - ground) ** 2).mean() else None
 
 
 @cache
-def _tinted(name: str, style: str) -> tuple[Floats, Floats]:
-    """The drawing in each of _TINTS: premultiplied colour and alpha, shapes (tints, PIECE, PIECE, 3) and (…, 1)."""
-    art = np.stack([sprite(name, style, tint, PIECE) for tint in _TINTS])
+def _drawn(name: str) -> tuple[Floats, Floats]:
+    """The drawing in each of _LOOKS: premultiplied colour and alpha, shapes (looks, PIECE, PIECE, 3) and (…, 1)."""
+    art = np.stack([sprite(name, style, tint, PIECE) for style, tint in _LOOKS])
     return art[..., :3], art[..., 3:]
+
+
+def _covered(box: Tensor, others: Tensor) -> float:
+    """The share of a box (4,) that lies in others (n, 4), which hardly overlap."""
+    low, high = torch.maximum(box[:2], others[:, :2]), torch.minimum(box[2:], others[:, 2:])
+    return float((high - low).clamp(min=0).prod(1).sum() / (box[2:] - box[:2]).prod())

@@ -116,7 +116,6 @@ def main(
     seed: Annotated[int, typer.Option()] = 0,
     resume: Annotated[bool, typer.Option(help="Carry on from the adapter in --out.")] = False,
     workers: Annotated[int, typer.Option(help="Processes that write briefs.")] = 1,
-    fused: Annotated[bool, typer.Option(help="Compile the layers: a slow start, fast steps.")] = False,
     out: Annotated[Path, typer.Option()] = OUT,
 ) -> None:
     """Train the adapter for some minutes and save it."""
@@ -144,9 +143,6 @@ def main(
         )
         model = get_peft_model(model, config)  # its own weights in float32
     model.to(device).train()
-    if fused:
-        for layer in model.get_base_model().model.layers:  # all alike: compiled once
-            layer.compile(dynamic=True)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=lr, weight_decay=0.0, betas=(0.9, 0.99), fused=True)
     briefs = DataLoader(
