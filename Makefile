@@ -44,8 +44,9 @@ bench: setup
 	$(BIN)/python -m scripts.bench_overhead
 	$(BIN)/python -m scripts.bench_tracing
 
-# What made the weights in models/mini: on one H200 and 16 cores eight minutes, all but the third beside each other. A CPU
-# takes hours for each: raise --minutes and --decay to match; all of them resume.
+# What made the weights in models/mini: on one H200 and 16 cores in two goes of eight minutes, up to four trainings beside
+# each other; the third and the last on a CPU. A CPU takes hours for each: raise --minutes and --decay to match; all of
+# them resume.
 GPU := --minutes 7.3 --decay 4.4 --workers 2
 train: setup
 	$(BIN)/python -m scripts.train_decoder $(GPU) --batch 32 --no-compiled
@@ -55,7 +56,9 @@ train: setup
 	$(BIN)/python -m scripts.tune_scorer $(GPU) --batch 64
 	$(BIN)/python -m scripts.tune_scorer --minutes 0 --export models/mini/scorer
 	$(BIN)/python -m scripts.evaluate_scorer --set-thresholds --pictures 160
-	$(BIN)/python -m scripts.train_reader --minutes 2.9 --batch 64 --workers 10
+	$(BIN)/python -m scripts.train_reader --minutes 5.6 --batch 256 --workers 6 --dropout 0
+	$(BIN)/python -m scripts.train_examiner $(GPU) --batch 64
+	$(BIN)/python -m scripts.train_examiner --minutes 50 --decay 45 --batch 32 --rate 1.2e-3
 
 setup: $(SETUP)
 

@@ -29,7 +29,7 @@ _WIDTH = 96
 
 
 def build() -> FCOS:
-    """3 M parameters."""
+    """2 M parameters."""
     stages = [CNBlockConfig(48, 96, 2), CNBlockConfig(96, 192, 3), CNBlockConfig(192, None, 3)]
     body = BackboneWithFPN(
         ConvNeXt(stages, 0.05, layer_scale=0.1).features, {"3": "0", "5": "1"}, [96, 192], _WIDTH

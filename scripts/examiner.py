@@ -1,15 +1,17 @@
 """An examiner that no part of the loop has met: a detector of its own, and exact rules on its boxes.
 
 The detector (scripts/detector.py) learnt from other pictures than painter and scorer, and is built otherwise; it says
-what may stand where. Then the box is compared, on the picture's own ground, with that drawing in every style and tint:
+what may stand where. Then the box is compared, on the ground that it has, with that drawing in every style and tint:
 the closest says which, and where none is close, what stands there is unclear. A smear, a blend or half a thing is not
 the thing. Count and place follow from the boxes, the ground from the border.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 import torch
@@ -27,7 +29,9 @@ MAYBE, SURE = (
     0.2,
     0.35,
 )  # least score of a box that is compared, and of one that is held to show something at all
-LIKE = 0.45  # difference of a box from its drawing, at most, where its difference from the plain ground is one
+LIKE = (
+    0.45  # difference of a box from its drawing, at most, where its difference from the plain ground is one
+)
 OVERLAP = 0.45  # of two boxes about one thing: intersection over union
 INSIDE = 0.5  # share of an unclear box that lies in clear ones, of which it is then a part
 PIECE = 16  # pixels at which boxes are compared
@@ -134,14 +138,31 @@ def _detected(pixels: Floats, ground: Floats) -> list[Found]:
 
 
 def _look(pixels: Floats, ground: Floats, label: int, box: Box) -> tuple[str, str | None] | None:
-    """Style and tint of the drawing that the label names, as it is in the box; None where it is not."""
+    """Style and tint of the drawing that the label names, laid into the box as it fits best; None where it fits
+    badly."""
     if label == UNCLEAR:
         return None
     image = Image.fromarray((pixels * 255).round().astype(np.uint8))
-    part = np.asarray(image.resize((PIECE, PIECE), Image.Resampling.BILINEAR, box=box), np.float32) / 255
     colour, alpha = _drawn(DRAWINGS[label - 1][0])
-    off = ((part - colour - (1 - alpha) * ground) ** 2).mean((1, 2, 3))
-    return _LOOKS[int(off.argmin())] if off.min() < LIKE**2 * ((part - ground) ** 2).mean() else None
+    shown = colour + (1 - alpha) * ground
+    best = int(((_part(image, box) - shown) ** 2).mean((1, 2, 3)).argmin())
+    parts = np.stack([_part(image, near) for near in _around(box)])
+    off, blank = (((parts - other) ** 2).mean((1, 2, 3)) for other in (shown[best], ground))
+    return _LOOKS[best] if (off / blank).min() < LIKE**2 else None
+
+
+def _part(image: Image.Image, box: Box) -> Floats:
+    return np.asarray(image.resize((PIECE, PIECE), Image.Resampling.BILINEAR, box=box), np.float32) / 255
+
+
+def _around(box: Box) -> Iterator[Box]:
+    """The box and those a little beside it, larger and smaller, as far as they are in the picture."""
+    left, top, right, bottom = box
+    wide, high = right - left, bottom - top
+    for across, down, more in product((-0.04, 0, 0.04), (-0.04, 0, 0.04), (-0.03, 0, 0.03)):
+        x, y = left + across * wide, top + down * high
+        far = x + wide * (1 + more), y + high * (1 + more)
+        yield max(0, x - more * wide), max(0, y - more * high), min(SIDE, far[0]), min(SIDE, far[1])
 
 
 @cache
