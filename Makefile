@@ -57,7 +57,7 @@ train: setup
 	$(BIN)/python -m scripts.tune_scorer --minutes 0 --export models/mini/scorer
 	$(BIN)/python -m scripts.evaluate_scorer --set-thresholds --pictures 160
 	$(BIN)/python -m scripts.train_reader --minutes 5.6 --batch 256 --workers 6 --dropout 0
-	$(BIN)/python -m scripts.train_examiner $(GPU) --batch 64
+	$(BIN)/python -m scripts.train_examiner $(GPU) --batch 64 --workers 6
 	$(BIN)/python -m scripts.train_examiner --minutes 50 --decay 45 --batch 32 --rate 1.2e-3
 
 setup: $(SETUP)

@@ -33,7 +33,7 @@ LIKE = (
     0.45  # difference of a box from its drawing, at most, where its difference from the plain ground is one
 )
 OVERLAP = 0.45  # of two boxes about one thing: intersection over union
-INSIDE = 0.5  # share of an unclear box that lies in clear ones, of which it is then a part
+INSIDE = 0.5  # share of a box that lies in clear ones, of which it is then a part
 PIECE = 16  # pixels at which boxes are compared
 EDGE = 4  # pixels of border that show the ground
 Floats = NDArray[np.float32]
@@ -119,20 +119,23 @@ def ground_of(border: Floats) -> str:
 
 @torch.inference_mode()
 def _detected(pixels: Floats, ground: Floats) -> list[Found]:
-    """Clear things first, by score; then what is unclear and no part of them."""
+    """Clear things by score, then unclear ones; what lies in a clear thing found before is a part of it."""
     (seen,) = load()([torch.from_numpy(pixels).permute(2, 0, 1)])
     maybe = seen["scores"] >= MAYBE
     boxes, scores, labels = seen["boxes"][maybe], seen["scores"][maybe], seen["labels"][maybe].tolist()
     looks = [_look(pixels, ground, label, box) for label, box in zip(labels, boxes.tolist(), strict=True)]
     clear = torch.tensor([look is not None for look in looks], dtype=torch.bool)
     kept = nms(boxes, scores + clear, OVERLAP).tolist()
-    told = boxes[[i for i in kept if clear[i]]]
-    found = []
+    found: list[Found] = []
+    told: list[int] = []
     for i in kept:
         box, look = tuple(boxes[i].tolist()), looks[i]
+        if _covered(boxes[i], boxes[told]) >= INSIDE:
+            continue
         if look is not None:
+            told.append(i)
             found.append(Found(DRAWINGS[labels[i] - 1][0], *look, box))
-        elif scores[i] >= SURE and _covered(boxes[i], told) < INSIDE:
+        elif scores[i] >= SURE:
             found.append(Found(None, "", None, box))
     return found
 
