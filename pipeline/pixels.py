@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+from models.mini.art import nearest
 from models.mini.vocabulary import COLOURS
 from pipeline.size import parse
 
@@ -39,9 +40,7 @@ def blank(image: Image) -> str | None:
 def shares(image: Image) -> dict[str, float]:
     """Share of the image nearest to each palette colour."""
     pixels = _small(image).reshape(-1, 3)
-    palette = np.array(list(COLOURS.values()), np.float32)
-    nearest = np.linalg.norm(pixels[:, None] - palette[None], axis=-1).argmin(1)
-    counts = np.bincount(nearest, minlength=len(COLOURS)) / len(pixels)
+    counts = np.bincount(nearest(pixels), minlength=len(COLOURS)) / len(pixels)
     return dict(zip(COLOURS, counts.tolist(), strict=True))
 
 

@@ -1,9 +1,9 @@
 """An examiner that no part of the loop has met: a detector of its own, and exact rules on its boxes.
 
 The detector (scripts/detector.py) learnt from other pictures than painter and scorer, and is built otherwise; it says
-what may stand where. Then the box is compared, on the ground that it has, with that drawing in every style and tint:
-the closest says which, and where none is close, what stands there is unclear. A smear, a blend or half a thing is not
-the thing. Count and place follow from the boxes, the ground from the border.
+what may stand where. Then that drawing, in every style and tint and on the ground that the border shows, is laid into
+the box: the closest says which, and where none is close, what stands there is unclear. A smear, a blend or half a thing
+is not the thing. Count and place follow from the boxes.
 """
 
 from __future__ import annotations
@@ -20,18 +20,14 @@ from PIL import Image
 from torch import Tensor
 from torchvision.ops import nms
 
-from models.mini.art import natural_colours, sprite
+from models.mini.art import natural_colours, nearest, sprite
 from models.mini.scene import Fact
 from models.mini.vocabulary import COLOURS, STYLES
 from scripts.detector import DRAWINGS, SIDE, UNCLEAR, load
 
-MAYBE, SURE = (
-    0.2,
-    0.35,
-)  # least score of a box that is compared, and of one that is held to show something at all
-LIKE = (
-    0.45  # difference of a box from its drawing, at most, where its difference from the plain ground is one
-)
+MAYBE = 0.2  # least score of a box that is compared
+SURE = 0.35  # least score of one that is held to show something, be it unclear
+LIKE = 0.45  # difference of a box from its drawing, at most, where that from the plain ground is one
 OVERLAP = 0.45  # of two boxes about one thing: intersection over union
 INSIDE = 0.5  # share of a box that lies in clear ones, of which it is then a part
 PIECE = 16  # pixels at which boxes are compared
@@ -39,7 +35,6 @@ EDGE = 4  # pixels of border that show the ground
 Floats = NDArray[np.float32]
 Box = tuple[float, float, float, float]
 _LOOKS = tuple((style, tint) for style in STYLES for tint in (None, *COLOURS))
-_PALETTE = np.array(list(COLOURS.values()), np.float32) / 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +108,7 @@ def examine(image: Image.Image) -> Seen:
 
 def ground_of(border: Floats) -> str:
     """The palette colour nearest to most of the border, shape (pixels, 3)."""
-    near = np.linalg.norm(border[:, None] - _PALETTE, axis=-1).argmin(1)
-    return tuple(COLOURS)[int(np.bincount(near).argmax())]
+    return tuple(COLOURS)[int(np.bincount(nearest(border * 255)).argmax())]
 
 
 @torch.inference_mode()

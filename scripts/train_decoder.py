@@ -30,6 +30,7 @@ from models.mini.art import render, sprite
 from models.mini.latent import CHANNELS, encode
 from models.mini.scene import Item, Scene, held_out, sample
 from models.mini.vocabulary import BY_NAME, COLOURS, STYLES
+from scripts import training
 from scripts.muon import Muon
 
 SIDE = 256
@@ -161,8 +162,7 @@ def main(
 
     def save() -> None:
         values = {"model": model.state_dict(), "average": average.state_dict(), "state": state}
-        torch.save(values | {"opts": [opt.state_dict() for opt in opts]}, saved.with_suffix(".new"))
-        saved.with_suffix(".new").rename(saved)
+        training.keep(values | {"opts": [opt.state_dict() for opt in opts]}, saved)
         average.save_pretrained(work / "vae", safe_serialization=True)
         look(average, work / f"look-{state['samples'] // 1000:04d}k.png")
         with (work / "log.jsonl").open("a") as log:
@@ -173,7 +173,7 @@ def main(
         left = minutes * 60 - spent
         if left <= 0:
             break
-        factor = min(1.0, (state["step"] + 1) / 100) * (min(1.0, left / (decay * 60)) if decay else 1.0)
+        factor = training.share(state["step"], 100, left, decay)
         for opt in opts:
             for group in opt.param_groups:
                 group["lr"] = rate * factor
@@ -193,9 +193,7 @@ def main(
         state["step"] += 1
         state["samples"] += len(latents)
         state["seconds"] = base + time.monotonic() - started
-        hold = min(0.998, 1 - 1 / (1 + state["step"] / 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.decoder.parameters()), params, 1 - hold)
+        training.follow(list(average.decoder.parameters()), params, state["step"])
         mean_loss += (loss.item() - mean_loss) * (0.02 if state["step"] > 50 else 0.2)
         if state["step"] % 20 == 0:
             pace = state["samples"] / state["seconds"]

@@ -1,6 +1,6 @@
 """Train the examiner's detector (scripts/detector.py), on pictures of its own.
 
-    python -m scripts.train_examiner --minutes 6 --batch 128 --workers 6
+    python -m scripts.train_examiner --minutes 7 --decay 4 --batch 64 --workers 6
 
 Scenes here are not those of the grammar that painter and scorer learn from: one to four drawings anywhere and of any
 size, turned and stretched a little, in any colour, on any plain or mottled ground. Some are spoilt: blended with
@@ -28,16 +28,16 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from models.mini.art import raster, recoloured
+from models.mini.art import PALETTE, nearest, raster, recoloured
 from models.mini.degrade import wear
 from models.mini.scene import held_out
 from models.mini.vocabulary import BY_NAME, COLOURS, STYLES
+from scripts import training
 from scripts.detector import DRAWINGS, SIDE, UNCLEAR, WEIGHTS, build, save
 from scripts.muon import Muon
 
 Floats = NDArray[np.float32]
 _NAMES = tuple(BY_NAME)
-_PALETTE = np.array(list(COLOURS.values()), np.float32) / 255
 _LABELS = {drawing: label for label, drawing in enumerate(DRAWINGS, 1)}
 MOST = 4  # drawings in a picture
 _SPOILT = 0.2  # share of drawings that are
@@ -102,20 +102,21 @@ def allowed(names: list[str], colours: list[Floats | None]) -> bool:
     if len(distinct) < len(names) and held_out("count", names[0], str(len(names))):
         return False
     return not any(
-        colour is not None and held_out("colour", name, nearest(colour))
+        colour is not None and held_out("colour", name, named(colour))
         for name, colour in zip(names, colours, strict=True)
     )
 
 
-def nearest(colour: Floats) -> str:
-    return tuple(COLOURS)[int(np.linalg.norm(_PALETTE - colour, axis=1).argmin())]
+def named(colour: Floats) -> str:
+    """The colour's name, or that of the nearest one that has a name."""
+    return tuple(COLOURS)[int(nearest(colour[None] * 255)[0])]
 
 
 def tint(rng: np.random.Generator) -> Floats:
     """Any colour; as often, one near the palette's."""
     if rng.random() < 0.5:
         return rng.random(3).astype(np.float32)
-    return (_PALETTE[rng.integers(len(_PALETTE))] + rng.normal(0, 0.06, 3)).clip(0, 1).astype(np.float32)
+    return (PALETTE[rng.integers(len(PALETTE))] / 255 + rng.normal(0, 0.06, 3)).clip(0, 1).astype(np.float32)
 
 
 def ground(rng: np.random.Generator) -> Floats:
@@ -289,10 +290,8 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
     torch.manual_seed(9)
-    model, average = (
-        build().to(accelerator.device).train(),
-        build().to(accelerator.device).requires_grad_(False),
-    )
+    model = build().to(accelerator.device).train()
+    average = build().to(accelerator.device).requires_grad_(False)
     average.load_state_dict(model.state_dict())
     weights = list(model.parameters())
     optimisers = optimisers_of(model, rate)
@@ -310,13 +309,9 @@ def main(
     started = last = time.monotonic()
     base, mean = state["seconds"], torch.zeros(3, device=accelerator.device)
 
-    def keep() -> None:
+    def checkpoint() -> None:
         values = {"model": model.state_dict(), "average": average.state_dict(), "state": state}
-        torch.save(
-            values | {"optimisers": [optimiser.state_dict() for optimiser in optimisers]},
-            saved.with_suffix(".new"),
-        )
-        saved.with_suffix(".new").rename(saved)
+        training.keep(values | {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}, saved)
         with (work / "log.jsonl").open("a") as log:
             log.write(json.dumps(state | {"loss": [round(part, 4) for part in mean.tolist()]}) + "\n")
 
@@ -325,7 +320,7 @@ def main(
         left = minutes * 60 - spent
         if left <= 0:
             break
-        factor = min(1.0, (state["step"] + 1) / 200) * (min(1.0, left / (decay * 60)) if decay else 1.0)
+        factor = training.share(state["step"], 200, left, decay)
         for group in (group for optimiser in optimisers for group in optimiser.param_groups):
             group["lr"] = rate * factor
         seen = wear(pixels.to(accelerator.device).float() / 255, noise, 0.8)
@@ -341,9 +336,7 @@ def main(
         state["step"] += 1
         state["samples"] += len(pixels)
         state["seconds"] = base + time.monotonic() - started
-        hold = min(0.998, 1 - 1 / (1 + state["step"] / 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), weights, 1 - hold)
+        training.follow(list(average.parameters()), weights, state["step"])
         mean.lerp_(losses.detach(), 0.02 if state["step"] > 50 else 0.2)
         if state["step"] % 50 == 0:
             pace = state["samples"] / state["seconds"]
@@ -354,8 +347,8 @@ def main(
             )
         if time.monotonic() - last > every * 60:
             last = time.monotonic()
-            keep()
-    keep()
+            checkpoint()
+    checkpoint()
     save(average, out)
     print(f"saved {out}")
 

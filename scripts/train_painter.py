@@ -44,6 +44,7 @@ from models.mini.keywords import MAX_TOKENS, tokenizer
 from models.mini.latent import CELLS, CHANNELS, appearance, encode
 from models.mini.scene import Scene, sample
 from models.mini.vocabulary import BY_NAME, COLOURS, STYLES
+from scripts import training
 
 SIDE = 256
 TOKENS = tokenizer()
@@ -285,8 +286,7 @@ def main(
 
     def save() -> None:
         values = {"model": model.state_dict(), "average": average.state_dict(), "opt": opt.state_dict()}
-        torch.save(values | {"state": state}, saved.with_suffix(".new"))
-        saved.with_suffix(".new").rename(saved)
+        training.keep(values | {"state": state}, saved)
         if decoder.exists():
             name = f"{state['samples'] // 1000:05d}k"
             pipe = pipeline(deepcopy(average), AutoencoderDC.from_pretrained(decoder))
@@ -301,7 +301,7 @@ def main(
         left = minutes * 60 - spent
         if left <= 0:
             break
-        factor = min(1.0, (state["step"] + 1) / 200) * (min(1.0, left / (decay * 60)) if decay else 1.0)
+        factor = training.share(state["step"], 200, left, decay)
         for group in opt.param_groups:
             group["lr"] = rate * factor * group["scale"]
         clean, noise = clean.to(device), noise.to(device)
@@ -320,9 +320,7 @@ def main(
         state["step"] += 1
         state["samples"] += len(clean)
         state["seconds"] = base + time.monotonic() - started
-        hold = min(0.998, 1 - 1 / (1 + state["step"] / 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - hold)
+        training.follow(list(average.parameters()), list(model.parameters()), state["step"])
         means.lerp_(torch.stack((loss, read)).detach(), 0.02 if state["step"] > 50 else 0.2)
         if state["step"] % 50 == 0:
             mean_loss, mean_read = means.tolist()

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from models.mini import lessons
 from models.mini.caption import tokenizer
 from models.mini.degrade import degrade
+from scripts import training
 from scripts.scorer_student import CONFIG, IMAGE, Student
 
 MEAN = STD = (0.5, 0.5, 0.5)
@@ -126,10 +127,8 @@ def main() -> None:
     rng, g = np.random.default_rng(seen + 1), torch.Generator().manual_seed(seen + 1)
 
     def save() -> None:
-        new = last.with_suffix(".new")
         kept = [optimizer.state_dict() for optimizer in optimizers]
-        torch.save({"student": student.state_dict(), "optimizers": kept, "seen": seen}, new)
-        new.replace(last)
+        training.keep({"student": student.state_dict(), "optimizers": kept, "seen": seen}, last)
 
     begun = saved = told = time.time()
     first, averages = seen, dict[str, float]()

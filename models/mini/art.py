@@ -27,6 +27,13 @@ _MARGIN = 0.05  # air around the ink, as a share of its side: neighbours never t
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+PALETTE: Floats = np.array(list(COLOURS.values()), np.float32)  # 0 to 255, shape (colours, 3)
+
+
+def nearest(rgb: Floats) -> NDArray[np.intp]:
+    """Of each colour (n, 3), 0 to 255, the palette colour that is nearest, by its number."""
+    numbers: NDArray[np.intp] = np.linalg.norm(rgb[:, None] - PALETTE, axis=-1).argmin(1)
+    return numbers
 
 
 @cache
@@ -102,8 +109,7 @@ def _distance(name: str, style: str, tint: str | None) -> Floats:
     art = sprite(name, style, tint, _PROBE)
     ink = art[art[..., 3] > 0.9]
     rgb = ink[:, :3] / ink[:, 3:] * 255
-    palette = np.array(list(COLOURS.values()), np.float32)
-    distance: Floats = np.linalg.norm(rgb[:, None] - palette[None], axis=-1)
+    distance: Floats = np.linalg.norm(rgb[:, None] - PALETTE, axis=-1)
     return distance
 
 
