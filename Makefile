@@ -38,27 +38,27 @@ check: setup
 
 # What the bundled models reach, by a judge that the loop never saw.
 evaluate: setup
-	$(BIN)/python -m scripts.evaluate --sheet out/evaluation.png
+	$(BIN)/python -m scripts.evaluation.loop --sheet out/evaluation.png
 
 bench: setup
-	$(BIN)/python -m scripts.bench_overhead
-	$(BIN)/python -m scripts.bench_tracing
+	$(BIN)/python -m scripts.benches.overhead
+	$(BIN)/python -m scripts.benches.tracing
 
 # What made the weights in models/mini: on one H200 and 16 cores in two goes of eight minutes, up to four trainings beside
 # each other; the third and the last on a CPU. A CPU takes hours for each: raise --minutes and --decay to match; all of
 # them resume.
 GPU := --minutes 7.3 --decay 4.4 --workers 2
 train: setup
-	$(BIN)/python -m scripts.train_decoder $(GPU) --batch 32 --no-compiled
-	$(BIN)/python -m scripts.train_painter $(GPU) --batch 256 --no-compiled --singles 0.25 --pairs 0.45 --tinted 0.45
-	$(BIN)/python -m scripts.train_painter --export models/mini/painter
-	$(BIN)/python -m scripts.train_scorer --minutes 120 --export models/mini/scorer
-	$(BIN)/python -m scripts.tune_scorer $(GPU) --batch 64
-	$(BIN)/python -m scripts.tune_scorer --minutes 0 --export models/mini/scorer
-	$(BIN)/python -m scripts.evaluate_scorer --set-thresholds --pictures 160
-	$(BIN)/python -m scripts.train_reader --minutes 5.6 --batch 256 --workers 6 --dropout 0
-	$(BIN)/python -m scripts.train_examiner $(GPU) --batch 64 --workers 6
-	$(BIN)/python -m scripts.train_examiner --minutes 50 --decay 45 --batch 32 --rate 1.2e-3
+	$(BIN)/python -m scripts.training.decoder $(GPU) --batch 32 --no-compiled
+	$(BIN)/python -m scripts.training.painter $(GPU) --batch 256 --no-compiled --singles 0.25 --pairs 0.45 --tinted 0.45
+	$(BIN)/python -m scripts.training.painter --export models/mini/painter
+	$(BIN)/python -m scripts.training.scorer --minutes 120 --export models/mini/scorer
+	$(BIN)/python -m scripts.training.tune_scorer $(GPU) --batch 64
+	$(BIN)/python -m scripts.training.tune_scorer --minutes 0 --export models/mini/scorer
+	$(BIN)/python -m scripts.evaluation.scorer --set-thresholds --pictures 160
+	$(BIN)/python -m scripts.training.reader --minutes 5.6 --batch 256 --workers 6 --dropout 0
+	$(BIN)/python -m scripts.training.examiner $(GPU) --batch 64 --workers 6
+	$(BIN)/python -m scripts.training.examiner --minutes 50 --decay 45 --batch 32 --rate 1.2e-3
 
 setup: $(SETUP)
 

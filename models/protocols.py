@@ -138,7 +138,7 @@ class ImageModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """What a question says of single things, for a scorer that looks at parts of a picture (models/windows.py).
+    """What a question says of single things, for a scorer that looks at parts of a picture (models/scorer/windows.py).
 
     `things` are statements of one thing each. `count` says how many of the first there are, where that is asked;
     `where` (left, right, above, below) how the first lies to the second.

@@ -10,11 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from models.protocols import Cancelled, OnStep, Step
 from pipeline.brief import Limits
-from pipeline.trace import Call
+from pipeline.calls.record import Call
 
 Name = Literal["batch", "brief", "attempt"]
 
@@ -180,48 +179,3 @@ class Budget:
             )
         used = self._taken(what)
         return f"{all_of} of the {self.name}'s budget leave no room ({used:,.3g} used{more})"
-
-
-class Spender(Protocol):
-    """A brief under way, as far as budgets are concerned."""
-
-    attempt: Budget
-    room: int  # images that it may paint
-    outcome: Any
-
-    @property
-    def steps(self) -> int: ...
-
-    def begin(self) -> Budget: ...
-
-    def exhaust(self, why: str) -> Any: ...
-
-
-def allot(wave: Sequence[Spender], images: int) -> None:
-    """Set aside what each open brief of a wave will paint, `images` at most. One that has no room for even one is at
-    its end."""
-    for track in wave:
-        if track.outcome is not None:
-            continue
-        steps = track.steps
-        track.room = track.begin().room(images, steps)
-        if not track.room:
-            track.exhaust(track.attempt.lacks(steps) or "the budget is spent")
-            continue
-        painted = track.room * steps
-        expected = {
-            what: track.attempt.pace.expected(what, painted) for what in ("seconds", "joules", "money")
-        }
-        track.attempt.promise(images=track.room, image_steps=painted, **expected)
-
-
-def watched(wave: Sequence[Spender], on_step: OnStep | None) -> OnStep:
-    """Stops painting at the step at which no brief of the wave has seconds left."""
-
-    def step(done: Step) -> None:
-        if on_step is not None:
-            on_step(done)
-        if all(track.attempt.late for track in wave):
-            raise Cancelled
-
-    return step

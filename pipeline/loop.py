@@ -12,78 +12,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 from models.protocols import Cancelled, OnStep
-from pipeline.brief import Brief, Reading, Record
-from pipeline.budget import Budget, allot, watched
+from pipeline.brief import Brief
+from pipeline.budget import Budget
+from pipeline.calls.load import Models
+from pipeline.calls.record import Call
 from pipeline.config import Preset
-from pipeline.feedback import START, Action, Repair, in_words, repair
-from pipeline.image import Candidate, Plan, paint, seeds
-from pipeline.load import Models
-from pipeline.prompt import Ask, Prompt, own_words, template, write
-from pipeline.prompt import most_tokens as prompt_tokens
-from pipeline.requirements import most_tokens, read
+from pipeline.events import Event, Started
+from pipeline.judging.feedback import in_words
+from pipeline.judging.verdict import Verdict, judge
+from pipeline.painting.image import Candidate, Plan, paint, seeds
+from pipeline.painting.prompt import Ask, Prompt, own_words, template, write
+from pipeline.painting.prompt import most_tokens as prompt_tokens
+from pipeline.reading.requirements import most_tokens, read
 from pipeline.room import admitted
 from pipeline.size import wanted_size
-from pipeline.trace import Call
-from pipeline.verdict import Verdict, judge
-
-Status = Literal["accepted", "needs_review", "exhausted", "failed"]
-
-
-class Started(Record):
-    """A brief has been read. `brief` is its position in the list."""
-
-    brief: int
-    given: Brief
-    reading: Reading
-    calls: tuple[Call, ...] = ()
-
-
-class Attempt(Record):
-    """One turn of the loop for one brief: what it changed, what it made, what comes next (None: it stops)."""
-
-    brief: int
-    number: int
-    change: Repair
-    candidates: tuple[Candidate, ...]
-    verdicts: tuple[Verdict, ...]
-    calls: tuple[Call, ...]
-    next: Repair | None = None
-
-    @property
-    def degraded(self) -> tuple[str, ...]:
-        """Every descent of a stage that this attempt had to make do with."""
-        return _degraded(self.candidates, self.verdicts)
-
-
-def _degraded(candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    said = [c.plan.prompt.degraded for c in candidates]
-    said += [*(c.degraded for c in candidates), *(v.degraded for v in verdicts)]
-    return tuple(dict.fromkeys(text for text in said if text))
-
-
-class Outcome(Record):
-    """How a brief ended, with the best candidate, not the last."""
-
-    brief: int
-    status: Status
-    reason: str
-    best: Candidate | None = None
-    verdict: Verdict | None = None
-    images: int = 0
-    seconds: float = 0.0
-    tokens: int = 0
-    image_steps: int = 0
-    joules: float = 0.0
-    measured: bool = False  # the joules; else they are estimated
-    money: float = 0.0
-    degraded: tuple[str, ...] = ()
-
-
-Event = Started | Attempt | Outcome
+from pipeline.track import Track, allot, watched
 
 
 def run(
@@ -123,105 +68,6 @@ def run(
             if track.outcome:
                 yield track.outcome
         wave = [track for track in wave if track.outcome is None]
-
-
-@dataclass(eq=False)
-class Track:
-    """A brief under way: its history and budget. Everything the next attempt depends on is here."""
-
-    started: Started
-    budget: Budget
-    preset: Preset
-    attempts: list[Attempt] = field(default_factory=list)
-    next: Repair = START
-    outcome: Outcome | None = None
-    best: tuple[Candidate, Verdict] | None = None
-    attempt: Budget = field(init=False)  # of the attempt under way
-    room: int = 0  # images that it may paint
-    degraded: dict[str, None] = field(default_factory=dict)  # descents so far, in order
-
-    def __post_init__(self) -> None:
-        self.begin()
-        if said := self.started.reading.degraded:
-            self.degraded[said] = None
-
-    def begin(self) -> Budget:
-        """A fresh budget for the next attempt."""
-        self.attempt = self.budget.open("attempt", self.preset.loop.attempt)
-        return self.attempt
-
-    @property
-    def steps(self) -> int:
-        """Denoising steps that each image of the next attempt takes."""
-        return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
-
-    def add(
-        self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict], calls: tuple[Call, ...]
-    ) -> Attempt:
-        """Take in an attempt; decides whether the brief is done or what to change next."""
-        number, change = len(self.attempts) + 1, self.next
-        self.degraded |= dict.fromkeys(_degraded(candidates, verdicts))
-        for pair in zip(candidates, verdicts, strict=True):
-            if self.best is None or _rank(pair[1]) > _rank(self.best[1]):
-                self.best = pair
-        assert self.best is not None
-        follow: Repair | None = None
-        gate = self.best[1].gate
-        if gate == "pass":
-            self.close("accepted", "every must-have passes")
-        elif gate == "unchecked":
-            self.close("needs_review", f"a person must check: {self._open('unchecked', 'unsure')}")
-        else:
-            actions: list[Action] = [a.change.action for a in self.attempts] + [change.action]
-            follow = self.next = repair(self.started.reading.requirements, self.best[1], actions)
-            if lacks := self.begin().lacks(self.steps):
-                follow = None
-                self.exhaust(lacks)
-        attempt = Attempt(
-            brief=self.started.brief, number=number, change=change, candidates=tuple(candidates),
-            verdicts=tuple(verdicts), calls=calls, next=follow,
-        )  # fmt: skip
-        self.attempts.append(attempt)
-        return attempt
-
-    def exhaust(self, why: str) -> Outcome:
-        """A limit is reached: what there is goes to a person where only the judge was unsure of it."""
-        if self.best is None:
-            return self.close("exhausted", f"{why}; nothing was painted")
-        if self.best[1].gate == "unsure":
-            return self.close("needs_review", f"{why}; the judge is unsure of: {self._open('unsure')}")
-        return self.close("exhausted", f"{why}; still missing: {self._open('fail', 'unsure')}")
-
-    def stop(self) -> Outcome:
-        """Painting was cut short, by the clock or by the user."""
-        if why := self.attempt.over_time():
-            return self.exhaust(why)
-        return self.close("exhausted", "stopped by the user before the budget was spent")
-
-    def close(self, status: Status, reason: str) -> Outcome:
-        best, verdict = self.best or (None, None)
-        used = self.budget.used
-        self.outcome = Outcome(
-            brief=self.started.brief, status=status, reason=reason, best=best, verdict=verdict,
-            images=used.images, seconds=self.budget.seconds, tokens=used.tokens,
-            image_steps=used.image_steps, joules=used.joules, measured=used.measured, money=used.money,
-            degraded=tuple(self.degraded),
-        )  # fmt: skip
-        return self.outcome
-
-    def _open(self, *outcomes: str) -> str:
-        assert self.best is not None
-        text = {r.id: r.text for r in self.started.reading.requirements if r.must} | {
-            "intact": "a picture at all"
-        }
-        checks = self.best[1].checks
-        return ", ".join(
-            text[c.requirement] for c in checks if c.outcome in outcomes and c.requirement in text
-        )
-
-
-def _rank(verdict: Verdict) -> tuple[int, float]:
-    return ("fail", "unsure", "unchecked", "pass").index(verdict.gate), verdict.score
 
 
 Owned = list[tuple[int, Call]]

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from models.mini.art import nearest
-from models.mini.vocabulary import COLOURS
+from models.palette import COLOURS, nearest
 from pipeline.size import parse
 
 _PROBE = 96  # pixels; colour statistics need no more

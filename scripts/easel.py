@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.interrupt import INTERRUPTED  # first: from here on it answers Ctrl-C
+from scripts.commands.interrupt import BAD_INPUT, INTERRUPTED  # first: from here on it answers Ctrl-C
 
 # isort: split
 import json
@@ -18,9 +18,8 @@ from models.protocols import ModelError
 from pipeline.brief import Brief
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError, EaselError, fault
-from pipeline.image import unpaintable
+from pipeline.painting.image import unpaintable
 
-ACCEPTED, BAD_INPUT, NOT_MET = 0, 2, 3
 LONGEST_INPUT = 1_000_000  # bytes of standard input; far more than any brief may have
 
 app = typer.Typer(
@@ -74,7 +73,7 @@ def run(
     if why := unpaintable(brief, checked):
         raise BriefError(why)
 
-    from scripts.run import run_brief
+    from scripts.commands.run import run_brief
 
     raise typer.Exit(run_brief(brief, checked, out, as_json, fresh))
 
@@ -101,11 +100,11 @@ def batch(
 ) -> None:
     """Make images for a file of briefs. Stopped in any way, the same command goes on. Exit status: 0 all accepted,
     3 some not, 2 bad input."""
-    from pipeline.rows import read_rows
+    from pipeline.work.rows import read_rows
 
     rows = read_rows(briefs, preset, overrides or (), seed)
 
-    from scripts.batch import run_batch
+    from scripts.commands.batch import run_batch
 
     raise typer.Exit(run_batch(rows, out, store, fresh, estimate))
 
@@ -120,7 +119,7 @@ def worker(
     store: StoreUrl = None,
 ) -> None:
     """Do the jobs that the app submits, one at a time."""
-    from scripts.worker import run_worker
+    from scripts.commands.worker import run_worker
 
     raise typer.Exit(run_worker(out, store, idle, until_empty))
 
@@ -133,7 +132,7 @@ def trace(
     as_json: AsJson = False,
 ) -> None:
     """Show a run as a tree: every model call and check, with shares of time and cost."""
-    from scripts.trace import show
+    from scripts.commands.trace import show
 
     show(run, out, store, as_json)
 
@@ -146,7 +145,7 @@ def stats(
     as_json: AsJson = False,
 ) -> None:
     """How many briefs were accepted, what is slow, what fails, what it cost by day."""
-    from scripts.stats import show
+    from scripts.commands.stats import show
 
     show(out, store, batch, as_json)
 
@@ -174,7 +173,7 @@ def presets(as_json: AsJson = False) -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what this machine can run, and what is missing."""
-    from scripts.doctor import examine
+    from scripts.commands.doctor import examine
 
     raise typer.Exit(examine(as_json))
 
@@ -201,7 +200,7 @@ def ui(
     ] = True,
 ) -> None:
     """Open the app on this machine."""
-    from scripts.ui import open_app
+    from scripts.commands.ui import open_app
 
     open_app(out, store, host, port, with_worker)
 

@@ -1,4 +1,4 @@
-"""What holds the house together: imports run one way, and everything resolves inside the repository."""
+"""The rules of the layout: imports run one way and in no circle, and everything resolves inside the repository."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from setuptools import find_namespace_packages
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
@@ -35,6 +38,43 @@ def test_imports_run_one_way(package: str) -> None:
     for file in (ROOT / package).rglob("*.py"):
         ours = {name.split(".")[0] for name in imports(file)} & set(MAY_IMPORT)
         assert ours <= MAY_IMPORT[package], f"{file.relative_to(ROOT)} imports {ours - MAY_IMPORT[package]}"
+
+
+def modules() -> dict[str, Path]:
+    """Every module of ours by its dotted name."""
+    files = [file for package in MAY_IMPORT for file in (ROOT / package).rglob("*.py")]
+    dotted = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files}
+    return {name.removesuffix(".__init__"): file for name, file in dotted.items()}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    ours = modules()
+    graph = {
+        name: {part for found in imports(file) for part in (found, found.rpartition(".")[0]) if part in ours}
+        - {name}
+        for name, file in ours.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"modules import each other in a circle: {' → '.join(error.args[1])}")
+
+
+def test_the_core_knows_no_one_model() -> None:
+    for file in (ROOT / "pipeline").rglob("*.py"):
+        assert not [name for name in imports(file) if name.startswith("models.mini")], file
+
+
+def test_what_only_trains_and_examines_is_not_installed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    found = set(find_namespace_packages(str(ROOT), settings["exclude"], settings["include"]))
+    assert {
+        "pipeline.reading",
+        "pipeline.store.migrations.versions",
+        "models.mini",
+        "scripts.commands",
+    } <= found
+    assert not [name for name in found if name.startswith(("models.mini.dataset", "scripts.training"))]
 
 
 @pytest.mark.parametrize("package", [*sorted(MAY_IMPORT), "configs"])

@@ -17,13 +17,13 @@ import gradio as gr
 from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
-from pipeline.report import gather
-from pipeline.review import agreement, queue
-from pipeline.rows import parse_rows
+from pipeline.results.review import agreement, queue
 from pipeline.store.jobs import Job
 from pipeline.store.reviews import Review
 from pipeline.store.tables import RunRow
-from pipeline.task import BATCH, LOAD, UNLOAD, Task, residents
+from pipeline.work.report import gather
+from pipeline.work.rows import parse_rows
+from pipeline.work.task import BATCH, LOAD, UNLOAD, Task, residents
 from ui.desk import Desk, brief, limits
 from ui.guard import spoken
 from ui.parts import link_to

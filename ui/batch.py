@@ -14,11 +14,11 @@ import gradio as gr
 
 from pipeline.config import available
 from pipeline.errors import BriefError
-from pipeline.report import OUTCOMES, Entry, duration, gather
-from pipeline.rows import KINDS, Rows, parse_rows
 from pipeline.store.jobs import OPEN, Job
 from pipeline.store.tables import RunRow
-from pipeline.task import BATCH
+from pipeline.work.report import OUTCOMES, Entry, duration, gather
+from pipeline.work.rows import KINDS, Rows, parse_rows
+from pipeline.work.task import BATCH
 from ui.desk import Desk
 from ui.guard import spoken
 from ui.parts import callout, card, download, figures, html, mark, picture, table

@@ -13,7 +13,7 @@ from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
-from pipeline.task import BRIEF, Task
+from pipeline.work.task import BRIEF, Task
 from ui import run_parts
 from ui.desk import Desk, any_seed, brief, limits, settings_in
 from ui.guard import spoken

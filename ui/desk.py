@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from pipeline.brief import Brief, Requirement
 from pipeline.errors import BriefError, OutputError, fault
-from pipeline.rows import parse_rows
-from pipeline.run_folder import METADATA_KEY
+from pipeline.results.run_folder import METADATA_KEY
 from pipeline.store import Store
 from pipeline.store.jobs import Job
-from pipeline.task import BATCH, BRIEF, READ, Task
+from pipeline.work.rows import parse_rows
+from pipeline.work.task import BATCH, BRIEF, READ, Task
 from ui.view import RunView, view
 
 MAX_PICTURE = 30_000_000  # bytes of an uploaded picture

@@ -15,7 +15,7 @@ import gradio as gr
 from pipeline.config import Preset, available, data_file, load_preset
 from pipeline.errors import BriefError, ConfigError
 from pipeline.store.jobs import OPEN
-from pipeline.task import LOAD, UNLOAD, Residents, residents
+from pipeline.work.task import LOAD, UNLOAD, Residents, residents
 from ui.desk import Desk
 from ui.guard import spoken
 from ui.parts import callout, card, figures, html, table

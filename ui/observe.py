@@ -9,11 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.energy import in_words
-from pipeline.report import duration
-from pipeline.stats import DAY, HOUR, MONTH, Spend, Stats, gather
+from pipeline.calls.energy import in_words
+from pipeline.results.stats import DAY, HOUR, MONTH, Spend, Stats, gather
 from pipeline.store.spans import Span
 from pipeline.store.tables import CallRow, RunRow
+from pipeline.work.report import duration
 from ui.charts import Bar, bars, columns
 from ui.desk import Desk
 from ui.guard import spoken

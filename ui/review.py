@@ -12,9 +12,9 @@ from pydantic import Field
 from pipeline.brief import Record
 from pipeline.errors import BriefError
 from pipeline.files import write
-from pipeline.review import Item, agreement, as_csv, as_jsonl, queue
+from pipeline.results.review import Item, agreement, as_csv, as_jsonl, queue
 from pipeline.store.reviews import Review
-from pipeline.task import Task
+from pipeline.work.task import Task
 from ui.desk import Desk
 from ui.guard import spoken
 from ui.parts import card, download, html, mark, picture

@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from pipeline.report import duration
 from pipeline.store.jobs import Job
 from pipeline.store.runs import OPEN
+from pipeline.work.report import duration
 from ui.parts import callout, card, counted, download, mark, picture, sentence, table
 from ui.view import RunView, Shown, Turn
 

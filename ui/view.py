@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.brief import Reading, Requirement
-from pipeline.feedback import Repair
+from pipeline.judging.feedback import Repair
 from pipeline.store import Store
 from pipeline.store.runs import STOPPED
 from pipeline.store.tables import CandidateRow, CheckRow, RunRow

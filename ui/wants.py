@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from pipeline.brief import Reading, Record, Requirement
 from pipeline.config import Preset, data_file, load_preset
-from pipeline.finding import Found
-from pipeline.range import Range, flagged, load_range
-from pipeline.rules import found_in, numbered
+from pipeline.range import Range, load_range
+from pipeline.reading.finding import Found
+from pipeline.reading.flags import flagged
+from pipeline.reading.rules import found_in, numbered
 
 BY_RULES = "the rules"
 

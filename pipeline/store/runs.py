@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import Engine, func, select, update
 
 from pipeline.brief import Brief, Requirement
+from pipeline.calls.record import Call
 from pipeline.config import Preset
+from pipeline.events import Attempt, Event, Started
 from pipeline.files import slug
-from pipeline.loop import Attempt, Event, Started
 from pipeline.store.engine import reading, writing
 from pipeline.store.pictures import Pictures
 from pipeline.store.rows import add_new, chunks
 from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, RunRow
-from pipeline.trace import Call
 
 RUNNING, STOPPED = "running", "stopped"
 OPEN = (RUNNING, STOPPED)

@@ -11,8 +11,8 @@ import pytest
 from models import load
 from models.protocols import DependencyMissing, ModelError
 from models.specs import DiffusersImage, OpenClipScorer, TransformersText
-from tests.models.tiny_image import make_prx_pixel
-from tests.models.tiny_scorer import make_siglip
+from tests.models.image.tiny_image import make_prx_pixel
+from tests.models.scorer.tiny_scorer import make_siglip
 
 HEAVY = ("torch", "diffusers", "transformers", "open_clip", "timm", "peft")
 

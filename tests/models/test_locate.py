@@ -99,7 +99,7 @@ def test_devices_and_dtypes() -> None:
 
 
 def test_importing_the_light_modules_brings_no_torch() -> None:
-    code = "import sys, models.locate, models.device, models.specs, models.hf_text, models.server_text\n"
+    code = "import sys, models.locate, models.device, models.specs, models.text.hf_text, models.text.server_text\n"
     code += "print(sorted({'torch', 'transformers', 'huggingface_hub', 'httpx'} & set(sys.modules)))"
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)

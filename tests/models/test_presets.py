@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from models.load import load_image
 from models.protocols import Paint
 from models.specs import DiffusersImage, ImageSpec, ScorerSpec, TextSpec
-from tests.models.tiny_image import MAKERS, NEEDS, SIZE, make_lora
+from tests.models.image.tiny_image import MAKERS, NEEDS, SIZE, make_lora
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ARCHITECTURE = {"turbo": "sdxl", "server": "sdxl", "studio": "flux2_klein"}

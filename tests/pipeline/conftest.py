@@ -17,7 +17,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_text(tiny_folder: Path) -> str:
     """Location of a tiny language model beside the preset."""
-    from tests.models.tiny_text import save_tiny
+    from tests.models.text.tiny_text import save_tiny
 
     save_tiny(tiny_folder / "text", max_position_embeddings=2048)
     return "./text"

@@ -11,10 +11,11 @@ import pytest
 from models.protocols import Step
 from pipeline.brief import Brief, Limits
 from pipeline.budget import Budget
+from pipeline.calls.load import load
+from pipeline.calls.record import Call
 from pipeline.config import Preset
-from pipeline.load import load
-from pipeline.loop import Attempt, Outcome, run
-from pipeline.trace import Call
+from pipeline.events import Attempt, Outcome
+from pipeline.loop import run
 from tests.pipeline.test_loop import NEVER_PASS, play
 
 Tiny = Callable[..., Preset]

@@ -9,10 +9,11 @@ import pytest
 
 from models.protocols import Cancelled, Step
 from pipeline.brief import Brief
+from pipeline.calls.load import load
 from pipeline.config import Preset
-from pipeline.load import load
-from pipeline.loop import Attempt, Outcome, Started, run
-from tests.models.tiny_image import MAKERS
+from pipeline.events import Attempt, Outcome, Started
+from pipeline.loop import run
+from tests.models.image.tiny_image import MAKERS
 
 # Random models never mean what they score; the bands decide what the loop sees.
 ALWAYS_PASS = {"default": {"pass": 0.0, "fail": 0.0}}

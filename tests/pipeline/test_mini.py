@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from pipeline.brief import Brief
+from pipeline.calls.load import Models, load
 from pipeline.config import Preset, load_preset
-from pipeline.load import Models, load
-from pipeline.loop import Attempt, Outcome, Started, run
+from pipeline.events import Attempt, Outcome, Started
+from pipeline.loop import run
 
 BRIEFS = (
     "a panda on a purple background, cartoon style",
@@ -74,7 +75,7 @@ def test_the_loop_loops(played: list[Started | Attempt | Outcome]) -> None:
 
 def test_backgrounds_are_painted_as_asked(played: list[Started | Attempt | Outcome]) -> None:
     """Exact by pixels: the border of each best image lies near the wanted colour."""
-    from models.mini.vocabulary import COLOURS
+    from models.palette import COLOURS
 
     wanted = ("purple", "green", "blue", "white", "blue", "yellow")
     near = 0

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from models.mini.synonyms import drawable
+from models.mini.dataset.synonyms import drawable
 from pipeline.brief import Requirement
 from pipeline.errors import ConfigError
-from pipeline.range import Range, flagged, load_range
+from pipeline.range import Range, load_range
+from pipeline.reading.flags import flagged
 
 FILE = Path(__file__).parents[2] / "models/mini/range.json"
 RANGE = load_range(FILE)

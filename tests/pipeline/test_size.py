@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.brief import Requirement
-from pipeline.range import Range, flagged
+from pipeline.range import Range
+from pipeline.reading.flags import flagged
 from pipeline.size import Size, parse, together, wanted_size
 
 

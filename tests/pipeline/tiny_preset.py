@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from tests.models.tiny_image import MAKERS, NEEDS, SIZE
-from tests.models.tiny_scorer import make_clip, make_siglip
+from tests.models.image.tiny_image import MAKERS, NEEDS, SIZE
+from tests.models.scorer.tiny_scorer import make_clip, make_siglip
 
 
 def write_preset(

@@ -178,7 +178,9 @@ def test_presets_and_doctor_speak_json(here: Here) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-@pytest.mark.parametrize("module", ["scripts.interrupt", "pydantic", "scripts.run", "numpy", "torch"])
+@pytest.mark.parametrize(
+    "module", ["scripts.commands.interrupt", "pydantic", "scripts.commands.run", "numpy", "torch"]
+)
 def test_ctrl_c_while_it_starts(module: str, tmp_path: Path) -> None:
     """Among imports and loads, just after `module` was imported."""
     command = ["-X", "importtime", "-m", "scripts.easel", "run", "a cat", "--out", str(tmp_path), "--json"]

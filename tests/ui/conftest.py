@@ -18,10 +18,11 @@ from gradio_client import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipeline.brief import Brief
+from pipeline.calls.load import load
 from pipeline.config import Preset, load_preset
-from pipeline.load import load
-from pipeline.loop import Outcome, Started, run
-from pipeline.run_folder import RunFolder
+from pipeline.events import Outcome, Started
+from pipeline.loop import run
+from pipeline.results.run_folder import RunFolder
 from pipeline.store import Store
 from tests.pipeline.tiny_preset import write_preset
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.energy import in_words
-from pipeline.rows import parse_rows
-from pipeline.stats import DAY, HOUR, Spend
+from pipeline.calls.energy import in_words
+from pipeline.results.stats import DAY, HOUR, Spend
 from pipeline.store.tables import RunRow
+from pipeline.work.rows import parse_rows
 from ui.batch import EXAMPLE, guide
 from ui.charts import Bar, bars, columns, nice
 from ui.observe import over_time

@@ -16,10 +16,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.brief import Brief
+from pipeline.calls.keep import Result
+from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.errors import OutputError, StoreError
-from pipeline.keep import Result
-from pipeline.load import load
 from pipeline.loop import run
 from pipeline.store import Store
 from pipeline.store.engine import HEAD, masked

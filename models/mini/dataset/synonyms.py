@@ -1,0 +1,152 @@
+"""Other words for what the bundled models know, and the nearest thing they know to what they do not."""
+
+from __future__ import annotations
+
+from models.english import RELATIONS
+from models.mini.dataset.vocabulary import BY_NAME, COUNTS, OBJECTS, STYLES
+from models.palette import COLOURS
+
+# Only words that one entry of the vocabulary fits; a taxi is not simply a car.
+NEAR: dict[str, tuple[str, ...]] = {
+    "airplane": ("plane", "aeroplane", "aircraft", "jet", "airliner"),
+    "backpack": ("rucksack", "knapsack"),
+    "bear": ("grizzly", "grizzly bear"),
+    "bee": ("honeybee", "honey bee"),
+    "bicycle": ("bike", "cycle", "pushbike"),
+    "birthday cake": ("cake",),
+    "bread": ("loaf", "loaf of bread"),
+    "cactus": ("cactuses",),
+    "car": ("automobile", "motor car"),
+    "cat": ("kitten", "kitty", "pussycat", "house cat"),
+    "cheese": ("wedge of cheese", "piece of cheese"),
+    "cherries": ("cherry",),
+    "chicken": ("hen",),
+    "clock": ("alarm clock",),
+    "cookie": ("biscuit",),
+    "crescent moon": ("moon", "half moon"),
+    "cup with straw": ("cup with a straw", "soft drink", "soda cup", "milkshake"),
+    "dog": ("puppy", "pup", "doggy", "hound"),
+    "doughnut": ("donut",),
+    "duck": ("duckling",),
+    "eggplant": ("aubergine",),
+    "evergreen tree": ("evergreen", "pine tree", "fir tree", "conifer", "pine", "fir"),
+    "fire": ("flame", "campfire"),
+    "fire engine": ("fire truck", "firetruck"),
+    "fish": ("fishes", "goldfish", "tropical fish"),
+    "gem": ("gemstone", "diamond", "jewel"),
+    "gift": ("present", "gift box", "wrapped gift"),
+    "glasses": ("spectacles", "eyeglasses", "pair of glasses"),
+    "grapes": ("grape", "bunch of grapes"),
+    "hamburger": ("burger", "cheeseburger"),
+    "heart": ("love heart",),
+    "horse": ("pony",),
+    "hot dog": ("hotdog",),
+    "hot drink": ("coffee", "tea", "cup of coffee", "cup of tea", "mug", "hot beverage"),
+    "house": ("cottage",),
+    "ice cream": ("ice cream cone", "soft ice"),
+    "ladybug": ("ladybird", "lady bird"),
+    "laptop": ("notebook computer", "laptop computer"),
+    "light bulb": ("lightbulb", "bulb"),
+    "motorcycle": ("motorbike", "motor bike"),
+    "mushroom": ("toadstool",),
+    "octopus": ("octopi",),
+    "palm tree": ("palm", "coconut tree"),
+    "panda": ("panda bear",),
+    "pig": ("piglet",),
+    "pizza": ("slice of pizza", "pizza slice"),
+    "police car": ("squad car",),
+    "rabbit": ("bunny", "bunny rabbit"),
+    "ring": ("wedding ring", "diamond ring"),
+    "rocket": ("spaceship", "rocket ship"),
+    "sailboat": ("sailing boat", "boat", "yacht"),
+    "scissors": ("pair of scissors", "shears"),
+    "snake": ("serpent",),
+    "soccer ball": ("football",),
+    "teddy bear": ("teddy", "teddies"),
+    "train": ("locomotive", "steam train", "steam engine"),
+    "trophy": ("winner's cup",),
+    "turtle": ("tortoise",),
+    "umbrella": ("brolly",),
+    "watermelon": ("slice of watermelon", "water melon"),
+}
+NEAR = {name: words for name, words in NEAR.items() if name in BY_NAME}
+
+COLOUR_WORDS: dict[str, tuple[str, ...]] = {
+    "red": ("crimson", "scarlet", "ruby", "cherry red"),
+    "orange": ("tangerine",),
+    "yellow": ("gold", "golden", "lemon yellow"),
+    "green": ("emerald", "lime", "lime green", "olive green"),
+    "blue": ("navy", "navy blue", "sky blue", "royal blue", "azure", "cobalt"),
+    "purple": ("violet", "lilac", "lavender"),
+    "pink": ("rose pink", "hot pink", "magenta", "fuchsia"),
+    "brown": ("chocolate brown", "chestnut"),
+    "black": ("jet black",),
+    "white": ("snow white", "ivory"),
+    "gray": ("grey", "greyish", "silver"),
+}
+
+STYLE_WORDS: dict[str, tuple[str, ...]] = {
+    "flat": ("flat design", "flat look", "flat art", "flat vector"),
+    "cartoon": ("cartoonish", "cartoony", "comic", "comic book", "toon", "cartoons"),
+}
+
+# For notes only: never drawn instead without being asked.
+KIN: dict[str, str] = {
+    **dict.fromkeys(("wolf", "coyote", "jackal"), "dog"),
+    **dict.fromkeys(("leopard", "cheetah", "jaguar", "panther"), "tiger"),
+    **dict.fromkeys(("eagle", "hawk", "falcon", "bird", "parrot"), "owl"),
+    **dict.fromkeys(("goose", "swan", "seagull"), "duck"),
+    **dict.fromkeys(("goat", "sheep", "bull", "ox", "deer"), "cow"),
+    **dict.fromkeys(("donkey", "zebra", "unicorn", "mule"), "horse"),
+    **dict.fromkeys(("polar bear", "koala"), "bear"),
+    **dict.fromkeys(("shark", "seal", "orca"), "dolphin"),
+    **dict.fromkeys(("hamster", "rat", "squirrel", "hedgehog"), "mouse"),
+    **dict.fromkeys(("dinosaur", "crocodile", "lizard"), "turtle"),
+    **dict.fromkeys(("lobster", "shrimp", "spider"), "crab"),
+    **dict.fromkeys(("moth", "dragonfly"), "butterfly"),
+    **dict.fromkeys(("truck", "van", "taxi", "lorry"), "car"),
+    **dict.fromkeys(("tram", "coach"), "bus"),
+    **dict.fromkeys(("ship", "ferry", "canoe"), "sailboat"),
+    **dict.fromkeys(("scooter", "moped"), "motorcycle"),
+    **dict.fromkeys(("ufo", "satellite"), "rocket"),
+    **dict.fromkeys(("castle", "church", "barn", "skyscraper", "tower", "bridge"), "house"),
+    **dict.fromkeys(("daisy", "lily", "orchid", "flower", "poppy"), "tulip"),
+    **dict.fromkeys(("violin", "piano", "ukulele", "trumpet"), "guitar"),
+    **dict.fromkeys(("robot", "doll", "snowman"), "teddy bear"),
+    **dict.fromkeys(("hat", "cap", "helmet"), "top hat"),
+    **dict.fromkeys(("sofa", "table", "stool", "bed"), "chair"),
+    **dict.fromkeys(("phone", "computer", "tablet", "television"), "laptop"),
+    **dict.fromkeys(("pen", "brush", "crayon"), "pencil"),
+    **dict.fromkeys(("bag", "suitcase", "handbag"), "backpack"),
+    **dict.fromkeys(("lamp", "lantern", "torch"), "light bulb"),
+    **dict.fromkeys(("peach", "plum", "mango"), "apple"),
+    **dict.fromkeys(("muffin", "cupcake", "pie"), "birthday cake"),
+    **dict.fromkeys(("pretzel", "bagel", "baguette"), "croissant"),
+    **dict.fromkeys(("sandwich", "burrito"), "hamburger"),
+    **dict.fromkeys(("cauliflower", "cabbage", "lettuce"), "broccoli"),
+    **dict.fromkeys(("saw", "screwdriver", "wrench", "axe"), "hammer"),
+    **dict.fromkeys(("planet", "comet", "meteor"), "star"),
+    **dict.fromkeys(("teal", "turquoise", "cyan", "aqua", "indigo"), "blue"),
+    **dict.fromkeys(("beige", "tan", "cream", "bronze"), "brown"),
+    **dict.fromkeys(("maroon", "burgundy", "coral"), "red"),
+    **dict.fromkeys(("mint", "khaki"), "green"),
+    **dict.fromkeys(("peach-coloured", "salmon"), "pink"),
+    **dict.fromkeys(("minimalist", "vector", "line art", "geometric", "paper cut"), "flat"),
+    **dict.fromkeys(("anime", "watercolour", "3d", "photorealistic", "sketch", "hand-drawn"), "cartoon"),
+}
+KIN = {word: name for word, name in KIN.items() if name in BY_NAME or name in COLOURS or name in STYLES}
+
+
+def drawable() -> dict[str, object]:
+    """What the bundled image model can draw, in the form of `range.json`; a test holds the two equal."""
+    return {
+        "objects": {thing.name: [thing.plural, *NEAR.get(thing.name, ())] for thing in OBJECTS},
+        "colours": {name: list(COLOUR_WORDS.get(name, ())) for name in COLOURS},
+        "styles": {name: list(STYLE_WORDS.get(name, ())) for name in STYLES},
+        "relations": list(RELATIONS),
+        "max_count": max(COUNTS),
+        "max_kinds": 2,
+        "counts_alone": True,
+        "plain_backgrounds": True,
+        "kin": KIN,
+    }

@@ -1,0 +1,224 @@
+"""Scores images against statements with a CLIP or SigLIP model by open_clip."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from models.device import held_bytes, pick_device, pick_dtype
+from models.locate import locate, snapshot, weights_missing
+from models.protocols import Arrangement, Identity, ModelError, Question, WeightsMissing
+from models.scorer.windows import SIDE, WINDOWS, applies, together
+from models.specs import OpenClipScorer
+
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+HUB = "hf-hub:"
+REMEMBERED_TEXTS = 4096  # at 512 numbers each, 8 MB
+_PRECISION = {torch.float32: "fp32", torch.bfloat16: "pure_bf16", torch.float16: "pure_fp16"}
+
+
+def load(spec: OpenClipScorer, base: Path) -> Scorer:
+    """The scorer of a spec.
+
+    Raises WeightsMissing where the model is neither on disk nor to be had, ModelError where it does not load.
+    """
+    device = pick_device(spec.device)
+    # A logit is a cosine times 100 or so: bfloat16 with its 8 bits would move a probability by percents.
+    finest = torch.float32 if device == "cpu" else torch.float16
+    dtype = finest if spec.dtype == "auto" else pick_dtype(spec.dtype, device)
+    source, pretrained, name, revision = _source(spec, base)
+    try:
+        model, preprocess = open_clip.create_model_from_pretrained(
+            source, pretrained=pretrained, precision=_PRECISION[dtype], device=device
+        )
+        tokenize = open_clip.get_tokenizer(source)
+    except ModuleNotFoundError:
+        raise  # the registry names the package to install
+    except Exception as error:  # open_clip raises anything from KeyError to RuntimeError here
+        lines = str(error).splitlines() or [type(error).__name__]
+        if pretrained is not None and isinstance(error, OSError):
+            raise weights_missing(f"{spec.model} ({pretrained})", lines[0]) from error
+        raise ModelError(f"open_clip cannot load {name}: {lines[0]}") from error
+    identity = Identity("open_clip", name, revision, device, str(dtype).removeprefix("torch."))
+    if spec.windows and getattr(model, "logit_bias", None) is None:
+        raise ModelError(
+            f"{name} is a softmax model and cannot look at windows; remove `windows` from the preset."
+        )
+    return Scorer(
+        model.eval(), preprocess, tokenize, identity, spec.temperature, spec.max_batch, spec.windows
+    )
+
+
+class Scorer:
+    """A protocols.Scorer. A model with a logit bias (SigLIP) answers by sigmoid, any other by softmax."""
+
+    def __init__(
+        self,
+        model: Any,  # open_clip.CLIP or CustomTextCLIP
+        preprocess: Callable[[Image], Tensor],
+        tokenize: Callable[[list[str]], Tensor],
+        identity: Identity,
+        temperature: float,
+        max_batch: int,
+        windows: bool = False,
+    ) -> None:
+        self.identity = identity
+        self._model = model
+        self._preprocess = preprocess
+        self._tokenize = tokenize
+        self._temperature = temperature
+        self._windows = windows
+        # On a CPU a product over more rows may sum in another order; a score must not depend on its neighbours.
+        self._max_batch = 1 if identity.device == "cpu" else max_batch
+        self._texts: OrderedDict[str, Tensor] = OrderedDict()
+        with torch.no_grad():
+            self._scale = float(self._model.logit_scale.float().exp())
+            bias = getattr(self._model, "logit_bias", None)
+            self._bias = None if bias is None else float(bias)
+
+    @property
+    def bytes(self) -> int:
+        """Of the weights in memory."""
+        return held_bytes([self._model])
+
+    @torch.inference_mode()
+    def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
+        """P(statement) for each question of each image, or P(arrangement) where it looks at parts.
+
+        A sigmoid model gives sigmoid(scale · cos + bias) of the statement alone; a softmax model divides the
+        mass between statement and contrasts, and raises ModelError for a question that has none.
+        """
+        if len(images) != len(questions):
+            raise ValueError(f"{len(images)} images but {len(questions)} lists of questions")
+        if self._bias is None:
+            self._demand_contrasts(questions)
+        texts = self._embed_texts([text for asked in questions for q in asked for text in self._options(q)])
+        parted = [i for i, asked in enumerate(questions) if any(self._by_parts(q) for q in asked)]
+        parts = dict(zip(parted, self._embed_windows([images[i] for i in parted]), strict=True))
+        scores = []
+        for i, whole in enumerate(self._embed_images(images, questions)):
+            views = torch.cat([whole[None], parts[i]]) if i in parts else whole[None]
+            scores.append([self._probability(views, q, texts) for q in questions[i]])
+        if any(math.isnan(score) for row in scores for score in row):
+            raise ModelError(
+                f"{self.identity.name} gave NaN in {self.identity.dtype}; set `dtype: float32` in the preset."
+            )
+        return scores
+
+    def _options(self, question: Question) -> tuple[str, ...]:
+        """The texts that the answer depends on, the statement first."""
+        if arrangement := self._by_parts(question):
+            return arrangement.things
+        if self._bias is not None:
+            return (question.statement,)
+        return (question.statement, *question.contrasts)
+
+    def _by_parts(self, question: Question) -> Arrangement | None:
+        """The arrangement, where the question is answered by looking at parts."""
+        found = question.arrangement
+        return found if self._windows and found and applies(found) else None
+
+    def _probability(self, views: Tensor, question: Question, texts: dict[str, Tensor]) -> float:
+        """From the unit vectors of the whole image and, where the question goes by parts, of its windows."""
+        cosines = torch.stack([texts[text] for text in self._options(question)]) @ views.T
+        if self._bias is None:
+            return float(torch.softmax(self._scale * cosines[:, 0] / self._temperature, dim=0)[0])
+        seen = torch.sigmoid(self._scale * cosines + self._bias)
+        if torch.isnan(seen).any():
+            return math.nan
+        if arrangement := self._by_parts(question):
+            return together(arrangement, seen.tolist())
+        return float(seen[0, 0])
+
+    def _embed_windows(self, images: Sequence[Image]) -> list[Tensor]:
+        """For each image a float32 unit vector for each of WINDOWS, on the CPU."""
+        found = []
+        for image in images:
+            width, height = image.size
+            wide, high = round(SIDE * width), round(SIDE * height)
+            corners = [(round(x * width), round(y * height)) for x, y in WINDOWS]
+            parts = [image.convert("RGB").crop((x, y, x + wide, y + high)) for x, y in corners]
+            pixels = torch.stack([self._preprocess(part) for part in parts])
+            found.append(_unit(self._model.encode_image(pixels.to(self.identity.device, self._dtype()))))
+        return found
+
+    def _embed_images(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[Tensor]:
+        """One float32 unit vector an image, on the CPU; an image nobody asks about is not embedded."""
+        features = [torch.zeros(0)] * len(images)
+        asked = [i for i, about in enumerate(questions) if about]
+        for start in range(0, len(asked), self._max_batch):
+            rows = asked[start : start + self._max_batch]
+            pixels = torch.stack([self._preprocess(images[i].convert("RGB")) for i in rows])
+            pixels = pixels.to(self.identity.device, self._dtype())
+            for i, vector in zip(rows, _unit(self._model.encode_image(pixels)), strict=True):
+                features[i] = vector
+        return features
+
+    def _embed_texts(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """One float32 unit vector a text, on the CPU; the texts seen last are remembered between calls."""
+        found = {}
+        for text in dict.fromkeys(texts):
+            if text in self._texts:
+                self._texts.move_to_end(text)
+                found[text] = self._texts[text]
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        for start in range(0, len(missing), self._max_batch):
+            part = missing[start : start + self._max_batch]
+            tokens = self._tokenize(part).to(self.identity.device)
+            found.update(zip(part, _unit(self._model.encode_text(tokens)), strict=True))
+        for text in missing:
+            self._texts[text] = found[text]
+        while len(self._texts) > REMEMBERED_TEXTS:
+            self._texts.popitem(last=False)
+        return found
+
+    def _dtype(self) -> torch.dtype:
+        dtype: torch.dtype = getattr(torch, self.identity.dtype)
+        return dtype
+
+    def _demand_contrasts(self, questions: Sequence[Sequence[Question]]) -> None:
+        for question in (q for asked in questions for q in asked):
+            if not question.contrasts:
+                raise ModelError(
+                    f"{self.identity.name} is a softmax model and cannot judge {question.statement!r} alone; "
+                    "give the question contrasts, or use a sigmoid model such as SigLIP as the scorer."
+                )
+
+
+def _source(spec: OpenClipScorer, base: Path) -> tuple[str, str | None, str, str]:
+    """What open_clip is to open, the pretrained tag, and the name and revision for the records."""
+    if spec.pretrained is not None:
+        if spec.model not in open_clip.list_models():
+            raise ModelError(
+                f"open_clip knows no architecture {spec.model!r}; where `pretrained` is set, `model` must be "
+                "one of open_clip.list_models()."
+            )
+        return spec.model, spec.pretrained, spec.model, spec.pretrained
+    if not spec.model.startswith(HUB) and spec.model in open_clip.list_models():
+        raise ModelError(
+            f"{spec.model} is an architecture without weights; add `pretrained: TAG`, one of "
+            f"{', '.join(open_clip.list_pretrained_tags_by_model(spec.model)) or 'none known'}."
+        )
+    location = locate(spec.model.removeprefix(HUB), base)
+    # A hub model is opened as the folder it was downloaded to: that pins the revision and takes no pickles.
+    patterns = ["*.json", "*.txt", "*.model", WEIGHTS]
+    folder, revision = snapshot(location, spec.revision, patterns)
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            raise WeightsMissing(
+                f"There is no {file} in {folder}; `model` must name a model in open_clip's format."
+            )
+    name = location if isinstance(location, str) else folder.name
+    return f"local-dir:{folder}", None, name, revision
+
+
+def _unit(features: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(features.float(), dim=-1).cpu()

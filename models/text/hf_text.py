@@ -1,0 +1,286 @@
+"""The text model in this process: a causal language model of transformers, from hub, folder or GGUF."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.device import held_bytes, pick_device, pick_dtype
+from models.locate import locate, snapshot
+from models.protocols import (
+    Identity,
+    JsonSchema,
+    Message,
+    ModelError,
+    Schemas,
+    Text,
+    WeightsMissing,
+    schema_of,
+)
+from models.specs import TransformersText
+from models.text.lanes import Lane, Runner
+
+if TYPE_CHECKING:
+    import torch
+
+    from models.text.grammar import Constraint, Grammars
+
+_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+
+
+def load(spec: TransformersText, base: Path) -> TransformersTextModel:
+    """Load the model a spec names; folders are relative to `base`. Raises ModelError and its kinds."""
+    import torch
+
+    where = locate(spec.model, base)
+    patterns = [spec.gguf_file] if spec.gguf_file else _FILES
+    folder, revision = snapshot(where, spec.revision, patterns)
+    adapter = snapshot(locate(spec.adapter, base), patterns=_FILES) if spec.adapter else None
+    if adapter:
+        revision = f"{revision}+{adapter[1]}"
+    device = pick_device(spec.device)
+    with _quiet():
+        model, tokenizer, dtype = _read(spec, folder, adapter[0] if adapter else None, device)
+    if tokenizer.chat_template is None:
+        raise ModelError(
+            f"{spec.model} has no chat template, so it cannot hold a conversation; use an instruct model."
+        )
+    name = (
+        where
+        if isinstance(where, str)
+        else spec.model.rstrip("/").rpartition("/")[2].removeprefix("package:")
+    )
+    address = f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device
+    identity = Identity("transformers", spec.gguf_file or name, revision, address, dtype)
+    return TransformersTextModel(identity, model.to(device), tokenizer, spec.max_batch)
+
+
+def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: str) -> tuple[Any, Any, str]:
+    """Model, tokenizer and the name of the number format."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from models.text.adapter import fits_packed, merge, put_beside
+
+    if spec.gguf_file:
+        from models.text.gguf import build, converted
+        from models.text.packed import runs_packed
+
+        cached = converted(folder / spec.gguf_file)
+        tokenizer = AutoTokenizer.from_pretrained(cached)
+        packed = runs_packed(device) and spec.dtype in {"auto", "bfloat16"}
+        packed = packed and (adapter is None or fits_packed(adapter))
+        dtype = torch.bfloat16 if packed else pick_dtype(spec.dtype, device)
+        model = build(cached, dtype, keep_packed=packed)
+        if adapter and packed:
+            put_beside(model, adapter)
+        elif adapter:
+            model = merge(model, adapter)
+        return model, tokenizer, "int4" if packed else str(dtype).removeprefix("torch.")
+    dtype = pick_dtype(spec.dtype, device)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    except OSError as error:
+        raise WeightsMissing(
+            f"{folder} is no complete transformers model, download it again: {error}"
+        ) from error
+    except (ValueError, KeyError) as error:
+        raise ModelError(f"transformers cannot load {spec.model}, use another model: {error}") from error
+    model = model.eval().requires_grad_(False)
+    return merge(model, adapter) if adapter else model, tokenizer, str(dtype).removeprefix("torch.")
+
+
+@dataclass
+class _Answer:
+    """One answer in the making."""
+
+    index: int
+    lane: Lane
+    limit: int
+    noise: torch.Generator
+    constraint: Constraint | None = None
+    tokens: list[int] = field(default_factory=list)
+
+
+class TransformersTextModel:
+    """Meets protocols.TextModel; up to `max_batch` conversations share each forward pass."""
+
+    def __init__(self, identity: Identity, model: Any, tokenizer: Any, max_batch: int) -> None:
+        self.identity = identity
+        self._runner = Runner(model)
+        self._tokenizer = tokenizer
+        self._max_batch = max_batch
+        config = model.config.get_text_config()
+        self._room = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+        self._vocabulary = int(config.vocab_size)
+        ends = model.generation_config.eos_token_id
+        listed = ends if isinstance(ends, list) else [ends]
+        self._ends = sorted({end for end in (*listed, tokenizer.eos_token_id) if end is not None})
+        self._grammars: Grammars | None = None
+        self._one_at_a_time = threading.Lock()
+
+    @property
+    def bytes(self) -> int:
+        """Of the weights in memory."""
+        return held_bytes([self._runner.model])
+
+    def generate(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        *,
+        schema: Schemas = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[Text]:
+        """Answer each conversation; see protocols.TextModel. Output tokens do not count the end token."""
+        import torch
+
+        if max_tokens < 1 or temperature < 0:
+            raise ModelError(
+                f"max_tokens must be at least 1 and temperature not negative: {max_tokens}, {temperature}."
+            )
+        texts: dict[int, Text] = {}
+        # In order, so that a conversation given twice gets two answers, and a batch of one the first of them.
+        times: Counter[str] = Counter()
+        with self._one_at_a_time, torch.inference_mode():
+            waiting: deque[_Answer] = deque()
+            for index, conversation in enumerate(conversations):
+                prompt = self._prompt(conversation)
+                key = str(prompt)
+                noise = seed + 1_000_003 * times[key]
+                waiting.append(self._start(index, prompt, schema_of(schema, index), max_tokens, noise))
+                times[key] += 1
+            active: list[_Answer] = []
+            while waiting or active:
+                while waiting and len(active) < self._max_batch:
+                    active.append(waiting.popleft())
+                for answer in self._step(active, temperature):
+                    texts[answer.index] = self._finish(answer)
+                    active.remove(answer)
+        return [texts[index] for index in range(len(conversations))]
+
+    def _prompt(self, conversation: Sequence[Message]) -> list[int]:
+        from jinja2 import TemplateError
+
+        turns = [{"role": message.role, "content": message.content} for message in conversation]
+        if not turns:
+            raise ModelError("A conversation needs at least one message.")
+        # An answer already begun is carried on.
+        begun = turns[-1]["role"] == "assistant"
+        options = {
+            "tokenize": False,
+            "add_generation_prompt": not begun,
+            "continue_final_message": begun,
+            "enable_thinking": False,  # read by the templates of models that think aloud, ignored by others
+        }
+        try:
+            text = self._tokenizer.apply_chat_template(turns, **options)
+        except TemplateError:
+            # Some templates know no system role: its words go before the user's.
+            if len(turns) < 2 or turns[0]["role"] != "system":
+                raise
+            first = {"role": turns[1]["role"], "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
+            text = self._tokenizer.apply_chat_template([first, *turns[2:]], **options)
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        if len(tokens) >= self._room:
+            raise ModelError(
+                f"The conversation has {len(tokens)} tokens, the model reads {self._room}; shorten it."
+            )
+        return tokens
+
+    def _start(
+        self, index: int, prompt: list[int], schema: JsonSchema | None, limit: int, seed: int
+    ) -> _Answer:
+        import torch
+
+        answer = _Answer(
+            index,
+            Lane(prompt),
+            min(limit, self._room - len(prompt)),
+            torch.Generator().manual_seed(seed % (1 << 63)),
+        )
+        if schema is not None:
+            if self._grammars is None:
+                from models.text.grammar import Grammars
+
+                self._grammars = Grammars(self._tokenizer, self._vocabulary, self._ends)
+            answer.constraint = self._grammars.start(schema)
+        return answer
+
+    def _step(self, active: list[_Answer], temperature: float) -> list[_Answer]:
+        """One forward pass; returns the answers that it finished."""
+        reading = {id(answer.lane) for answer in active if answer.lane.seen < len(answer.lane.prompt)}
+        taking = self._runner.read([answer.lane for answer in active if id(answer.lane) in reading])
+        taken = {id(lane) for lane in taking}
+        passing = [answer for answer in active if id(answer.lane) not in reading or id(answer.lane) in taken]
+        logits = self._runner.forward(
+            [answer.lane for answer in passing],
+            lambda lane: lane.seen + len(lane.pending) >= len(lane.prompt),
+        )
+        return [
+            answer
+            for row, answer in enumerate(passing)
+            if row in logits and self._choose(answer, logits[row], temperature)
+        ]
+
+    def _choose(self, answer: _Answer, logits: torch.Tensor, temperature: float) -> bool:
+        """Add the next token, and those the grammar forces after it; True where the answer is finished."""
+        import torch
+
+        constraint = answer.constraint
+        if constraint is not None:
+            if not answer.tokens and (forced := constraint.forced()):
+                # What every answer begins with; these logits were of no use.
+                return self._extend(answer, forced)
+            constraint.forbid(logits)
+        if temperature > 0:
+            # Gumbel noise turns the largest value into a draw from the softmax.
+            uniform = torch.rand(logits.shape, generator=answer.noise).clamp_(1e-20, 1 - 1e-7)
+            logits = logits / temperature - torch.log(-torch.log(uniform))
+        token = int(logits.argmax())
+        if token in self._ends:
+            return True
+        if constraint is None:
+            return self._extend(answer, [token])
+        constraint.take(token)
+        return self._extend(answer, [token, *constraint.forced()])
+
+    def _extend(self, answer: _Answer, tokens: list[int]) -> bool:
+        tokens = [token for token in tokens if token not in self._ends]
+        answer.lane.pending = tokens
+        answer.tokens += tokens
+        return len(answer.tokens) >= answer.limit or (
+            answer.constraint is not None and answer.constraint.complete
+        )
+
+    def _finish(self, answer: _Answer) -> Text:
+        cut = len(answer.tokens) > answer.limit
+        done = len(answer.tokens) < answer.limit or (
+            answer.constraint is not None and answer.constraint.complete
+        )
+        tokens = answer.tokens[: answer.limit]
+        text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return Text(text, len(answer.lane.prompt), len(tokens), "stop" if done and not cut else "length")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no advice from transformers while a model loads."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

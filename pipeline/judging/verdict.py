@@ -1,0 +1,200 @@
+"""Candidates → verdicts: one check for each requirement, and the gate over the must-haves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from models.english import OPPOSITE, STYLES, phrase, statement
+from models.palette import COLOURS
+from models.protocols import Arrangement, ModelError, Question, Scorer
+from pipeline import pixels
+from pipeline.brief import Record, Requirement
+from pipeline.calls.fallback import standing
+from pipeline.config import Band, Judge
+from pipeline.painting.image import Candidate
+from pipeline.range import Range
+
+CheckOutcome = Literal["pass", "fail", "unsure", "unchecked"]
+Gate = Literal["pass", "fail", "unsure", "unchecked"]
+_WORST: tuple[Gate, ...] = ("fail", "unchecked", "unsure", "pass")
+
+
+class Check(Record):
+    """One requirement against one candidate. `probability` is the judge's that the want is met."""
+
+    requirement: str
+    probability: float | None
+    outcome: CheckOutcome
+    judge: str
+    reason: str
+
+
+class Verdict(Record):
+    """All checks of a candidate. `gate` is the worst outcome among the must-haves."""
+
+    candidate: str
+    checks: tuple[Check, ...]
+    gate: Gate
+    score: float  # in [0, 1]; orders candidates that do not pass
+    degraded: str | None = None  # which scorer failed, and what stood in for it
+
+    def outcome_of(self, requirement: str) -> CheckOutcome:
+        return next(check.outcome for check in self.checks if check.requirement == requirement)
+
+
+def question(r: Requirement, known: Range | None = None) -> Question | None:
+    """What to ask a scorer: the statement, and contrasting ones that a lucky image might show instead."""
+    said = statement(r.kind, r.subject, r.value, r.other)
+    if said is None:
+        return None
+
+    def others(kind: str, values: Sequence[str]) -> tuple[str, ...]:
+        made = (statement(kind, r.subject, value, r.other) for value in values if value != r.value)
+        return tuple(text for text in made if text)
+
+    contrasts: tuple[str, ...]
+    if r.kind in ("object", "absence"):
+        contrasts = ("a picture of something else", "an empty picture")
+    elif r.kind == "count":
+        count = int(r.value)
+        contrasts = others("count", [str(n) for n in range(max(1, count - 2), count + 3)])
+    elif r.kind == "attribute":
+        contrasts = others("attribute", list(COLOURS))
+    elif r.kind == "relation":
+        contrasts = (
+            statement("relation", r.other, r.value, r.subject) or "",
+            f"a picture of {phrase(r.subject)}",
+        )
+        if r.value in OPPOSITE:
+            contrasts = (*contrasts, f"a picture of {phrase(r.other)}")
+    elif r.kind == "background":
+        contrasts = others("background", list(COLOURS))
+    else:
+        named = (known.styles or ()) if known else ()
+        contrasts = others("style", list(dict.fromkeys((*named, *STYLES))))
+    return Question(said, contrasts, _arrangement(r))
+
+
+def _arrangement(r: Requirement) -> Arrangement | None:
+    """The single things that the requirement speaks of."""
+    thing = statement("object", r.subject) or ""
+    if r.kind in ("object", "absence"):
+        return Arrangement((thing,))
+    if r.kind == "count":
+        return Arrangement((thing,), count=int(r.value))
+    if r.kind == "attribute":
+        return Arrangement((statement("attribute", r.subject, r.value) or "",))
+    if r.kind == "relation":
+        return Arrangement((thing, statement("object", r.other) or ""), where=r.value)
+    return None
+
+
+def judge(
+    candidates: Sequence[Candidate],
+    requirements: Sequence[Sequence[Requirement]],
+    scorer: Scorer,
+    rules: Judge,
+    band_of: Mapping[str, Band],
+    known: Range | None,
+) -> list[Verdict]:
+    """Check every candidate against the requirements of its brief (aligned lists), in one scorer call. Where the
+    scorer breaks, its checks are unchecked: they go to a person, never through the gate. Bands that were measured
+    for one scorer say nothing of another that stands in for it: that one is held to the default band."""
+    asked = [
+        [(r, q) for r in mine if checkable(r, rules, known) and (q := question(r, known))]
+        for mine in requirements
+    ]
+    scores: list[list[float]] = [[] for _ in candidates]
+    broke = ""
+    try:
+        scores = scorer.score([c.image for c in candidates], [[q for _, q in mine] for mine in asked])
+    except ModelError as error:
+        broke = f"scorer, {error} → pixel checks and a person"
+    verdicts = []
+    for i, who in enumerate(standing(scorer, len(candidates))):
+        degraded = broke or who.degraded
+        answered = {} if broke else {r.id: p for (r, _), p in zip(asked[i], scores[i], strict=True)}
+        verdict = conclude(
+            candidates[i], requirements[i], {id: p for id, p in answered.items() if not math.isnan(p)},
+            who.identity.name if who.identity else "none", rules, {} if who.uncalibrated else band_of,
+            f"not checked: {degraded}" if degraded else "",
+        )  # fmt: skip
+        verdicts.append(verdict.model_copy(update={"degraded": degraded or None}))
+    return verdicts
+
+
+def conclude(
+    candidate: Candidate,
+    requirements: Sequence[Requirement],
+    probability: Mapping[str, float],
+    name: str,
+    rules: Judge,
+    band_of: Mapping[str, Band],
+    broke: str = "",
+) -> Verdict:
+    """From probabilities by requirement id to checks and gate; `broke` says why a scorer gave none."""
+    checks = [_intact(candidate)]
+    checks += [
+        _check(r, candidate, probability.get(r.id), name, _band(r, band_of, rules), broke)
+        for r in requirements
+    ]
+    must = {r.id for r in requirements if r.must} | {"intact"}
+    outcomes = {check.outcome for check in checks if check.requirement in must}
+    gate = next(outcome for outcome in _WORST if outcome in outcomes)
+    worth = {"pass": 1.0, "unsure": 0.5, "unchecked": 0.5, "fail": 0.0}
+    parts = [worth[c.outcome] * 0.9 + 0.1 * (0.5 if c.probability is None else c.probability) for c in checks]
+    return Verdict(candidate=candidate.id, checks=tuple(checks), gate=gate, score=sum(parts) / len(parts))
+
+
+def _band(r: Requirement, band_of: Mapping[str, Band], rules: Judge) -> Band:
+    """What holds for an object holds for its absence."""
+    return band_of.get(r.kind) or band_of.get("object" if r.kind == "absence" else "", rules.default)
+
+
+def checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
+    """Whether the scorer is asked about it at all."""
+    if r.flag in ("uncheckable", "outside") or r.kind in rules.cannot or r.kind in ("technical", "other"):
+        return False
+    return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
+
+
+def _intact(candidate: Candidate) -> Check:
+    why = pixels.blank(candidate.image) or _shrunk(candidate)
+    return Check(requirement="intact", probability=None, outcome="fail" if why else "pass", judge="pixels",
+                 reason=why or "there is a picture")  # fmt: skip
+
+
+def _shrunk(candidate: Candidate) -> str | None:
+    """A fallback may paint smaller; where a size was asked for, that does not do."""
+    plan, image = candidate.plan, candidate.image
+    wanted = (plan.width or image.width, plan.height or image.height)
+    if not candidate.degraded or wanted == image.size:
+        return None
+    return f"the image is {image.width} × {image.height} pixels, asked for were {wanted[0]} × {wanted[1]}"
+
+
+def _check(
+    r: Requirement, candidate: Candidate, probability: float | None, scorer: str, band: Band, broke: str
+) -> Check:
+    if r.kind == "technical" and (found := pixels.meets(candidate.image, r.subject, r.value)):
+        met, why = found
+        return Check(
+            requirement=r.id, probability=None, outcome="pass" if met else "fail", judge="pixels", reason=why
+        )
+    if probability is None:
+        return Check(requirement=r.id, probability=None, outcome="unchecked", judge="none",
+                     reason=r.note or broke or "no judge of this preset can check it; a person must")  # fmt: skip
+    probability = band.corrected(probability)
+    if r.kind == "absence":
+        probability = 1 - probability
+        band = Band.model_validate({"pass": 1 - band.fail, "fail": 1 - band.pass_})
+    outcome: CheckOutcome = "unsure"
+    if probability >= band.pass_:
+        outcome = "pass"
+    elif probability <= band.fail:
+        outcome = "fail"
+    words = {"pass": "shows", "fail": "does not show", "unsure": "may or may not show"}[outcome]
+    reason = f"{words} {r.text} (p {probability:.2f}; pass from {band.pass_:.2f}, fail to {band.fail:.2f})"
+    return Check(requirement=r.id, probability=probability, outcome=outcome, judge=scorer, reason=reason)

@@ -1,0 +1,149 @@
+"""Flags on requirements, set before anything is painted: contradictions, what nothing can check, what the image
+model cannot draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from models.english import OPPOSITE, number
+from pipeline.brief import Flag, Requirement
+from pipeline.range import Range
+from pipeline.reading.lexicon import COLOURS
+from pipeline.size import parse, together
+
+LANGUAGE = "language"  # subject of an `other` want: the brief is in one that the reader does not know
+
+
+def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) -> tuple[Requirement, ...]:
+    """The requirements with `flag` and `note` set: contradictions first, then what nothing can check, then
+    what the model cannot draw."""
+    notes: dict[str, tuple[Flag, str]] = {}
+    _contradictions(requirements, notes)
+    for want in requirements:
+        if want.kind == "other" and want.subject == LANGUAGE:
+            notes.setdefault(want.id, ("outside", "not understood: this reader knows English only"))
+        elif want.kind == "other":
+            notes.setdefault(want.id, ("uncheckable", "no model can check this; a person decides"))
+        if why := _impossible(want, drawable):
+            notes.setdefault(want.id, ("outside", why))
+    if drawable is not None:
+        _outside(requirements, drawable, notes)
+    marked = []
+    for want in requirements:
+        flag, note = notes.get(want.id, (None, ""))
+        marked.append(want.model_copy(update={"flag": flag, "note": note}))
+    return tuple(marked)
+
+
+def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> None:
+    colours = [w for w in wants if w.kind == "attribute" and not _describes(w.value)]
+    for group in (
+        _by(colours, lambda w: w.subject),
+        _by((w for w in wants if w.kind == "count"), lambda w: w.subject),
+        _by((w for w in wants if w.kind == "background"), lambda w: "background"),
+        _by((w for w in wants if w.kind == "style"), lambda w: "style"),
+        _by((w for w in wants if w.kind == "technical" and w.subject != "size"), lambda w: w.subject),
+    ):
+        for same in group:
+            if len({w.value for w in same}) > 1:
+                _clash(same, notes)
+    sizes = [(w, size) for w in wants if w.kind == "technical" and (size := parse(w.value))]
+    for i, (first, one) in enumerate(sizes):
+        for second, two in sizes[i + 1 :]:
+            if together(one, two) is None:
+                _clash([first, second], notes)
+    shown = {"object", "count", "attribute", "relation"}
+    for absent in (w for w in wants if w.kind == "absence"):
+        against = [w for w in wants if w.kind in shown and absent.subject in (w.subject, w.other)]
+        against = [w for w in against if w.kind in ("object", "count")] or against
+        if against:
+            _clash([absent, *against], notes)
+    relations = [w for w in wants if w.kind == "relation"]
+    for i, a in enumerate(relations):
+        for b in relations[i + 1 :]:
+            if {a.subject, a.other} != {b.subject, b.other}:
+                continue
+            turned = b.value if a.subject == b.subject else OPPOSITE.get(b.value, b.value)
+            if turned != a.value:
+                _clash([a, b], notes)
+
+
+def _by(wants: Iterable[Requirement], key: Callable[[Requirement], str]) -> list[list[Requirement]]:
+    groups: dict[str, list[Requirement]] = {}
+    for want in wants:
+        groups.setdefault(key(want), []).append(want)
+    return list(groups.values())
+
+
+def _describes(value: str) -> bool:
+    """Whether an attribute can hold beside another one: "smiling" and "red" can, "red" and "blue" cannot."""
+    return value not in COLOURS
+
+
+def _clash(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> None:
+    for want in wants:
+        others = " and ".join(f"“{w.text}”" for w in wants if w.id != want.id)
+        notes.setdefault(want.id, ("contradiction", f"cannot hold together with {others}"))
+
+
+def _impossible(want: Requirement, drawable: Range | None) -> str | None:
+    """Why no picture can have the size that is wanted."""
+    size = parse(want.value) if want.kind == "technical" and want.subject == "size" else None
+    if size is None:
+        return None
+    if drawable is not None and drawable.square and not size.squarable:
+        return size.impossible or "the image model paints squares only"
+    return size.impossible
+
+
+def _outside(wants: Sequence[Requirement], drawable: Range, notes: dict[str, tuple[Flag, str]]) -> None:
+    def mark(want: Requirement, note: str) -> None:
+        notes.setdefault(want.id, ("outside", note))
+
+    def unknown(word: str, known: Iterable[str], what: str) -> str:
+        near = drawable.nearest(word, known)
+        return f"the image model has no {what} “{word}”" + (
+            f"; the nearest it has is “{near}”" if near else ""
+        )
+
+    kinds: list[str] = []
+    for want in wants:
+        if want.kind in ("object", "count") and want.subject not in kinds:
+            kinds.append(want.subject)
+    for want in wants:
+        if want.kind in ("object", "count", "attribute", "relation") and drawable.objects is not None:
+            for name in filter(None, (want.subject, want.other)):
+                if name not in drawable.objects:
+                    mark(want, unknown(name, drawable.objects, "object"))
+        colours, styles = drawable.colours, drawable.styles
+        if want.kind == "attribute" and colours is not None and want.value not in colours:
+            mark(want, unknown(want.value, colours, "colour or look"))
+        if (
+            want.kind == "background"
+            and drawable.plain_backgrounds
+            and colours is not None
+            and want.value not in colours
+        ):
+            mark(want, unknown(want.value, colours, "background"))
+        if want.kind == "style" and styles is not None and want.value not in styles:
+            mark(want, unknown(want.value, styles, "style"))
+        if (
+            want.kind == "relation"
+            and drawable.relations is not None
+            and want.value not in drawable.relations
+        ):
+            mark(want, f"the image model knows only {', '.join(drawable.relations)}")
+        if want.kind == "count":
+            if drawable.max_count is not None and int(want.value) > drawable.max_count:
+                mark(want, f"the image model draws at most {number(drawable.max_count)}")
+            elif drawable.counts_alone and int(want.value) > 1 and len(kinds) > 1:
+                mark(want, "the image model draws several of one object only without another beside them")
+        if (
+            drawable.max_kinds is not None
+            and want.kind in ("object", "count")
+            and kinds.index(want.subject) >= drawable.max_kinds
+        ):
+            mark(
+                want,
+                f"the image model draws at most {number(drawable.max_kinds)} different objects together",
+            )

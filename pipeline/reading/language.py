@@ -1,0 +1,26 @@
+"""Whether a brief is in the language that the rules know."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from pipeline.reading.lexicon import ENGLISH, Token
+
+_FOREIGN = frozenset(ENGLISH["foreign_words"])
+_ENGLISH = frozenset("DXoiw&bVIPrefRt")  # codes of the words that hold an English sentence together
+
+
+def is_foreign(text: str, line: list[Token]) -> bool:
+    """True for a brief in another script, or whose small words are those of another language."""
+    letters = [c for c in text if c.isalpha()]
+    if letters and sum("LATIN" in unicodedata.name(c, "") for c in letters) < len(letters) / 2:
+        return True
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    other = sum(word in _FOREIGN for word in words)
+    return other > 0 and other >= sum(token.code in _ENGLISH and token.text not in _FOREIGN for token in line)
+
+
+def has_emoji(text: str) -> bool:
+    """True where the text holds a symbol that stands for a thing."""
+    return any(unicodedata.category(c) == "So" for c in text)

@@ -1,0 +1,58 @@
+"""Numbers in a brief that are not simply how many: times, bounds, shares, and other ways to write a count."""
+
+from __future__ import annotations
+
+import re
+
+from models.english import NUMBERS
+from pipeline.reading.finding import Found
+
+_N = rf"(?:\d+|{'|'.join(NUMBERS[1:])})"
+_PART = r"(?:half past |quarter (?:past|to) )?"
+_END = r"(?=\s*(?:[.,;:!?)]|$|(?:on|in|with|against|at)\b))"
+# Wants that nothing can check, kept in the user's words.
+_TIMES = (
+    rf"\b(?:showing|reading|set to|pointing (?:at|to)) {_PART}{_N}(?: (?:past|to) {_N})?(?: ?o'?clock)?{_END}",
+    rf"\bat {_PART}{_N}(?: (?:past|to) {_N}| ?o'?clock){_END}",
+    r"\b(?:showing |reading |set to |at )?\d{1,2}:\d\d\b(?: ?[ap]\.?m\b\.?)?",
+    rf"\bone [a-z]+,? (?:and )?(?:the other|one|another) [a-z]+{_END}",  # "two apples, one red, one green"
+)
+_PLAINLY = (
+    (rf"\b({_N}) \({_N}\)", r"\1"),  # "two (2) lemons"
+    (r"\b(?:0|zero) (?=[a-z])", "no "),
+    (r"\b(\d+) ?[x×] ?(?=[a-z])", r"\1 "),
+    (r"([a-z]),? ?\(?[x×] ?(\d+)\b\)?(?! ?(?:[x×]|px))", r"\1, \2 of them"),
+    (rf"\b([a-z]+s): ({_N})(?=\s*(?:[,;.]|$))", r"\2 \1"),
+    (r"\bhalf ([a-z]+),?(?: and)? half ([a-z]+)\b", r"\1 and \2"),
+)
+# A count that meets the bound: what is asked for is then exactly that.
+_LIMITS = re.compile(
+    rf"\b(?:neither more nor less than|no more and no fewer than|at least|at most|no more than|not more than"
+    rf"|no fewer than|no less than|up to"
+    rf"|(?P<above>more than)|(?P<below>fewer than|less than)) (?P<n>{_N}) (?=[a-z])"
+)
+_BETWEEN = re.compile(rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)")
+
+
+def numerals(text: str) -> tuple[str, list[Found]]:
+    """Wants made of such numbers, and the lower-case text without them and with its counts put plainly."""
+    found: list[Found] = []
+
+    def put(match: re.Match[str]) -> str:
+        found.append(Found("other", value=match.group().strip()))
+        return " "
+
+    for pattern in _TIMES:
+        text = re.sub(pattern, put, text)
+    text = _LIMITS.sub(_met, text)
+    text = _BETWEEN.sub(lambda match: f"{match[1] or match[2]} ", text)
+    for pattern, plain in _PLAINLY:
+        text = re.sub(pattern, plain, text)
+    return text, found
+
+
+def _met(match: re.Match[str]) -> str:
+    word = match["n"]
+    number = int(word) if word.isdigit() else NUMBERS.index(word)
+    number += 1 if match["above"] else -1 if match["below"] else 0
+    return f"{number} "

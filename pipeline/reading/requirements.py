@@ -1,0 +1,244 @@
+"""The first stage: briefs to requirements, by the text model and the rules together.
+
+The model writes one short line for each want; lines are cheap to decode on a CPU and easy to learn. What it
+writes is held against the brief: words without support there are dropped, and what the rules are sure of is
+never lost.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from models.protocols import JsonSchema, Message, ModelError, Schemas, Text, TextModel
+from pipeline.brief import Brief, Reading, Requirement
+from pipeline.calls.fallback import Fallen, standing
+from pipeline.range import Range
+from pipeline.reading.consensus import combined, key_of
+from pipeline.reading.copying import copying
+from pipeline.reading.finding import Found
+from pipeline.reading.flags import LANGUAGE, flagged
+from pipeline.reading.rules import found_in, numbered
+
+MAX_WANTS = 16
+MAX_TOKENS = 192
+SCHEMA: JsonSchema = {
+    "type": "object",
+    "properties": {
+        "wants": {"type": "array", "items": {"type": "string", "maxLength": 60}, "maxItems": MAX_WANTS}
+    },
+    "required": ["wants"],
+    "additionalProperties": False,
+    "x-guidance": {"whitespace_flexible": False},
+}
+
+# For a model trained on this task: the words it was trained with, and no more.
+BARE_SYSTEM = "List what the picture must show."
+
+INSTRUCTED_SYSTEM = """\
+You read a brief for a picture and list what can be seen in it: one short line for each want, nothing that \
+the brief does not say. Who asks, and what the picture is for, are not wants. Forms of a line:
+cat — an object that must show (singular, no article)
+3 croissant — how many, only where the brief gives a number
+apple is red — the colour or look of an object
+cat left of dog — also: right of, above, below
+background pink
+style cartoon
+no text — what must not show
+size 256x256, contrast high, palette blue
+other feels premium — a want that cannot be seen, in the brief's words
+Put "maybe" before a line that is only nice to have. Answer with JSON: {"wants": [lines]}."""
+EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "We run a fish shop and need a poster: two green crabs on a white background, ideally as a cartoon. "
+        "No text please.",
+        ("2 crab", "crab is green", "background white", "maybe style cartoon", "no text"),
+    ),
+    (
+        "A whale under a cloud for our summer party, it should feel calm. 512x512.",
+        ("whale", "cloud", "whale below cloud", "other feel calm", "size 512x512"),
+    ),
+    (
+        "The tulip goes right of the house, and the house must be blue. Flat design.",
+        ("tulip", "house", "tulip right of house", "house is blue", "style flat"),
+    ),
+)
+
+Prompting = Literal["bare", "instructed"]
+
+
+def read(
+    briefs: Sequence[Brief],
+    model: TextModel | None,
+    drawable: Range | None = None,
+    prompting: Prompting = "bare",
+) -> list[Reading]:
+    """The requirements of each brief, flagged, in one batched call. Without a model, or where it gives no
+    usable answer, by the rules alone; in the second case `degraded` says why. `prompting`: "bare" for a model
+    trained on this task, "instructed" for any other. Where the user listed the requirements, their list holds."""
+    if any(brief.requirements is not None for brief in briefs):
+        rest = iter(read([b for b in briefs if b.requirements is None], model, drawable, prompting))
+        return [
+            _listed(b.requirements, drawable) if b.requirements is not None else next(rest) for b in briefs
+        ]
+    by_rules = [found_in(brief.text, drawable) for brief in briefs]
+    if model is None or not briefs:
+        return [
+            _reading(with_musts(found, brief, drawable), drawable, "rules", None)
+            for brief, found in zip(briefs, by_rules, strict=True)
+        ]
+    readings = []
+    answers = _ask(briefs, model, prompting)
+    for brief, found, (answer, name, degraded) in zip(briefs, by_rules, answers, strict=True):
+        reader = "rules"
+        if answer is not None and any(item.subject == LANGUAGE for item in found):
+            # A small reader trained on English guesses; a general one may know the language.
+            if prompting == "instructed" and answer:
+                found, reader = answer, name
+        elif answer is not None:
+            found, reader = combined(brief.text, found, answer, drawable), f"{name} + rules"
+        readings.append(_reading(with_musts(found, brief, drawable), drawable, reader, degraded))
+    return readings
+
+
+def _listed(wants: Sequence[Requirement], drawable: Range | None) -> Reading:
+    return Reading(requirements=flagged(wants, drawable), reader="the user")
+
+
+def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degraded: str | None) -> Reading:
+    return Reading(requirements=flagged(numbered(found), drawable), reader=reader, degraded=degraded)
+
+
+def with_musts(found: Sequence[Found], brief: Brief, drawable: Range | None) -> list[Found]:
+    """The findings with the brief's must-haves, which the rules read; what they cannot read is left to a person."""
+    have = {key_of(item): item for item in found}
+    for want in brief.must:
+        for item in found_in(want, drawable) or [Found("other", value=want)]:
+            have[key_of(item)] = replace(have.get(key_of(item), item), must=True)
+    return list(have.values())
+
+
+def conversation(text: str, prompting: Prompting) -> list[Message]:
+    """What the text model is asked about one brief."""
+    if prompting == "bare":
+        return [Message("system", BARE_SYSTEM), Message("user", text)]
+    turns = [Message("system", INSTRUCTED_SYSTEM)]
+    for example, lines in EXAMPLES:
+        turns += [Message("user", example), Message("assistant", answer_of(lines))]
+    return [*turns, Message("user", text)]
+
+
+def answer_of(lines: Sequence[str]) -> str:
+    """The JSON that the model is to write, as its grammar would have it: no spaces."""
+    return json.dumps({"wants": list(lines)}, ensure_ascii=False, separators=(",", ":"))
+
+
+def schemas(texts: Sequence[str], prompting: Prompting) -> Schemas:
+    """What the answers are held to. A model that learnt to copy is held to the words of each brief; another may
+    know their language better than we do."""
+    return [copying(text, SCHEMA) for text in texts] if prompting == "bare" else SCHEMA
+
+
+def most_tokens(brief: Brief, prompting: Prompting) -> int:
+    """What reading a brief may take at most, by a cautious guess of three characters a token."""
+    return MAX_TOKENS + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
+
+
+def _ask(
+    briefs: Sequence[Brief], model: TextModel, prompting: Prompting
+) -> list[tuple[list[Found] | None, str, str | None]]:
+    """For each brief what the model found, which model that was, and what is degraded about it."""
+    if not briefs:
+        return []
+    asked = [conversation(brief.text, prompting) for brief in briefs]
+    answers: dict[int, Text] = {}
+    reasons: dict[int, str] = {}
+    held = schemas([brief.text for brief in briefs], prompting)
+    try:
+        answers = dict(enumerate(model.generate(asked, schema=held, max_tokens=MAX_TOKENS)))
+    except Fallen as error:
+        answers, reasons = error.answers, error.reasons
+    except ModelError as error:
+        reasons = dict.fromkeys(range(len(asked)), str(error))
+    found: list[tuple[list[Found] | None, str, str | None]] = []
+    for i, who in enumerate(standing(model, len(asked))):
+        lines = parsed(answers[i].text) if i in answers else reasons[i]
+        if isinstance(lines, str) or who.identity is None:
+            found.append((None, "rules", f"text, {reasons.get(i, lines)} → rules"))
+        else:
+            found.append((lines, who.identity.name.rstrip("/").rsplit("/", 1)[-1], who.degraded))
+    return found
+
+
+def parsed(text: str) -> list[Found] | str:
+    """The findings in an answer; a string says what is wrong with it. Lines of no known form are left out."""
+    match = re.search(r"\{.*\}", text, re.DOTALL)
+    try:
+        answer = json.loads(match.group() if match else text)
+        lines = answer["wants"]
+        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+            raise TypeError
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return "malformed output: not the JSON asked for"
+    found = [from_line(line) for line in lines]
+    return [item for item in found if item is not None]
+
+
+_SHAPE = re.compile(r"(\d+x\d+|\d+ (?:wide|tall)|square|landscape|portrait)$")
+_FIRST_WORDS = frozenset(("no", "background", "style", "other", "size", "contrast", "palette", "maybe"))
+_RELATED = re.compile(r"(.+?) (left of|right of|above|below) (.+)$")
+
+
+def from_line(line: str) -> Found | None:
+    """One line in the form that the model writes; None where it has no known form."""
+    line = " ".join(line.split())
+    must = not line.startswith("maybe ")
+    line = line.removeprefix("maybe ")
+    first, _, rest = line.partition(" ")
+    found: Found | None = None
+    if not line or line in _FIRST_WORDS:
+        return None
+    if first == "no" and rest:
+        found = Found("absence", rest)
+    elif first == "background" and rest:
+        found = Found("background", value=rest)
+    elif first == "style" and rest:
+        found = Found("style", value=rest)
+    elif first == "other" and rest:
+        found = Found("other", value=rest)
+    elif first == "size":
+        found = Found("technical", "size", rest) if _SHAPE.match(rest) else None
+    elif first == "contrast":
+        found = Found("technical", "contrast", rest) if rest in ("high", "low") else None
+    elif first == "palette" and rest:
+        found = Found("technical", "palette", rest)
+    elif first.isdigit():
+        found = Found("count", rest, str(int(first))) if rest else None
+    elif match := _RELATED.match(line):
+        found = Found("relation", match[1], match[2].removesuffix(" of"), match[3])
+    elif " is " in line:
+        subject, _, value = line.partition(" is ")
+        found = Found("attribute", subject, value) if subject and value else None
+    else:
+        found = Found("object", line)
+    return replace(found, must=must) if found else None
+
+
+def to_line(want: Requirement | Found) -> str:
+    """The line for a requirement; `from_line` reads it back."""
+    s, v = want.subject, want.value
+    line = {
+        "object": s,
+        "count": f"{v} {s}",
+        "attribute": f"{s} is {v}",
+        "relation": f"{s} {v}{' of' if v in ('left', 'right') else ''} {want.other}",
+        "background": f"background {v}",
+        "style": f"style {v}",
+        "absence": f"no {s}",
+        "technical": f"{s} {v}",
+        "other": f"other {v}",
+    }[want.kind]
+    return line if want.must else f"maybe {line}"

@@ -1,0 +1,54 @@
+"""A requirement in plain words, as a person reads it."""
+
+from __future__ import annotations
+
+from models.english import RELATIONS, number
+from pipeline.brief import Requirement
+from pipeline.reading.lexicon import PLURAL_ONLY, plural
+
+_BARE = frozenset(
+    ("glasses", "grapes", "scissors", "cherries", "broccoli", "bread", "fire", "cheese", "people", "text")
+)
+
+
+def with_article(name: str) -> str:
+    if name in _BARE:
+        return name
+    return ("an " if name[:1] in "aeiou" and not name.startswith(("uni", "one", "eu")) else "a ") + name
+
+
+def worded(want: Requirement, many: bool = False) -> Requirement:
+    """The requirement with its `text` written; `many`: there are several of its subject."""
+    s, v = want.subject, want.value
+    text = v
+    if want.kind == "object":
+        text = with_article(s)
+    elif want.kind == "count":
+        n = int(v)
+        text = f"{number(n)} {s if n == 1 else plural(s)}"
+        text = f"exactly {text}" if n == 1 else text
+    elif want.kind == "attribute":
+        they = many or s in PLURAL_ONLY
+        text = f"the {plural(s) if many else s} {'are' if they else 'is'} {v}"
+    elif want.kind == "relation":
+        text = f"the {s} is {RELATIONS.get(v, v)} the {want.other}"
+    elif want.kind == "background":
+        text = f"the background is {v}"
+    elif want.kind == "style":
+        text = f"{v} style"
+    elif want.kind == "absence":
+        text = f"no {s}"
+    elif want.kind == "technical":
+        text = _technical(s, v)
+    return want.model_copy(update={"text": text})
+
+
+def _technical(subject: str, value: str) -> str:
+    if subject == "contrast":
+        return f"{value} contrast"
+    if subject == "palette":
+        return f"mostly {value}"
+    if "x" in value and value.replace("x", "").isdigit():
+        return f"{value.replace('x', ' × ')} pixels"
+    number, _, side = value.partition(" ")
+    return f"{number} pixels {side}" if number.isdigit() else f"{value} format"

@@ -1,0 +1,149 @@
+"""The run folder: what a run leaves on disk.
+
+    out/<name>/
+      accepted.png, or best.png where nothing passed
+      sheet.png          every candidate with its checks, drawn at the end
+      attempts/1-1.png   candidate <attempt>-<number>, each with its own record in its metadata
+      run.json           brief, requirements, attempts, calls, outcome
+
+Files appear whole or not at all, and run.json is written anew after each attempt: whatever stops a run, what
+it had is there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from pydantic_core import to_json  # json's own indenting encoder is plain Python: forty times slower
+
+from pipeline.brief import Brief, Reading
+from pipeline.config import Preset
+from pipeline.errors import OutputError
+from pipeline.events import Attempt, Outcome, Started
+from pipeline.files import sweep, write
+from pipeline.judging.verdict import Verdict
+from pipeline.painting.image import Candidate
+from pipeline.results.sheet import sheet
+
+METADATA_KEY = "easel"
+VERSION = 1
+FAST = 1  # zlib level; pictures are a fifth larger than at the usual 6, and written in a quarter of the time
+
+
+class RunFolder:
+    """Takes in one brief's events and keeps its folder up to date. A run that was cut short and is played again
+    writes the same files."""
+
+    def __init__(self, path: Path, brief: Brief, preset: Preset) -> None:
+        try:
+            (path / "attempts").mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            where = "is" if path.parent.is_file() else "lies inside"
+            raise OutputError(f"{path.parent} {where} a file; name a folder with --out") from None
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {path} ({error.strerror}); choose another folder with --out"
+            ) from None
+        sweep(path)
+        sweep(path / "attempts")
+        self.path = path
+        self._preset = preset
+        self._brief = brief
+        self._started: Started | None = None
+        self._attempts: list[Attempt] = []
+        self._outcome: Outcome | None = None
+
+    def take(self, event: Started | Attempt | Outcome) -> None:
+        """Write what the event adds. Raises OutputError when the disk refuses."""
+        if isinstance(event, Started):
+            self._started = event
+        elif isinstance(event, Attempt):
+            self._attempts.append(event)
+            for candidate, verdict in zip(event.candidates, event.verdicts, strict=True):
+                self._png(f"attempts/{candidate.id}.png", candidate, verdict)
+        else:
+            self._outcome = event
+            if event.best and event.verdict:
+                name = "accepted" if event.status == "accepted" else "best"
+                self._png(f"{name}.png", event.best, event.verdict)
+            self._sheet()
+        self._write("run.json", to_json(self.record(), indent=1) + b"\n")
+
+    def _sheet(self) -> None:
+        made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
+        if made and self._started:
+            self._write(
+                "sheet.png", _encode(sheet(self._brief.text, self._started.reading.requirements, made))
+            )
+
+    def record(self) -> dict[str, Any]:
+        """Everything known of the run, as plain JSON values."""
+        attempts = [attempt.model_dump(mode="json", exclude={"brief"}) for attempt in self._attempts]
+        return {
+            "version": VERSION,
+            "brief": self._brief.model_dump(mode="json"),
+            "preset": self._preset.model_dump(mode="json", by_alias=True),
+            "reading": self._started.reading.model_dump(mode="json") if self._started else None,
+            "calls": [call.model_dump(mode="json") for call in self._started.calls] if self._started else [],
+            "attempts": attempts,
+            "outcome": self._outcome.model_dump(mode="json", exclude={"brief"}) if self._outcome else None,
+        }
+
+    def _png(self, name: str, candidate: Candidate, verdict: Verdict) -> None:
+        reading = self._started.reading if self._started else None
+        info = metadata(self._brief, self._preset, reading, candidate, verdict)
+        self._write(name, _encode(candidate.image, info))
+
+    def _write(self, name: str, data: bytes) -> None:
+        write(self.path / name, data)
+
+
+def metadata(
+    brief: Brief, preset: Preset, reading: Reading | None, candidate: Candidate, verdict: Verdict
+) -> PngInfo:
+    """What a PNG says of itself: Easel's record as JSON, and one line in the form other tools read."""
+    plan = candidate.plan
+    said = [reading and reading.degraded, plan.prompt.degraded, candidate.degraded, verdict.degraded]
+    record = {
+        "version": VERSION,
+        "brief": brief.model_dump(mode="json"),
+        "preset": preset.name,
+        "requirements": [r.model_dump(mode="json") for r in reading.requirements] if reading else [],
+        "candidate": candidate.model_dump(mode="json"),
+        "verdict": verdict.model_dump(mode="json"),
+        "degraded": [text for text in said if text],
+    }
+    info = PngInfo()
+    info.add_itxt(METADATA_KEY, json.dumps(record, ensure_ascii=False))
+    used = candidate.settings
+    line = (
+        f"{plan.prompt.text}\nNegative prompt: {plan.prompt.negative}\nSteps: {used.get('steps')}, "
+        f"CFG scale: {used.get('guidance')}, Seed: {plan.seed}, "
+        f"Size: {candidate.image.width}x{candidate.image.height}, Model: {candidate.model}"
+    )
+    info.add_itxt("parameters", line)
+    return info
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Easel's record inside a PNG. Raises OutputError where there is none."""
+    try:
+        with Image.open(path) as image:
+            text = getattr(image, "text", {}).get(METADATA_KEY)
+    except (OSError, SyntaxError) as error:
+        raise OutputError(f"{path}: not a picture that can be read ({error})") from None
+    if text is None:
+        raise OutputError(f"{path}: holds no Easel record; only pictures that Easel wrote carry one")
+    record: dict[str, Any] = json.loads(str(text))
+    return record
+
+
+def _encode(image: Image.Image, info: PngInfo | None = None) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info, compress_level=FAST)
+    return buffer.getvalue()

@@ -1,0 +1,65 @@
+"""The contact sheet: every candidate of a brief beside its checks, as one picture."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.brief import Requirement
+from pipeline.judging.verdict import Verdict
+from pipeline.painting.image import Candidate
+
+_COLUMNS, _WIDTH, _GAP, _LINE = 4, 300, 16, 17
+_INK, _SOFT, _PAPER = "#1d1f23", "#6b7078", "#fbfaf8"
+_COLOURS = {"pass": "#2b8a3e", "fail": "#c92a2a", "unsure": "#b35c00", "unchecked": "#6b7078"}
+
+
+def sheet(
+    title: str, requirements: Sequence[Requirement], made: Sequence[tuple[Candidate, Verdict]]
+) -> Image.Image:
+    """Candidates in order, four to a row, each above its prompt and its checks."""
+    font, bold = _font(13), _font(16)
+    text = {r.id: r.text for r in requirements} | {"intact": "a picture at all"}
+    columns = min(_COLUMNS, len(made))
+    width = _GAP + columns * (_WIDTH + _GAP)
+    head = textwrap.wrap(title, width // 9)[:4]
+    captions = [_caption(candidate, verdict, text) for candidate, verdict in made]
+    cell = _WIDTH + _LINE * max(len(lines) for lines in captions) + _GAP * 2
+    rows = -(-len(made) // columns)
+    top = _GAP * 2 + 22 * len(head)
+    page = Image.new("RGB", (width, top + rows * cell), _PAPER)
+    pen = ImageDraw.Draw(page)
+    for i, line in enumerate(head):
+        pen.text((_GAP, _GAP + 22 * i), line, _INK, bold)
+    for i, ((candidate, _), lines) in enumerate(zip(made, captions, strict=True)):
+        x, y = _GAP + (i % columns) * (_WIDTH + _GAP), top + (i // columns) * cell
+        picture = candidate.image.convert("RGB")
+        picture.thumbnail((_WIDTH, _WIDTH), Image.Resampling.LANCZOS)
+        if max(picture.size) < _WIDTH:
+            scale = _WIDTH / max(picture.size)
+            picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+        page.paste(picture, (x + (_WIDTH - picture.width) // 2, y))
+        for j, (line, colour) in enumerate(lines):
+            pen.text((x, y + _WIDTH + 6 + _LINE * j), line, colour, font)
+    return page
+
+
+def _caption(candidate: Candidate, verdict: Verdict, text: dict[str, str]) -> list[tuple[str, str]]:
+    colour = _COLOURS[verdict.gate]
+    lines = [(f"{candidate.id}  {verdict.gate}  seed {candidate.plan.seed}", colour)]
+    prompt = f"{candidate.plan.prompt.origin}: {candidate.plan.prompt.text}"
+    lines += [(line, _SOFT) for line in textwrap.wrap(prompt, 44)[:4]]
+    for check in verdict.checks:
+        if check.requirement == "intact" and check.outcome == "pass":
+            continue
+        chance = "" if check.probability is None else f"  {check.probability:.2f}"
+        line = f"{check.outcome}  {textwrap.shorten(text[check.requirement], 34)}{chance}"
+        lines.append((line, _COLOURS[check.outcome]))
+    return lines
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's bundled font: the same on every machine."""
+    return ImageFont.load_default(size)

@@ -1,0 +1,144 @@
+"""A brief on its way through the loop: its history, its budget, and what it does next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from models.protocols import Cancelled, OnStep, Step
+from pipeline.budget import Budget
+from pipeline.calls.record import Call
+from pipeline.config import Preset
+from pipeline.events import Attempt, Outcome, Started, Status, degraded_in
+from pipeline.judging.feedback import START, Action, Repair, repair
+from pipeline.judging.verdict import Verdict
+from pipeline.painting.image import Candidate
+
+
+@dataclass(eq=False)
+class Track:
+    """A brief under way: its history and budget. Everything the next attempt depends on is here."""
+
+    started: Started
+    budget: Budget
+    preset: Preset
+    attempts: list[Attempt] = field(default_factory=list)
+    next: Repair = START
+    outcome: Outcome | None = None
+    best: tuple[Candidate, Verdict] | None = None
+    attempt: Budget = field(init=False)  # of the attempt under way
+    room: int = 0  # images that it may paint
+    degraded: dict[str, None] = field(default_factory=dict)  # descents so far, in order
+
+    def __post_init__(self) -> None:
+        self.begin()
+        if said := self.started.reading.degraded:
+            self.degraded[said] = None
+
+    def begin(self) -> Budget:
+        """A fresh budget for the next attempt."""
+        self.attempt = self.budget.open("attempt", self.preset.loop.attempt)
+        return self.attempt
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps that each image of the next attempt takes."""
+        return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
+
+    def add(
+        self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict], calls: tuple[Call, ...]
+    ) -> Attempt:
+        """Take in an attempt; decides whether the brief is done or what to change next."""
+        number, change = len(self.attempts) + 1, self.next
+        self.degraded |= dict.fromkeys(degraded_in(candidates, verdicts))
+        for pair in zip(candidates, verdicts, strict=True):
+            if self.best is None or _rank(pair[1]) > _rank(self.best[1]):
+                self.best = pair
+        assert self.best is not None
+        follow: Repair | None = None
+        gate = self.best[1].gate
+        if gate == "pass":
+            self.close("accepted", "every must-have passes")
+        elif gate == "unchecked":
+            self.close("needs_review", f"a person must check: {self._open('unchecked', 'unsure')}")
+        else:
+            actions: list[Action] = [a.change.action for a in self.attempts] + [change.action]
+            follow = self.next = repair(self.started.reading.requirements, self.best[1], actions)
+            if lacks := self.begin().lacks(self.steps):
+                follow = None
+                self.exhaust(lacks)
+        attempt = Attempt(
+            brief=self.started.brief, number=number, change=change, candidates=tuple(candidates),
+            verdicts=tuple(verdicts), calls=calls, next=follow,
+        )  # fmt: skip
+        self.attempts.append(attempt)
+        return attempt
+
+    def exhaust(self, why: str) -> Outcome:
+        """A limit is reached: what there is goes to a person where only the judge was unsure of it."""
+        if self.best is None:
+            return self.close("exhausted", f"{why}; nothing was painted")
+        if self.best[1].gate == "unsure":
+            return self.close("needs_review", f"{why}; the judge is unsure of: {self._open('unsure')}")
+        return self.close("exhausted", f"{why}; still missing: {self._open('fail', 'unsure')}")
+
+    def stop(self) -> Outcome:
+        """Painting was cut short, by the clock or by the user."""
+        if why := self.attempt.over_time():
+            return self.exhaust(why)
+        return self.close("exhausted", "stopped by the user before the budget was spent")
+
+    def close(self, status: Status, reason: str) -> Outcome:
+        best, verdict = self.best or (None, None)
+        used = self.budget.used
+        self.outcome = Outcome(
+            brief=self.started.brief, status=status, reason=reason, best=best, verdict=verdict,
+            images=used.images, seconds=self.budget.seconds, tokens=used.tokens,
+            image_steps=used.image_steps, joules=used.joules, measured=used.measured, money=used.money,
+            degraded=tuple(self.degraded),
+        )  # fmt: skip
+        return self.outcome
+
+    def _open(self, *outcomes: str) -> str:
+        assert self.best is not None
+        text = {r.id: r.text for r in self.started.reading.requirements if r.must} | {
+            "intact": "a picture at all"
+        }
+        checks = self.best[1].checks
+        return ", ".join(
+            text[c.requirement] for c in checks if c.outcome in outcomes and c.requirement in text
+        )
+
+
+def _rank(verdict: Verdict) -> tuple[int, float]:
+    return ("fail", "unsure", "unchecked", "pass").index(verdict.gate), verdict.score
+
+
+def allot(wave: Sequence[Track], images: int) -> None:
+    """Set aside what each open brief of a wave will paint, `images` at most. One that has no room for even one is at
+    its end."""
+    for track in wave:
+        if track.outcome is not None:
+            continue
+        steps = track.steps
+        track.room = track.begin().room(images, steps)
+        if not track.room:
+            track.exhaust(track.attempt.lacks(steps) or "the budget is spent")
+            continue
+        painted = track.room * steps
+        expected = {
+            what: track.attempt.pace.expected(what, painted) for what in ("seconds", "joules", "money")
+        }
+        track.attempt.promise(images=track.room, image_steps=painted, **expected)
+
+
+def watched(wave: Sequence[Track], on_step: OnStep | None) -> OnStep:
+    """Stops painting at the step at which no brief of the wave has seconds left."""
+
+    def step(done: Step) -> None:
+        if on_step is not None:
+            on_step(done)
+        if all(track.attempt.late for track in wave):
+            raise Cancelled
+
+    return step

@@ -1,0 +1,227 @@
+"""What became of a batch: what passed, what did not and why, as a page that needs nothing else, and as CSV."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pipeline.brief import Kind
+from pipeline.files import write
+from pipeline.store import Store
+from pipeline.store.figures import StageCost
+from pipeline.store.runs import OPEN
+from pipeline.store.tables import CheckRow, RunRow
+from pipeline.work.rows import Row, Rows, Unstarted
+
+THUMBNAIL = 240  # pixels
+OUTCOMES = {
+    "accepted": "Accepted",
+    "needs_review": "Needs review",
+    "exhausted": "Not met",
+    "failed": "Failed",
+    "open": "Not finished",
+    "bad": "Bad row",
+}
+_COLUMNS = (
+    "line", "name", "brief", "preset", "seed", "outcome", "why", "images", "tokens", "seconds", "joules", "money",
+    "score", "failed", "unsure", "unchecked", "picture",
+)  # fmt: skip
+_CHECKS = ("fail", "unchecked", "unsure", "pass")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the file, and what became of it."""
+
+    line: int
+    name: str
+    text: str
+    status: str  # a key of OUTCOMES
+    reason: str
+    row: Row | None = None
+    run: RunRow | None = None
+    picture: str | None = None  # fingerprint
+    checks: tuple[CheckRow, ...] = ()
+
+    @property
+    def wants(self) -> dict[str, str]:
+        """The requirements' words by id."""
+        reading = (self.run.reading if self.run else None) or {}
+        return {r["id"]: r["text"] for r in reading.get("requirements", ())} | {"intact": "a picture at all"}
+
+    def lacking(self, *outcomes: str) -> str:
+        return "; ".join(self.wants[c.requirement] for c in self.checks if c.outcome in outcomes)
+
+    @property
+    def shown(self) -> str | None:
+        """The picture's file below the output folder."""
+        if self.run is None or self.picture is None or self.run.status in OPEN:
+            return None
+        return f"{self.run.folder}/{'accepted' if self.status == 'accepted' else 'best'}.png"
+
+
+@dataclass(frozen=True)
+class Report:
+    name: str
+    entries: tuple[Entry, ...]
+    costs: tuple[StageCost, ...]
+    presets: tuple[str, ...]
+    at: datetime
+    currency: str
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def images(self) -> int:
+        return sum(e.run.images for e in self.entries if e.run)
+
+    @property
+    def seconds(self) -> float:
+        return sum(cost.seconds for cost in self.costs)
+
+    @property
+    def tokens(self) -> int:
+        return sum(cost.tokens for cost in self.costs)
+
+    @property
+    def money(self) -> float:
+        return sum(cost.money for cost in self.costs)
+
+    @property
+    def spent(self) -> str:
+        """What it took, in a few words."""
+        money = f", {self.money:.2f} {self.currency}" if self.money else ""
+        return f"{self.images} images, {duration(self.seconds)} of model time{money}"
+
+    @property
+    def kept(self) -> int:
+        return sum(cost.kept for cost in self.costs)
+
+    def by_kind(self) -> list[tuple[str, dict[str, int]]]:
+        """For each kind of requirement, the outcomes of its checks in the best pictures, the worst kind first."""
+        tally: dict[str, Counter[str]] = {}
+        for check in (c for e in self.entries for c in e.checks if c.kind in Kind.__args__):  # type: ignore[attr-defined]
+            tally.setdefault(check.kind, Counter())[check.outcome] += 1
+        rows = [(kind, {outcome: counts[outcome] for outcome in _CHECKS}) for kind, counts in tally.items()]
+        return sorted(rows, key=lambda row: row[1]["pass"] / sum(row[1].values()))
+
+    def by_images(self) -> list[tuple[int, int]]:
+        """How many briefs were accepted at their n-th image."""
+        found = Counter(e.run.images for e in self.entries if e.run and e.status == "accepted")
+        return [(n, found[n]) for n in range(1, max(found, default=0) + 1)]
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """The wants that kept briefs from being accepted, the most frequent first."""
+        found = Counter(
+            f"{c.kind}: {e.wants[c.requirement]}"
+            for e in self.entries
+            if e.status not in ("accepted", "open")
+            for c in e.checks
+            if c.must and c.outcome != "pass"
+        )
+        return found.most_common(8)
+
+
+def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Report:
+    """What the store knows of the rows of a file, in the order of the file."""
+    ids = [row.id for row in rows.good]
+    runs, best, checks = store.figures.runs(ids), store.figures.best(ids), store.figures.checks(ids)
+    why = {row.id: group.why for group in unstarted for row in group.rows}
+    entries = [Entry(bad.line, "", bad.text, "bad", bad.why) for bad in rows.bad]
+    for row in rows.good:
+        run = runs.get(row.id)
+        ended = run is not None and run.status not in OPEN
+        entries.append(
+            Entry(
+                row.line, row.brief.name, row.brief.text,
+                status=run.status if run and ended else "open",
+                reason=run.reason if run and ended else why.get(row.id, "the same command goes on with it"),
+                row=row, run=run, picture=best[row.id].image if row.id in best else None,
+                checks=tuple(checks.get(row.id, ())),
+            )
+        )  # fmt: skip
+    entries.sort(key=lambda entry: entry.line)
+    return Report(
+        name=rows.name, entries=tuple(entries), costs=tuple(store.figures.costs(ids)),
+        presets=tuple(dict.fromkeys(row.preset.name for row in rows.good)), at=datetime.now().astimezone(),
+        currency=rows.good[0].preset.machine.currency if rows.good else "",
+        counts=Counter(entry.status for entry in entries),
+    )  # fmt: skip
+
+
+def write_report(report: Report, store: Store, stem: str = "report") -> Path:
+    """Write page and CSV into the output folder; returns the page's path."""
+    page = store.out / f"{stem}.html"
+    write(page.with_suffix(".csv"), as_csv(report).encode())
+    write(page, as_html(report, store).encode())
+    return page
+
+
+def as_csv(report: Report) -> str:
+    lines = io.StringIO()
+    table = csv.writer(lines, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for e in report.entries:
+        run, row = e.run, e.row
+        outcome = (run.outcome or {}) if run else {}
+        score = outcome.get("verdict")
+        table.writerow(
+            _plain(cell)
+            for cell in (
+                e.line, e.name, e.text, row.preset.name if row else "", row.brief.seed if row else "",
+                e.status, e.reason, run.images if run else "", run.tokens if run else "",
+                f"{run.seconds:.1f}" if run else "", f"{outcome.get('joules', 0):.0f}",
+                f"{outcome.get('money', 0):.4f}",
+                f"{score['score']:.3f}" if score else "",
+                e.lacking("fail"), e.lacking("unsure"), e.lacking("unchecked"), e.shown or "",
+            )
+        )  # fmt: skip
+    return lines.getvalue()
+
+
+def _plain(cell: Any) -> Any:
+    """A text cell that a spreadsheet cannot take for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
+
+
+def as_html(report: Report, store: Store) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(
+        loader=PackageLoader("pipeline.work", "."), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    pages.filters["duration"] = duration
+    return pages.get_template("report.html.j2").render(
+        report=report, outcomes=OUTCOMES, thumbnail=lambda name: _thumbnail(store, name)
+    )
+
+
+def _thumbnail(store: Store, name: str) -> str | None:
+    """A small picture as a data URL."""
+    image = store.pictures.get(name)
+    if image is None:
+        return None
+    image = image.convert("RGB")
+    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=82)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

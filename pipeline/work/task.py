@@ -1,0 +1,89 @@
+"""What an app asks of a worker besides whole batches: payloads, and the small jobs that paint nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import Field
+
+from pipeline.brief import Brief, Record
+from pipeline.calls.keep import Keep
+from pipeline.calls.load import load
+from pipeline.calls.residency import House, Lodger
+from pipeline.config import Preset, load_preset
+from pipeline.files import write
+from pipeline.reading.requirements import read
+from pipeline.store import Store
+
+BRIEF, BATCH, READ, LOAD, UNLOAD = "brief", "batch", "read", "load", "unload"
+SMALL = (READ, LOAD, UNLOAD)
+RESIDENTS = "easel.worker.json"
+
+
+class Task(Record):
+    """The payload of a brief, whether it is to be painted or only read."""
+
+    brief: Brief
+    preset: str = "mini"
+    set: tuple[str, ...] = Field(default=())  # dotted.key=value, over the preset
+
+    def checked(self) -> Preset:
+        """The preset with its changes. Raises ConfigError."""
+        return load_preset(self.preset, self.set)
+
+
+class Residents(Record):
+    """Which process is at work, and which models it has in memory."""
+
+    pid: int
+    at: datetime
+    memory: int  # bytes that the process holds
+    loaded: tuple[
+        dict[str, Any], ...
+    ]  # models.protocols.Identity, and the bytes of its parameters and buffers
+
+    @property
+    def alive(self) -> bool:
+        """Whether that process still runs; only known on its own machine."""
+        found: bool = psutil.pid_exists(self.pid)
+        return found
+
+
+def small(kind: str, payload: dict[str, Any], store: Store, house: House) -> dict[str, Any]:
+    """Do a job that paints nothing; what it found is the job's progress."""
+    if kind == UNLOAD:
+        return {"stage": "done", "unloaded": house.unload()}
+    if kind == LOAD:
+        preset = load_preset(str(payload["preset"]))
+        load(preset, Keep(store.results), house)
+        house.fill()
+        return {"stage": "done"}
+    task = Task(**payload)
+    preset = task.checked()
+    models = load(preset, Keep(store.results), house)
+    reader = models.text if preset.loop.reader == "model" else None
+    (reading,) = read([task.brief], reader, models.range, preset.loop.prompting)
+    return {"stage": "read", "reading": reading.model_dump(mode="json")}
+
+
+def say_residents(out: Path, loaded: list[Lodger]) -> None:
+    """Write down who is in memory, for whoever looks."""
+    said = Residents(
+        pid=os.getpid(), at=datetime.now(UTC), memory=psutil.Process().memory_info().rss,
+        loaded=tuple(asdict(who.identity) | {"bytes": who.bytes} for who in loaded),
+    )  # fmt: skip
+    write(out / RESIDENTS, said.model_dump_json().encode())
+
+
+def residents(out: Path) -> Residents | None:
+    """Who is in memory; None where no worker runs."""
+    try:
+        said = Residents.model_validate_json((out / RESIDENTS).read_text())
+    except (OSError, ValueError):
+        return None
+    return said if said.alive else None

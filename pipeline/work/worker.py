@@ -1,0 +1,230 @@
+"""Does the jobs of the store, one at a time: a brief, or a file of briefs. It outlives the page that asked, and a
+job outlives it: what a worker that died had in hand is claimed again and goes on from the kept results.
+
+| kind  | payload                                                                          |
+| ----- | -------------------------------------------------------------------------------- |
+| brief | brief: a Brief; preset: name or path; set: ["image.steps=12", ...]               |
+| batch | text: the file's content; kind: csv, jsonl or yaml; name; preset; set; seed      |
+| read  | as brief; the reading by the text model is its progress                           |
+| load, unload | preset; the models come into memory, or leave it                            |
+
+Progress, as a page shows it: stage, step, steps, name and run of the brief in hand, attempt, done, of, accepted,
+images, preview (a file below the output folder), report (of a batch), said (the last event in words).
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.protocols import ModelError, Step
+from pipeline.brief import Brief
+from pipeline.calls.residency import House
+from pipeline.config import load_preset
+from pipeline.errors import BriefError, EaselError, StoreError, fault
+from pipeline.events import Attempt, Event, Outcome, Started
+from pipeline.files import write
+from pipeline.painting.image import unpaintable
+from pipeline.store import Store
+from pipeline.store.jobs import End, Job
+from pipeline.work.play import Stop, play
+from pipeline.work.report import gather, write_report
+from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
+from pipeline.work.task import SMALL, say_residents, small
+
+_log = logging.getLogger(__name__)
+
+PREVIEWS = "easel.previews"
+BEAT = 3.0  # seconds between heartbeats
+_SAY, _SHOW = 0.25, 0.5  # seconds between progress reports, and between previews
+
+
+class Worker:
+    """`idle`: seconds without a job after which the models leave memory."""
+
+    def __init__(
+        self, store: Store, stop: Stop | None = None, idle: float = 300.0, poll: float = 0.5
+    ) -> None:
+        self.store, self.stop, self.house = store, stop or Stop(), House()
+        # The lock of the output folder makes this name one process: what it held in a former life is its own.
+        self.name = f"{socket.gethostname()}:{store.out.resolve()}"
+        self._idle, self._poll = idle, poll
+
+    def work(self, until_empty: bool = False) -> None:
+        """Do jobs until asked to stop, or until there are none."""
+        last = time.monotonic()
+        say_residents(self.store.out, self.house.loaded)
+        while not self.stop.asked:
+            if (job := self.store.jobs.claim(self.name)) is not None:
+                self.do(job)
+                say_residents(self.store.out, self.house.loaded)
+                last = time.monotonic()
+            elif until_empty:
+                return
+            else:
+                if time.monotonic() - last > self._idle and self.house.unload():
+                    say_residents(self.store.out, self.house.loaded)
+                time.sleep(self._poll)
+
+    def do(self, job: Job) -> None:
+        """One job, to its end or to where it was asked to stop."""
+        work = _Work(self, job)
+        try:
+            with work.alive():
+                state, why = work.run()
+        except StoreError:
+            raise
+        except (EaselError, ModelError) as error:
+            state, why = "failed", str(error)
+        except ValidationError as error:
+            state, why = "failed", f"the job cannot be read: {fault(error)}; submit it again"
+        except Exception as error:
+            # Nobody's fault but ours; the next job may go well.
+            _log.exception("job %s", job.id)
+            state, why = "failed", f"{type(error).__name__}: {error}; the worker's output says where"
+        finally:
+            work.preview.unlink(missing_ok=True)
+        self.store.jobs.end(job.id, self.name, state, why)
+
+
+class _Work:
+    """One job in hand."""
+
+    def __init__(self, worker: Worker, job: Job) -> None:
+        self.worker, self.job, self.store = worker, job, worker.store
+        self.stop = Stop()
+        self.asked: str | None = None  # cancel, pause, lost; or leave: the worker itself was asked to stop
+        self.preview = worker.store.out / PREVIEWS / f"{job.id}.png"
+        self.progress: dict[str, Any] = {"stage": "loading", "done": 0, "accepted": 0, "images": 0}
+        self._said = self._showed = 0.0
+
+    def run(self) -> tuple[End, str | None]:
+        """The state that the job ends in, and what went wrong."""
+        if self.job.kind in SMALL:
+            self.say(now=True)
+            self.say(now=True, **small(self.job.kind, self.job.payload, self.store, self.worker.house))
+            return "done", None
+        rows = self._rows()
+        single = self.job.kind == "brief"
+        unstarted: list[Unstarted] = []
+        status = self.store.runs.statuses([row.id for row in rows.good])
+        over = [s for s in status.values() if s not in ("running", "stopped")]
+        self.say(of=len(rows.good), done=len(over), accepted=over.count("accepted"), now=True)
+        for happened in play(
+            rows.good, self.store, batch=None if single else rows.name, job=self.job.id, stop=self.stop,
+            house=self.worker.house, on_step=self.on_step,
+        ):  # fmt: skip
+            if isinstance(happened, Unstarted):
+                unstarted.append(happened)
+            else:
+                self.tell(*happened)
+                self.listen()
+        if single and unstarted:
+            return "failed", unstarted[0].why
+        if not single:
+            page = write_report(gather(rows, self.store, unstarted), self.store, f"report-{self.job.id}")
+            self.say(report=page.name)
+        self.say(stage="done", now=True)
+        ended: dict[str, End] = {
+            "cancel": "cancelled",
+            "pause": "paused",
+            "leave": "queued",
+            "lost": "queued",
+        }
+        if self.asked is not None and (self.asked == "cancel" or self.progress["done"] < self.progress["of"]):
+            return ended[self.asked], None
+        why = "; ".join(group.why for group in unstarted) or None
+        return "failed" if why and not self.progress["done"] else "done", why
+
+    def _rows(self) -> Rows:
+        given = self.job.payload
+        if self.job.kind == "brief":
+            brief = Brief(**given["brief"])
+            preset = load_preset(given.get("preset", "mini"), given.get("set", ()))
+            if why := unpaintable(brief, preset):
+                raise BriefError(why)
+            return Rows(brief.name, (Row(1, brief, preset, run=self.job.id),))
+        if self.job.kind == "batch":
+            return parse_rows(
+                given["text"].encode(), given["kind"], given.get("name", "batch"), given.get("preset", "mini"),
+                given.get("set", ()), given.get("seed", 0),
+            )  # fmt: skip
+        raise BriefError(f"a job of kind {self.job.kind!r} is unknown here; update Easel")
+
+    def listen(self) -> None:
+        """Take note of what was asked of the job or of the worker."""
+        if self.asked is None:
+            self.asked = "leave" if self.worker.stop.asked else self.store.jobs.asked(self.job.id)
+        self._heed()
+
+    def _heed(self) -> None:
+        if self.asked is not None:
+            # A single brief ends with what it has; of many, those that are open could go on later.
+            self.stop.ask(end=self.asked == "cancel" and self.job.kind == "brief")
+
+    def on_step(self, step: Step) -> None:
+        self.listen()
+        if self.asked == "cancel" and step.index < step.total:  # after the last one there is a picture
+            self.stop.between()
+        if time.monotonic() - self._showed > _SHOW:
+            self._showed = time.monotonic()
+            self._show(step)
+        self.say(stage="painting", step=step.index, steps=step.total)
+
+    def _show(self, step: Step) -> None:
+        self.preview.parent.mkdir(exist_ok=True)
+        buffer = io.BytesIO()
+        step.preview()[0].save(buffer, "PNG", compress_level=1)
+        write(self.preview, buffer.getvalue())
+        self.progress["preview"] = f"{PREVIEWS}/{self.preview.name}"
+
+    def tell(self, row: Row, event: Event) -> None:
+        about: dict[str, Any] = {"name": row.brief.name, "run": row.id}
+        if isinstance(event, Started):
+            wants = ", ".join(r.text for r in event.reading.requirements)
+            about |= {"stage": "painting", "attempt": 1, "said": f"wants: {wants}"}
+        elif isinstance(event, Attempt):
+            about |= {"images": self.progress["images"] + len(event.candidates), "attempt": event.number + 1}
+            about["said"] = event.next.reason if event.next else f"attempt {event.number} was the last"
+        elif isinstance(event, Outcome):
+            about |= {"done": self.progress["done"] + 1, "said": f"{event.status}: {event.reason}"}
+            about["accepted"] = self.progress["accepted"] + (event.status == "accepted")
+        self.say(**about, now=True)
+
+    def say(self, now: bool = False, **what: Any) -> None:
+        """Report progress; not too often, unless it has to be `now`."""
+        self.progress |= what
+        if now or time.monotonic() - self._said > _SAY:
+            self._said = time.monotonic()
+            self.store.jobs.report(self.job.id, self.worker.name, self.progress)
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Beats in the background, so that a long call is not taken for death."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BEAT):
+                try:
+                    asked = self.store.jobs.beat(self.job.id, self.worker.name)
+                except StoreError:
+                    continue  # the main thread will meet it too, and can say so
+                if asked is not None:
+                    self.asked = self.asked or asked
+                    self._heed()
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()

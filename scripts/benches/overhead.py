@@ -1,0 +1,101 @@
+"""What Easel itself costs: wall time outside model calls, and cold start against bare imports and loads.
+
+    python -m scripts.benches.overhead --rounds 3
+
+Both are ratios within one run, so that a busy machine blurs them but does not bend them.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.brief import Brief
+from pipeline.calls.load import load
+from pipeline.config import load_preset
+from pipeline.events import Attempt, Started
+from pipeline.loop import run
+from pipeline.results.run_folder import RunFolder
+from pipeline.store import Store
+
+BRIEFS = (
+    "a red apple on a white background, flat style",
+    "three croissants on a pink background, cartoon style",
+    "a cat to the left of a dog on a yellow background",
+    "two owls, flat style",
+)
+# The same models through their own libraries, with nothing of Easel's loop: the least that a first image can cost.
+BARE = """
+from pathlib import Path
+from pipeline.config import load_preset
+from models.load import load_image, load_scorer, load_text
+from models.protocols import Message, Paint, Question
+p = load_preset("mini")
+import os; os.environ["HF_HUB_OFFLINE"] = "1"
+text, image, scorer = (f(s, p.base) for f, s in ((load_text, p.text), (load_image, p.image), (load_scorer, p.scorer)))
+text.generate([[Message("user", "a red apple")]], max_tokens=24)
+picture = image.paint([Paint("a red apple on a white background, flat style", 0)])[0].image
+scorer.score([picture], [[Question("a picture of an apple")]])
+"""
+
+
+def outside(rounds: int) -> list[float]:
+    """Share of wall time that is not inside a model call, for each round over the example briefs."""
+    preset = load_preset("mini")
+    models = load(preset)
+    shares = []
+    for number in range(rounds + 1):
+        with tempfile.TemporaryDirectory() as out:
+            began, inside = time.perf_counter(), 0.0
+            store = Store(Path(out))
+            for text in BRIEFS:
+                brief = Brief(text=text, seed=number)
+                folder = RunFolder(
+                    Path(out) / store.runs.begin(text, brief, preset, Path(out)), brief, preset
+                )
+                for event in run([brief], preset, models):
+                    folder.take(event)
+                    store.runs.take(text, event)
+                    if isinstance(event, Started | Attempt):
+                        inside += sum(call.seconds for call in event.calls)
+            wall = time.perf_counter() - began
+        if number:  # the first round warms caches up
+            shares.append(1 - inside / wall)
+            print(
+                f"round {number}: {wall:.2f} s, {inside:.2f} s in model calls, {shares[-1]:.1%} outside",
+                flush=True,
+            )
+    return shares
+
+
+def cold(rounds: int) -> list[float]:
+    """Ratio of `easel run`, process start to accepted picture, to the bare script, in turns."""
+    ratios = []
+    with tempfile.TemporaryDirectory() as out:
+        ours = [sys.executable, "-m", "scripts.easel", "run", BRIEFS[0], "--images", "1", "--out", out]
+        for number in range(rounds):
+            spent = []
+            for command in ([sys.executable, "-c", BARE], ours):
+                began = time.perf_counter()
+                subprocess.run(command, check=False, capture_output=True)
+                spent.append(time.perf_counter() - began)
+            ratios.append(spent[1] / spent[0])
+            print(f"round {number + 1}: bare {spent[0]:.2f} s, easel run {spent[1]:.2f} s", flush=True)
+    return ratios
+
+
+def main(rounds: Annotated[int, typer.Option(min=1)] = 3) -> None:
+    shares, ratios = outside(rounds), cold(rounds)
+    print(f"outside model calls: median {statistics.median(shares):.1%} of wall time")
+    print(f"cold start: median {statistics.median(ratios):.2f} times bare imports, loads and one call each")
+
+
+if __name__ == "__main__":
+    typer.run(main)

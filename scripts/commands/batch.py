@@ -1,0 +1,129 @@
+"""`easel batch`: a file of briefs through the loop, told on the console, with a report at the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from models.protocols import Step
+from pipeline.events import Attempt, Outcome
+from pipeline.store import Store
+from pipeline.work.estimate import estimate
+from pipeline.work.play import Stop, alone, play, unfinished
+from pipeline.work.report import OUTCOMES, duration, gather, write_report
+from pipeline.work.rows import Rows, Unstarted
+from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, Interrupt
+
+_COLOURS = {"accepted": "green", "needs_review": "yellow"}
+
+
+class Pace(ProgressColumn):
+    """Rate, and the time left, from what was done in this process: what was done before took no time."""
+
+    def render(self, task: Task) -> Text:
+        done, began = task.fields["done"], task.fields["began"]
+        if not done:
+            return Text("")
+        each = (time.monotonic() - began) / done
+        left = (task.total or 0) - task.completed
+        return Text(f"{60 / each:.1f} briefs/min, {duration(each * left)} left")
+
+
+def run_batch(
+    rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False, only_estimate: bool = False
+) -> int:
+    """Exit status of the batch. Says first what it will take, and with `only_estimate` nothing else."""
+    console = Console(highlight=False, soft_wrap=True)
+    store = Store(out, store_url)
+    with alone(out):
+        for bad in rows.bad:
+            console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
+        todo = unfinished(rows.good, store)
+        before = len(rows.good) - len(todo)
+        if before:
+            rest = "going on with the others" if todo else "nothing is left to do"
+            console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
+        if expected := estimate(todo, store):
+            console.print(str(expected))
+        if only_estimate:
+            return ACCEPTED if rows.good else BAD_INPUT
+        unstarted: list[Unstarted] = []
+        stop = Stop()
+        with Interrupt(stop.ask) as interrupt:
+            _watch(console, rows, before, store, stop, fresh, unstarted)
+        report = gather(rows, store, unstarted)
+        page = write_report(report, store)
+    counts = report.counts
+    told = ", ".join(
+        f"{counts[status]} {label.lower()}" for status, label in OUTCOMES.items() if counts[status]
+    )
+    console.print(f"[bold]{told}[/] ({report.spent})")
+    for group in unstarted:
+        console.print(f"[red]not started[/]: {len(group.rows)} briefs: {escape(group.why)}")
+    console.print(f"report: {page} and {page.with_suffix('.csv').name}")
+    if interrupt.asked and counts["open"]:
+        command = shlex.join(["easel", *sys.argv[1:]])
+        console.print(f"stopped; everything made so far is kept. The same command goes on: {escape(command)}")
+        return INTERRUPTED
+    if not any(counts[status] for status in ("accepted", "needs_review", "exhausted", "failed")):
+        return BAD_INPUT
+    return ACCEPTED if counts["accepted"] == len(report.entries) else NOT_MET
+
+
+def _watch(
+    console: Console,
+    rows: Rows,
+    before: int,
+    store: Store,
+    stop: Stop,
+    fresh: bool,
+    unstarted: list[Unstarted],
+) -> None:
+    columns = (
+        TextColumn("{task.completed}/{task.total}"),
+        BarColumn(24),
+        TextColumn("{task.fields[accepted]} accepted, {task.fields[spent]}"),
+        Pace(),
+        TextColumn("[dim]{task.description}"),
+    )
+    status = store.runs.statuses([row.id for row in rows.good])
+    tally = Counter(status.values())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(
+            "loading", total=len(rows.good), completed=before, accepted=tally["accepted"], spent="0 images", done=0,
+            began=time.monotonic(),
+        )  # fmt: skip
+        images = done = 0
+        money = 0.0
+        currency = rows.good[0].preset.machine.currency if rows.good else ""
+
+        def on_step(step: Step) -> None:
+            words = "stopping after the images in hand" if stop.asked else f"step {step.index}/{step.total}"
+            progress.update(bar, description=words)
+
+        for happened in play(rows.good, store, batch=rows.name, stop=stop, on_step=on_step, fresh=fresh):
+            if isinstance(happened, Unstarted):
+                unstarted.append(happened)
+                continue
+            row, event = happened
+            if isinstance(event, Attempt):
+                images += len(event.candidates)
+                money += sum(call.money for call in event.calls)
+            elif isinstance(event, Outcome):
+                done += 1
+                tally[event.status] += 1
+                colour = _COLOURS.get(event.status, "red")
+                progress.console.print(
+                    f"[{colour}]{OUTCOMES[event.status].lower()}[/] {escape(row.brief.name)}: {escape(event.reason)}"
+                )
+                progress.update(bar, advance=1)
+            spent = f"{images} images" + (f", {money:.2f} {currency}" if money else "")
+            progress.update(bar, accepted=tally["accepted"], spent=spent, done=done)

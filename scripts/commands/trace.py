@@ -1,0 +1,94 @@
+"""`easel trace`: one run as a tree of spans, with what each took."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
+
+from pipeline.errors import EaselError
+from pipeline.store import Store
+from pipeline.store.spans import Span
+from pipeline.telemetry import names as name
+
+_MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/]", "unchecked": "[dim]–[/]"}
+
+
+def show(run: str, out: Path, store_url: str | None, as_json: bool) -> None:
+    """Print the trace of a run, named by its folder or its id. Raises EaselError where there is none."""
+    store = Store(out, store_url)
+    folder = Path(run).name
+    found = [row for row in store.runs.find() if row.id == run or row.folder == folder]
+    if not found:
+        found = [row for row in store.runs.find() if row.id.startswith(run)]
+    if len(found) != 1:
+        raise EaselError(f"{len(found) or 'no'} runs {run} in {out}; name one folder below it, or its id")
+    spans = store.spans.of_run(found[0].id)
+    if not spans:
+        raise EaselError(f"{run} left no trace yet; spans are written with each attempt")
+    if as_json:
+        print(json.dumps([span.model_dump(mode="json") for span in spans], ensure_ascii=False))
+        return
+    Console(highlight=False).print(tree(spans, found[0].folder))
+
+
+def tree(spans: list[Span], label: str) -> Tree:
+    """The spans below their parents; shares are of the model time and the cost of all calls."""
+    below: dict[str | None, list[Span]] = defaultdict(list)
+    known = {span.span_id for span in spans}
+    for span in sorted(spans, key=lambda s: (s.start_ns, -s.end_ns)):
+        below[span.parent_id if span.parent_id in known else None].append(span)
+    calls = [span for span in spans if name.STAGE in span.attributes]
+    seconds = sum(s.attributes[name.SECONDS] for s in calls)
+    money = sum(s.attributes[name.COST] for s in calls)
+    ended = any(name.STATUS in span.attributes for span in spans)
+    root = Tree(
+        f"[bold]{escape(label)}[/]" + ("" if ended else " [yellow](has no end: cut short, or under way)[/]")
+    )
+
+    def add(parent: Tree, span: Span) -> None:
+        branch = parent.add(_line(span, seconds, money))
+        for event in span.events:
+            if event["name"] == name.EVALUATION:
+                branch.add(_check(event["attributes"]))
+        for child in below[span.span_id]:
+            add(branch, child)
+
+    for span in below[None]:
+        add(root, span)
+    return root
+
+
+def _line(span: Span, seconds: float, money: float) -> str:
+    said, took = span.attributes, (span.end_ns - span.start_ns) / 1e9
+    parts = [f"[bold]{escape(span.name)}[/] {took:.2f} s"]
+    if name.STAGE in said:
+        mine = said[name.SECONDS]
+        parts.append(f"{mine / seconds:.0%} of model time" if seconds else "from kept results")
+        if said[name.BATCH] > said[name.PART]:
+            parts.append(f"{said[name.PART]} of a batch of {said[name.BATCH]}")
+    if tokens := said.get(name.INPUT_TOKENS, 0) + said.get(name.OUTPUT_TOKENS, 0):
+        parts.append(f"{tokens} tokens")
+    if name.STEPS in said:
+        parts.append(f"seed {said[name.SEED]}, {said[name.STEPS]} steps")
+    if cost := said.get(name.COST):
+        share = f" ({cost / money:.0%})" if name.STAGE in said and money else ""
+        parts.append(f"{cost:.6f} {said[name.CURRENCY]}{share}")
+    if name.STATUS in said:
+        parts.append(f"{said[name.STATUS].replace('_', ' ')}: {escape(said.get(name.REASON, ''))}")
+    if span.status == "error":
+        parts.append(f"[red]{escape(said.get(name.REASON, 'error'))}[/]")
+    parts += [f"[yellow]degraded: {escape(text)}[/]" for text in said.get(name.DEGRADED, ())]
+    return ", ".join(parts)
+
+
+def _check(said: dict[str, Any]) -> str:
+    chance = f" {said[name.SCORE]:.2f}" if name.SCORE in said else ""
+    return (
+        f"{_MARKS[said[name.LABEL]]} [dim]{escape(said[name.CANDIDATE])}[/] {escape(said[name.WANT])}{chance}"
+    )

@@ -1,0 +1,83 @@
+"""`easel ui`: the app, and a worker beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipeline.store import Store
+from pipeline.work.play import LOCK
+from ui.access import guard
+from ui.serve import serve
+
+ROOT = Path(__file__).parents[2]
+_AGAIN = 3.0  # seconds until a worker that ended is started again
+
+
+def open_app(out: Path, store_url: str | None, host: str, port: int, with_worker: bool) -> None:
+    """Serve until stopped. The worker is told to end with the app; a job in its hands goes on at the next start."""
+    guard(out, host)  # before anything starts
+    store = Store(out, store_url)
+    attendant = Attendant(out, store_url) if with_worker else None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        print(f"Easel is at {serve(store, host, port)}", flush=True)
+        if attendant:
+            attendant.start()
+        signal.pause()
+    except KeyboardInterrupt:
+        print("easel: stopped; what waits in the queue goes on at the next start", file=sys.stderr)
+    finally:
+        if attendant:
+            attendant.end()
+        store.close()
+
+
+class Attendant(threading.Thread):
+    """Keeps a worker at work: starts one where the output folder has none, again where it died."""
+
+    def __init__(self, out: Path, store_url: str | None) -> None:
+        super().__init__(daemon=True)
+        self._out, self._over = out.resolve(), threading.Event()
+        self._command = [sys.executable, "-m", "scripts.easel", "worker", "--out", str(self._out)]
+        # By its environment, not its arguments: these are there for everybody to see, and the address may hold a
+        # password.
+        self._environment = (
+            os.environ | {"PYTHONPATH": str(ROOT)} | ({"EASEL_STORE": store_url} if store_url else {})
+        )
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            if self._free():
+                # In a session of its own: Ctrl-C reaches the app, and the app tells the worker.
+                self._worker = subprocess.Popen(
+                    self._command,
+                    cwd=ROOT,
+                    env=self._environment,
+                    start_new_session=True,
+                    stdout=subprocess.DEVNULL,
+                )
+                self._worker.wait()
+            self._over.wait(_AGAIN)
+
+    def end(self) -> None:
+        """Ask the worker to end, and wait a little: it may have an image in hand."""
+        self._over.set()
+        if self._worker is not None and self._worker.poll() is None:
+            self._worker.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._worker.wait(timeout=10)
+
+    def _free(self) -> bool:
+        """Whether no worker holds the output folder."""
+        with contextlib.suppress(Timeout), FileLock(self._out / LOCK, timeout=0):
+            return True
+        return False

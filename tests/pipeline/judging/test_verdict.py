@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.protocols import Arrangement
+from pipeline.brief import Requirement
+from pipeline.config import Band, Judge
+from pipeline.judging.feedback import Action, in_words, repair
+from pipeline.judging.verdict import Verdict, checkable, conclude, question
+from pipeline.painting.image import Candidate, Plan
+from pipeline.painting.prompt import Prompt
+from pipeline.range import Range
+
+
+def picture(width: int = 64, height: int = 64) -> Image.Image:
+    across = np.linspace(0, 255, width, dtype=np.uint8)
+    return Image.fromarray(np.stack([np.tile(across, (height, 1))] * 3, -1))
+
+
+def candidate(image: Image.Image | None = None, name: str = "1-1") -> Candidate:
+    plan = Plan(prompt=Prompt(text="a cat", origin="user"), seed=1)
+    return Candidate(id=name, plan=plan, settings={}, model="m", revision="r", image=image or picture())
+
+
+def want(kind: str, subject: str = "", value: str = "", **more: object) -> Requirement:
+    return Requirement(id=f"{kind}{subject}", kind=kind, subject=subject, value=value, text=kind, **more)  # type: ignore[arg-type]
+
+
+def verdict_of(wants: list[Requirement], probability: dict[str, float], **more: Any) -> Verdict:
+    """The verdict where the scorer gives these probabilities, by kind."""
+    image, rules, known = more.pop("image", None), more.pop("rules", Judge()), more.pop("known", None)
+    asked = {w.id: probability[w.kind] for w in wants if checkable(w, rules, known) and w.kind in probability}
+    return conclude(candidate(image), wants, asked, "scorer", rules, more.pop("bands", {}), **more)
+
+
+@pytest.mark.parametrize(
+    ("cat", "blue", "gate"),
+    [(0.9, 0.9, "pass"), (0.9, 0.1, "fail"), (0.9, 0.5, "unsure"), (0.5, 0.1, "fail"), (0.6, 0.6, "pass")],
+)
+def test_the_gate_is_the_worst_of_the_must_haves(cat: float, blue: float, gate: str) -> None:
+    wants = [want("object", "cat"), want("background", value="blue")]
+    assert verdict_of(wants, {"object": cat, "background": blue}).gate == gate
+
+
+def test_nice_to_haves_do_not_close_the_gate() -> None:
+    wants = [want("object", "cat"), want("background", value="blue", must=False)]
+    verdict = verdict_of(wants, {"object": 0.9, "background": 0.0})
+    assert verdict.gate == "pass"
+    assert verdict.outcome_of("background") == "fail"
+
+
+def test_what_the_judge_cannot_check_is_never_a_pass() -> None:
+    for wants in (
+        [want("other", value="premium")],
+        [want("object", "unicorn", flag="outside")],
+        [want("technical", "size", "nonsense")],
+    ):
+        verdict = verdict_of(wants, {"other": 1.0, "object": 1.0, "technical": 1.0})
+        assert [c.outcome for c in verdict.checks] == ["pass", "unchecked"]
+        assert verdict.gate == "unchecked"
+    verdict = verdict_of(
+        [want("count", "cat", "2")], {"count": 1.0}, rules=Judge(cannot=frozenset({"count"}))
+    )
+    assert verdict.gate == "unchecked"
+
+
+def test_a_broken_scorer_checks_nothing() -> None:
+    verdict = verdict_of([want("object", "cat")], {}, broke="the scorer failed: out of memory")
+    assert verdict.gate == "unchecked"
+    assert "out of memory" in verdict.checks[1].reason
+
+
+def test_absence_passes_when_the_thing_is_not_seen() -> None:
+    no_cat = [want("absence", "cat")]
+    assert verdict_of(no_cat, {"absence": 0.05}).gate == "pass"
+    assert verdict_of(no_cat, {"absence": 0.95}).gate == "fail"
+    assert verdict_of(no_cat, {"absence": 0.5}).gate == "unsure"
+    known = Range(objects={"dog": ("dogs",)})
+    assert verdict_of(no_cat, {"absence": 0.0}, known=known).gate == "unchecked"
+
+
+def test_bands_by_kind_come_before_the_default() -> None:
+    strict = {"object": Band(**{"pass": 0.95, "fail": 0.9})}
+    assert verdict_of([want("object", "cat")], {"object": 0.8}, bands=strict).gate == "fail"
+    assert verdict_of([want("object", "cat")], {"object": 0.8}).gate == "pass"
+
+
+def test_pixels_settle_technical_wants_and_empty_pictures() -> None:
+    size = [want("technical", "size", "64x64")]
+    assert verdict_of(size, {}).gate == "pass"
+    assert verdict_of(size, {}, image=picture(32, 32)).gate == "fail"
+    assert "32 × 32" in verdict_of(size, {}, image=picture(32, 32)).checks[1].reason
+    flat = Image.new("RGB", (64, 64), "red")
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    for image in (flat, noise):
+        assert verdict_of([want("object", "cat")], {"object": 1.0}, image=image).gate == "fail"
+    assert verdict_of([want("technical", "palette", "red")], {}, image=flat).checks[1].outcome == "pass"
+
+
+def test_questions_name_the_want_and_its_rivals() -> None:
+    count = question(want("count", "cat", "2"))
+    assert count is not None
+    assert count.statement == "a picture of two cats"
+    assert "a picture of three cats" in count.contrasts
+    assert count.statement not in count.contrasts
+    side = question(Requirement(id="r", kind="relation", subject="cat", value="left", other="dog", text=""))
+    assert side is not None
+    assert side.statement == "a picture of a cat to the left of a dog"
+    assert "a picture of a dog to the left of a cat" in side.contrasts
+    assert question(want("other", value="premium")) is None
+    cat, dog = "a picture of a cat", "a picture of a dog"
+    assert count.arrangement == Arrangement((cat,), count=2)
+    assert side.arrangement == Arrangement((cat, dog), where="left")
+    red = question(want("attribute", "cat", "red"))
+    assert red is not None
+    assert red.arrangement == Arrangement(("a picture of a red cat",))
+    cat_alone = question(want("object", "cat"))
+    assert cat_alone is not None
+    assert cat_alone.arrangement == Arrangement((cat,))
+    ground = question(want("background", value="red"))
+    assert ground is not None
+    assert ground.arrangement is None
+
+
+def test_a_band_corrects_what_the_scorer_says() -> None:
+    plain, keen = Band(), Band(odds=(2.0, 1.0))
+    assert plain.corrected(0.3) == 0.3
+    assert keen.corrected(0.5) == pytest.approx(1 / (1 + np.exp(-1.0)))
+    assert keen.corrected(0.0) < 1e-6
+    assert keen.corrected(1.0) > 1 - 1e-6
+    check = verdict_of([want("object", "cat")], {"object": 0.5}, bands={"object": keen}).checks[1]
+    assert (check.outcome, round(check.probability or 0, 2)) == ("pass", 0.73)
+    gone = verdict_of([want("absence", "cat")], {"absence": 0.5}, bands={"absence": keen}).checks[1]
+    assert (gone.outcome, round(gone.probability or 0, 2)) == ("fail", 0.27)
+
+
+def test_feedback_holds_only_what_failed() -> None:
+    wants = [want("object", "cat"), want("background", value="blue")]
+    verdict = verdict_of(wants, {"object": 0.9, "background": 0.1})
+    step = repair(wants, verdict, ["start"])
+    assert step.action == "rephrase"
+    assert step.failed == ("background",)
+    words = in_words(wants, verdict, step.failed)
+    assert len(words) == 1
+    assert "does not show" in words[0]
+
+
+def test_the_ladder_of_repairs_comes_to_every_rung() -> None:
+    wants = [want("object", "cat")]
+    verdict = verdict_of(wants, {"object": 0.1})
+    actions: list[Action] = ["start"]
+    for _ in range(7):
+        actions.append(repair(wants, verdict, actions).action)
+    assert set(actions) == {"start", "rephrase", "reseed", "guide"}

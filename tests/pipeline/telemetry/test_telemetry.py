@@ -1,0 +1,201 @@
+"""Traces: what reaches the store, what reaches a real collector process, and what never leaves the machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.brief import Brief
+from pipeline.calls.load import load
+from pipeline.config import Preset
+from pipeline.events import Event
+from pipeline.loop import run
+from pipeline.results.stats import gather, percentile
+from pipeline.store import Store
+from pipeline.telemetry import names as name
+from pipeline.telemetry.spans import Telemetry
+from scripts.commands.trace import tree
+from tests.pipeline.test_loop import NEVER_PASS
+
+ROOT = Path(__file__).parents[3]
+Tiny = Callable[..., Preset]
+WORDS = "two purple zebras on a red background"
+
+
+def played(preset: Preset, store: Store, texts: tuple[str, ...] = (WORDS,)) -> tuple[list[Event], str | None]:
+    """Runs with ids run-0, run-1, … through loop, store and telemetry."""
+    briefs = [Brief(text=text, seed=5) for text in texts]
+    telemetry, events = Telemetry(preset, store.spans.add), []
+    for i, brief in enumerate(briefs):
+        store.runs.begin(f"run-{i}", brief, preset, store.out)
+    for event in run(briefs, preset, load(preset)):
+        store.runs.take(f"run-{event.brief}", event)
+        telemetry.take(f"run-{event.brief}", event)
+        events.append(event)
+    return events, telemetry.close()
+
+
+@pytest.fixture
+def preset(tiny: Tiny, tiny_text: str) -> Preset:
+    return tiny(
+        judge=NEVER_PASS, loop={"images": 2, "reader": "model"}, text={"model": tiny_text},
+        machine={"price": 360.0},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    for variable in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", name.CAPTURE):
+        monkeypatch.delenv(variable, raising=False)
+    return Store(tmp_path / "out")
+
+
+@pytest.fixture
+def collector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store
+) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """A collector process that the environment names; call it for what has arrived."""
+    file = tmp_path / "arrived.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.collector", str(file)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{process.stdout.readline().strip()}")
+    yield lambda: [json.loads(line) for line in file.read_text().splitlines()]
+    process.kill()
+    process.wait()
+
+
+def test_the_store_holds_the_tree(preset: Preset, store: Store) -> None:
+    events, lost = played(preset, store)
+    assert lost is None
+    spans = store.spans.of_run("run-0")
+    by_id = {span.span_id: span for span in spans}
+    assert len(by_id) == len(spans)
+    (root,) = (span for span in spans if span.parent_id is None)
+    assert root.name == "invoke_workflow tiny"
+    assert root.attributes[name.STATUS] == "exhausted"
+    below = {span.name: by_id[span.parent_id].name for span in spans if span.parent_id}
+    assert below == {
+        "chat text": "invoke_workflow tiny", "attempt 1": "invoke_workflow tiny",
+        "attempt 2": "invoke_workflow tiny", "generate_content sd_tiny_vae": "attempt 2",
+        "embeddings siglip": "attempt 2",
+    }  # fmt: skip
+    chat = next(span for span in spans if span.name.startswith("chat"))
+    assert chat.attributes[name.INPUT_TOKENS] > 0
+    assert chat.attributes[name.REVISION]
+    image = [span for span in spans if span.name.startswith("generate")]
+    assert [span.attributes[name.SEED] for span in image] == [5, 6]
+    assert all(span.attributes[name.STEPS] == 2 and span.attributes[name.COST] > 0 for span in image)
+    assert all(
+        by_id[s.parent_id].start_ns <= s.start_ns <= s.end_ns <= root.end_ns for s in image if s.parent_id
+    )
+    money = sum(span.attributes[name.COST] for span in spans if name.STAGE in span.attributes)
+    assert root.attributes[name.COST] == pytest.approx(money)
+    attempt = next(span for span in spans if span.name == "attempt 1")
+    told = [event["attributes"] for event in attempt.events]
+    assert {event["name"] for event in attempt.events} == {name.EVALUATION}
+    verdict = next(e for e in events if hasattr(e, "verdicts")).verdicts[0]  # type: ignore[union-attr]
+    assert [t.get(name.SCORE) for t in told] == [check.probability for check in verdict.checks]
+    assert [t[name.LABEL] for t in told] == [check.outcome for check in verdict.checks]
+    assert attempt.attributes[name.evaluation(1, "score")] == verdict.checks[1].probability
+
+
+def test_a_run_played_again_writes_the_same_spans(preset: Preset, store: Store) -> None:
+    played(preset, store)
+    first = [span.span_id for span in store.spans.of_run("run-0")]
+    played(preset, store)
+    assert [span.span_id for span in store.spans.of_run("run-0")] == first
+
+
+def test_a_real_collector_receives_names_parents_and_scores_but_no_words(
+    preset: Preset, store: Store, collector: Callable[[], list[dict[str, Any]]]
+) -> None:
+    _, lost = played(preset, store)
+    assert lost is None
+    arrived = collector()
+    spans = [line for line in arrived if "trace" in line]
+    kept = store.spans.of_run("run-0")
+    assert {(s["name"], s["id"], s["parent"] or None) for s in spans} == {
+        (s.name, s.span_id, s.parent_id) for s in kept
+    }
+    scores = [e[name.SCORE] for s in spans for e in s["events"] if name.SCORE in e]
+    assert sorted(scores) == sorted(
+        e["attributes"][name.SCORE] for s in kept for e in s.events if name.SCORE in e["attributes"]
+    )
+    assert "zebra" not in json.dumps(arrived)
+    assert any("zebra" in span.attributes.get(name.BRIEF, "") for span in kept)
+    metrics = {line["metric"]: (line["unit"], line["count"]) for line in arrived if "metric" in line}
+    assert metrics[name.DURATION] == ("s", 5)
+    assert metrics[name.TOKEN_USAGE] == ("{token}", 2)
+    assert metrics[name.WORKFLOW_DURATION] == ("s", 1)
+
+
+def test_words_leave_only_when_asked_for(
+    preset: Preset,
+    store: Store,
+    collector: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(name.CAPTURE, "true")
+    played(preset, store)
+    chat = next(line for line in collector() if line.get("name", "").startswith("chat"))
+    assert "zebras" in chat["attributes"][name.INPUT_MESSAGES]
+
+
+def test_a_dead_collector_is_said_once_and_holds_nothing_up(
+    preset: Preset, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    events, lost = played(preset, store)
+    assert events[-1].status == "exhausted"  # type: ignore[union-attr]
+    assert "could not be delivered to http://127.0.0.1:9" in str(lost)
+    assert len(store.spans.of_run("run-0")) == 8
+    assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
+
+
+def test_the_tree_shows_time_and_cost_shares(preset: Preset, store: Store) -> None:
+    from rich.console import Console
+
+    played(preset, store)
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(tree(store.spans.of_run("run-0"), "two-zebras"))
+    text = console.export_text()
+    assert text.count("of model time") == 5
+    assert "EUR (" in text
+    assert "two purple zebras" not in text
+    assert "seed 6, 2 steps" in text
+    assert "has no end" not in text
+
+
+def test_stats_count_what_happened(preset: Preset, store: Store) -> None:
+    events, _ = played(preset, store, (WORDS, "a cat", "a red apple, and the apple must be blue"))
+    stats = gather(store)
+    assert stats.funnel["briefs"] == 3
+    assert stats.funnel["painted"] == 2
+    assert stats.funnel["exhausted"] == 2
+    assert stats.funnel["failed"] == 1
+    text, image, scorer = stats.latency
+    assert (text.calls, image.calls, scorer.calls) == (1, 2, 2)  # three briefs, two waves: batched
+    assert text.tokens > 0
+    assert 0 < image.p50 <= image.p90 <= image.p99
+    checks = [c for e in events if hasattr(e, "verdicts") for v in e.verdicts for c in v.checks]  # type: ignore[union-attr]
+    assert sum(sum(row.values()) for row in stats.failures.values()) == len(checks)
+    assert stats.failures["intact"]["pass"] == 4
+    (day,) = stats.spend
+    assert (day.runs, day.images) == (3, 4)
+    assert day.money == pytest.approx(sum(o.money for o in events if hasattr(o, "money")))  # type: ignore[union-attr]
+    assert not day.measured
+
+
+def test_percentiles() -> None:
+    assert percentile([], 50) == 0
+    assert percentile([2.0], 99) == 2
+    assert percentile([1.0, 2.0, 3.0], 50) == 2
+    assert percentile([float(n) for n in range(101)], 90) == pytest.approx(90)

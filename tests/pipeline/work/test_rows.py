@@ -1,0 +1,147 @@
+"""Files of briefs: what is taken, and what is said of the rest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import BriefError, ConfigError
+from pipeline.work.rows import Rows, parse_rows, read_rows
+
+ROOT = Path(__file__).parents[3]
+
+
+def csv(text: str, **more: object) -> Rows:
+    return parse_rows(text.encode(), "csv", "stickers", "mini", **more)  # type: ignore[arg-type]
+
+
+def test_the_three_forms_say_the_same() -> None:
+    rows = csv(
+        'brief,name,seed,size,must,images,image.steps,set\n'
+        'a cat,Tom,3,128,"a hat; no text",4,12,loop.writer=template; judge.default.pass=0.7\n'
+    )  # fmt: skip
+    given = {
+        "brief": "a cat", "name": "Tom", "seed": 3, "width": 128, "height": 128, "must": ["a hat", "no text"],
+        "images": 4, "image.steps": 12, "set": {"loop.writer": "template", "judge.default.pass": 0.7},
+    }  # fmt: skip
+    as_lines = parse_rows(json.dumps(given).encode(), "jsonl", "stickers", "mini")
+    as_yaml = parse_rows(json.dumps([given]).encode(), "yaml", "stickers", "mini")
+    assert rows.bad == as_lines.bad == as_yaml.bad == ()
+    row = rows.good[0]
+    assert row.brief.must == ("a hat", "no text")
+    assert (row.brief.name, row.brief.seed, row.brief.width) == ("tom", 3, 128)
+    assert row.brief.limits.images == 4
+    assert (row.preset.image.steps, row.preset.judge.default.pass_) == (12, 0.7)
+    assert row.id == as_lines.good[0].id == as_yaml.good[0].id
+
+
+def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
+    rows = csv(
+        "\ufeffbrief;name;seed;width;height;preset;image.steps\n"
+        "a cat;;;;;;\n"
+        ";nameless;;;;;\n"
+        '"a dog\nand a bone";;7;;;;\n'
+        "a fox;;minus one;;;;\n"
+        "a bee;;;5;;;\n"
+        "an owl;;;128;64;;\n"
+        "\n"
+        "a car;;;;;minni;\n"
+        "a bus;;;;;;many\n"
+        "a key;;;;;;;;extra\n"
+        f"{'x' * 5000};;;;;;\n"
+    )
+    assert [(row.line, row.brief.text) for row in rows.good] == [(2, "a cat"), (4, "a dog and a bone")]
+    told = {bad.line: bad.why for bad in rows.bad}
+    assert list(told) == [3, 6, 7, 8, 10, 11, 12, 13]
+    for line, says in (
+        (3, "the brief is empty"), (6, "seed"), (7, "width"), (8, "paints squares"), (10, "did you mean mini?"),
+        (11, "image.steps"), (12, "9 cells, 7 columns"), (13, "shorten it"),
+    ):  # fmt: skip
+        assert says in told[line]
+        assert "\n" not in told[line]
+    assert rows.bad[1].text == "a fox"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "says"),
+    [
+        ("seed", "x", "seed: 'x' is no whole number"),
+        ("seed", "1.5", "seed: '1.5' is no whole number"),
+        ("seed", "-1", "seed: -1 is too small; the least is 0"),
+        ("width", "5000", "width: 5000 is too large; the most is 4,096"),
+        ("images", "0", "images: 0 is too small; give more than 0"),
+        ("seconds", "soon", "seconds: 'soon' is no number"),
+        ("joules", "inf", "joules: 'inf' is no number"),
+        ("name", "x" * 201, "name: longer than 200 characters; shorten it"),
+        ("seed", "9" * 60, f"seed: {'9' * 39}… is too large; give less than 9,223,372,036,854,775,808"),
+        ("seed", "x" * 60, f"seed: '{'x' * 38}… is no whole number"),
+    ],
+)
+def test_what_is_wrong_in_a_row_is_said_in_plain_words(column: str, cell: str, says: str) -> None:
+    (bad,) = csv(f"brief,{column}\na cat,{cell}\n").bad
+    assert says in bad.why
+    assert len(bad.why) < 120
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "says"),
+    [
+        ("csv", "", "holds no briefs"),
+        ("csv", "brief\n", "holds no briefs"),
+        ("csv", "name,seed\nx,1\n", "no column named brief"),
+        ("csv", "brief,sed\na cat,1\n", "did you mean seed?"),
+        ("csv", "brief,brief\na cat,a dog\n", "two columns"),
+        ("csv", "brief,\na cat,1\n", "without a name"),
+        ("yaml", "brief: a cat", "is a list"),
+        ("yaml", "- [", "not YAML"),
+        ("yaml", "[" * 5000, "not YAML"),
+        ("jsonl", "\n\n", "holds no briefs"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(kind: str, text: str, says: str) -> None:
+    with pytest.raises(BriefError, match=says) as caught:
+        parse_rows(text.encode(), kind, "x", "mini")
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_lines_of_jsonl_and_yaml_are_told() -> None:
+    rows = parse_rows(
+        b'{"brief": "a cat"}\nnonsense\n\n{"brif": "a dog"}\n"a bus"\n[1]\n', "jsonl", "x", "mini"
+    )
+    assert [row.brief.text for row in rows.good] == ["a cat", "a bus"]
+    assert [(bad.line, bad.why.split(" (")[0].split(";")[0]) for bad in rows.bad] == [
+        (2, "not JSON"), (4, "unknown column 'brif'"), (6, "not a brief: [1]"),
+    ]  # fmt: skip
+    rows = parse_rows(b"# stickers\n- a cat\n- brief: a dog\n  seed: -1\n- {}\n- 7\n", "yaml", "x", "mini")
+    assert [row.line for row in rows.good] == [2]
+    assert [bad.line for bad in rows.bad] == [3, 5, 6]
+    with pytest.raises(BriefError, match="not UTF-8"):
+        parse_rows(b"brief\n\xff\xfe", "csv", "x", "mini")
+
+
+def test_names_come_from_the_rows_and_are_all_different() -> None:
+    rows = csv("brief,name\na cat,\na cat,\nA cat!,\na dog,a cat\n../../etc,../x\n")
+    assert [row.brief.name for row in rows.good] == ["a-cat", "a-cat-2", "a-cat-3", "a-cat-4", "x"]
+    assert len({row.id for row in rows.good}) == 5
+
+
+def test_a_run_keeps_its_id_when_the_file_grows() -> None:
+    before = csv("brief\na cat\na dog\n")
+    after = csv("brief\na bus\na cat\na dog\n")
+    assert {row.id for row in before.good} < {row.id for row in after.good}
+    assert csv("brief\na cat\n", seed=1).good[0].id != before.good[0].id
+    assert csv("brief\na cat\n", overrides=["image.steps=9"]).good[0].id != before.good[0].id
+
+
+def test_a_wrong_preset_is_said_once() -> None:
+    with pytest.raises(ConfigError, match="did you mean"):
+        csv("brief\na cat\na dog\n", overrides=["image.stepz=3"])
+
+
+def test_files_are_told_by_their_ending(tmp_path: Path) -> None:
+    assert len(read_rows(ROOT / "tests/data/stickers.csv", "mini").good) == 5
+    for name, says in (("x.txt", "name it .csv"), ("no.csv", "cannot be read")):
+        with pytest.raises(BriefError, match=says):
+            read_rows(tmp_path / name, "mini")
