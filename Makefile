@@ -42,7 +42,7 @@ evaluate: setup
 
 bench: setup
 	$(BIN)/python -m scripts.benches.overhead
-	$(BIN)/python -m scripts.benches.tracing
+	$(BIN)/python -m scripts.benches.frames
 
 # What made the weights in models/mini: on one H200 and 16 cores in two goes of eight minutes, up to four trainings beside
 # each other; the third and the last on a CPU. A CPU takes hours for each: raise --minutes and --decay to match; all of

@@ -37,15 +37,12 @@ def backend(module: str) -> Factory:
 TEXT: dict[str, Factory] = {
     "transformers": backend("models.text.hf_text"),
     "server": backend("models.text.server_text"),
-    "faulty": backend("models.faulty"),
 }
 IMAGE: dict[str, Factory] = {
     "diffusers": backend("models.image.diffusers_image"),
-    "faulty": backend("models.faulty"),
 }
 SCORER: dict[str, Factory] = {
     "open_clip": backend("models.scorer.open_clip_scorer"),
-    "faulty": backend("models.faulty"),
 }
 
 

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from models.locate import locate, reach_hub, weights_missing
 from models.protocols import ModelError, WeightsMissing
-from models.specs import Faulty, OpenClipScorer, ServerText, Spec, TransformersText
+from models.specs import OpenClipScorer, ServerText, Spec, TransformersText
 
 
 def weights_at_hand(spec: Spec, base: Path) -> str:
     """Where the weights are, in words. Raises ModelError, naming the next step, where they are not."""
-    if isinstance(spec, Faulty):
-        return weights_at_hand(spec.of, base)
     if isinstance(spec, ServerText):
         return _server(spec)
     model = _model(spec)
@@ -32,8 +30,6 @@ def can_load(specs: Sequence[Spec], base: Path) -> None:
     is not there, a model that is neither cached nor to be downloaded. Where a server does not answer, the run
     goes on without it and says so."""
     for spec in specs:
-        while isinstance(spec, Faulty):
-            spec = spec.of
         if isinstance(spec, ServerText):
             continue
         try:

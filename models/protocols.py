@@ -118,8 +118,9 @@ class Step:
     preview: Callable[[], list[Image]]
 
 
-class Cancelled(Exception):
-    """Raised by an `on_step` callback to stop painting after the present step."""
+class Stopped(BaseException):
+    """Raised by an `on_step` callback to stop painting after the present step. No Exception, so that no handler
+    of errors takes it for one."""
 
 
 OnStep = Callable[[Step], None]

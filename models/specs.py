@@ -30,6 +30,16 @@ DType = Literal["auto", "float32", "bfloat16", "float16"]
 Fault = Literal["ok", "error", "out_of_memory", "nan", "blank", "malformed", "hang", "not_loaded"]
 
 
+class FaultPlan(BaseModel):
+    """Faults for tests, one for each call of the model (see pipeline/calls/faults.py). With `forever` the last one
+    is repeated; otherwise later calls are normal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plan: tuple[Fault, ...]
+    forever: bool = False
+
+
 class Spec(BaseModel):
     """What every spec may say about failing: how often to ask again, how long to wait, when to give up for a while."""
 
@@ -39,13 +49,14 @@ class Spec(BaseModel):
     patience_s: PositiveFloat | None = None  # a call that takes longer is taken to hang
     break_after: PositiveInt = 3  # failed calls in a row open the circuit: the model is not asked
     rest_s: NonNegativeFloat = 60.0  # until it is tried again
+    faults: FaultPlan | None = Field(default=None, exclude_if=lambda plan: plan is None)
 
     @model_validator(mode="before")
     @classmethod
     def _whole_rungs(cls, data: Any) -> Any:
         if not isinstance(data, dict) or not isinstance(data.get("fallback"), list):
             return data
-        own = {key: value for key, value in data.items() if key != "fallback"}
+        own = {key: value for key, value in data.items() if key not in ("fallback", "faults")}
         rungs = [{**own, **r} if isinstance(r, dict) and "kind" not in r else r for r in data["fallback"]]
         return {**data, "fallback": rungs}
 
@@ -58,20 +69,6 @@ class Spec(BaseModel):
 
 # Keys that say what to do when a model fails, and nothing about what it answers.
 POLICY = frozenset(Spec.model_fields) | {"fallback"}
-
-
-class Faulty(Spec):
-    """Fault injection: the model of `of`, whose first calls go as planned, an entry a call. Then all is well."""
-
-    kind: Literal["faulty"]
-    plan: tuple[Fault, ...]
-    forever: bool = False  # the last entry of the plan goes on
-
-    def __getattr__(self, name: str) -> Any:
-        """Settings of the wrapped model: model, steps, width and the like."""
-        if name.startswith("_") or name == "of":
-            raise AttributeError(name)
-        return getattr(self.of, name)
 
 
 class TransformersText(Spec):
@@ -156,26 +153,9 @@ class OpenClipScorer(Spec):
     fallback: tuple[ScorerSpec, ...] = ()
 
 
-class FaultyText(Faulty):
-    of: TextSpec
-    fallback: tuple[TextSpec, ...] = ()
+TextSpec = Annotated[TransformersText | ServerText, Field(discriminator="kind")]
+ImageSpec = DiffusersImage
+ScorerSpec = OpenClipScorer
 
-
-class FaultyImage(Faulty):
-    of: ImageSpec
-    fallback: tuple[ImageSpec, ...] = ()
-
-
-class FaultyScorer(Faulty):
-    of: ScorerSpec
-    fallback: tuple[ScorerSpec, ...] = ()
-
-
-TextSpec = Annotated[TransformersText | ServerText | FaultyText, Field(discriminator="kind")]
-ImageSpec = Annotated[DiffusersImage | FaultyImage, Field(discriminator="kind")]
-ScorerSpec = Annotated[OpenClipScorer | FaultyScorer, Field(discriminator="kind")]
-
-for _spec in (
-    TransformersText, ServerText, DiffusersImage, OpenClipScorer, FaultyText, FaultyImage, FaultyScorer
-):  # fmt: skip
+for _spec in (TransformersText, ServerText, DiffusersImage, OpenClipScorer):
     _spec.model_rebuild()

@@ -17,13 +17,13 @@ Flag = Literal["contradiction", "uncheckable", "outside"]
 
 
 class Record(BaseModel):
-    """Frozen; what the run folder, the PNG and later the store and the app all hold."""
+    """A frozen record. Run folders, PNGs, the store and the app all hold the same records."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Limits(Record):
-    """What may be used; None sets no limit. All are hard: checked before a call, counted after it."""
+    """Hard limits on what may be used, checked before a call and counted after it. None sets no limit."""
 
     images: PositiveInt | None = None
     image_steps: PositiveInt | None = None  # denoising steps, summed over images
@@ -33,19 +33,21 @@ class Limits(Record):
     money: PositiveFloat | None = None  # of model calls, at the preset's price of a machine hour
 
     def over(self, other: Limits) -> Limits:
-        """These limits, with `other`'s where these have none."""
+        """These limits, with those of `other` where these are None."""
         return Limits(**{name: getattr(other, name) for name in Limits.model_fields} | self.set)
 
     @property
     def set(self) -> dict[str, float]:
-        """The limits there are."""
+        """The limits that are set, by name."""
         named = {name: getattr(self, name) for name in Limits.model_fields}
         return {name: value for name, value in named.items() if value is not None}
 
 
 class Brief(Record):
-    """What the user wants, in their words. Sizes in pixels; None leaves them to the preset, as do limits.
-    `requirements`: the user's own list, which then holds instead of what would be read from the words."""
+    """What the user wants, in their words.
+
+    Sizes are in pixels; where they or limits are None, the preset decides. `requirements` is the user's own list; where
+    it is given, the text is not read."""
 
     text: str
     name: str = Field(default="", max_length=200)
@@ -53,7 +55,7 @@ class Brief(Record):
     width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     limits: Limits = Limits()
-    must: tuple[str, ...] = ()  # further wants, each in words, that have to be met
+    must: tuple[str, ...] = ()  # further must-haves, each in words
     requirements: tuple[Requirement, ...] | None = None
 
     @field_validator("text")
@@ -71,7 +73,7 @@ class Brief(Record):
 
     @property
     def words(self) -> str:
-        """The text, with those further wants that it does not hold."""
+        """The text, with the must-haves that it does not contain."""
         return ", ".join([self.text, *(want for want in self.must if want.lower() not in self.text.lower())])
 
 
@@ -90,8 +92,8 @@ class Requirement(Record):
     | technical  | size, palette or contrast | "256x256", colour, low/high |                  |
     | other      |           | the want in the user's words           |                       |
 
-    `flag` is set before anything is generated: it contradicts another, nothing can check it, or the image
-    model cannot draw it; `note` says why in words.
+    `flag` is set before anything is generated: the want contradicts another, no model can check it, or the image
+    model cannot draw it. `note` says why, in words.
     """
 
     id: str
@@ -106,15 +108,15 @@ class Requirement(Record):
 
 
 class Reading(Record):
-    """The requirements of one brief, and who read them."""
+    """The requirements of one brief, and what read them."""
 
     requirements: tuple[Requirement, ...]
     reader: str  # the text model's name, or "rules"
-    degraded: str | None = None  # why the rules stood in for the model
+    degraded: str | None = None  # why the rules read instead of the model
 
     @property
     def blocked(self) -> str | None:
-        """Why nothing can meet the brief, known before anything is painted; None where something may."""
+        """Why no image can meet the brief, where that is known before painting; otherwise None."""
         musts = [r for r in self.requirements if r.must]
         if clash := [r for r in musts if r.flag == "contradiction"]:
             return f"the brief contradicts itself: {clash[0].text} {clash[0].note}; change one of them"

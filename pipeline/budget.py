@@ -1,8 +1,9 @@
 """Hard limits in nested scopes, batch > brief > attempt: checked before a call, counted exactly after it.
 
-What a call takes is charged to its attempt and to everything around it. Before an image is painted, every scope
-must have room for it: for its steps, which are known, and for its seconds, joules and money, which are expected
-from the images painted so far (the first image of a run is expected to cost nothing; a clock stops it).
+The cost of a call is charged to its attempt and to the scopes around it. Before an image is painted, every scope must
+have room for it: for its steps, which are known, and for its seconds, joules and money, which are estimated from the
+images painted so far. For the first image of a run that estimate is zero; a time limit still stops it while it is
+painted.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _OVER = {
 
 @dataclass
 class Spend:
-    """What was used. `measured` is false as soon as one part of the joules is an estimate."""
+    """What was used. `measured` is false once any part of the joules is an estimate."""
 
     images: int = 0
     image_steps: int = 0
@@ -48,14 +49,14 @@ class Spend:
         self.measured = self.measured and call.measured
 
     def recall(self, outcome: Mapping[str, Any]) -> None:
-        """Count what a run took that ended in a former life of the batch."""
+        """Count what a run took that ended before this process began. `outcome`: the record of its Outcome."""
         for what in ("images", "image_steps", "tokens", "joules", "money"):
             setattr(self, what, getattr(self, what) + outcome.get(what, 0))
 
 
 @dataclass
 class Pace:
-    """What an image-step has cost so far, shared by all scopes of a batch."""
+    """The average cost of a denoising step so far, shared by all scopes of a batch."""
 
     steps: int = 0
     seconds: float = 0.0
@@ -71,13 +72,13 @@ class Pace:
             self.money += took.money
 
     def expected(self, what: str, steps: int) -> float:
-        """Seconds, joules or money that `steps` image-steps will take."""
+        """Seconds, joules or money that `steps` denoising steps are expected to take."""
         return float(getattr(self, what)) / self.steps * steps if self.steps else 0.0
 
 
 @dataclass
 class Budget:
-    """One scope: what it may use and has used. Seconds count from when it was opened."""
+    """One scope: its limits and what it has used. Its seconds count from when it was opened."""
 
     limits: Limits
     name: Name = "batch"
@@ -86,10 +87,10 @@ class Budget:
     used: Spend = field(default_factory=Spend)
     pace: Pace = field(default_factory=Pace)
     started: float = field(default_factory=time.monotonic)
-    promised: dict[str, float] = field(default_factory=dict)  # to calls that are being made
+    promised: dict[str, float] = field(default_factory=dict)  # reserved for calls that are being made
 
     def open(self, name: Name, limits: Limits) -> Budget:
-        """A scope inside this one."""
+        """Open a scope inside this one."""
         return Budget(limits, name, self, self.currency, pace=self.pace)
 
     @property
@@ -98,36 +99,36 @@ class Budget:
 
     @property
     def scopes(self) -> list[Budget]:
-        """This scope and those around it, the innermost first."""
+        """This scope and the scopes around it, from the inside out."""
         return [self, *(self.parent.scopes if self.parent else [])]
 
     def charge(self, calls: Sequence[Call]) -> None:
-        """Count what calls took, here and all around. Each call is charged once, to its innermost scope."""
+        """Count what calls took, in this scope and those around it. Charge each call once, to its innermost scope."""
         for call in calls:
             self.pace.add(call)
             for scope in self.scopes:
                 scope.used.add(call)
 
     def promise(self, **amounts: float) -> None:
-        """Set aside what a call about to be made will take, so that its neighbours in the wave cannot."""
+        """Reserve what a call will take, so that other briefs of the wave cannot use it meanwhile."""
         for scope in self.scopes:
             for what, amount in amounts.items():
                 scope.promised[what] = scope.promised.get(what, 0) + amount
 
     def settle(self) -> None:
-        """The calls are made and charged: nothing is promised any more."""
+        """Release all reservations: the calls are made and charged."""
         for scope in self.scopes:
             scope.promised.clear()
 
     def room(self, images: int, steps: int) -> int:
-        """How many of `images` images of `steps` steps each may be painted now."""
+        """How many of `images` images, of `steps` steps each, may be painted now."""
         for scope in self.scopes:
             for what in scope.limits.set:
                 images = min(images, scope._room(what, steps))
         return max(0, images)
 
     def lacks(self, steps: int) -> str | None:
-        """Which limit leaves no room for another image of `steps` steps, in words; None where there is room."""
+        """The limit that leaves no room for another image of `steps` steps, in words; None where there is room."""
         for scope in self.scopes:
             for what in scope.limits.set:
                 if scope._room(what, steps) < 1:
@@ -135,7 +136,7 @@ class Budget:
         return None
 
     def lacks_tokens(self, tokens: int) -> str | None:
-        """Which limit leaves no room for a text call that may take `tokens`; None where there is room."""
+        """The limit that leaves no room for a text call of up to `tokens` tokens, in words; None where there is room."""
         for scope in self.scopes:
             for what, limit in scope.limits.set.items():
                 if what in ("images", "image_steps"):
@@ -147,11 +148,11 @@ class Budget:
 
     @property
     def late(self) -> bool:
-        """Whether the seconds of this scope or of one around it are over."""
+        """Whether the time of this scope, or of one around it, is over."""
         return any(s.limits.seconds is not None and s.seconds >= s.limits.seconds for s in self.scopes)
 
     def over_time(self) -> str | None:
-        """Which scope's seconds are over, in words."""
+        """The time limit that is over, in words; None where there is time left."""
         return next((s._why("seconds", 0) for s in self.scopes if s.limits.seconds and s.late), None)
 
     def _taken(self, what: str) -> float:

@@ -27,7 +27,7 @@ from models.specs import ImageSpec, ScorerSpec, TextSpec
 from pipeline.brief import Limits
 from pipeline.errors import ConfigError
 
-KINDS = frozenset(("transformers", "server", "diffusers", "open_clip", "faulty"))
+KINDS = frozenset(("transformers", "server", "diffusers", "open_clip"))
 FOLDER = Path(__file__).parents[1] / "configs"
 
 
@@ -229,7 +229,7 @@ def _keys(lines: dict[tuple[str, ...], int], item: Any) -> tuple[str, ...]:
     for i, part in enumerate(where):
         # Discriminated unions put the chosen kind into the location, where the file does not have it as a key.
         section = keys in {("text",), ("image",), ("scorer",)}
-        section = section or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
+        section = section or keys[-2:-1] == ("fallback",)
         if not (section and part in KINDS and (*keys, part) not in lines and i < len(where) - 1):
             keys = (*keys, part)
     return (*keys, "kind") if item["type"] == "union_tag_invalid" else keys
@@ -248,6 +248,8 @@ def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any, override
         return f"{place}: unknown key {key}; " + (f"did you mean {close[0]}?" if close else "take it out")
     if item["type"] == "union_tag_invalid":
         return f"{place}: {key} is {item['ctx']['tag']!r}; known kinds: {item['ctx']['expected_tags']}"
+    if item["type"] == "literal_error" and keys[-1] == "kind":
+        return f"{place}: {key} is {item['input']!r}; known kinds: {item['ctx']['expected']}"
     message = item["msg"].removeprefix("Value error, ")
     return f"{place}: {key}: {message[:1].lower()}{message[1:]}"
 

@@ -1,20 +1,19 @@
-"""What can go wrong, as a tree. Each message is one sentence on what happened and one on what to do.
+"""The errors that a person can mend. Each message says what happened and what to do.
 
     EaselError
     ├── BriefError      the brief cannot be used (empty, too long, binary, impossible size)
     ├── ConfigError     a preset cannot be used (names file, key and line)
-    ├── OutputError     the output folder cannot be written
-    │   └── StoreError  the store cannot be opened, read or written
-    └── StageError      a stage of the loop broke and has no fallback (carries the stage's name)
+    └── OutputError     the output folder cannot be written
+        └── StoreError  the store cannot be opened, read or written
 
-A rejected image is none of these: it is a Verdict. Models raise `models.protocols.ModelError`.
+A rejected image is not an error: it is a Verdict. Models raise `models.protocols.ModelError`.
 """
 
 from __future__ import annotations
 
 from pydantic import ValidationError
 
-_WRONG = {  # kinds of pydantic's, in words of ours
+_WRONG = {  # messages for pydantic's error types
     "int_parsing": "{input} is no whole number",
     "int_from_float": "{input} is no whole number",
     "int_type": "{input} is no whole number",
@@ -31,8 +30,9 @@ _WRONG = {  # kinds of pydantic's, in words of ours
 
 
 def fault(error: ValidationError, option: str = "") -> str:
-    """The first fault of a record in words: "seed: 'x' is no whole number". `option` comes before the field's name,
-    which the brief's own text goes without."""
+    """The first error of a validation as one line: "seed: 'x' is no whole number".
+
+    `option` is put before the field's name, for example "--". Errors of the brief's own text name no field."""
     item = error.errors()[0]
     where = ".".join(str(part) for part in item["loc"] if part not in ("text", "limits"))
     what = item["msg"].removeprefix("Value error, ")
@@ -48,7 +48,7 @@ def _short(text: str) -> str:
 
 
 class EaselError(Exception):
-    """Anything a person can mend; shown without a traceback."""
+    """An error that a person can mend. It is shown without a traceback."""
 
 
 class BriefError(EaselError):
@@ -65,11 +65,3 @@ class OutputError(EaselError):
 
 class StoreError(OutputError):
     """The store cannot be opened, read or written."""
-
-
-class StageError(EaselError):
-    """A stage broke and nothing stands in for it."""
-
-    def __init__(self, stage: str, message: str) -> None:
-        super().__init__(f"{stage}: {message}")
-        self.stage = stage

@@ -36,7 +36,7 @@ class Attempt(Record):
 
     @property
     def degraded(self) -> tuple[str, ...]:
-        """Every descent of a stage that this attempt had to make do with."""
+        """Where another model than the first of a stage answered, and why."""
         return degraded_in(self.candidates, self.verdicts)
 
 

@@ -4,30 +4,32 @@
                              ↑                     │
                              └── Repair ← feedback ┘ (fail)      unsure → a person
 
-It works on a list of briefs; a wave moves every open one an attempt further, with one batched call to each
-model. It writes nothing and prints nothing: whoever runs it consumes what it yields.
+It works on a list of briefs; a wave moves every open brief one attempt further, with one batched request to each
+stage. It writes nothing and prints nothing: the caller consumes what it yields.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from models.protocols import Cancelled, OnStep
+from models.protocols import OnStep, Stopped
 from pipeline.brief import Brief
 from pipeline.budget import Budget
 from pipeline.calls.load import Models
-from pipeline.calls.record import Call
+from pipeline.calls.record import Made
 from pipeline.config import Preset
 from pipeline.events import Event, Started
-from pipeline.judging.feedback import in_words
+from pipeline.judging.feedback import described
 from pipeline.judging.verdict import Verdict, judge
-from pipeline.painting.image import Candidate, Plan, paint, seeds
+from pipeline.painting.image import Painting, Plan, paint, seeds
 from pipeline.painting.prompt import Ask, Prompt, own_words, template, write
 from pipeline.painting.prompt import most_tokens as prompt_tokens
 from pipeline.reading.requirements import most_tokens, read
 from pipeline.room import admitted
 from pipeline.size import wanted_size
+from pipeline.stopping import Stop
 from pipeline.track import Track, allot, watched
 
 
@@ -37,100 +39,83 @@ def run(
     models: Models,
     on_step: OnStep | None = None,
     budget: Budget | None = None,
+    stop: Stop | None = None,
 ) -> Iterator[Event]:
     """Move briefs together, wave by wave, as many as fit (see room.py); yields each brief's reading, attempts and
-    outcome as they happen. `budget` is the batch's, where it goes beyond this call."""
-    budget = budget or Budget(preset.loop.batch, currency=preset.machine.currency)
+    outcome as they happen. `budget` is the batch's, where it goes beyond this call. After `stop.finish()` every
+    brief under way ends with its best picture; after `stop.pause()` the briefs under way get no outcome."""
+    budget, stop = budget or Budget(preset.loop.batch, currency=preset.machine.currency), stop or Stop()
     waiting = deque(enumerate(briefs))
     wave: list[Track] = []
-    while waiting or wave:
-        joining = admitted(waiting, [track.started.given for track in wave], preset)
-        for track in _read(joining, preset, models, budget):
-            yield track.started
-            wave.append(track)
-        allot(wave, preset.loop.images_per_attempt)
-        yield from (track.outcome for track in wave if track.outcome)
-        wave = [track for track in wave if track.outcome is None]
+    while wave or (waiting and not stop.requested):
+        joining = [] if stop.requested else admitted(waiting, [track.started.given for track in wave], preset)
         try:
-            plans, calls = _plan(wave, preset, models)
-            made, broken, painting = _paint(wave, plans, models, watched(wave, on_step))
-            verdicts = _judge(wave, made, preset, models)
-        except Cancelled:
+            for track in _read(joining, preset, models, budget, stop):
+                yield track.started
+                wave.append(track)
+            allot(wave, preset.loop.images_per_attempt)
+            yield from (track.outcome for track in wave if track.outcome)
+            wave = [track for track in wave if track.outcome is None]
+            plans = _plan(wave, preset, models, stop)
+            paintings = _paint(wave, plans, models, on_step, stop)
+            judged = _judge(wave, paintings, preset, models, stop)
+        except Stopped:
+            if stop.pausing:
+                return
             yield from (track.stop() for track in wave)
-            return
-        calls += painting + _owned(models.recorder.take(), [i for i, mine in enumerate(made) for _ in mine])
-        _charge(wave, calls)
-        for i, track in enumerate(wave):
-            if i in broken:
-                yield track.close("failed", broken[i])
+            wave = []
+            continue
+        for track, painting, verdicts in zip(wave, paintings, judged, strict=True):
+            if painting.failure:
+                yield track.close("failed", painting.failure)
                 continue
-            yield track.add(made[i], verdicts[i], tuple(call for owner, call in calls if owner == i))
+            yield track.add(painting.candidates, verdicts)
             if track.outcome:
                 yield track.outcome
         wave = [track for track in wave if track.outcome is None]
 
 
-Owned = list[tuple[int, Call]]
-
-
-def _owned(calls: Sequence[Call], owners: Sequence[int]) -> Owned:
-    """Each call cut into the parts of the briefs that own its inputs; `owners` is aligned with what was asked."""
-    parts = []
-    for call in calls:
-        asked = [owners[i] for i in (call.items if call.items is not None else range(len(call.inputs)))]
-        for owner in dict.fromkeys(asked):
-            parts.append((owner, call.part([at for at, mine in enumerate(asked) if mine == owner])))
-    return parts
-
-
-def _charge(wave: Sequence[Track], calls: Owned) -> None:
-    for i, track in enumerate(wave):
-        track.attempt.charge([call for owner, call in calls if owner == i])
-        track.attempt.settle()
-
-
 def _read(
-    entering: Sequence[tuple[int, Brief]], preset: Preset, models: Models, batch: Budget
+    entering: Sequence[tuple[int, Brief]], preset: Preset, models: Models, batch: Budget, stop: Stop
 ) -> list[Track]:
+    """Tracks for the briefs that join, read. Where the tokens for reading are lacking, the rules read alone."""
     if not entering:
         return []
     briefs, prompting = [brief for _, brief in entering], preset.loop.prompting
     scopes = [batch.open("brief", brief.limits.over(preset.loop)) for brief in briefs]
+    text = models.text if preset.loop.reader == "model" else None
     lacking: dict[int, str] = {}
-    reader = models.text if preset.loop.reader == "model" else None
-    unread = [
-        i for i, brief in enumerate(briefs) if brief.requirements is None
-    ]  # the others came with their list
     for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
-        if i not in unread:
-            continue
+        if brief.requirements is not None:
+            continue  # it came with its list
         most = most_tokens(brief, prompting)
-        if reader and (why := scope.lacks_tokens(most)):
+        if text and (why := scope.lacks_tokens(most)):
             lacking[i] = f"text, {why} → rules"
         else:
             scope.promise(tokens=most)
     able = [i for i in range(len(briefs)) if i not in lacking]
-    readings = dict(zip(able, read([briefs[i] for i in able], reader, models.range, prompting), strict=True))
+    made = read([briefs[i] for i in able], text, models.range, prompting, stop)
+    if made.stopped and stop.pausing:
+        raise Stopped
+    readings = dict(zip(able, zip(made.each, made.calls, strict=True), strict=True))
     for i, why in lacking.items():
-        (reading,) = read([briefs[i]], None, models.range)
-        readings[i] = reading.model_copy(update={"degraded": why})
-    calls = _owned(models.recorder.take(), [i for i in unread if i in able])
+        (reading,) = read([briefs[i]], None, models.range).each
+        readings[i] = reading.model_copy(update={"degraded": why}), ()
     tracks = []
     for i, (position, brief) in enumerate(entering):
-        mine = tuple(call for owner, call in calls if owner == i)
-        started = Started(brief=position, given=brief, reading=readings[i], calls=mine)
-        track = Track(started, scopes[i], preset)
-        scopes[i].charge(mine)
+        reading, calls = readings[i]
+        track = Track(Started(brief=position, given=brief, reading=reading, calls=calls), scopes[i], preset)
+        scopes[i].charge(calls)
         scopes[i].settle()
-        if readings[i].blocked:
-            track.close("failed", readings[i].blocked or "")
+        if reading.blocked:
+            track.close("failed", reading.blocked)
         tracks.append(track)
     return tracks
 
 
-def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[list[Plan]], Owned]:
-    """What each open brief paints next, and the calls that took. Only those that rephrase ask the text model."""
-    written, calls = _write(wave, preset, models)
+def _plan(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> list[list[Plan]]:
+    """What each brief paints next. Only those that rephrase ask the text model."""
+    written = _write(wave, preset, models, stop)
     plans = []
     for i, track in enumerate(wave):
         brief = track.started.given
@@ -147,35 +132,57 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[list[l
                 for seed in seeds(brief, track.budget.used.images, track.room)
             ]
         )  # fmt: skip
-    return plans, calls
+    return plans
 
 
-def _write(wave: Sequence[Track], preset: Preset, models: Models) -> tuple[dict[int, Prompt], Owned]:
-    """New prompts by position in the wave, for the briefs that rephrase and have the tokens for it."""
+def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> dict[int, Prompt]:
+    """New prompts by position in the wave, for the briefs that rephrase. Where the tokens are lacking, the template
+    writes."""
     asks = {i: _ask(track, preset) for i, track in enumerate(wave) if track.next.action == "rephrase"}
-    writer = models.text if preset.loop.writer == "model" else None
-    written: dict[int, Prompt] = {}
-    for i, ask in asks.items() if writer else ():
+    text = models.text if preset.loop.writer == "model" else None
+    prompts: dict[int, Prompt] = {}
+    for i, ask in asks.items() if text else ():
         if why := wave[i].attempt.lacks_tokens(most := prompt_tokens(ask)):
-            written[i] = template(ask, degraded=f"text, {why} → template")
+            prompts[i] = template(ask, degraded=f"text, {why} → template")
         else:
             wave[i].attempt.promise(tokens=most)
-    able = [i for i in asks if i not in written]
-    written |= zip(able, write([asks[i] for i in able], writer), strict=True)
-    return written, _owned(models.recorder.take(), able)
+    able = [i for i in asks if i not in prompts]
+    made = write([asks[i] for i in able], text, stop)
+    _charge([wave[i] for i in able], made)
+    return prompts | dict(zip(able, made.each, strict=True))
 
 
 def _paint(
-    wave: Sequence[Track], plans: Sequence[Sequence[Plan]], models: Models, on_step: OnStep
-) -> tuple[list[list[Candidate]], dict[int, str], Owned]:
-    """Each brief's candidates, why those that have none have none, and the calls that took."""
-    owners = [i for i, mine in enumerate(plans) for _ in mine]
-    try:
-        made, broken = paint(plans, [len(track.attempts) + 1 for track in wave], models.image, on_step)
-    except Cancelled:
-        _charge(wave, _owned(models.recorder.take(), owners))
-        raise
-    return made, broken, _owned(models.recorder.take(), owners)
+    wave: Sequence[Track],
+    plans: Sequence[Sequence[Plan]],
+    models: Models,
+    on_step: OnStep | None,
+    stop: Stop,
+) -> list[Painting]:
+    numbers = [len(track.attempts) + 1 for track in wave]
+    made = paint(plans, numbers, models.image, watched(wave, on_step, stop), stop)
+    _charge(wave, made)
+    return made.each
+
+
+def _judge(
+    wave: Sequence[Track], paintings: Sequence[Painting], preset: Preset, models: Models, stop: Stop
+) -> list[list[Verdict]]:
+    wants = [track.started.reading.requirements for track in wave]
+    candidates = [painting.candidates for painting in paintings]
+    made = judge(candidates, wants, models.scorer, preset.judge, models.bands, models.range, stop)
+    _charge(wave, made)
+    for track in wave:
+        track.attempt.settle()
+    return made.each
+
+
+def _charge(wave: Sequence[Track], made: Made[Any]) -> None:
+    """Count what a stage took. Raises Stopped where it was stopped."""
+    for track, calls in zip(wave, made.calls, strict=True):
+        track.charge(calls)
+    if made.stopped:
+        raise Stopped
 
 
 def _latest(track: Track) -> Prompt:
@@ -191,17 +198,6 @@ def _ask(track: Track, preset: Preset) -> Ask:
     return Ask(
         brief=track.started.given,
         requirements=requirements,
-        failed=in_words(requirements, track.best[1], track.next.failed),
+        failed=described(requirements, track.best[1], track.next.failed),
         tried=tuple(tried)[-preset.loop.memory :],
     )
-
-
-def _judge(
-    wave: Sequence[Track], candidates: Sequence[Sequence[Candidate]], preset: Preset, models: Models
-) -> list[list[Verdict]]:
-    flat = [candidate for made in candidates for candidate in made]
-    if not flat:
-        return [[] for _ in wave]
-    wants = [t.started.reading.requirements for t, made in zip(wave, candidates, strict=True) for _ in made]
-    verdicts = iter(judge(flat, wants, models.scorer, preset.judge, models.bands, models.range))
-    return [[next(verdicts) for _ in made] for made in candidates]

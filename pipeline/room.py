@@ -1,4 +1,4 @@
-"""How many briefs move together: as many as the preset says, fewer where their pictures would take too much memory."""
+"""How many briefs share a wave: as many as the preset allows, fewer where their pictures would need too much memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ Numbered = tuple[int, Brief]
 
 
 def admitted(waiting: deque[Numbered], inside: Sequence[Brief], preset: Preset) -> list[Numbered]:
-    """Takes from the front of `waiting` what may join those inside. One brief is always let in."""
+    """Remove from the front of `waiting` the briefs that may join those `inside`, and return them. One brief may always
+    join."""
     limit = preset.loop.memory_mb * 2**20
     used = sum(picture_bytes(brief, preset) for brief in inside)
     joining: list[Numbered] = []
@@ -25,6 +26,6 @@ def admitted(waiting: deque[Numbered], inside: Sequence[Brief], preset: Preset) 
 
 
 def picture_bytes(brief: Brief, preset: Preset) -> int:
-    """Memory of all pictures that a brief may have: they stay until it is done, the best may be any."""
+    """Bytes of all pictures that a brief may have. They are kept until it ends, since any may be the best."""
     width, height = brief.width or preset.image.width, brief.height or preset.image.height
     return width * height * 3 * preset.loop.images

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from models.protocols import Cancelled, OnStep, Step
+from models.protocols import OnStep, Step, Stopped
 from pipeline.budget import Budget
 from pipeline.calls.record import Call
 from pipeline.config import Preset
@@ -13,11 +13,12 @@ from pipeline.events import Attempt, Outcome, Started, Status, degraded_in
 from pipeline.judging.feedback import START, Action, Repair, repair
 from pipeline.judging.verdict import Verdict
 from pipeline.painting.image import Candidate
+from pipeline.stopping import Stop
 
 
 @dataclass(eq=False)
 class Track:
-    """A brief under way: its history and budget. Everything the next attempt depends on is here."""
+    """A brief under way: its history and its budget. The next attempt depends on nothing else."""
 
     started: Started
     budget: Budget
@@ -27,8 +28,11 @@ class Track:
     outcome: Outcome | None = None
     best: tuple[Candidate, Verdict] | None = None
     attempt: Budget = field(init=False)  # of the attempt under way
+    calls: list[Call] = field(default_factory=list)  # of the attempt under way
     room: int = 0  # images that it may paint
-    degraded: dict[str, None] = field(default_factory=dict)  # descents so far, in order
+    degraded: dict[str, None] = field(
+        default_factory=dict
+    )  # what other models answered so far, and why, in order
 
     def __post_init__(self) -> None:
         self.begin()
@@ -45,10 +49,13 @@ class Track:
         """Denoising steps that each image of the next attempt takes."""
         return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
 
-    def add(
-        self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict], calls: tuple[Call, ...]
-    ) -> Attempt:
-        """Take in an attempt; decides whether the brief is done or what to change next."""
+    def charge(self, calls: Sequence[Call]) -> None:
+        """Count what calls of the attempt under way took."""
+        self.calls += calls
+        self.attempt.charge(calls)
+
+    def add(self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> Attempt:
+        """Record an attempt, and decide whether the brief is done or what changes next."""
         number, change = len(self.attempts) + 1, self.next
         self.degraded |= dict.fromkeys(degraded_in(candidates, verdicts))
         for pair in zip(candidates, verdicts, strict=True):
@@ -69,13 +76,14 @@ class Track:
                 self.exhaust(lacks)
         attempt = Attempt(
             brief=self.started.brief, number=number, change=change, candidates=tuple(candidates),
-            verdicts=tuple(verdicts), calls=calls, next=follow,
+            verdicts=tuple(verdicts), calls=tuple(self.calls), next=follow,
         )  # fmt: skip
+        self.calls = []
         self.attempts.append(attempt)
         return attempt
 
     def exhaust(self, why: str) -> Outcome:
-        """A limit is reached: what there is goes to a person where only the judge was unsure of it."""
+        """End the brief because a limit is reached. Where the judge was only unsure of the best picture, a person decides."""
         if self.best is None:
             return self.close("exhausted", f"{why}; nothing was painted")
         if self.best[1].gate == "unsure":
@@ -83,7 +91,8 @@ class Track:
         return self.close("exhausted", f"{why}; still missing: {self._open('fail', 'unsure')}")
 
     def stop(self) -> Outcome:
-        """Painting was cut short, by the clock or by the user."""
+        """End the brief because it was stopped, by the clock or by the user."""
+        self.attempt.settle()
         if why := self.attempt.over_time():
             return self.exhaust(why)
         return self.close("exhausted", "stopped by the user before the budget was spent")
@@ -115,8 +124,8 @@ def _rank(verdict: Verdict) -> tuple[int, float]:
 
 
 def allot(wave: Sequence[Track], images: int) -> None:
-    """Set aside what each open brief of a wave will paint, `images` at most. One that has no room for even one is at
-    its end."""
+    """Reserve budget for what each open brief of a wave will paint, `images` at most. A brief without room for even
+    one image is ended."""
     for track in wave:
         if track.outcome is not None:
             continue
@@ -132,13 +141,14 @@ def allot(wave: Sequence[Track], images: int) -> None:
         track.attempt.promise(images=track.room, image_steps=painted, **expected)
 
 
-def watched(wave: Sequence[Track], on_step: OnStep | None) -> OnStep:
-    """Stops painting at the step at which no brief of the wave has seconds left."""
+def watched(wave: Sequence[Track], on_step: OnStep | None, stop: Stop) -> OnStep:
+    """A step callback that ends painting when a stop asks for it, or when no brief of the wave has seconds left."""
 
     def step(done: Step) -> None:
         if on_step is not None:
             on_step(done)
+        stop.after_step(done)
         if all(track.attempt.late for track in wave):
-            raise Cancelled
+            raise Stopped
 
     return step

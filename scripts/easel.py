@@ -31,6 +31,10 @@ app = typer.Typer(
 PresetName = Annotated[str, typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, for machines")]
 
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", help="postgresql://USER@HOST/DATABASE; left out: a file in --out")
+]
+
 
 @app.command()
 def run(
@@ -55,6 +59,7 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
     ] = None,
     fresh: Annotated[bool, typer.Option(help="ask the models anew, also where an answer is kept")] = False,
+    store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Make images for one brief. Exit status: 0 accepted, 3 not met or needs a person, 2 bad input."""
@@ -75,12 +80,7 @@ def run(
 
     from scripts.commands.run import run_brief
 
-    raise typer.Exit(run_brief(brief, checked, out, as_json, fresh))
-
-
-StoreUrl = Annotated[
-    str | None, typer.Option("--store", help="postgresql://USER@HOST/DATABASE; left out: a file in --out")
-]
+    raise typer.Exit(run_brief(brief, checked, out, as_json, fresh, store))
 
 
 @app.command()

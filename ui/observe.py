@@ -9,10 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.calls.energy import in_words
+from pipeline.calls.energy import format_joules
 from pipeline.results.stats import DAY, HOUR, MONTH, Spend, Stats, gather
-from pipeline.store.spans import Span
-from pipeline.store.tables import CallRow, RunRow
+from pipeline.store.tables import RunRow
+from pipeline.telemetry.spans import Span, recorded
 from pipeline.work.report import duration
 from ui.charts import Bar, bars, columns
 from ui.desk import Desk
@@ -37,7 +37,7 @@ def totals(stats: Stats) -> str:
         ("–" if told.images_each is None else f"{told.images_each:.1f}", "images for each accepted one"),
         ("–" if told.seconds is None else duration(told.seconds), "median time of a brief"),
         (f"{told.tokens:,}", "text tokens"),
-        (in_words(told.joules) if told.joules else "–", f"energy, {known}"),
+        (format_joules(told.joules) if told.joules else "–", f"energy, {known}"),
         (f"{told.money:.2f} {stats.currency}" if told.money else "–", "cost, at the preset's price"),
         (f"{told.degraded:,}", "degraded call" if told.degraded == 1 else "degraded calls"),
     ]
@@ -105,12 +105,12 @@ def energy(stretches: Sequence[tuple[str, Spend | None]]) -> str:
     points = [
         Bar(
             label, tuple((j, f"c-{stage}") for stage, j in s.by_stage.items()) if s else (),
-            in_words(s.joules) if s else "none",
+            format_joules(s.joules) if s else "none",
         )
         for label, s in stretches
     ]  # fmt: skip
     legend = [(f"c-{stage}", stage) for stage in ("text", "image", "scorer")]
-    return columns("Energy", points, in_words, legend)
+    return columns("Energy", points, format_joules, legend)
 
 
 def cost(stretches: Sequence[tuple[str, Spend | None]], currency: str) -> str:
@@ -152,11 +152,9 @@ def degraded(stats: Stats) -> str:
     return card(f"<h2>Degraded calls</h2>{body}", "Degraded calls", "chart")
 
 
-def trace(run: RunRow, spans: Sequence[Span], calls: Sequence[CallRow]) -> str:
-    """A run as a tree over time: its spans, or where none were recorded its model calls."""
-    rows = _of_spans(spans) if spans else _of_calls(run, calls)
-    if not rows:
-        return card('<p class="soft">Nothing was recorded of this run.</p>')
+def trace(run: RunRow, spans: Sequence[Span]) -> str:
+    """A run as a tree of spans over time."""
+    rows = _lines(spans)
     first = min(start for _, _, start, _, _ in rows)
     whole = max(max(start + long for _, _, start, long, _ in rows) - first, 1e-9)
     lines = "".join(
@@ -165,10 +163,9 @@ def trace(run: RunRow, spans: Sequence[Span], calls: Sequence[CallRow]) -> str:
         f'width:{100 * long / whole:.2f}%"></i></span><span>{long:.3f} s</span></div>'
         for depth, name, start, long, broken in rows
     )
-    source = "spans" if spans else "model calls"
     return card(
         f'<h2>Trace</h2><p>{mark(run.status)} {escape(run.text)}</p><div class="tree" role="list">{lines}</div>'
-        f'<p class="soft">{len(rows)} {source}, {whole:.1f} s from the first to the last.</p>',
+        f'<p class="soft">{len(rows)} spans, {whole:.1f} s from the first to the last.</p>',
         "Trace",
     )
 
@@ -176,7 +173,7 @@ def trace(run: RunRow, spans: Sequence[Span], calls: Sequence[CallRow]) -> str:
 Line = tuple[int, str, float, float, bool]  # depth, name, start and length in seconds, whether it failed
 
 
-def _of_spans(spans: Sequence[Span]) -> list[Line]:
+def _lines(spans: Sequence[Span]) -> list[Line]:
     known = {span.span_id for span in spans}
     below: dict[str | None, list[Span]] = {}
     for span in spans:
@@ -190,20 +187,6 @@ def _of_spans(spans: Sequence[Span]) -> list[Line]:
             walk(span.span_id, depth + 1)
 
     walk(None, 0)
-    return lines
-
-
-def _of_calls(run: RunRow, calls: Sequence[CallRow]) -> list[Line]:
-    lines: list[Line] = []
-    for attempt in dict.fromkeys(call.attempt for call in calls):
-        mine = [call for call in calls if call.attempt == attempt]
-        start = min(call.started.timestamp() for call in mine)
-        end = max(call.started.timestamp() + call.seconds for call in mine)
-        lines.append((0, f"attempt {attempt}" if attempt else "reading", start, end - start, False))
-        for call in mine:
-            kept = " (kept)" if call.kept else ""
-            name = f"{call.stage}{kept}"
-            lines.append((1, name, call.started.timestamp(), call.seconds, bool(call.error)))
     return lines
 
 
@@ -233,7 +216,7 @@ class Page:
         run = self.desk.store.runs.get(id) if id else None
         if run is None:
             return card('<p class="soft">Choose a run to see its trace.</p>')
-        return trace(run, self.desk.store.spans.of_run(run.id), self.desk.store.runs.calls(run.id))
+        return trace(run, recorded(self.desk.store, run))
 
 
 def build(desk: Desk, tab: gr.Tab) -> None:

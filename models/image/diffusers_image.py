@@ -79,7 +79,7 @@ class Painter:
         """Paint every request, in batches of like settings; each image depends on its own request alone.
 
         Raises ModelError for settings the pipeline refuses, for a result with NaN in it and where memory runs
-        out, and lets what `on_step` raises (`Cancelled`) through.
+        out, and lets what `on_step` raises (`Stopped`) through.
         """
         groups: dict[_Settings, list[int]] = {}
         for position, request in enumerate(requests):

@@ -1,8 +1,8 @@
-"""What a model call takes in joules: measured where the machine can, estimated from watts where it cannot.
+"""The energy of model calls in joules: measured where the machine has counters, otherwise estimated from watts.
 
-NVML reads the counter of an NVIDIA GPU in microseconds. codecarbon knows the counters of processors (RAPL, Apple's
-powermetrics); it runs a thread of its own and is asked once a second at most. Neither is imported unless it can
-measure, so that on a machine with no counter energy costs nothing but a multiplication.
+NVML reads the counter of an NVIDIA GPU, in microseconds. codecarbon reads the counters of processors (RAPL, Apple's
+powermetrics); it runs a thread of its own and is read once a second at most. Neither is imported unless it can
+measure: on a machine without counters, an estimate costs one multiplication.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from models.protocols import DependencyMissing
 from pipeline.config import Machine
 
 _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
-_REST = 1.0  # seconds between two questions to codecarbon, each of which takes milliseconds
+_REST = 1.0  # seconds between two readings of codecarbon, each of which takes milliseconds
 
 
-def in_words(joules: float) -> str:
-    """Joules as a person says them: 840 J, 12 kJ, 45 Wh, 1.2 kWh."""
+def format_joules(joules: float) -> str:
+    """An amount of energy for people: 840 J, 12 kJ, 45 Wh, 1.2 kWh."""
     for most, size, unit in ((1e3, 1.0, "J"), (1e5, 1e3, "kJ"), (3.6e6, 3.6e3, "Wh")):
         if joules < most:
             amount = joules / size
@@ -31,7 +31,7 @@ def in_words(joules: float) -> str:
 
 
 class Meter(Protocol):
-    """`joules` grows from an arbitrary start; `measured` says whether a counter or an assumption is behind it."""
+    """`joules()` grows from an arbitrary start. `measured`: whether it reads a counter, or estimates."""
 
     measured: bool
     name: str
@@ -40,7 +40,7 @@ class Meter(Protocol):
 
 
 class Assumed:
-    """Watts × seconds, where nothing measures."""
+    """An estimate: assumed watts × seconds."""
 
     measured = False
 
@@ -52,7 +52,7 @@ class Assumed:
 
 
 class Nvml:
-    """The total energy of all visible NVIDIA GPUs since the driver was loaded; the processor is not in it."""
+    """The energy of all visible NVIDIA GPUs since the driver was loaded, without the processor."""
 
     measured = True
     name = "NVML"
@@ -72,14 +72,14 @@ class Nvml:
 
 
 class CodeCarbon:
-    """codecarbon's count of processor, memory and GPU; measured only where a counter is behind the processor's."""
+    """codecarbon's sum of processor, memory and GPU. `measured` only where the processor has a counter."""
 
     def __init__(self) -> None:
         from codecarbon import OfflineEmissionsTracker
 
         logging.getLogger("codecarbon").setLevel(logging.ERROR)
         self._tracker: Any = OfflineEmissionsTracker(
-            country_iso_code="USA",  # for grams of CO2, which nobody asks for; it wants one offline
+            country_iso_code="USA",  # required offline; used for grams of CO2, which are not read
             measure_power_secs=15, save_to_file=False, log_level="error", allow_multiple_runs=True,
         )  # fmt: skip
         self._tracker.start_task()
@@ -90,7 +90,7 @@ class CodeCarbon:
     def joules(self) -> float:
         now = time.perf_counter()
         if (gone := now - self._asked) >= _REST:
-            # Task after task: the only energy that codecarbon tells before it is stopped.
+            # One task after another: codecarbon reports energy only when a task or the tracker is stopped.
             used = float(self._tracker.stop_task().energy_consumed) * 3.6e6
             self._tracker.start_task()
             self._watts, self._asked = used / gone, now
@@ -105,7 +105,7 @@ def has_counter() -> bool:
 
 
 def meter(machine: Machine) -> Meter:
-    """The best meter this machine has, or the one the preset insists on. Raises DependencyMissing."""
+    """The best meter of this machine, or the one that the preset names. Raises DependencyMissing."""
     if machine.energy == "nvml" or (machine.energy == "auto" and _has("pynvml")):
         try:
             return Nvml()

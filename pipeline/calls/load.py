@@ -1,34 +1,48 @@
-"""Preset → models. Each is observed, so that every call is recorded, keeps its answers where there is a place to
-keep them, and stands on a ladder."""
+"""From a preset to its stages, with their models loaded."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from models.presence import can_load
-from models.protocols import ImageModel, ModelError, Scorer, TextModel
-from models.specs import Spec
+from models.protocols import ModelError, Paint, Painted, Text
+from models.specs import POLICY, Spec
+from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
-from pipeline.calls.keep import Keep, KeptImage, KeptScorer, KeptText
-from pipeline.calls.ladders import LadderImage, LadderScorer, LadderText, rungs
-from pipeline.calls.record import ObservedImage, ObservedScorer, ObservedText, Recorder
-from pipeline.calls.residency import House, LodgingImage, LodgingScorer, LodgingText
+from pipeline.calls.kept import Results
+from pipeline.calls.operations import (
+    ImageOperation,
+    Operation,
+    ScoreOperation,
+    ScoreRequest,
+    TextOperation,
+    TextRequest,
+)
+from pipeline.calls.pool import ModelPool, PooledModel
+from pipeline.calls.rung import Rung
+from pipeline.calls.stage import Stage
 from pipeline.config import Band, Preset, bands, data_file
 from pipeline.range import Range, load_range
+
+_PER_CALL = ("steps", "width", "height", "guidance", "max_batch")  # specs that differ in these share a model
+Load = Callable[[Any, Path], Any]
 
 
 @dataclass
 class Models:
-    """The three models of a preset, each a ladder, what the image model can draw, and the record of their calls."""
+    """The stages of a preset, what its image model can draw, and the measured bands of its scorer."""
 
-    text: TextModel | None  # None: the rules read and templates write
-    image: ImageModel
-    scorer: Scorer
+    text: Stage[TextRequest, Text] | None  # None: rules read and templates write
+    image: Stage[Paint, Painted]
+    scorer: Stage[ScoreRequest, list[float]]
     bands: dict[str, Band] = field(default_factory=dict)
     range: Range | None = None
-    recorder: Recorder = field(default_factory=Recorder)
 
 
 def quiet(offline: bool) -> None:
@@ -64,9 +78,9 @@ def check(preset: Preset) -> None:
             raise faults[0]
 
 
-def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -> Models:
-    """Load the preset's models. With `keep`, what was answered before is not asked again; `house` keeps models
-    that a further preset may share. Raises ModelError where weights or packages are missing."""
+def load(preset: Preset, results: Results | None = None, pool: ModelPool | None = None) -> Models:
+    """Load the preset's models. `results`: where answers are kept, so that none is asked for twice; `pool`: keeps
+    models that a further preset may share. Raises ModelError where weights or packages are missing."""
     quiet(preset.offline)
     from models.load import load_image, load_scorer, load_text
 
@@ -74,31 +88,75 @@ def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -
     if preset.image.paint_size is not None:
         drawable = (drawable or Range()).model_copy(update={"square": True})
     measured = bands(preset.judge, preset.base)
-    recorder = Recorder(meter(preset.machine), preset.machine.price)
+    tariff = Tariff(meter(preset.machine), preset.machine.price)
+    pool = pool or ModelPool()
+    pool.start(preset.residency)
+
+    def stage(operation: Operation[Any, Any], spec: Spec, load_model: Load) -> Stage[Any, Any]:
+        def build(one: Spec) -> PooledModel:
+            return pool.request(one, preset.base, load_model)
+
+        return make_stage(operation, spec, build, tariff, results)
+
+    # The text model last: where models take turns in memory, it is used first.
+    scorer = stage(ScoreOperation(), preset.scorer, load_scorer)
+    image = stage(ImageOperation(), preset.image, load_image)
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
-    house = house or House()
-    house.clear(preset.residency)
+    text = stage(TextOperation(), preset.text, load_text) if needs_text else None
+    pool.settle()
+    return Models(text=text, image=image, scorer=scorer, bands=measured, range=drawable)
 
-    if keep is not None:
-        keep = replace(keep, joules=recorder.meter.joules)
 
-    def text(spec: Spec) -> TextModel:
-        model: TextModel = LodgingText(house.lodger(spec, preset.base, load_text))
-        return ObservedText(KeptText(model, spec, keep) if keep else model, recorder)
+def make_stage(
+    operation: Operation[Any, Any],
+    spec: Spec,
+    build: Callable[[Spec], PooledModel],
+    tariff: Tariff,
+    results: Results | None = None,
+) -> Stage[Any, Any]:
+    """The stage of a spec and its fallbacks, with the first model that can be loaded loaded now. Raises the first
+    spec's ModelError where none can be: an error of the preset or the set-up, known before the loop begins."""
+    built: dict[str, PooledModel] = {}
 
-    def image(spec: Spec) -> ImageModel:
-        model: ImageModel = LodgingImage(house.lodger(spec, preset.base, load_image))
-        return ObservedImage(KeptImage(model, spec, keep) if keep else model, recorder)
+    def shared(one: Spec) -> PooledModel:
+        key = one.model_dump_json(exclude={*_PER_CALL, *POLICY})
+        if key not in built:
+            built[key] = build(one)
+        return built[key]
 
-    def scorer(spec: Spec) -> Scorer:
-        model: Scorer = LodgingScorer(house.lodger(spec, preset.base, load_scorer))
-        return ObservedScorer(KeptScorer(model, spec, keep) if keep else model, recorder)
+    rungs = [
+        Rung(rung_name(one, spec), one, operation, partial(shared, one), tariff, results)
+        for one in (spec, *getattr(spec, "fallback", ()))
+    ]
+    first: ModelError | None = None
+    for rung in rungs:
+        try:
+            _ = rung.model
+            return Stage(operation, rungs)
+        except ModelError as error:
+            first = first or error
+    assert first is not None
+    raise first
 
-    # The text model last: where models take turns it has the first one.
-    scoring = LadderScorer(rungs(preset.scorer, scorer), recorder)
-    painting = LadderImage(rungs(preset.image, image), recorder)
-    telling = LadderText(rungs(preset.text, text), recorder) if needs_text else None
-    house.settle()
-    return Models(
-        text=telling, image=painting, scorer=scoring, bands=measured, range=drawable, recorder=recorder
-    )
+
+def rung_name(spec: Spec, first: Spec) -> str:
+    """A fallback by what is different about it: cpu, 4 steps, 128 × 128, or another model's name."""
+    model = str(getattr(spec, "model", spec))
+    short = model.removeprefix("package:").rstrip("/").rsplit("/", 1)[-1]
+    if spec is first or type(spec) is not type(first) or model != getattr(first, "model", None):
+        return short
+    changed = {
+        key: value
+        for key, value in spec.model_dump(exclude=set(POLICY)).items()
+        if value != getattr(first, key) and not isinstance(value, dict)
+    }
+    parts = []
+    if {"width", "height"} & set(changed):
+        parts.append(f"{getattr(spec, 'width')} × {getattr(spec, 'height')}")  # noqa: B009
+    words = {"device": "{}", "steps": "{} steps", "dtype": "{}"}
+    parts += [
+        words.get(key, f"{key} {{}}").format(value)
+        for key, value in changed.items()
+        if key not in ("width", "height")
+    ]
+    return ", ".join(parts) or short

@@ -1,41 +1,26 @@
-"""Observation: every model call leaves a record. Models are wrapped where they are built, so no caller can
-forget it."""
+"""The record of a model call, and what a stage replies to a request.
+
+One call serves several briefs; `Call.part` is one brief's part of it, with an even share of what it cost.
+"""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
 
-from PIL.Image import Image
 from pydantic import Field
 
-from models.protocols import (
-    Identity,
-    ImageModel,
-    Message,
-    OnStep,
-    Paint,
-    Painted,
-    Question,
-    Schemas,
-    Scorer,
-    Text,
-    TextModel,
-)
+from models.protocols import Identity
 from pipeline.brief import Record
-from pipeline.calls.energy import Assumed, Meter
-from pipeline.config import Machine
 
-Stage = Literal["text", "image", "scorer"]
+StageName = Literal["text", "image", "scorer"]
+Out = TypeVar("Out")
 
 
 class Cost(Record):
-    """What a kept answer took when it was made; money at today's price."""
+    """What an answer took; money in the machine's currency, at its price at the time of the record."""
 
     seconds: float = 0.0
     joules: float = 0.0
@@ -45,7 +30,7 @@ class Cost(Record):
 class Call(Record):
     """One call of one model, or one brief's part in it. `inputs` and `outputs` are aligned, without the images."""
 
-    stage: Stage
+    stage: StageName
     model: dict[str, Any]  # models.protocols.Identity
     started: datetime
     seconds: float
@@ -54,11 +39,11 @@ class Call(Record):
     options: dict[str, Any] = Field(default_factory=dict)
     batch: int = 1  # inputs of the whole call, where this is one brief's part of it
     kept: tuple[int, ...] = ()  # positions of inputs answered from kept results: they took no time, no tokens
-    saved: tuple[Cost, ...] = ()  # what each of the kept took when it was made
+    saved: tuple[Cost, ...] = ()  # what each of the kept answers took when it was made
     wall: float | None = None  # seconds of the whole call, where this is one brief's part of it
     error: str | None = None
     items: tuple[int, ...] | None = None  # positions of the inputs in what the stage was asked; None: all
-    degraded: str | None = None  # why a model further down the ladder answered
+    degraded: str | None = None  # why this model answered and not the first of its stage
     joules: float = 0.0
     measured: bool = False  # whether the joules were counted, not estimated
     money: float = 0.0
@@ -70,8 +55,8 @@ class Call(Record):
 
     @property
     def tokens_with_kept(self) -> int:
-        """Tokens as they would be had nothing been kept: what a budget counts, so that a run that was cut short
-        ends as it would have ended."""
+        """Tokens as they would be had nothing been kept. Budgets count these, so that a run that was cut short and
+        is played again ends as it would have ended."""
         return self._tokens(set())
 
     def _tokens(self, without: set[int]) -> int:
@@ -82,7 +67,8 @@ class Call(Record):
 
     @property
     def with_kept(self) -> Cost:
-        """What the call took with what its kept answers took before: what a budget counts, for the same reason."""
+        """The cost of the call and what its kept answers took when they were made. Budgets count this, for the same
+        reason."""
         costs = (Cost(seconds=self.seconds, joules=self.joules, money=self.money), *self.saved)
         return Cost(
             seconds=sum(c.seconds for c in costs),
@@ -100,8 +86,8 @@ class Call(Record):
         return sum(int(used.get("steps") or 0) for used in self.outputs) if self.stage == "image" else 0
 
     def part(self, positions: Sequence[int]) -> Call:
-        """What these inputs had in the call: their outputs, and an even share of what it cost among the
-        inputs that the model worked on."""
+        """The part of the inputs at `positions`: their outputs, and an even share of the cost among the inputs that
+        the model worked on."""
         kept = dict(zip(self.kept, self.saved or (Cost(),) * len(self.kept), strict=True))
         worked = sum(i not in kept for i in positions)
         share = worked / max(1, len(self.inputs) - len(kept))
@@ -121,132 +107,50 @@ class Call(Record):
         )
 
 
-@dataclass(frozen=True)
-class Asking:
-    """What a call record says of the question it belongs to: which of its items, and on which rung."""
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Out]):
+    """What one item of a request got, and from which model."""
 
-    items: tuple[int, ...] | None = None
-    degraded: str | None = None
+    value: Out | None  # None: no model answered; `reason` says why
+    model: Identity | None = None
+    degraded: str | None = None  # which model failed, and what answered instead
+    calibrated: bool = True  # whether it came from the weights that the preset's measurements were made with
+    kept: bool = False
+    cost: Cost = field(default_factory=Cost)  # of this answer, now or when it was made
+    reason: str = ""
 
-
-class Recorder:
-    """Collects calls in order, with what each took; `take` hands over those since the last time."""
-
-    def __init__(self, meter: Meter | None = None, price: float = 0.0) -> None:
-        self._calls: list[Call] = []
-        self.meter = meter or Assumed(Machine().watts)
-        self._price = price  # of a machine hour
-        self.asking = Asking()
-        self._open: dict[threading.Thread, Callable[[dict[str, Any]], Call]] = {}
-
-    def take(self) -> tuple[Call, ...]:
-        calls, self._calls = tuple(self._calls), []
-        return calls
-
-    @contextmanager
-    def call(
-        self, stage: Stage, model: Identity, inputs: Sequence[Any], options: dict[str, Any]
-    ) -> Iterator[dict[str, Any]]:
-        """Times the block and records it, also when it raises. The block fills in `outputs`."""
-        found: dict[str, Any] = {}
-        asking, joules = self.asking, self.meter.joules()
-        began, clock = datetime.now(UTC), time.perf_counter()
-
-        def record(found: dict[str, Any]) -> Call:
-            seconds = time.perf_counter() - clock
-            return Call(
-                stage=stage, model=asdict(model), started=began, seconds=seconds, inputs=tuple(inputs),
-                options=options, items=asking.items, degraded=asking.degraded,
-                joules=max(0.0, self.meter.joules() - joules), measured=self.meter.measured,
-                money=seconds / 3600 * self._price, **found,
-            )  # fmt: skip
-
-        thread = threading.current_thread()
-        self._open[thread] = record
-        try:
-            yield found
-        except BaseException as error:
-            found = {"error": f"{type(error).__name__}: {error}"}
-            raise
-        finally:
-            if self._open.pop(thread, None):  # else it was abandoned, and is recorded already
-                self._calls.append(record(found))
-
-    @contextmanager
-    def among(self, positions: Sequence[int]) -> Iterator[None]:
-        """Calls within are about these of the items asked about."""
-        whole = self.asking
-        items = whole.items if whole.items is not None else range(max(positions, default=-1) + 1)
-        self.asking = replace(whole, items=tuple(items[i] for i in positions))
-        try:
-            yield
-        finally:
-            self.asking = whole
-
-    def kept(self, model: object) -> dict[str, Any]:
-        """Which inputs of its last call a model answered from kept results, and what those took once."""
-        answered = getattr(model, "answered", {})
-        saved = tuple(
-            Cost(seconds=r.seconds, joules=r.joules, money=r.seconds / 3600 * self._price)
-            for r in answered.values()
-        )
-        return {"kept": tuple(answered), "saved": saved}
-
-    def abandon(self, thread: threading.Thread, why: str) -> None:
-        """Record the open call of a thread that nobody waits for any more."""
-        if record := self._open.pop(thread, None):
-            self._calls.append(record({"error": why}))
+    @property
+    def name(self) -> str:
+        """The last part of the model's name, or "none"."""
+        return self.model.name.rstrip("/").rsplit("/", 1)[-1] if self.model else "none"
 
 
-class ObservedText:
-    def __init__(self, model: TextModel, recorder: Recorder) -> None:
-        self._model, self._recorder, self.identity = model, recorder, model.identity
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[Out]):
+    """The answers to a request, aligned with its items, and every call that was made for them, failed ones too.
 
-    def generate(
-        self,
-        conversations: Sequence[Sequence[Message]],
-        *,
-        schema: Schemas = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> list[Text]:
-        options = {
-            "max_tokens": max_tokens,
-            "temperature": temperature,
-            "seed": seed,
-            "schema": schema is not None,
-        }
-        inputs = [[asdict(message) for message in conversation] for conversation in conversations]
-        with self._recorder.call("text", self.identity, inputs, options) as call:
-            answers = self._model.generate(
-                conversations, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed
-            )
-            call["outputs"] = tuple(asdict(answer) for answer in answers)
-            call |= self._recorder.kept(self._model)
-        return answers
+    `stopped`: a stop was requested before all items were answered."""
+
+    answers: Sequence[Answer[Out]]
+    calls: Sequence[Call]
+    stopped: bool = False
+
+    def calls_for(self, positions: Sequence[int]) -> tuple[Call, ...]:
+        """The parts of the calls that concern the items at these positions."""
+        wanted, parts = set(positions), []
+        for call in self.calls:
+            items = call.items if call.items is not None else range(len(call.inputs))
+            if mine := [at for at, item in enumerate(items) if item in wanted]:
+                parts.append(call.part(mine))
+        return tuple(parts)
 
 
-class ObservedImage:
-    def __init__(self, model: ImageModel, recorder: Recorder) -> None:
-        self._model, self._recorder, self.identity = model, recorder, model.identity
+@dataclass(frozen=True, slots=True)
+class Made(Generic[Out]):
+    """What a stage made for several briefs: for each brief, in order, a result and the calls it took.
 
-    def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
-        with self._recorder.call("image", self.identity, [asdict(r) for r in requests], {}) as call:
-            painted = self._model.paint(requests, on_step)
-            call["outputs"] = tuple(p.settings for p in painted)
-            call |= self._recorder.kept(self._model)
-        return painted
+    `stopped`: a stop was requested before the stage was done, so some results are incomplete."""
 
-
-class ObservedScorer:
-    def __init__(self, model: Scorer, recorder: Recorder) -> None:
-        self._model, self._recorder, self.identity = model, recorder, model.identity
-
-    def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
-        inputs = [[q.statement for q in mine] for mine in questions]
-        with self._recorder.call("scorer", self.identity, inputs, {}) as call:
-            scores = self._model.score(images, questions)
-            call["outputs"] = tuple(scores)
-            call |= self._recorder.kept(self._model)
-        return scores
+    each: list[Out]
+    calls: list[tuple[Call, ...]]
+    stopped: bool = False

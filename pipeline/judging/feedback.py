@@ -1,7 +1,7 @@
 """Verdicts → repair: what the next attempt of a brief changes, and why.
 
-The ladder follows what is cheap and what helps: the user's words, then words written for what failed, then
-another seed, then a stronger hand. A plan that was already made is never made again.
+The order goes by cost and by what helps: the user's words, then a prompt written for what failed, then another seed,
+then more steps and guidance. No plan is repeated.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ Action = Literal["start", "rephrase", "reseed", "guide"]
 
 
 class Repair(Record):
-    """What the next attempt changes. `failed` holds the ids of requirements that did not pass in the best
-    candidate so far."""
+    """What the next attempt changes. `failed`: ids of the requirements that did not pass in the best candidate."""
 
     action: Action
     failed: tuple[str, ...] = ()
@@ -46,7 +45,7 @@ def repair(requirements: Sequence[Requirement], best: Verdict, actions: Sequence
     return Repair(action=action, failed=failed, reason=f"missing: {missing}; {how}")
 
 
-def in_words(requirements: Sequence[Requirement], best: Verdict, ids: Sequence[str]) -> tuple[str, ...]:
-    """Failed wants for the text model: the want, and what the judge saw."""
+def described(requirements: Sequence[Requirement], best: Verdict, ids: Sequence[str]) -> tuple[str, ...]:
+    """Failed requirements for the text model: each with what the judge saw."""
     reason = {c.requirement: c.reason for c in best.checks}
     return tuple(f"{r.text} ({reason[r.id].split(' (')[0]})" for r in requirements if r.id in ids)

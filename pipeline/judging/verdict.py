@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from models.english import OPPOSITE, STYLES, phrase, statement
 from models.palette import COLOURS
-from models.protocols import Arrangement, ModelError, Question, Scorer
+from models.protocols import Arrangement, Question
 from pipeline import pixels
 from pipeline.brief import Record, Requirement
-from pipeline.calls.fallback import standing
+from pipeline.calls.operations import ScoreRequest
+from pipeline.calls.record import Made
+from pipeline.calls.stage import Stage
 from pipeline.config import Band, Judge
 from pipeline.painting.image import Candidate
 from pipeline.range import Range
+from pipeline.stopping import Stop
 
 CheckOutcome = Literal["pass", "fail", "unsure", "unchecked"]
 Gate = Literal["pass", "fail", "unsure", "unchecked"]
@@ -39,9 +41,6 @@ class Verdict(Record):
     gate: Gate
     score: float  # in [0, 1]; orders candidates that do not pass
     degraded: str | None = None  # which scorer failed, and what stood in for it
-
-    def outcome_of(self, requirement: str) -> CheckOutcome:
-        return next(check.outcome for check in self.checks if check.requirement == requirement)
 
 
 def question(r: Requirement, known: Range | None = None) -> Question | None:
@@ -92,37 +91,42 @@ def _arrangement(r: Requirement) -> Arrangement | None:
 
 
 def judge(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Sequence[Candidate]],
     requirements: Sequence[Sequence[Requirement]],
-    scorer: Scorer,
+    scorer: Stage[ScoreRequest, list[float]],
     rules: Judge,
     band_of: Mapping[str, Band],
     known: Range | None,
-) -> list[Verdict]:
-    """Check every candidate against the requirements of its brief (aligned lists), in one scorer call. Where the
-    scorer breaks, its checks are unchecked: they go to a person, never through the gate. Bands that were measured
-    for one scorer say nothing of another that stands in for it: that one is held to the default band."""
+    stop: Stop | None = None,
+) -> Made[list[Verdict]]:
+    """Check every candidate of each brief against the brief's requirements (aligned lists), in one request.
+
+    Where no scorer answers, its checks are unchecked: they go to a person, never through the gate. Bands that were
+    measured for one scorer say nothing of another that stands in for it, which is held to the default band."""
     asked = [
         [(r, q) for r in mine if checkable(r, rules, known) and (q := question(r, known))]
         for mine in requirements
     ]
-    scores: list[list[float]] = [[] for _ in candidates]
-    broke = ""
-    try:
-        scores = scorer.score([c.image for c in candidates], [[q for _, q in mine] for mine in asked])
-    except ModelError as error:
-        broke = f"scorer, {error} → pixel checks and a person"
-    verdicts = []
-    for i, who in enumerate(standing(scorer, len(candidates))):
-        degraded = broke or who.degraded
-        answered = {} if broke else {r.id: p for (r, _), p in zip(asked[i], scores[i], strict=True)}
+    owners = [i for i, mine in enumerate(candidates) for _ in mine]
+    flat = [candidate for mine in candidates for candidate in mine]
+    reply = scorer.ask(
+        [
+            ScoreRequest(candidate.image, tuple(q for _, q in asked[i]))
+            for i, candidate in zip(owners, flat, strict=True)
+        ],
+        stop=stop,
+    )
+    verdicts: list[list[Verdict]] = [[] for _ in candidates]
+    for i, candidate, answer in zip(owners, flat, reply.answers, strict=True):
+        scores = answer.value or []
         verdict = conclude(
-            candidates[i], requirements[i], {id: p for id, p in answered.items() if not math.isnan(p)},
-            who.identity.name if who.identity else "none", rules, {} if who.uncalibrated else band_of,
-            f"not checked: {degraded}" if degraded else "",
+            candidate, requirements[i], {r.id: p for (r, _), p in zip(asked[i], scores, strict=False)},
+            answer.model.name if answer.model else "none", rules, band_of if answer.calibrated else {},
+            f"not checked: {answer.degraded}" if answer.degraded else "",
         )  # fmt: skip
-        verdicts.append(verdict.model_copy(update={"degraded": degraded or None}))
-    return verdicts
+        verdicts[i].append(verdict.model_copy(update={"degraded": answer.degraded}))
+    positions = [[at for at, owner in enumerate(owners) if owner == i] for i in range(len(candidates))]
+    return Made(verdicts, [reply.calls_for(mine) for mine in positions], reply.stopped)
 
 
 def conclude(

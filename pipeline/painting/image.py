@@ -1,4 +1,4 @@
-"""Prompts → candidates: one batched call to the image model."""
+"""Prompts → candidates: one batched request to the image model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
-from models.protocols import ImageModel, ModelError, OnStep, Paint, Painted
+from models.protocols import OnStep, Paint, Painted
 from pipeline.brief import Brief, Record
-from pipeline.calls.fallback import Fallen, Standing, standing
+from pipeline.calls.record import Answer, Made
+from pipeline.calls.stage import Stage
 from pipeline.config import Preset
 from pipeline.painting.prompt import Prompt
+from pipeline.stopping import Stop
 
 
 class Plan(Record):
@@ -67,47 +69,49 @@ def seeds(brief: Brief, painted: int, count: int) -> list[int]:
     return [(brief.seed + painted + i) % 2**63 for i in range(count)]
 
 
+class Painting(Record):
+    """What came of a brief's plans: its candidates, or why there are none."""
+
+    candidates: tuple[Candidate, ...]
+    failure: str | None = None
+
+
 def paint(
-    plans: Sequence[Sequence[Plan]], attempts: Sequence[int], model: ImageModel, on_step: OnStep | None = None
-) -> tuple[list[list[Candidate]], dict[int, str]]:
-    """Paint the plans of several briefs together; `attempts` are the attempt numbers that name the candidates. The
-    second answer says, by position of the brief, why it has no candidate."""
-    flat = [plan for mine in plans for plan in mine]
-    requests = [
+    plans: Sequence[Sequence[Plan]],
+    attempts: Sequence[int],
+    image: Stage[Paint, Painted],
+    on_step: OnStep | None = None,
+    stop: Stop | None = None,
+) -> Made[Painting]:
+    """Paint the plans of several briefs in one request; `attempts` are the attempt numbers that name the candidates."""
+    flat = [
         Paint(
             prompt=plan.prompt.text, seed=plan.seed, negative=plan.prompt.negative,
             width=plan.width, height=plan.height, steps=plan.steps, guidance=plan.guidance,
         )
-        for plan in flat
+        for mine in plans for plan in mine
     ]  # fmt: skip
-    reasons: dict[int, str] = {}
-    try:
-        painted = dict(enumerate(model.paint(requests, on_step)))
-    except Fallen as error:
-        painted, reasons = error.answers, error.reasons
-    except ModelError as error:
-        painted, reasons = {}, dict.fromkeys(range(len(flat)), str(error))
-    who, position = standing(model, len(flat)), 0
-    made: list[list[Candidate]] = []
-    broken: dict[int, str] = {}
-    for i, (mine, attempt) in enumerate(zip(plans, attempts, strict=True)):
-        places = range(position, position + len(mine))
-        position += len(mine)
-        made.append(
-            [
-                _candidate(f"{attempt}-{number}", plan, painted[at], who[at])
-                for number, (at, plan) in enumerate(zip(places, mine, strict=True), 1)
-                if at in painted
-            ]
+    reply = image.ask(flat, on_step, stop)
+    paintings, calls, start = [], [], 0
+    for mine, attempt in zip(plans, attempts, strict=True):
+        positions = range(start, start + len(mine))
+        start += len(mine)
+        answers = [reply.answers[at] for at in positions]
+        made = tuple(
+            _candidate(f"{attempt}-{number}", plan, answer)
+            for number, (plan, answer) in enumerate(zip(mine, answers, strict=True), 1)
+            if answer.value is not None
         )
-        if mine and not made[i]:
-            broken[i] = f"nothing could be painted: {reasons[places[0]]}"
-    return made, broken
+        failure = f"nothing could be painted: {answers[0].reason}" if mine and not made else None
+        paintings.append(Painting(candidates=made, failure=failure))
+        calls.append(reply.calls_for(positions))
+    return Made(paintings, calls, reply.stopped)
 
 
-def _candidate(id: str, plan: Plan, painted: Painted, who: Standing) -> Candidate:
-    name, revision = (who.identity.name, who.identity.revision) if who.identity else ("", "")
+def _candidate(id: str, plan: Plan, answer: Answer[Painted]) -> Candidate:
+    assert answer.value is not None
+    assert answer.model is not None
     return Candidate(
-        id=id, plan=plan, settings=painted.settings, model=name, revision=revision, degraded=who.degraded,
-        image=painted.image,
+        id=id, plan=plan, settings=answer.value.settings, model=answer.model.name,
+        revision=answer.model.revision, degraded=answer.degraded, image=answer.value.image,
     )  # fmt: skip

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from models.english import article, number, phrase, plural, related
-from models.protocols import JsonSchema, Message, ModelError, Text, TextModel
+from models.protocols import JsonSchema, Message, Text
 from pipeline.brief import Brief, Record, Requirement
-from pipeline.calls.fallback import Fallen, standing
+from pipeline.calls.operations import TextRequest
+from pipeline.calls.record import Made
+from pipeline.calls.stage import Stage
+from pipeline.stopping import Stop
 
 Origin = Literal["user", "model", "template"]
 
@@ -62,28 +65,25 @@ def own_words(brief: Brief, requirements: Sequence[Requirement]) -> Prompt:
     return Prompt(text=brief.words, negative=_negative(requirements), origin="user")
 
 
-def write(asks: Sequence[Ask], model: TextModel | None) -> list[Prompt]:
-    """One new prompt for each ask, in one batched call. A text that drops a want, or that repeats an earlier
-    prompt, gives way to the template, and the prompt says so. Without a model, or where it breaks, all are
-    templates."""
-    if model is None or not asks:
-        return [template(ask) for ask in asks]
-    answers: dict[int, Text] = {}
-    reasons: dict[int, str] = {}
-    asked = [writer_turns(ask) for ask in asks]
-    try:
-        answers = dict(enumerate(model.generate(asked, schema=WRITER_SCHEMA, max_tokens=WRITER_TOKENS)))
-    except Fallen as error:
-        answers, reasons = error.answers, error.reasons
-    except ModelError as error:
-        reasons = dict.fromkeys(range(len(asks)), str(error))
-    written = []
-    for i, (ask, who) in enumerate(zip(asks, standing(model, len(asks)), strict=True)):
-        if i in answers:
-            written.append(_accept(ask, answers[i].text).model_copy(update={"degraded": who.degraded}))
+def write(
+    asks: Sequence[Ask], text: Stage[TextRequest, Text] | None, stop: Stop | None = None
+) -> Made[Prompt]:
+    """One new prompt for each ask, in one batched request.
+
+    A text that drops a want, or that repeats an earlier prompt, gives way to the template, and the prompt says so.
+    Without a text model, or where it gives no answer, the template writes."""
+    if text is None:
+        return Made([template(ask) for ask in asks], [() for _ in asks])
+    requests = [TextRequest(tuple(writer_turns(ask)), WRITER_SCHEMA, WRITER_TOKENS) for ask in asks]
+    reply = text.ask(requests, stop=stop)
+    prompts = []
+    for ask, answer in zip(asks, reply.answers, strict=True):
+        if answer.value is None:
+            prompts.append(template(ask, degraded=f"text, {answer.reason} → template"))
         else:
-            written.append(template(ask, degraded=f"text, {reasons[i]} → template"))
-    return written
+            written = _accept(ask, answer.value.text)
+            prompts.append(written.model_copy(update={"degraded": answer.degraded}))
+    return Made(prompts, [reply.calls_for([i]) for i in range(len(asks))], reply.stopped)
 
 
 def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:

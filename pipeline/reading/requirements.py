@@ -13,15 +13,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from models.protocols import JsonSchema, Message, ModelError, Schemas, Text, TextModel
+from models.protocols import JsonSchema, Message, Schemas, Text, schema_of
 from pipeline.brief import Brief, Reading, Requirement
-from pipeline.calls.fallback import Fallen, standing
+from pipeline.calls.operations import TextRequest
+from pipeline.calls.record import Answer, Call, Made
+from pipeline.calls.stage import Stage
 from pipeline.range import Range
 from pipeline.reading.consensus import combined, key_of
 from pipeline.reading.copying import copying
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import LANGUAGE, flagged
 from pipeline.reading.rules import found_in, numbered
+from pipeline.stopping import Stop
 
 MAX_WANTS = 16
 MAX_TOKENS = 192
@@ -72,40 +75,51 @@ Prompting = Literal["bare", "instructed"]
 
 def read(
     briefs: Sequence[Brief],
-    model: TextModel | None,
+    text: Stage[TextRequest, Text] | None,
     drawable: Range | None = None,
     prompting: Prompting = "bare",
-) -> list[Reading]:
-    """The requirements of each brief, flagged, in one batched call. Without a model, or where it gives no
-    usable answer, by the rules alone; in the second case `degraded` says why. `prompting`: "bare" for a model
-    trained on this task, "instructed" for any other. Where the user listed the requirements, their list holds."""
-    if any(brief.requirements is not None for brief in briefs):
-        rest = iter(read([b for b in briefs if b.requirements is None], model, drawable, prompting))
-        return [
-            _listed(b.requirements, drawable) if b.requirements is not None else next(rest) for b in briefs
-        ]
-    by_rules = [found_in(brief.text, drawable) for brief in briefs]
-    if model is None or not briefs:
-        return [
-            _reading(with_musts(found, brief, drawable), drawable, "rules", None)
-            for brief, found in zip(briefs, by_rules, strict=True)
-        ]
-    readings = []
-    answers = _ask(briefs, model, prompting)
-    for brief, found, (answer, name, degraded) in zip(briefs, by_rules, answers, strict=True):
-        reader = "rules"
-        if answer is not None and any(item.subject == LANGUAGE for item in found):
-            # A small reader trained on English guesses; a general one may know the language.
-            if prompting == "instructed" and answer:
-                found, reader = answer, name
-        elif answer is not None:
-            found, reader = combined(brief.text, found, answer, drawable), f"{name} + rules"
-        readings.append(_reading(with_musts(found, brief, drawable), drawable, reader, degraded))
-    return readings
+    stop: Stop | None = None,
+) -> Made[Reading]:
+    """The requirements of each brief, flagged, in one batched request.
+
+    Without a text model, or where it gives no usable answer, the rules read alone; in the second case the reading's
+    `degraded` says why. `prompting`: "bare" for a model trained on this task, "instructed" for any other. Where the
+    user listed the requirements, their list holds."""
+    unread = [i for i, brief in enumerate(briefs) if brief.requirements is None]
+    asked = [briefs[i].text for i in unread] if text else []
+    reply = text.ask(_requests(asked, prompting), stop=stop) if text else None
+    readings, calls = [], []
+    for i, brief in enumerate(briefs):
+        mine: tuple[Call, ...] = ()
+        if brief.requirements is not None:
+            reading = Reading(requirements=flagged(brief.requirements, drawable), reader="the user")
+        elif reply is None:
+            found = found_in(brief.text, drawable)
+            reading = _reading(with_musts(found, brief, drawable), drawable, "rules", None)
+        else:
+            at = unread.index(i)
+            reading = _read(brief, reply.answers[at], drawable, prompting)
+            mine = reply.calls_for([at])
+        readings.append(reading)
+        calls.append(mine)
+    return Made(readings, calls, reply is not None and reply.stopped)
 
 
-def _listed(wants: Sequence[Requirement], drawable: Range | None) -> Reading:
-    return Reading(requirements=flagged(wants, drawable), reader="the user")
+def _read(brief: Brief, answer: Answer[Text], drawable: Range | None, prompting: Prompting) -> Reading:
+    """One brief's reading from the model's answer and the rules together."""
+    found = found_in(brief.text, drawable)
+    lines = parsed(answer.value.text) if answer.value else answer.reason
+    if isinstance(lines, str):
+        degraded = f"text, {lines} → rules"
+        return _reading(with_musts(found, brief, drawable), drawable, "rules", degraded)
+    reader = "rules"
+    if any(item.subject == LANGUAGE for item in found):
+        # A small reader trained on English guesses; a general one may know the language.
+        if prompting == "instructed" and lines:
+            found, reader = lines, answer.name
+    else:
+        found, reader = combined(brief.text, found, lines, drawable), f"{answer.name} + rules"
+    return _reading(with_musts(found, brief, drawable), drawable, reader, answer.degraded)
 
 
 def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degraded: str | None) -> Reading:
@@ -147,30 +161,12 @@ def most_tokens(brief: Brief, prompting: Prompting) -> int:
     return MAX_TOKENS + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
 
 
-def _ask(
-    briefs: Sequence[Brief], model: TextModel, prompting: Prompting
-) -> list[tuple[list[Found] | None, str, str | None]]:
-    """For each brief what the model found, which model that was, and what is degraded about it."""
-    if not briefs:
-        return []
-    asked = [conversation(brief.text, prompting) for brief in briefs]
-    answers: dict[int, Text] = {}
-    reasons: dict[int, str] = {}
-    held = schemas([brief.text for brief in briefs], prompting)
-    try:
-        answers = dict(enumerate(model.generate(asked, schema=held, max_tokens=MAX_TOKENS)))
-    except Fallen as error:
-        answers, reasons = error.answers, error.reasons
-    except ModelError as error:
-        reasons = dict.fromkeys(range(len(asked)), str(error))
-    found: list[tuple[list[Found] | None, str, str | None]] = []
-    for i, who in enumerate(standing(model, len(asked))):
-        lines = parsed(answers[i].text) if i in answers else reasons[i]
-        if isinstance(lines, str) or who.identity is None:
-            found.append((None, "rules", f"text, {reasons.get(i, lines)} → rules"))
-        else:
-            found.append((lines, who.identity.name.rstrip("/").rsplit("/", 1)[-1], who.degraded))
-    return found
+def _requests(texts: Sequence[str], prompting: Prompting) -> list[TextRequest]:
+    held = schemas(texts, prompting)
+    return [
+        TextRequest(tuple(conversation(text, prompting)), schema_of(held, i), MAX_TOKENS)
+        for i, text in enumerate(texts)
+    ]
 
 
 def parsed(text: str) -> list[Found] | str:

@@ -31,6 +31,7 @@ from pipeline.painting.image import Candidate
 from pipeline.results.sheet import sheet
 
 METADATA_KEY = "easel"
+RECORD = "run.json"
 VERSION = 1
 FAST = 1  # zlib level; pictures are a fifth larger than at the usual 6, and written in a quarter of the time
 
@@ -72,7 +73,7 @@ class RunFolder:
                 name = "accepted" if event.status == "accepted" else "best"
                 self._png(f"{name}.png", event.best, event.verdict)
             self._sheet()
-        self._write("run.json", to_json(self.record(), indent=1) + b"\n")
+        self._write(RECORD, to_json(self.record(), indent=1) + b"\n")
 
     def _sheet(self) -> None:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
@@ -128,6 +129,11 @@ def metadata(
     )
     info.add_itxt("parameters", line)
     return info
+
+
+def one_line(path: Path, **more: Any) -> str:
+    """The record of a run folder as one line of JSON, with further keys."""
+    return json.dumps(json.loads(path.read_text(encoding="utf-8")) | more, ensure_ascii=False)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

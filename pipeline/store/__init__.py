@@ -6,7 +6,6 @@
     store.pictures  images as files named by their content
     store.jobs      work for `easel worker`
     store.reviews   what people said
-    store.spans     traces
 
 One SQLite file below the output folder, or Postgres by URL; pictures are files in either case.
 """
@@ -25,7 +24,6 @@ from pipeline.store.pictures import Pictures
 from pipeline.store.results import Results
 from pipeline.store.reviews import Reviews
 from pipeline.store.runs import Runs
-from pipeline.store.spans import Spans
 
 VARIABLE = "EASEL_STORE"
 
@@ -71,10 +69,6 @@ class Store:
     @cached_property
     def reviews(self) -> Reviews:
         return Reviews(self.engine)
-
-    @cached_property
-    def spans(self) -> Spans:
-        return Spans(self.engine)
 
     def close(self) -> None:
         self.engine.dispose()

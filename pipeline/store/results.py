@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, delete, func, select
 
-from pipeline.calls.keep import Result
+from pipeline.calls.kept import Result
 from pipeline.store.engine import reading, writing
 from pipeline.store.pictures import Pictures
 from pipeline.store.rows import add_new, chunks

@@ -1,4 +1,4 @@
-"""Metrics of calls and runs. Their names are about to change upstream; nothing but this module and conventions.py
+"""Metrics of calls and runs. Their names are about to change upstream; nothing but this module and names.py
 knows them. What `easel stats` shows comes from the store, not from here."""
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ class Metrics:
         self._duration = meter.create_histogram(name.DURATION, "s")
         self._tokens = meter.create_histogram(name.TOKEN_USAGE, "{token}")
         self._workflow = meter.create_histogram(name.WORKFLOW_DURATION, "s")
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody reads them."""
+        return self._provider is not None
 
     def called(self, call: Call, attributes: dict[str, Any]) -> None:
         if self._provider is None:

@@ -1,4 +1,4 @@
-"""Runs as OpenTelemetry traces: a span for each run, attempt and model call, an event for each check.
+"""A run as OpenTelemetry spans: one for the run, each attempt and each model call, with an event for each check.
 
     invoke_workflow mini
     ├── chat SmolLM2…                reading the brief
@@ -6,192 +6,191 @@
         ├── generate_content painter
         └── embeddings scorer
 
-Spans are made from the loop's own events after the fact, with the times that the calls took, so that tracing costs
-the loop nothing. Ids follow from the run's id: a run that is played again after a kill writes the same spans. They
-go to the local store; to another machine only where OTEL_EXPORTER_OTLP_ENDPOINT names one (see otlp.py).
+Nothing here is stored: spans are made from the records of a run, whenever somebody wants to see or export them. Ids
+follow from the run's id, so the same run always has the same spans.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
 
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode, set_span_in_context
+from pydantic import Field
 
-from pipeline.brief import Requirement
+from pipeline.brief import Record, Requirement
 from pipeline.calls.record import Call
-from pipeline.config import Preset
-from pipeline.events import Attempt, Event, Outcome, Started
-from pipeline.store.spans import Span as Kept
+from pipeline.judging.verdict import Check
+from pipeline.store import Store
+from pipeline.store.tables import RunRow
 from pipeline.telemetry import names as name
-from pipeline.telemetry.metrics import Metrics
-from pipeline.telemetry.otlp import metric_reader, span_processor
 
 
-class _Ids(IdGenerator):
-    """Hands out the ids it was told."""
+class Span(Record):
+    """Times in nanoseconds since 1970; ids in hexadecimal. An event is {"name", "time_ns", "attributes"}."""
 
-    def __init__(self) -> None:
-        self.trace = self.span = 1
-
-    def generate_trace_id(self) -> int:
-        return self.trace
-
-    def generate_span_id(self) -> int:
-        return self.span
-
-
-class LocalExporter(SpanExporter):
-    """Collects spans, and hands them to the store when told to."""
-
-    def __init__(self, keep: Callable[[Sequence[Kept]], None]) -> None:
-        self._keep, self._waiting = keep, []  # type: ignore[var-annotated]
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self._waiting += [_kept(span) for span in spans]
-        return SpanExportResult.SUCCESS
-
-    def hand_over(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._keep(waiting)
+    trace_id: str
+    span_id: str
+    parent_id: str | None = None
+    run: str
+    name: str
+    start_ns: int
+    end_ns: int
+    status: Literal["ok", "error"] = "ok"
+    attributes: dict[str, Any] = Field(default_factory=dict)
+    events: tuple[dict[str, Any], ...] = ()
 
 
-@dataclass
-class _Open:
-    root: Span
-    wants: dict[str, Requirement]
+@dataclass(frozen=True)
+class Trace:
+    """Makes the spans of one run. `wants`: its requirements by id; `currency`: of its costs."""
 
+    run: str
+    preset: str
+    currency: str
+    wants: Mapping[str, Requirement] = field(default_factory=dict)
 
-class Telemetry:
-    """Takes in the events of any number of runs of one preset. Spans reach the store with each attempt; `close`
-    waits a little for those that go elsewhere."""
-
-    def __init__(self, preset: Preset, keep: Callable[[Sequence[Kept]], None]) -> None:
-        self._preset, self._ids, self._local = preset, _Ids(), LocalExporter(keep)
-        resource = Resource({"service.name": "easel"})
-        self._provider = TracerProvider(id_generator=self._ids, resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(SimpleSpanProcessor(self._local))
-        self._remote: SpanProcessor | None = span_processor()
-        if self._remote:
-            self._provider.add_span_processor(self._remote)
-        self._tracer = self._provider.get_tracer("easel")
-        self._metrics = Metrics(metric_reader(), resource)
-        self._open: dict[str, _Open] = {}
-
-    def take(self, run: str, event: Event) -> None:
-        """Write down what an event adds to the trace of a run."""
-        if isinstance(event, Started):
-            self._started(run, event)
-        elif isinstance(event, Attempt):
-            self._attempt(run, event)
-        else:
-            self._outcome(run, event)
-        self._local.hand_over()
-
-    def close(self, patience_s: float = 5.0) -> str | None:
-        """Send what is waiting. Says, in words, where it could not be delivered."""
-        # A run that was cut short gets its root when it is played again to its end.
-        self._open.clear()
-        self._local.hand_over()
-        self._metrics.close(patience_s)
-        self._provider.force_flush(int(patience_s * 1000))
-        failed: str | None = getattr(self._remote, "failed", None)
-        self._provider.shutdown()
-        return failed
-
-    def _span(self, run: str, path: str, label: str, start: int, parent: Span | None, **more: Any) -> Span:
-        self._ids.trace = _number(run, 16)
-        self._ids.span = _number(f"{run}/{path}", 8)
-        context = set_span_in_context(parent or INVALID_SPAN)
-        return self._tracer.start_span(label, context, start_time=start, **more)
-
-    def _started(self, run: str, event: Started) -> None:
-        start = min([_ns(call) for call in event.calls], default=time.time_ns())
+    def of_run(
+        self, text: str, seed: int, start_ns: int, end_ns: int, outcome: Mapping[str, Any] | None
+    ) -> Span:
+        """The root span. `outcome`: as the record of an Outcome has it; None where the run has none yet."""
         attributes = {
-            name.OPERATION: name.INVOKE_WORKFLOW, name.PROVIDER: "easel", name.WORKFLOW: self._preset.name,
-            name.CONVERSATION: run, name.KIND: "CHAIN", name.SEED: event.given.seed, name.BRIEF: event.given.text,
+            name.OPERATION: name.INVOKE_WORKFLOW, name.PROVIDER: "easel", name.WORKFLOW: self.preset,
+            name.CONVERSATION: self.run, name.KIND: "CHAIN", name.SEED: seed, name.BRIEF: text,
         }  # fmt: skip
-        label = f"{name.INVOKE_WORKFLOW} {self._preset.name}"
-        root = self._span(run, "", label, start, None, attributes=attributes)
-        self._open[run] = _Open(root, {r.id: r for r in event.reading.requirements})
-        self._calls(run, "0", event.calls, root)
+        if outcome is not None:
+            attributes |= {
+                name.STATUS: outcome["status"], name.IMAGES: outcome["images"],
+                name.IMAGE_STEPS: outcome["image_steps"], name.TOKENS: outcome["tokens"],
+                name.JOULES: outcome["joules"], name.MEASURED: outcome["measured"],
+                name.COST: outcome["money"], name.CURRENCY: self.currency,
+                name.SECONDS: outcome["seconds"], name.REASON: outcome["reason"],
+            }  # fmt: skip
+            if outcome["degraded"]:
+                attributes[name.DEGRADED] = list(outcome["degraded"])
+        failed = outcome is not None and outcome["status"] == "failed"
+        label = f"{name.INVOKE_WORKFLOW} {self.preset}"
+        return self._span("", label, start_ns, end_ns, None, attributes, failed)
 
-    def _attempt(self, run: str, event: Attempt) -> None:
-        mine, now = self._open[run], time.time_ns()
-        start = min([_ns(call) for call in event.calls], default=now)
-        end = max([_ns(call) + _whole(call) for call in event.calls], default=now)
+    def of_reading(self, calls: Sequence[Call]) -> list[Span]:
+        """The spans of the calls that read the brief."""
+        return self._calls("0", calls, "")
+
+    def of_attempt(
+        self,
+        number: int,
+        action: str,
+        images: int,
+        degraded: Sequence[str],
+        checks: Sequence[tuple[str, Check]],
+        calls: Sequence[Call],
+        now_ns: int,
+    ) -> list[Span]:
+        """The span of an attempt and those of its calls. `checks`: each with its candidate's id; `now_ns`: the time of
+        an attempt without calls."""
+        start = min([_start(call) for call in calls], default=now_ns)
+        end = max([_start(call) + _length(call) for call in calls], default=now_ns)
         attributes: dict[str, Any] = {
-            name.KIND: "CHAIN", name.CONVERSATION: run, name.ATTEMPT: event.number,
-            name.ACTION: event.change.action, name.IMAGES: len(event.candidates),
-            name.SECONDS: sum(call.seconds for call in event.calls),
-            name.COST: sum(call.money for call in event.calls), name.CURRENCY: self._preset.machine.currency,
+            name.KIND: "CHAIN", name.CONVERSATION: self.run, name.ATTEMPT: number, name.ACTION: action,
+            name.IMAGES: images, name.SECONDS: sum(call.seconds for call in calls),
+            name.COST: sum(call.money for call in calls), name.CURRENCY: self.currency,
         }  # fmt: skip
-        if event.degraded:
-            attributes[name.DEGRADED] = list(event.degraded)
-        span = self._span(
-            run, str(event.number), f"attempt {event.number}", start, mine.root, attributes=attributes
-        )
-        number = 0
-        for verdict in event.verdicts:
-            for check in verdict.checks:
-                want = mine.wants.get(check.requirement)
-                kind = want.kind if want else check.requirement
-                told: dict[str, Any] = {
-                    name.EVALUATION_NAME: kind, name.LABEL: check.outcome, name.EXPLANATION: check.reason,
-                    name.CANDIDATE: verdict.candidate, name.REQUIREMENT: check.requirement,
-                    name.MUST: want.must if want else True, name.JUDGE: check.judge,
-                    name.WANT: want.text if want else "a picture at all",
-                }  # fmt: skip
-                span.set_attribute(name.evaluation(number, "name"), kind)
-                span.set_attribute(name.evaluation(number, "label"), check.outcome)
-                span.set_attribute(name.evaluation(number, "explanation"), check.reason)
-                if check.probability is not None:
-                    told[name.SCORE] = check.probability
-                    span.set_attribute(name.evaluation(number, "score"), check.probability)
-                span.add_event(name.EVALUATION, told, end)
-                number += 1
-        self._calls(run, str(event.number), event.calls, span)
-        span.end(end)
+        if degraded:
+            attributes[name.DEGRADED] = list(degraded)
+        events = []
+        for at, (candidate, check) in enumerate(checks):
+            want = self.wants.get(check.requirement)
+            kind = want.kind if want else check.requirement
+            told: dict[str, Any] = {
+                name.EVALUATION_NAME: kind, name.LABEL: check.outcome, name.EXPLANATION: check.reason,
+                name.CANDIDATE: candidate, name.REQUIREMENT: check.requirement,
+                name.MUST: want.must if want else True, name.JUDGE: check.judge,
+                name.WANT: want.text if want else "a picture at all",
+            }  # fmt: skip
+            attributes[name.evaluation(at, "name")] = kind
+            attributes[name.evaluation(at, "label")] = check.outcome
+            attributes[name.evaluation(at, "explanation")] = check.reason
+            if check.probability is not None:
+                told[name.SCORE] = attributes[name.evaluation(at, "score")] = check.probability
+            events.append({"name": name.EVALUATION, "time_ns": end, "attributes": told})
+        path = str(number)
+        span = self._span(path, f"attempt {number}", start, end, "", attributes, events=events)
+        return [span, *self._calls(path, calls, path)]
 
-    def _outcome(self, run: str, event: Outcome) -> None:
-        root = self._open.pop(run).root
-        root.set_attributes(
-            {
-                name.STATUS: event.status, name.IMAGES: event.images, name.IMAGE_STEPS: event.image_steps,
-                name.TOKENS: event.tokens, name.JOULES: event.joules, name.MEASURED: event.measured,
-                name.COST: event.money, name.CURRENCY: self._preset.machine.currency,
-                name.SECONDS: event.seconds, name.REASON: event.reason,
-            }
-        )  # fmt: skip
-        if event.degraded:
-            root.set_attribute(name.DEGRADED, list(event.degraded))
-        if event.status == "failed":
-            root.set_status(Status(StatusCode.ERROR))
-        root.end()
-        self._metrics.ended(self._preset.name, event)
-
-    def _calls(self, run: str, path: str, calls: Sequence[Call], parent: Span) -> None:
+    def _calls(self, path: str, calls: Sequence[Call], parent: str) -> list[Span]:
+        spans = []
         for position, call in enumerate(calls):
-            attributes = of_call(call, self._preset.machine.currency) | {name.CONVERSATION: run}
+            attributes = call_attributes(call, self.currency) | {name.CONVERSATION: self.run}
             label = f"{attributes[name.OPERATION]} {attributes[name.REQUEST_MODEL]}"
-            start = _ns(call)
-            span = self._span(run, f"{path}/{position}", label, start, parent, attributes=attributes)
-            if call.error:
-                span.set_status(Status(StatusCode.ERROR))
-            span.end(start + _whole(call))
-            self._metrics.called(call, attributes)
+            start, end = _start(call), _start(call) + _length(call)
+            spans.append(
+                self._span(f"{path}/{position}", label, start, end, parent, attributes, bool(call.error))
+            )
+        return spans
+
+    def _span(
+        self,
+        path: str,
+        label: str,
+        start_ns: int,
+        end_ns: int,
+        parent: str | None,
+        attributes: dict[str, Any],
+        failed: bool = False,
+        events: Sequence[dict[str, Any]] = (),
+    ) -> Span:
+        """`path` tells the spans of a run apart; the root's is empty."""
+        return Span(
+            trace_id=_id(self.run, 16), span_id=_id(f"{self.run}/{path}", 8),
+            parent_id=None if parent is None else _id(f"{self.run}/{parent}", 8),
+            run=self.run, name=label, start_ns=start_ns, end_ns=end_ns, status="error" if failed else "ok",
+            attributes=attributes, events=tuple(events),
+        )  # fmt: skip
 
 
-def of_call(call: Call, currency: str) -> dict[str, Any]:
+def recorded(store: Store, run: RunRow) -> list[Span]:
+    """The spans of a run from its records in the store, the root first."""
+    wants = {r["id"]: Requirement(**r) for r in (run.reading or {}).get("requirements", ())}
+    currency = str(((run.settings or {}).get("machine") or {}).get("currency", ""))
+    trace = Trace(run.id, run.preset, currency, wants)
+    calls: dict[int, list[Call]] = {}
+    for row in store.runs.calls(run.id):
+        calls.setdefault(row.attempt, []).append(Call(**row.record))
+    starts = [_start(call) for mine in calls.values() for call in mine]
+    ends = [_start(call) + _length(call) for mine in calls.values() for call in mine]
+    start = min(starts, default=nanoseconds(run.started))
+    end = max([*ends, nanoseconds(run.ended)] if run.ended else ends, default=start)
+    spans = [trace.of_run(run.text, run.seed, start, end, run.outcome), *trace.of_reading(calls.get(0, ()))]
+    candidates = store.runs.candidates(run.id)
+    checks = store.runs.checks(run.id)
+    for attempt in store.runs.attempts(run.id):
+        mine = [c for c in candidates if c.attempt == attempt.number]
+        ids = {c.id for c in mine}
+        told = [
+            (row.candidate, Check(**{key: getattr(row, key) for key in Check.model_fields}))
+            for row in checks
+            if row.candidate in ids
+        ]
+        made = calls.get(attempt.number, ())
+        degraded = dict.fromkeys(
+            text
+            for text in (
+                *(c.record["plan"]["prompt"].get("degraded") for c in mine),
+                *(c.record.get("degraded") for c in mine),
+                *(call.degraded for call in made),
+            )
+            if text
+        )
+        spans += trace.of_attempt(
+            attempt.number, attempt.action, len(mine), list(degraded), told, made, start
+        )
+    return spans
+
+
+def call_attributes(call: Call, currency: str) -> dict[str, Any]:
     """The attributes of a model call, or of one run's part in it."""
     model = str(call.model["name"]).rstrip("/").rsplit("/", 1)[-1]
     said: dict[str, Any] = {
@@ -232,36 +231,21 @@ def of_call(call: Call, currency: str) -> dict[str, Any]:
     return said
 
 
-def _ns(call: Call) -> int:
-    return int(call.started.timestamp() * 1e9)
+def nanoseconds(moment: datetime) -> int:
+    """Since 1970."""
+    return int(moment.timestamp() * 1e9)
 
 
-def _whole(call: Call) -> int:
+def _start(call: Call) -> int:
+    return nanoseconds(call.started)
+
+
+def _length(call: Call) -> int:
     """Nanoseconds of the whole call, of which the run has its part."""
     return int((call.seconds if call.wall is None else call.wall) * 1e9)
 
 
-def _number(text: str, size: int) -> int:
-    """A stable id of so many bytes; OpenTelemetry forbids zero."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:size], "big") or 1
-
-
-def _kept(span: ReadableSpan) -> Kept:
-    context, attributes = span.get_span_context(), dict(span.attributes or {})
-    assert context is not None
-    run = attributes.get(name.CONVERSATION)
-    return Kept(
-        trace_id=f"{context.trace_id:032x}",
-        span_id=f"{context.span_id:016x}",
-        parent_id=f"{span.parent.span_id:016x}" if span.parent else None,
-        run=str(run) if run else None,
-        name=span.name,
-        start_ns=span.start_time or 0,
-        end_ns=span.end_time or 0,
-        status="error" if span.status.status_code is StatusCode.ERROR else "ok",
-        attributes={key: list(v) if isinstance(v, tuple) else v for key, v in attributes.items()},
-        events=tuple(
-            {"name": e.name, "time_ns": e.timestamp, "attributes": dict(e.attributes or {})}
-            for e in span.events
-        ),
-    )
+def _id(text: str, size: int) -> str:
+    """A stable id of so many bytes, in hexadecimal; OpenTelemetry forbids zero."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:size], "big") or 1
+    return f"{number:0{2 * size}x}"

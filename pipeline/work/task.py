@@ -12,9 +12,8 @@ import psutil
 from pydantic import Field
 
 from pipeline.brief import Brief, Record
-from pipeline.calls.keep import Keep
 from pipeline.calls.load import load
-from pipeline.calls.residency import House, Lodger
+from pipeline.calls.pool import ModelPool, PooledModel
 from pipeline.config import Preset, load_preset
 from pipeline.files import write
 from pipeline.reading.requirements import read
@@ -54,34 +53,33 @@ class Residents(Record):
         return found
 
 
-def small(kind: str, payload: dict[str, Any], store: Store, house: House) -> dict[str, Any]:
+def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> dict[str, Any]:
     """Do a job that paints nothing; what it found is the job's progress."""
     if kind == UNLOAD:
-        return {"stage": "done", "unloaded": house.unload()}
+        return {"stage": "done", "unloaded": pool.unload()}
     if kind == LOAD:
-        preset = load_preset(str(payload["preset"]))
-        load(preset, Keep(store.results), house)
-        house.fill()
+        load(load_preset(str(payload["preset"])), store.results, pool)
+        pool.load_all()
         return {"stage": "done"}
     task = Task(**payload)
     preset = task.checked()
-    models = load(preset, Keep(store.results), house)
-    reader = models.text if preset.loop.reader == "model" else None
-    (reading,) = read([task.brief], reader, models.range, preset.loop.prompting)
+    models = load(preset, store.results, pool)
+    text = models.text if preset.loop.reader == "model" else None
+    (reading,) = read([task.brief], text, models.range, preset.loop.prompting).each
     return {"stage": "read", "reading": reading.model_dump(mode="json")}
 
 
-def say_residents(out: Path, loaded: list[Lodger]) -> None:
-    """Write down who is in memory, for whoever looks."""
+def say_residents(out: Path, loaded: list[PooledModel]) -> None:
+    """Write down which models are in memory, for the page."""
     said = Residents(
         pid=os.getpid(), at=datetime.now(UTC), memory=psutil.Process().memory_info().rss,
-        loaded=tuple(asdict(who.identity) | {"bytes": who.bytes} for who in loaded),
+        loaded=tuple(asdict(model.identity) | {"bytes": model.bytes} for model in loaded),
     )  # fmt: skip
     write(out / RESIDENTS, said.model_dump_json().encode())
 
 
 def residents(out: Path) -> Residents | None:
-    """Who is in memory; None where no worker runs."""
+    """What the worker has in memory; None where no worker runs."""
     try:
         said = Residents.model_validate_json((out / RESIDENTS).read_text())
     except (OSError, ValueError):

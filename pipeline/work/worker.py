@@ -27,15 +27,16 @@ from pydantic import ValidationError
 
 from models.protocols import ModelError, Step
 from pipeline.brief import Brief
-from pipeline.calls.residency import House
+from pipeline.calls.pool import ModelPool
 from pipeline.config import load_preset
 from pipeline.errors import BriefError, EaselError, StoreError, fault
 from pipeline.events import Attempt, Event, Outcome, Started
 from pipeline.files import write
 from pipeline.painting.image import unpaintable
+from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.store.jobs import End, Job
-from pipeline.work.play import Stop, play
+from pipeline.work.play import Undelivered, play
 from pipeline.work.report import gather, write_report
 from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
 from pipeline.work.task import SMALL, say_residents, small
@@ -53,7 +54,7 @@ class Worker:
     def __init__(
         self, store: Store, stop: Stop | None = None, idle: float = 300.0, poll: float = 0.5
     ) -> None:
-        self.store, self.stop, self.house = store, stop or Stop(), House()
+        self.store, self.stop, self.pool = store, stop or Stop(), ModelPool()
         # The lock of the output folder makes this name one process: what it held in a former life is its own.
         self.name = f"{socket.gethostname()}:{store.out.resolve()}"
         self._idle, self._poll = idle, poll
@@ -61,17 +62,17 @@ class Worker:
     def work(self, until_empty: bool = False) -> None:
         """Do jobs until asked to stop, or until there are none."""
         last = time.monotonic()
-        say_residents(self.store.out, self.house.loaded)
-        while not self.stop.asked:
+        say_residents(self.store.out, self.pool.loaded)
+        while not self.stop.requested:
             if (job := self.store.jobs.claim(self.name)) is not None:
                 self.do(job)
-                say_residents(self.store.out, self.house.loaded)
+                say_residents(self.store.out, self.pool.loaded)
                 last = time.monotonic()
             elif until_empty:
                 return
             else:
-                if time.monotonic() - last > self._idle and self.house.unload():
-                    say_residents(self.store.out, self.house.loaded)
+                if time.monotonic() - last > self._idle and self.pool.unload():
+                    say_residents(self.store.out, self.pool.loaded)
                 time.sleep(self._poll)
 
     def do(self, job: Job) -> None:
@@ -110,7 +111,7 @@ class _Work:
         """The state that the job ends in, and what went wrong."""
         if self.job.kind in SMALL:
             self.say(now=True)
-            self.say(now=True, **small(self.job.kind, self.job.payload, self.store, self.worker.house))
+            self.say(now=True, **small(self.job.kind, self.job.payload, self.store, self.worker.pool))
             return "done", None
         rows = self._rows()
         single = self.job.kind == "brief"
@@ -120,10 +121,12 @@ class _Work:
         self.say(of=len(rows.good), done=len(over), accepted=over.count("accepted"), now=True)
         for happened in play(
             rows.good, self.store, batch=None if single else rows.name, job=self.job.id, stop=self.stop,
-            house=self.worker.house, on_step=self.on_step,
+            pool=self.worker.pool, on_step=self.on_step,
         ):  # fmt: skip
             if isinstance(happened, Unstarted):
                 unstarted.append(happened)
+            elif isinstance(happened, Undelivered):
+                _log.warning("traces: %s", happened.why)
             else:
                 self.tell(*happened)
                 self.listen()
@@ -162,18 +165,18 @@ class _Work:
     def listen(self) -> None:
         """Take note of what was asked of the job or of the worker."""
         if self.asked is None:
-            self.asked = "leave" if self.worker.stop.asked else self.store.jobs.asked(self.job.id)
+            self.asked = "leave" if self.worker.stop.requested else self.store.jobs.asked(self.job.id)
         self._heed()
 
     def _heed(self) -> None:
-        if self.asked is not None:
-            # A single brief ends with what it has; of many, those that are open could go on later.
-            self.stop.ask(end=self.asked == "cancel" and self.job.kind == "brief")
+        if self.asked == "cancel" and self.job.kind == "brief":
+            self.stop.finish()
+        elif self.asked is not None:
+            # Of many briefs, those that are open could go on later.
+            self.stop.pause(at_step=self.asked == "cancel")
 
     def on_step(self, step: Step) -> None:
         self.listen()
-        if self.asked == "cancel" and step.index < step.total:  # after the last one there is a picture
-            self.stop.between()
         if time.monotonic() - self._showed > _SHOW:
             self._showed = time.monotonic()
             self._show(step)

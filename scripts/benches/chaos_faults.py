@@ -2,8 +2,8 @@
 
     python -m scripts.benches.chaos_faults
 
-(What a full disk, a read-only folder and a store that locks or goes away do is in tests/scripts/test_disk_faults.py.)
-Each fault is injected for good into one model of the preset (see models/faulty.py), once with the same model in
+(For full disks, read-only folders and stores that lock or go away, see tests/scripts/commands/test_disk_faults.py.)
+Each fault is injected for good into one model of the preset (see pipeline/calls/faults.py), once with the same model in
 good health on the rung below, once with nothing below. Exit status 1 if a run ended in a way that is not honest.
 """
 
@@ -13,34 +13,33 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from models.protocols import ModelError
-from models.specs import Fault, FaultyImage, FaultyScorer, FaultyText
+from models.specs import Fault, FaultPlan
 from pipeline.brief import Brief
 from pipeline.calls.load import load
-from pipeline.calls.record import Stage
-from pipeline.calls.residency import House
+from pipeline.calls.pool import ModelPool
+from pipeline.calls.record import StageName
 from pipeline.config import Preset, load_preset
 from pipeline.events import Attempt, Outcome, Started
 from pipeline.loop import run
 
 Below = Literal["a healthy rung", "nothing"]
 FAULTS: tuple[Fault, ...] = tuple(fault for fault in get_args(Fault) if fault != "ok")
-STAGES: tuple[Stage, ...] = get_args(Stage)
+STAGES: tuple[StageName, ...] = get_args(StageName)
 BRIEF = Brief(
     text="a panda on a purple background, cartoon style", seed=7
 )  # accepted at once where all is well
-_SPECS: dict[str, Any] = {"text": FaultyText, "image": FaultyImage, "scorer": FaultyScorer}
 
 
 @dataclass(frozen=True)
 class Ended:
     """How a run with a fault ended; `error` is set where it did not."""
 
-    stage: Stage
+    stage: StageName
     fault: Fault
     below: Below
     outcome: Outcome | None
@@ -62,22 +61,25 @@ class Ended:
         return not (accepted and not self.checked) and (self.told or self.below == "nothing")
 
 
-def broken(preset: Preset, stage: Stage, fault: Fault, below: Below, patience_s: float = 5.0) -> Preset:
+def broken(preset: Preset, stage: StageName, fault: Fault, below: Below, patience_s: float = 5.0) -> Preset:
     """The preset with a stage that fails in one way, and for good."""
     spec = getattr(preset, stage).model_copy(update={"fallback": ()})
-    faulty = _SPECS[stage](
-        kind="faulty", of=spec, plan=(fault,), forever=True, retries=0,
-        patience_s=patience_s if fault == "hang" else None,
-        fallback=(spec,) if below == "a healthy rung" else (),
-    )  # fmt: skip
-    return preset.model_copy(update={stage: faulty})
+    changes = {
+        "faults": FaultPlan(plan=(fault,), forever=True),
+        "retries": 0,
+        "patience_s": patience_s if fault == "hang" else None,
+        "fallback": (spec,) if below == "a healthy rung" else (),
+    }
+    return preset.model_copy(update={stage: spec.model_copy(update=changes)})
 
 
-def play(preset: Preset, stage: Stage, fault: Fault, below: Below, house: House | None = None) -> Ended:
+def play(
+    preset: Preset, stage: StageName, fault: Fault, below: Below, pool: ModelPool | None = None
+) -> Ended:
     """One brief through a preset that `broken` made."""
     reader, outcome, checked = "", None, False
     try:
-        for event in run([BRIEF], preset, load(preset, house=house)):
+        for event in run([BRIEF], preset, load(preset, pool=pool)):
             if isinstance(event, Started):
                 reader = event.reading.reader
                 must = {r.id for r in event.reading.requirements if r.must}
@@ -96,11 +98,11 @@ def play(preset: Preset, stage: Stage, fault: Fault, below: Below, house: House 
 
 def matrix(preset: Preset) -> Iterator[Ended]:
     """Every stage × every fault × both kinds of ladder."""
-    house = House()
+    pool = ModelPool()
     for stage in STAGES:
         for fault in FAULTS:
             for below in get_args(Below):
-                yield play(broken(preset, stage, fault, below), stage, fault, below, house)
+                yield play(broken(preset, stage, fault, below), stage, fault, below, pool)
 
 
 def main(

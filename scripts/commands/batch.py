@@ -15,12 +15,14 @@ from rich.text import Text
 
 from models.protocols import Step
 from pipeline.events import Attempt, Outcome
+from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.work.estimate import estimate
-from pipeline.work.play import Stop, alone, play, unfinished
+from pipeline.work.lock import exclusive
+from pipeline.work.play import Undelivered, play, unfinished
 from pipeline.work.report import OUTCOMES, duration, gather, write_report
 from pipeline.work.rows import Rows, Unstarted
-from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, Interrupt
+from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, on_interrupt
 
 _COLOURS = {"accepted": "green", "needs_review": "yellow"}
 
@@ -43,7 +45,7 @@ def run_batch(
     """Exit status of the batch. Says first what it will take, and with `only_estimate` nothing else."""
     console = Console(highlight=False, soft_wrap=True)
     store = Store(out, store_url)
-    with alone(out):
+    with exclusive(out):
         for bad in rows.bad:
             console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
         todo = unfinished(rows.good, store)
@@ -57,7 +59,7 @@ def run_batch(
             return ACCEPTED if rows.good else BAD_INPUT
         unstarted: list[Unstarted] = []
         stop = Stop()
-        with Interrupt(stop.ask) as interrupt:
+        with on_interrupt(stop.pause):
             _watch(console, rows, before, store, stop, fresh, unstarted)
         report = gather(rows, store, unstarted)
         page = write_report(report, store)
@@ -69,7 +71,7 @@ def run_batch(
     for group in unstarted:
         console.print(f"[red]not started[/]: {len(group.rows)} briefs: {escape(group.why)}")
     console.print(f"report: {page} and {page.with_suffix('.csv').name}")
-    if interrupt.asked and counts["open"]:
+    if stop.requested and counts["open"]:
         command = shlex.join(["easel", *sys.argv[1:]])
         console.print(f"stopped; everything made so far is kept. The same command goes on: {escape(command)}")
         return INTERRUPTED
@@ -106,12 +108,17 @@ def _watch(
         currency = rows.good[0].preset.machine.currency if rows.good else ""
 
         def on_step(step: Step) -> None:
-            words = "stopping after the images in hand" if stop.asked else f"step {step.index}/{step.total}"
+            words = (
+                "stopping after the images in hand" if stop.requested else f"step {step.index}/{step.total}"
+            )
             progress.update(bar, description=words)
 
         for happened in play(rows.good, store, batch=rows.name, stop=stop, on_step=on_step, fresh=fresh):
             if isinstance(happened, Unstarted):
                 unstarted.append(happened)
+                continue
+            if isinstance(happened, Undelivered):
+                progress.console.print(f"[yellow]traces:[/] {escape(happened.why)}")
                 continue
             row, event = happened
             if isinstance(event, Attempt):

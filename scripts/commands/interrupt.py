@@ -15,17 +15,16 @@ import sys
 # Only where this process is the command: who imports it for something else keeps their own Ctrl-C. Before the
 # other imports, and by names resolved later, so that as little as can be goes before it.
 if os.path.basename(sys.argv[0]) in ("easel", "easel.py", "easel.exe"):  # noqa: PTH119
-    signal.signal(signal.SIGINT, lambda *_: stop())
+    signal.signal(signal.SIGINT, lambda *_: end_process())
 
 # isort: split
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 ACCEPTED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 2, 3, 130  # exit statuses
 
 
-def stop(*_: object) -> None:
+def end_process(*_: object) -> None:
     """End the process: the signal handler outside the loop."""
     if "--json" in sys.argv:
         _say(1, f'{{"error": "stopped", "exit_status": {INTERRUPTED}}}')
@@ -40,28 +39,17 @@ def _say(stream: int, line: str) -> None:
         os.write(stream, f"{start}{line}\n".encode())
 
 
-class Interrupt:
-    """Ctrl-C in the loop: the first calls `told` and lets `check` raise `asks` after the present step; a second
-    ends the process."""
+@contextmanager
+def on_interrupt(act: Callable[[], object]) -> Iterator[None]:
+    """Within the block the first Ctrl-C calls `act`; a second one ends the process."""
+    former = signal.getsignal(signal.SIGINT)
 
-    def __init__(self, told: Callable[[], object], asks: type[BaseException] = KeyboardInterrupt) -> None:
-        self.asked = False
-        self._told, self._asks = told, asks
-        self._previous: Any = None
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, end_process)
+        act()
 
-    def __enter__(self) -> Interrupt:
-        self._previous = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)
-
-    def _note(self, *_: object) -> None:
-        if self.asked:
-            stop()
-        self.asked = True
-        self._told()
-
-    def check(self, _: object = None) -> None:
-        if self.asked:
-            raise self._asks
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,17 +10,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from models.protocols import Cancelled, Step
+from models.protocols import Step
 from pipeline.brief import Brief, Reading
-from pipeline.calls.keep import Keep
-from pipeline.calls.load import check, load, quiet
+from pipeline.calls.load import check, quiet
 from pipeline.config import Preset
+from pipeline.errors import EaselError
 from pipeline.events import Attempt, Outcome, Started
-from pipeline.loop import run
-from pipeline.results.run_folder import RunFolder
+from pipeline.results.run_folder import RECORD, one_line
+from pipeline.stopping import Stop
 from pipeline.store import Store
-from pipeline.telemetry.spans import Telemetry
-from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, Interrupt
+from pipeline.work.lock import exclusive
+from pipeline.work.play import Undelivered, play
+from pipeline.work.rows import Row, Unstarted
+from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, on_interrupt
 
 MARKS = {
     "pass": "[green]✓ pass[/]",
@@ -31,15 +32,22 @@ MARKS = {
 }
 
 
-def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: bool = False) -> int:
+def run_brief(
+    brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: bool = False, store_url: str | None = None
+) -> int:
     """Exit status of the run; prints as it goes (to standard error when `as_json`)."""
     console = Console(stderr=as_json, highlight=False)
     quiet(preset.offline)
     check(preset)
-    store = Store(out)
+    store, stop = Store(out, store_url), Stop()
+    row = Row(1, brief, preset, run=uuid4().hex)
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    outcome: Outcome | None = None
     # In a log or a pipe a bar would be litter.
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with (
+        exclusive(out),
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
         bar = progress.add_task(f"loading the models of {preset.name}", total=None)
 
         def doing(what: str, done: int | None = None, of: int | None = None) -> None:
@@ -47,47 +55,41 @@ def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: boo
 
         def stopping() -> None:
             console.print("[yellow]stopping after this step;[/] Ctrl-C again stops at once")
+            stop.finish()
 
-        models = load(preset, None if fresh else Keep(store.results))
-        id = uuid4().hex
-        folder = RunFolder(out / store.runs.begin(id, brief, preset, out), brief, preset)
-        telemetry = Telemetry(preset, store.spans.add)
-        doing("reading the brief")
-        started: Started | None = None
-        outcome: Outcome | None = None
-        with Interrupt(stopping, Cancelled) as interrupt:
+        def on_step(step: Step) -> None:
+            if step.index < step.total:
+                doing(f"painting, step {step.index} of {step.total}", step.index, step.total)
+            else:
+                doing("judging")
 
-            def on_step(step: Step) -> None:
-                interrupt.check()
-                if step.index < step.total:
-                    doing(f"painting, step {step.index} of {step.total}", step.index, step.total)
-                else:
-                    doing("judging")
-
-            for event in run([brief], preset, models, on_step):
-                folder.take(event)
-                store.runs.take(id, event)
-                telemetry.take(id, event)
+        with on_interrupt(stopping):
+            for happened in play([row], store, stop=stop, on_step=on_step, fresh=fresh):
+                if isinstance(happened, Unstarted):
+                    raise EaselError(happened.why)
+                if isinstance(happened, Undelivered):
+                    console.print(f"[yellow]traces:[/] {escape(happened.why)}")
+                    continue
+                _, event = happened
                 if isinstance(event, Started):
-                    started = event
-                    _tell_reading(console, event.reading)
+                    reading = event.reading
+                    _tell_reading(console, reading)
                     doing("painting")
                 elif isinstance(event, Attempt):
                     _tell_attempt(console, event)
                     doing("preparing the next attempt")
                 else:
                     outcome = event
-    if lost := telemetry.close():
-        console.print(f"[yellow]traces:[/] {escape(lost)}")
-    assert started is not None
     assert outcome is not None
-    _tell_outcome(console, started.reading, outcome, folder.path, preset.machine.currency)
+    entered = store.runs.get(row.id)
+    assert entered is not None
+    folder = out / entered.folder
+    _tell_outcome(console, reading, outcome, folder, preset.machine.currency)
     status = ACCEPTED if outcome.status == "accepted" else NOT_MET
-    if interrupt.asked:
+    if stop.requested:
         status = INTERRUPTED
     if as_json:
-        record = folder.record() | {"folder": str(folder.path), "exit_status": status}
-        print(json.dumps(record, ensure_ascii=False))
+        print(one_line(folder / RECORD, folder=str(folder), exit_status=status))
     return status
 
 

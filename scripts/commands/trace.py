@@ -13,8 +13,8 @@ from rich.tree import Tree
 
 from pipeline.errors import EaselError
 from pipeline.store import Store
-from pipeline.store.spans import Span
 from pipeline.telemetry import names as name
+from pipeline.telemetry.spans import Span, recorded
 
 _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/]", "unchecked": "[dim]–[/]"}
 
@@ -28,9 +28,7 @@ def show(run: str, out: Path, store_url: str | None, as_json: bool) -> None:
         found = [row for row in store.runs.find() if row.id.startswith(run)]
     if len(found) != 1:
         raise EaselError(f"{len(found) or 'no'} runs {run} in {out}; name one folder below it, or its id")
-    spans = store.spans.of_run(found[0].id)
-    if not spans:
-        raise EaselError(f"{run} left no trace yet; spans are written with each attempt")
+    spans = recorded(store, found[0])
     if as_json:
         print(json.dumps([span.model_dump(mode="json") for span in spans], ensure_ascii=False))
         return

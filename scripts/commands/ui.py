@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline.store import Store
-from pipeline.work.play import LOCK
+from pipeline.work.lock import LOCK
 from ui.access import guard
 from ui.serve import serve
 

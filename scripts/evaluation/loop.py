@@ -32,7 +32,6 @@ from models.load import load_image, load_scorer
 from models.mini.dataset.scene import Fact, facts, render, sample
 from models.protocols import Paint
 from pipeline.brief import Brief
-from pipeline.calls.keep import Keep
 from pipeline.calls.load import load, quiet
 from pipeline.config import bands, load_preset
 from pipeline.events import Attempt, Outcome
@@ -133,7 +132,7 @@ def whole_loop(cases: Sequence[Case], preset: Any, examiner: Examiner, best_of: 
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         for name, chosen in (("best", several), ("loop", preset)):
-            models = load(chosen, Keep(store.results))
+            models = load(chosen, store.results)
             for event in track(run(briefs, chosen, models), name, transient=True):
                 if isinstance(event, Attempt) and name == "best":
                     image = event.candidates[0].image

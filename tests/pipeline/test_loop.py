@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from models.protocols import Cancelled, Step
+from models.protocols import Step, Stopped
 from pipeline.brief import Brief
 from pipeline.calls.load import load
 from pipeline.config import Preset
@@ -156,7 +156,7 @@ def test_cancel_keeps_what_there_is(tiny: Tiny) -> None:
         nonlocal painted
         painted += step.index == step.total
         if painted == 2 and step.index == 1:
-            raise Cancelled
+            raise Stopped
 
     events = list(run([Brief(text="a cat", seed=1)], preset, load(preset), on_step))
     outcome = events[-1]

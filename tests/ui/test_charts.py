@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.calls.energy import in_words
+from pipeline.calls.energy import format_joules
 from pipeline.results.stats import DAY, HOUR, Spend
 from pipeline.store.tables import RunRow
 from pipeline.work.rows import parse_rows
@@ -37,7 +37,7 @@ def spend(day: str, tokens: int = 1) -> Spend:
     ],
 )
 def test_energy_is_said_in_a_unit_that_fits(joules: float, said: str) -> None:
-    assert in_words(joules) == said
+    assert format_joules(joules) == said
 
 
 def test_one_and_many() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from models.load import load_image
-from models.protocols import Cancelled, ImageModel, ModelError, Paint, Step, WeightsMissing
+from models.protocols import ImageModel, ModelError, Paint, Step, Stopped, WeightsMissing
 from models.specs import DiffusersImage, Lora, Scheduler
 from tests.models.image.tiny_image import MAKERS, NEEDS, SIZE, make_lora
 
@@ -152,9 +152,9 @@ def test_cancel_stops_within_one_step(name: str, painter: Callable[[str], ImageM
 
     def stop(step: Step) -> None:
         seen.append(step.index)
-        raise Cancelled
+        raise Stopped
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         model.paint([Paint("a", seed=1, steps=5), Paint("b", seed=2, steps=5)], stop)
     assert seen == [1]
     assert model.paint(REQUESTS[:1])[0].image.tobytes() == before.image.tobytes()

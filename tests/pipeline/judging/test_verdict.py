@@ -9,7 +9,7 @@ from PIL import Image
 from models.protocols import Arrangement
 from pipeline.brief import Requirement
 from pipeline.config import Band, Judge
-from pipeline.judging.feedback import Action, in_words, repair
+from pipeline.judging.feedback import Action, described, repair
 from pipeline.judging.verdict import Verdict, checkable, conclude, question
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import Prompt
@@ -144,7 +144,7 @@ def test_feedback_holds_only_what_failed() -> None:
     step = repair(wants, verdict, ["start"])
     assert step.action == "rephrase"
     assert step.failed == ("background",)
-    words = in_words(wants, verdict, step.failed)
+    words = described(wants, verdict, step.failed)
     assert len(words) == 1
     assert "does not show" in words[0]
 

@@ -43,8 +43,8 @@ def test_the_users_words_are_untouched_and_absence_goes_to_the_negative() -> Non
 
 
 def test_without_a_model_templates_are_written() -> None:
-    assert [p.origin for p in write([ask("a cat"), ask("a dog")], None)] == ["template", "template"]
-    assert write([], None) == []
+    assert [p.origin for p in write([ask("a cat"), ask("a dog")], None).each] == ["template", "template"]
+    assert write([], None).each == []
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,20 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from models.protocols import Message, TextModel
-from models.specs import ServerText
+from models.protocols import Message, Text
+from models.specs import ServerText, Spec
 from models.text import server_text
-from pipeline.brief import Brief
-from pipeline.calls.ladders import REPAIR, LadderText, rungs
-from pipeline.calls.record import ObservedText, Recorder
+from pipeline.brief import Brief, Reading
+from pipeline.calls.caller import Tariff
+from pipeline.calls.energy import Assumed
+from pipeline.calls.load import make_stage
+from pipeline.calls.operations import REPAIR, TextOperation, TextRequest
+from pipeline.calls.pool import ModelPool, PooledModel
+from pipeline.calls.stage import Stage
 from pipeline.range import load_range
 from pipeline.reading.consensus import combined
 from pipeline.reading.requirements import (
@@ -32,6 +37,10 @@ from pipeline.reading.rules import found_in
 from tests.pipeline.test_range import FILE
 
 RANGE = load_range(FILE)
+
+
+def text_stage(spec: Spec, build: Callable[[Spec], PooledModel]) -> Stage[TextRequest, Text]:
+    return make_stage(TextOperation(), spec, build, Tariff(Assumed(1.0)))
 
 
 class Server:
@@ -66,13 +75,14 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
-    def model(self) -> TextModel:
+    def model(self) -> Stage[TextRequest, Text]:
         address = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
         spec = ServerText(kind="server", base_url=address, model="owner/tiny", retries=0)
-        recorder = Recorder()
-        return LadderText(
-            rungs(spec, lambda s: ObservedText(server_text.load(s, Path()), recorder)), recorder
-        )
+        return text_stage(spec, lambda s: ModelPool().request(s, Path(), server_text.load))
+
+
+def readings(*arguments: Any) -> list[Reading]:
+    return read(*arguments).each
 
 
 @pytest.fixture
@@ -248,7 +258,7 @@ def test_both_may_wear_one_colour() -> None:
 
 
 def test_without_a_model_the_rules_read() -> None:
-    (reading,) = read([Brief(text="three croissants on pink")], None, RANGE)
+    (reading,) = readings([Brief(text="three croissants on pink")], None, RANGE)
     assert reading.reader == "rules"
     assert reading.degraded is None
     assert {r.text for r in reading.requirements} == {"three croissants", "the background is pink"}
@@ -259,7 +269,7 @@ Serve = Callable[[dict[str, list[str]]], Server]
 
 def test_the_model_and_the_rules_read_together(serve: Serve) -> None:
     server = serve({"a walrus": [answer_of(["walrus", "dog"])], "two cats": [answer_of([])]})
-    walrus, cats = read([Brief(text="a walrus"), Brief(text="two cats")], server.model(), RANGE)
+    walrus, cats = readings([Brief(text="a walrus"), Brief(text="two cats")], server.model(), RANGE)
     assert [to_line(want) for want in walrus.requirements] == ["walrus"]
     assert [to_line(want) for want in cats.requirements] == ["2 cat"]
     assert walrus.reader == cats.reader == "tiny + rules"
@@ -268,7 +278,7 @@ def test_the_model_and_the_rules_read_together(serve: Serve) -> None:
 
 def test_a_broken_answer_is_asked_for_once_more(serve: Serve) -> None:
     server = serve({"a jazzy walrus": ['{"wants":["walr', answer_of(["walrus"])]})
-    (reading,) = read([Brief(text="a jazzy walrus")], server.model(), RANGE)
+    (reading,) = readings([Brief(text="a jazzy walrus")], server.model(), RANGE)
     assert server.asked == ["a jazzy walrus", REPAIR]
     assert reading.degraded is None
     assert "walrus" in {to_line(want) for want in reading.requirements}
@@ -276,7 +286,7 @@ def test_a_broken_answer_is_asked_for_once_more(serve: Serve) -> None:
 
 def test_after_one_repair_the_rules_stand_in_and_say_so(serve: Serve) -> None:
     server = serve({"a cat": ['{"wants":["c'], "a dog": [answer_of(["dog"])]})
-    cat, dog = read([Brief(text="a cat"), Brief(text="a dog")], server.model(), RANGE)
+    cat, dog = readings([Brief(text="a cat"), Brief(text="a dog")], server.model(), RANGE)
     assert sorted(server.asked) == sorted(["a cat", "a dog", REPAIR])
     assert cat.reader == "rules"
     assert cat.degraded is not None
@@ -288,7 +298,7 @@ def test_after_one_repair_the_rules_stand_in_and_say_so(serve: Serve) -> None:
 def test_one_bad_answer_costs_only_its_own_brief(serve: Serve) -> None:
     server = serve({"a cat": ['{"wants": 7}'], "a dog": [answer_of(["dog"])], "a bee": [answer_of(["bee"])]})
     briefs = [Brief(text=text) for text in ("a cat", "a dog", "a bee")]
-    readers = [reading.reader for reading in read(briefs, server.model(), RANGE)]
+    readers = [reading.reader for reading in readings(briefs, server.model(), RANGE)]
     assert readers == ["rules", "tiny + rules", "tiny + rules"]
 
 
@@ -296,11 +306,11 @@ def test_a_server_that_is_gone_is_not_asked_for_ever(serve: Serve) -> None:
     server = serve({})
     model = server.model()
     server.http.server_close()
-    readings = read([Brief(text=f"{n} cats") for n in (2, 3, 4, 4)], model, RANGE)
-    assert [reading.reader for reading in readings] == ["rules"] * 4
-    assert all(str(reading.degraded).endswith("→ rules") for reading in readings)
-    assert "No server answers" in str(readings[0].degraded)
-    assert [len(reading.requirements) for reading in readings] == [1, 1, 1, 1]
+    found = readings([Brief(text=f"{n} cats") for n in (2, 3, 4, 4)], model, RANGE)
+    assert [reading.reader for reading in found] == ["rules"] * 4
+    assert all(str(reading.degraded).endswith("→ rules") for reading in found)
+    assert "No server answers" in str(found[0].degraded)
+    assert [len(reading.requirements) for reading in found] == [1, 1, 1, 1]
 
 
 @pytest.mark.slow
@@ -310,19 +320,20 @@ def test_random_weights_do_no_harm(tmp_path: Path) -> None:
     from models.text import hf_text
     from tests.models.text.tiny_text import save_tiny
 
-    model = hf_text.load(TransformersText(kind="transformers", model=str(save_tiny(tmp_path))), tmp_path)
-    (reading,) = read([Brief(text="two cats on pink")], model, RANGE)
+    spec = TransformersText(kind="transformers", model=str(save_tiny(tmp_path)))
+    model = text_stage(spec, lambda s: ModelPool().request(s, tmp_path, hf_text.load))
+    (reading,) = readings([Brief(text="two cats on pink")], model, RANGE)
     assert {to_line(want) for want in reading.requirements} == {"2 cat", "background pink"}
 
 
 def test_no_briefs_no_calls(serve: Serve) -> None:
     server = serve({})
-    assert read([], server.model(), RANGE) == []
+    assert readings([], server.model(), RANGE) == []
     assert server.asked == []
 
 
 def test_flags_are_set() -> None:
-    (reading,) = read([Brief(text="A red apple, all blue, and it must feel premium.")], None, RANGE)
+    (reading,) = readings([Brief(text="A red apple, all blue, and it must feel premium.")], None, RANGE)
     assert reading.blocked
     assert {r.flag for r in reading.requirements} == {"contradiction", "uncheckable", None}
 
@@ -349,9 +360,9 @@ def test_a_general_model_may_read_another_language_and_the_small_one_may_not(
     text = "Ein roter Apfel auf blauem Hintergrund"
     answer = answer_of(["apple", "apple is red", "background blue"])
     model = serve({text: [answer]}).model()
-    (general,) = read([Brief(text=text)], model, RANGE, "instructed")
+    (general,) = readings([Brief(text=text)], model, RANGE, "instructed")
     assert {to_line(w) for w in general.requirements} == {"apple", "apple is red", "background blue"}
     assert general.blocked is None
-    (small,) = read([Brief(text=text)], model, RANGE, "bare")
+    (small,) = readings([Brief(text=text)], model, RANGE, "bare")
     assert [w.flag for w in small.requirements] == ["outside"]
     assert "not understood" in (small.blocked or "")

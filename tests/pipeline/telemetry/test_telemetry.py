@@ -1,4 +1,4 @@
-"""Traces: what reaches the store, what reaches a real collector process, and what never leaves the machine."""
+"""Traces: what is made of the store's records, what reaches a real collector, what never leaves the machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from pipeline.loop import run
 from pipeline.results.stats import gather, percentile
 from pipeline.store import Store
 from pipeline.telemetry import names as name
-from pipeline.telemetry.spans import Telemetry
+from pipeline.telemetry.export import Exporter
+from pipeline.telemetry.spans import Span, recorded
 from scripts.commands.trace import tree
 from tests.pipeline.test_loop import NEVER_PASS
 
@@ -31,14 +32,20 @@ WORDS = "two purple zebras on a red background"
 def played(preset: Preset, store: Store, texts: tuple[str, ...] = (WORDS,)) -> tuple[list[Event], str | None]:
     """Runs with ids run-0, run-1, … through loop, store and telemetry."""
     briefs = [Brief(text=text, seed=5) for text in texts]
-    telemetry, events = Telemetry(preset, store.spans.add), []
+    exporter, events = Exporter(preset), []
     for i, brief in enumerate(briefs):
         store.runs.begin(f"run-{i}", brief, preset, store.out)
     for event in run(briefs, preset, load(preset)):
         store.runs.take(f"run-{event.brief}", event)
-        telemetry.take(f"run-{event.brief}", event)
+        exporter.take(f"run-{event.brief}", event)
         events.append(event)
-    return events, telemetry.close()
+    return events, exporter.close()
+
+
+def spans_of(store: Store, id: str = "run-0") -> list[Span]:
+    row = store.runs.get(id)
+    assert row is not None
+    return recorded(store, row)
 
 
 @pytest.fixture
@@ -72,10 +79,10 @@ def collector(
     process.wait()
 
 
-def test_the_store_holds_the_tree(preset: Preset, store: Store) -> None:
+def test_the_records_give_the_tree(preset: Preset, store: Store) -> None:
     events, lost = played(preset, store)
     assert lost is None
-    spans = store.spans.of_run("run-0")
+    spans = spans_of(store)
     by_id = {span.span_id: span for span in spans}
     assert len(by_id) == len(spans)
     (root,) = (span for span in spans if span.parent_id is None)
@@ -109,9 +116,9 @@ def test_the_store_holds_the_tree(preset: Preset, store: Store) -> None:
 
 def test_a_run_played_again_writes_the_same_spans(preset: Preset, store: Store) -> None:
     played(preset, store)
-    first = [span.span_id for span in store.spans.of_run("run-0")]
+    first = [span.span_id for span in spans_of(store)]
     played(preset, store)
-    assert [span.span_id for span in store.spans.of_run("run-0")] == first
+    assert [span.span_id for span in spans_of(store)] == first
 
 
 def test_a_real_collector_receives_names_parents_and_scores_but_no_words(
@@ -121,7 +128,7 @@ def test_a_real_collector_receives_names_parents_and_scores_but_no_words(
     assert lost is None
     arrived = collector()
     spans = [line for line in arrived if "trace" in line]
-    kept = store.spans.of_run("run-0")
+    kept = spans_of(store)
     assert {(s["name"], s["id"], s["parent"] or None) for s in spans} == {
         (s.name, s.span_id, s.parent_id) for s in kept
     }
@@ -156,7 +163,7 @@ def test_a_dead_collector_is_said_once_and_holds_nothing_up(
     events, lost = played(preset, store)
     assert events[-1].status == "exhausted"  # type: ignore[union-attr]
     assert "could not be delivered to http://127.0.0.1:9" in str(lost)
-    assert len(store.spans.of_run("run-0")) == 8
+    assert len(spans_of(store)) == 8
     assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
 
 
@@ -165,7 +172,7 @@ def test_the_tree_shows_time_and_cost_shares(preset: Preset, store: Store) -> No
 
     played(preset, store)
     console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    console.print(tree(store.spans.of_run("run-0"), "two-zebras"))
+    console.print(tree(spans_of(store), "two-zebras"))
     text = console.export_text()
     assert text.count("of model time") == 5
     assert "EUR (" in text

@@ -17,8 +17,10 @@ from models.protocols import Step
 from pipeline.config import Preset
 from pipeline.errors import OutputError
 from pipeline.events import Attempt, Outcome
+from pipeline.stopping import Stop
 from pipeline.store import Store
-from pipeline.work.play import Stop, alone, play, unfinished
+from pipeline.work.lock import exclusive
+from pipeline.work.play import play, unfinished
 from pipeline.work.report import Report, as_csv, as_html, duration, gather, write_report
 from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
 
@@ -116,7 +118,7 @@ def test_a_wish_to_stop_finishes_the_image_in_hand_and_the_same_call_goes_on(
         nonlocal images
         images += step.index == step.total
         if images == after - 1 and step.index == 1:
-            stop.ask()
+            stop.pause()
 
     events = list(play(rows.good, store, stop=stop, on_step=on_step))
     assert store.results.count()["image"] == images == after
@@ -178,20 +180,20 @@ def test_models_that_cannot_be_had_cost_only_their_own_rows(tiny: Tiny, tmp_path
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
-    with alone(tmp_path):
+    with exclusive(tmp_path):
         code = (
-            "from pathlib import Path; from pipeline.work.play import alone; "
-            f"alone(Path({str(tmp_path)!r})).__enter__()"
+            "from pathlib import Path; from pipeline.work.lock import exclusive; "
+            f"exclusive(Path({str(tmp_path)!r})).__enter__()"
         )
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert "another easel is at work" in done.stderr
-    with alone(tmp_path):
+    with exclusive(tmp_path):
         pass
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
-        alone(tmp_path / "file").__enter__()
+        exclusive(tmp_path / "file").__enter__()
 
 
 def test_a_run_of_its_own_can_be_asked_for(rows: Rows) -> None:

@@ -1,4 +1,4 @@
-"""Ladders under injected faults, on tiny real models: every stage against every trigger."""
+"""Stages under injected faults, on tiny real models: every stage against every trigger."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from models.specs import Fault
+from models.specs import Fault, FaultPlan
 from pipeline.brief import Brief
 from pipeline.calls.load import Models, load
-from pipeline.calls.record import Call, Stage
+from pipeline.calls.record import Call, StageName
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started
 from pipeline.loop import run
@@ -34,7 +34,7 @@ TRIGGER = {
 }  # fmt: skip
 
 
-def trigger(stage: Stage, fault: Fault) -> str:
+def trigger(stage: StageName, fault: Fault) -> str:
     said: Any = TRIGGER[fault]
     return said if isinstance(said, str) else said[stage]
 
@@ -45,9 +45,9 @@ def preset(tiny: Tiny, tiny_text: str) -> Preset:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("stage", get_args(Stage))
+@pytest.mark.parametrize("stage", get_args(StageName))
 def test_a_healthy_rung_below_saves_the_run_and_the_descent_is_named(
-    preset: Preset, stage: Stage, fault: Fault
+    preset: Preset, stage: StageName, fault: Fault
 ) -> None:
     end = play(broken(preset, stage, fault, "a healthy rung", 0.05), stage, fault, "a healthy rung")
     assert end.outcome is not None
@@ -115,11 +115,10 @@ def calls_of(models: Models, preset: Preset, briefs: int = 1) -> list[tuple[Call
     return [tuple(c for c in a.calls if c.stage == "image") for a in attempts]
 
 
-def faulty(preset: Preset, *plan: Fault, **more: Any) -> Preset:
+def faulty(preset: Preset, *plan: Fault, forever: bool = False, **more: Any) -> Preset:
     spec = broken(preset, "image", "error", "a healthy rung").image
-    return preset.model_copy(
-        update={"image": spec.model_copy(update={"plan": plan, "forever": False, **more})}
-    )
+    changes = {"faults": FaultPlan(plan=plan, forever=forever), **more}
+    return preset.model_copy(update={"image": spec.model_copy(update=changes)})
 
 
 def test_a_retry_on_the_same_rung_is_no_descent(tiny: Tiny) -> None:
@@ -174,7 +173,7 @@ def test_rungs_may_change_a_few_keys_only(tiny: Tiny) -> None:
     preset = tiny(judge=NEVER_PASS, loop={"images": 1}, settings={"steps": 4, "fallback": [{"steps": 2}]})
     assert preset.image.fallback[0].model == preset.image.model
     models = load(preset)
-    first, second = models.image.rungs  # type: ignore[attr-defined]
+    first, second = models.image.rungs
     assert first.model is second.model  # one set of weights for both
     assert second.name == "2 steps"
     first.breaker.open()
@@ -186,7 +185,7 @@ def test_rungs_may_change_a_few_keys_only(tiny: Tiny) -> None:
 def test_a_smaller_picture_is_not_what_was_asked_for(tiny: Tiny) -> None:
     preset = tiny(judge=ALWAYS_PASS, loop={"images": 1}, settings={"fallback": [{"width": 32, "height": 32}]})
     models = load(preset)
-    models.image.rungs[0].breaker.open()  # type: ignore[attr-defined]
+    models.image.rungs[0].breaker.open()
     asked, free = Brief(text="a cat", width=64, height=64), Brief(text="a cat")
     ended = [e for e in run([asked, free], preset, models) if isinstance(e, Outcome)]
     assert ended[0].status == "exhausted"
@@ -211,9 +210,9 @@ def test_another_scorer_is_not_held_to_bands_measured_for_the_first(tiny: Tiny, 
     outcomes = []
     for _ in range(2):
         outcomes += [e for e in run([Brief(text="a cat")], preset, models) if isinstance(e, Outcome)]
-        models.scorer.rungs[0].breaker.open()  # type: ignore[attr-defined]
+        models.scorer.rungs[0].breaker.open()
     assert [o.status for o in outcomes] == ["accepted", "needs_review"]
-    assert outcomes[1].degraded == ("scorer, circuit open after:  → clip",)
+    assert outcomes[1].degraded == ("scorer, circuit open → clip",)
 
 
 def test_a_hung_call_holds_nobody_up_and_is_recorded(tiny: Tiny) -> None:

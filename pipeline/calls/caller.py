@@ -1,0 +1,205 @@
+"""One call of one model: kept answers first, the rest by the model in batches; timed, priced and recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Generic
+
+from models.protocols import Identity, OnStep, Step
+from models.specs import Spec
+from pipeline.calls.energy import Meter
+from pipeline.calls.faults import Faults
+from pipeline.calls.kept import Results, answer_settings, result_key
+from pipeline.calls.operations import Item, Operation, Out
+from pipeline.calls.pool import PooledModel
+from pipeline.calls.record import Call, Cost
+from pipeline.stopping import Stop
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of each denoising step, and who may stop a call between its batches."""
+
+    on_step: OnStep | None = None
+    stop: Stop | None = None
+
+    def for_batch(self, positions: Sequence[int]) -> OnStep | None:
+        """The step callback of a batch whose items stand at these positions of what the stage was asked."""
+        tell = self.on_step
+        if tell is None:
+            return None
+
+        def on_step(step: Step) -> None:
+            tell(replace(step, requests=tuple(positions[i] for i in step.requests)))
+
+        return on_step
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """How calls are priced. `price`: of an hour of the machine, in its currency."""
+
+    meter: Meter
+    price: float = 0.0
+
+    def cost(self, seconds: float, joules: float) -> Cost:
+        return Cost(seconds=seconds, joules=max(0.0, joules), money=seconds / 3600 * self.price)
+
+
+class Stopwatch:
+    """Adds up the seconds and joules of the blocks it is entered for."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self.seconds = self.joules = 0.0
+
+    def __enter__(self) -> None:
+        self._joules, self._clock = self._meter.joules(), time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._clock
+        self.joules += self._meter.joules() - self._joules
+
+
+@dataclass
+class Called(Generic[Out]):
+    """What came of a call, by the positions of its items in what the stage was asked.
+
+    Where the model raised, `error` holds what, and the outputs of the batches before it are there."""
+
+    outs: dict[int, Out] = field(default_factory=dict)
+    flaws: dict[int, str] = field(default_factory=dict)  # of the outputs that cannot be used
+    kept: dict[int, Cost] = field(
+        default_factory=dict
+    )  # of the kept ones: what they took when they were made
+    costs: dict[int, Cost] = field(default_factory=dict)  # of all
+    error: BaseException | None = None
+    call: Call = field(init=False)
+
+
+class Caller(Generic[Item, Out]):
+    """Calls the model of a spec. `results`: where its answers are kept; None keeps none."""
+
+    def __init__(
+        self, operation: Operation[Item, Out], spec: Spec, tariff: Tariff, results: Results | None = None
+    ) -> None:
+        self._operation, self._tariff, self._results = operation, tariff, results
+        self._settings = answer_settings(spec)
+        self._faults = Faults(spec.faults) if spec.faults else None
+        self._max_batch = int(getattr(spec, "max_batch", 0) or getattr(spec, "max_parallel", 1))
+
+    def call(
+        self, model: PooledModel, items: Mapping[int, Item], listener: Listener, degraded: str | None = None
+    ) -> Called[Out]:
+        """Answer the items, given by their positions in what the stage was asked.
+
+        Raises nothing, and changes nothing but the kept results: a call that was given up does no harm when it ends
+        after all."""
+        operation, began, watch = self._operation, datetime.now(UTC), Stopwatch(self._tariff.meter)
+        called: Called[Out] = Called()
+        try:
+            keys = self._keys(model.identity, items)
+            self._take_kept(called, keys)
+            for batch in self._batches(model, items, keys, called.outs):
+                if listener.stop:
+                    listener.stop.before_batch(operation.stage)
+                on_step = listener.for_batch(batch)
+                before = watch.seconds, watch.joules
+                with watch:
+                    fault = self._faults.next() if self._faults else "ok"
+                    made = operation.call(model.get(), [items[at] for at in batch], on_step)
+                made = made if fault == "ok" else operation.spoiled(fault, made)
+                share = len(batch)
+                each = self._tariff.cost(
+                    (watch.seconds - before[0]) / share, (watch.joules - before[1]) / share
+                )
+                self._take_new(called, items, keys, dict(zip(batch, made, strict=False)), each)
+        except BaseException as raised:
+            called.error = raised
+        spent = self._tariff.cost(watch.seconds, watch.joules)
+        called.call = self._record(called, model.identity, items, began, spent, degraded)
+        return called
+
+    def given_up(
+        self, model: PooledModel, items: Mapping[int, Item], began: datetime, error: Exception,
+        degraded: str | None,
+    ) -> Called[Out]:  # fmt: skip
+        """What came of a call that nobody waits for any more."""
+        spent = self._tariff.cost((datetime.now(UTC) - began).total_seconds(), 0.0)
+        called: Called[Out] = Called(error=error)
+        called.call = self._record(called, model.identity, items, began, spent, degraded)
+        return called
+
+    def _keys(self, model: Identity, items: Mapping[int, Item]) -> dict[int, str]:
+        """Of the kept results; empty where nothing is kept."""
+        if self._results is None:
+            return {}
+        stage, settings = self._operation.stage, self._settings
+        inputs = self._operation.keys(list(items.values()))
+        return {at: result_key(stage, model, settings, mine) for at, mine in zip(items, inputs, strict=True)}
+
+    def _take_kept(self, called: Called[Out], keys: Mapping[int, str]) -> None:
+        found = self._results.get(list(dict.fromkeys(keys.values()))) if self._results else {}
+        for at, key in keys.items():
+            if (result := found.get(key)) is not None:
+                called.outs[at] = self._operation.from_result(result)
+                called.kept[at] = called.costs[at] = self._tariff.cost(result.seconds, result.joules)
+
+    def _batches(
+        self, model: PooledModel, items: Mapping[int, Item], keys: Mapping[int, str], have: Mapping[int, Out]
+    ) -> Iterator[list[int]]:
+        """Positions of the items without an output, equal items once, cut to the size that the model takes."""
+        positions = list(items)
+        order = [positions[n] for n in self._operation.order(list(items.values()))]
+        first = {keys.get(at, at): at for at in reversed(positions)}
+        todo = [at for at in order if at not in have and first[keys.get(at, at)] == at]
+        most = model.most_together or self._max_batch
+        if self._operation.together(list(items.values())):
+            most = max(1, len(todo))
+        return (todo[at : at + most] for at in range(0, len(todo), most))
+
+    def _take_new(
+        self,
+        called: Called[Out],
+        items: Mapping[int, Item],
+        keys: Mapping[int, str],
+        made: Mapping[int, Out],
+        each: Cost,
+    ) -> None:
+        results = {}
+        for at, out in made.items():
+            flaw = self._operation.flaw(items[at], out)
+            if keys and not flaw:
+                result = self._operation.to_result(out)
+                results[keys[at]] = replace(result, seconds=each.seconds, joules=each.joules)
+            for equal in [other for other, key in keys.items() if key == keys[at]] or [at]:
+                called.outs[equal], called.costs[equal] = out, each
+                if flaw:
+                    called.flaws[equal] = flaw
+        if self._results and results:
+            self._results.put(self._operation.stage, results)
+
+    def _record(
+        self,
+        called: Called[Out],
+        model: Identity,
+        items: Mapping[int, Item],
+        began: datetime,
+        spent: Cost,
+        degraded: str | None,
+    ) -> Call:
+        operation, outs, error = self._operation, called.outs, called.error
+        complete = error is None and outs.keys() >= items.keys()
+        kept = {n: called.kept[at] for n, at in enumerate(items) if at in called.kept}
+        return Call(
+            stage=operation.stage, model=asdict(model), started=began, seconds=spent.seconds,
+            inputs=tuple(operation.described(item) for item in items.values()),
+            outputs=tuple(operation.summary(outs[at]) for at in items) if complete else (),
+            options=operation.options(list(items.values())), items=tuple(items), degraded=degraded,
+            kept=tuple(kept), saved=tuple(kept.values()),
+            error=None if error is None else f"{type(error).__name__}: {error}",
+            joules=spent.joules, money=spent.money, measured=self._tariff.meter.measured,
+        )  # fmt: skip

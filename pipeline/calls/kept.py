@@ -1,0 +1,53 @@
+"""Kept results: every answer of a model is stored under a hash of everything that decides it.
+
+A run that was cut short is played again from its start; what was answered before is taken from the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from PIL.Image import Image
+
+from models.protocols import Identity
+from models.specs import POLICY, Spec
+
+VERSION = 1  # raised when the same key would no longer mean the same answer
+# Settings that change how the work is done, but not the answer.
+_NO_EFFECT = {"max_batch", "max_parallel", "timeout_s", "api_key_env", "offload", *POLICY}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One answer as it is stored. `value` is plain JSON; an image model's answer has its picture beside it.
+    `seconds` and `joules` are the answer's share of the call that made it."""
+
+    value: dict[str, Any]
+    image: Image | None = None
+    seconds: float = 0.0
+    joules: float = 0.0
+
+
+class Results(Protocol):
+    """A place that stores results by key."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, Result]:
+        """The stored results among `keys`; missing ones are left out."""
+        ...
+
+    def put(self, stage: str, results: Mapping[str, Result]) -> None: ...
+
+
+def answer_settings(spec: Spec) -> dict[str, Any]:
+    """The settings of a spec that change its answers, as plain JSON."""
+    return spec.model_dump(mode="json", exclude=_NO_EFFECT)
+
+
+def result_key(stage: str, model: Identity, settings: Mapping[str, Any], inputs: Any) -> str:
+    """SHA-256, in hexadecimal, of everything that decides an answer. `inputs` is plain JSON."""
+    whole = [VERSION, stage, asdict(model), dict(settings), inputs]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,277 @@
+"""What the three stages differ in: the call itself, what decides an answer, which answers are unusable, and how a
+request changes for a model further down the list. Everything that the stages share is in stage.py and rung.py."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+from PIL import Image
+
+from models.protocols import (
+    ImageModel,
+    JsonSchema,
+    Message,
+    OnStep,
+    Paint,
+    Painted,
+    Question,
+    Scorer,
+    Text,
+    TextModel,
+)
+from models.specs import Fault, Spec
+from pipeline.calls.flaws import NOT_JSON, image_flaw, scores_flaw, text_flaw
+from pipeline.calls.kept import Result
+from pipeline.calls.record import StageName
+from pipeline.pixels import fingerprint
+
+REPAIR = "That was not valid JSON. Answer again, with nothing but the JSON that was asked for."
+
+Item = TypeVar("Item")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True, slots=True)
+class TextRequest:
+    """One conversation to answer."""
+
+    messages: tuple[Message, ...]
+    schema: JsonSchema | None = None
+    max_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """One image, and the questions that are asked of it."""
+
+    image: Image.Image
+    questions: tuple[Question, ...]
+
+
+class Operation(ABC, Generic[Item, Out]):
+    """One stage's call, as plain functions of its items and outputs."""
+
+    stage: ClassVar[StageName]
+    last_resort: ClassVar[str]  # what the pipeline does where no model answers
+    keeps_flawed: ClassVar[bool] = False  # whether a flawed output is used where no model gives a better one
+
+    @abstractmethod
+    def call(self, model: Any, items: Sequence[Item], on_step: OnStep | None) -> list[Out]:
+        """Ask the model; outputs in the order of the items."""
+
+    @abstractmethod
+    def flaw(self, item: Item, out: Out) -> str | None:
+        """What makes an output unusable, in words."""
+
+    @abstractmethod
+    def described(self, item: Item) -> Any:
+        """An item as plain JSON for the record of the call, without images."""
+
+    @abstractmethod
+    def summary(self, out: Out) -> Any:
+        """An output as plain JSON for the record of the call, without images."""
+
+    @abstractmethod
+    def keys(self, items: Sequence[Item]) -> list[Any]:
+        """For each item, as plain JSON, what decides its answer besides the model."""
+
+    @abstractmethod
+    def to_result(self, out: Out) -> Result: ...
+
+    @abstractmethod
+    def from_result(self, result: Result) -> Out: ...
+
+    @abstractmethod
+    def spoiled(self, fault: Fault, outs: list[Out]) -> list[Out]:
+        """The outputs of a call as a fault of a test's plan leaves them."""
+
+    def options(self, items: Sequence[Item]) -> dict[str, Any]:
+        """Settings that all items of a call share, for its record."""
+        return {}
+
+    def together(self, items: Sequence[Item]) -> bool:
+        """Whether the items must be answered in one batch, since their answers depend on each other."""
+        return False
+
+    def order(self, items: Sequence[Item]) -> list[int]:
+        """The order in which the items are cut into batches."""
+        return list(range(len(items)))
+
+    def adapted(self, item: Item, first: Spec, spec: Spec) -> Item:
+        """The item as it is put to the model of `spec`, a stand-in for that of `first`."""
+        return item
+
+    def again(self, item: Item, out: Out) -> Item | None:
+        """The item to ask instead where an output can be mended by asking the same model once more."""
+        return None
+
+
+class TextOperation(Operation[TextRequest, Text]):
+    stage, last_resort = "text", "rules and template"
+
+    def call(self, model: TextModel, items: Sequence[TextRequest], on_step: OnStep | None) -> list[Text]:
+        answers: list[Text] = []
+        for _, same in itertools.groupby(
+            items, key=lambda i: (i.schema is None, i.max_tokens, i.temperature, i.seed)
+        ):
+            asked = list(same)
+            answers += model.generate(
+                [item.messages for item in asked],
+                schema=[item.schema for item in asked if item.schema is not None] or None,
+                max_tokens=asked[0].max_tokens, temperature=asked[0].temperature, seed=asked[0].seed,
+            )  # fmt: skip
+        return answers
+
+    def flaw(self, item: TextRequest, out: Text) -> str | None:
+        return text_flaw(out, item.schema)
+
+    def described(self, item: TextRequest) -> Any:
+        return [asdict(message) for message in item.messages]
+
+    def summary(self, out: Text) -> Any:
+        return asdict(out)
+
+    def options(self, items: Sequence[TextRequest]) -> dict[str, Any]:
+        if not items:
+            return {}
+        first = items[0]
+        return {
+            "max_tokens": first.max_tokens,
+            "temperature": first.temperature,
+            "seed": first.seed,
+            "schema": first.schema is not None,
+        }
+
+    def keys(self, items: Sequence[TextRequest]) -> list[Any]:
+        keys: list[Any] = [
+            [self.described(item), item.schema, item.max_tokens, item.temperature, item.seed]
+            for item in items
+        ]
+        # Sampled answers depend on the whole batch that they are drawn in.
+        return [[key, keys, i] for i, key in enumerate(keys)] if self.together(items) else keys
+
+    def together(self, items: Sequence[TextRequest]) -> bool:
+        return any(item.temperature > 0 for item in items)
+
+    def to_result(self, out: Text) -> Result:
+        return Result(asdict(out))
+
+    def from_result(self, result: Result) -> Text:
+        return Text(**result.value)
+
+    def again(self, item: TextRequest, out: Text) -> TextRequest | None:
+        """JSON that is malformed is asked for once more, with the answer shown and twice the room."""
+        if self.flaw(item, out) != NOT_JSON:
+            return None
+        more = Message("assistant", out.text), Message("user", REPAIR)
+        return replace(item, messages=(*item.messages, *more), max_tokens=2 * item.max_tokens)
+
+    def spoiled(self, fault: Fault, outs: list[Text]) -> list[Text]:
+        said = {"nan": "!!!!!!!!", "blank": "", "malformed": '{"wants":["a ca'}.get(fault)
+        return outs if said is None else [Text(said, 8, 8, "length") for _ in outs]
+
+
+class ImageOperation(Operation[Paint, Painted]):
+    """A flat picture counts as painted where no model paints a better one: its verdict says what it is."""
+
+    stage, last_resort, keeps_flawed = "image", "nothing", True
+
+    def call(self, model: ImageModel, items: Sequence[Paint], on_step: OnStep | None) -> list[Painted]:
+        return model.paint(items, on_step)
+
+    def flaw(self, item: Paint, out: Painted) -> str | None:
+        return image_flaw(out)
+
+    def described(self, item: Paint) -> Any:
+        return asdict(item)
+
+    def summary(self, out: Painted) -> Any:
+        return out.settings
+
+    def keys(self, items: Sequence[Paint]) -> list[Any]:
+        return [asdict(item) for item in items]
+
+    def order(self, items: Sequence[Paint]) -> list[int]:
+        """Equal settings side by side, so that cutting into batches splits no batch of the model's own."""
+
+        def settings(i: int) -> tuple[Any, ...]:
+            item = items[i]
+            parts = (item.width, item.height, item.steps, item.guidance)
+            return (*((part is not None, part or 0) for part in parts), bool(item.negative))
+
+        return sorted(range(len(items)), key=settings)
+
+    def to_result(self, out: Painted) -> Result:
+        return Result({"settings": out.settings}, out.image)
+
+    def from_result(self, result: Result) -> Painted:
+        assert result.image is not None  # the store hands out no result whose picture is gone
+        return Painted(result.image, result.value["settings"])
+
+    def adapted(self, item: Paint, first: Spec, spec: Spec) -> Paint:
+        """Size and steps change in the ratio of the two specs; the guidance is the stand-in's own, unless the
+        request asks for another than the first model's."""
+
+        def scaled(name: str, grid: int = 1) -> int:
+            wanted = float(getattr(item, name) or getattr(first, name))
+            ratio = float(getattr(spec, name)) / float(getattr(first, name))
+            nearest: int = round(wanted * ratio / grid)
+            return max(1, nearest) * grid
+
+        guidance = item.guidance
+        if guidance is None or guidance == getattr(first, "guidance", None):
+            guidance = getattr(spec, "guidance", None)
+        return replace(
+            item,
+            steps=scaled("steps"),
+            width=scaled("width", 8),
+            height=scaled("height", 8),
+            guidance=guidance,
+        )
+
+    def spoiled(self, fault: Fault, outs: list[Painted]) -> list[Painted]:
+        if fault == "malformed":
+            return outs[:-1]
+        colour = {"nan": "black", "blank": "white"}.get(fault)
+        if colour is None:
+            return outs
+        return [replace(out, image=Image.new("RGB", out.image.size, colour)) for out in outs]
+
+
+class ScoreOperation(Operation[ScoreRequest, list[float]]):
+    stage, last_resort = "scorer", "pixel checks and a person"
+
+    def call(self, model: Scorer, items: Sequence[ScoreRequest], on_step: OnStep | None) -> list[list[float]]:
+        return model.score([item.image for item in items], [item.questions for item in items])
+
+    def flaw(self, item: ScoreRequest, out: list[float]) -> str | None:
+        return scores_flaw(out, item.questions)
+
+    def described(self, item: ScoreRequest) -> Any:
+        return [question.statement for question in item.questions]
+
+    def summary(self, out: list[float]) -> Any:
+        return out
+
+    def keys(self, items: Sequence[ScoreRequest]) -> list[Any]:
+        return [[fingerprint(item.image), [asdict(q) for q in item.questions]] for item in items]
+
+    def to_result(self, out: list[float]) -> Result:
+        return Result({"scores": [float(p) for p in out]})
+
+    def from_result(self, result: Result) -> list[float]:
+        scores: list[float] = result.value["scores"]
+        return scores
+
+    def spoiled(self, fault: Fault, outs: list[list[float]]) -> list[list[float]]:
+        if fault == "blank":
+            return [[] for _ in outs]
+        wrong = {"nan": math.nan, "malformed": 7.3}.get(fault)
+        return outs if wrong is None else [[wrong] * len(out) for out in outs]
