@@ -71,7 +71,8 @@ class RunFolder:
             self._outcome = event
             if event.best and event.verdict:
                 name = "accepted" if event.status == "accepted" else "best"
-                self._png(f"{name}.png", event.best, event.verdict)
+                painted = self.path / f"attempts/{event.best.id}.png"
+                self._write(f"{name}.png", painted.read_bytes())  # the same picture with the same record
             self._sheet()
         self._write(RECORD, to_json(self.record(), indent=1) + b"\n")
 

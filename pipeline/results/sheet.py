@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -60,6 +61,7 @@ def _caption(candidate: Candidate, verdict: Verdict, text: dict[str, str]) -> li
     return lines
 
 
+@cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's bundled font: the same on every machine."""
     return ImageFont.load_default(size)

@@ -45,7 +45,7 @@ _WHEN = {"started", "seconds", "joules", "measured", "money", "calls"}
 
 def child(arguments: Sequence[str]) -> int:
     """`easel batch`, which also notes in a file what it kept. A key that stands there twice was made twice."""
-    from pipeline.calls.keep import Result
+    from pipeline.calls.kept import Result
     from pipeline.store.results import Results
     from scripts.easel import app
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.brief import Brief
-from pipeline.calls.keep import Result
+from pipeline.calls.kept import Result
 from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.errors import OutputError, StoreError
@@ -24,7 +24,6 @@ from pipeline.loop import run
 from pipeline.store import Store
 from pipeline.store.engine import HEAD, masked
 from pipeline.store.reviews import Review
-from pipeline.store.spans import Span
 from pipeline.store.tables import Table
 
 Tiny = Callable[..., Preset]
@@ -126,21 +125,6 @@ def test_old_results_can_be_dropped(store: Store) -> None:
     store.results.put("text", {"a": Result({"text": "x"})})
     assert store.results.forget(datetime.now(UTC) - timedelta(days=1)) == 0
     assert store.results.forget(datetime.now(UTC)) == 1
-
-
-def test_spans_come_back_as_they_went_in(store: Store) -> None:
-    root = Span(trace_id="t" * 32, span_id="a" * 16, run="r", name="run", start_ns=2**60, end_ns=2**60 + 9)
-    child = Span(
-        trace_id="t" * 32, span_id="b" * 16, parent_id="a" * 16, name="chat", start_ns=2**60 + 1,
-        end_ns=2**60 + 2, status="error", attributes={"x": 1.5},
-        events=({"name": "e", "time_ns": 3, "attributes": {}},),
-    )  # fmt: skip
-    store.spans.add([root, child])
-    store.spans.add([root])
-    assert store.spans.of_run("r") == [root, child]
-    assert store.spans.of_trace("t" * 32) == [root, child]
-    assert store.spans.between(2**60, 2**60 + 1) == [root]
-    store.spans.add([])
 
 
 def test_reviews_are_a_log_and_undo_takes_back_the_last(tiny: Tiny, store: Store) -> None:

@@ -162,7 +162,7 @@ def test_a_dead_collector_is_said_once_and_holds_nothing_up(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     events, lost = played(preset, store)
     assert events[-1].status == "exhausted"  # type: ignore[union-attr]
-    assert "could not be delivered to http://127.0.0.1:9" in str(lost)
+    assert "did not reach http://127.0.0.1:9" in str(lost)
     assert len(spans_of(store)) == 8
     assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
 
