@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from uuid import uuid4
 
 from models.protocols import ModelError, OnStep
-from pipeline.brief import Limits
+from pipeline.brief import Brief, Limits
 from pipeline.budget import Budget
 from pipeline.calls.load import load
 from pipeline.calls.pool import ModelPool
@@ -85,6 +86,17 @@ def play(
         if stop.requested:
             store.runs.stop([row.id for row in group])
             return
+
+
+def play_one(brief: Brief, preset: Preset, store: Store, on_step: OnStep | None = None) -> Outcome:
+    """Run one brief to its outcome. Raises ModelError where the preset's models cannot be loaded."""
+    row = Row(1, brief, preset, run=uuid4().hex)
+    for happened in play([row], store, on_step=on_step):
+        if isinstance(happened, Unstarted):
+            raise ModelError(happened.why)
+        if isinstance(happened, tuple) and isinstance(happened[1], Outcome):
+            return happened[1]
+    raise AssertionError("a run that nobody stops has an outcome")
 
 
 def shared_budget(rows: Sequence[Row], store: Store) -> Budget:

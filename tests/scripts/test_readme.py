@@ -39,6 +39,13 @@ def test_commands_of_the_readme_run(
         assert list(tmp_path.glob("out/*/run.json"))
 
 
+def test_the_python_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"^```python\n(.+?)^```", README, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert (tmp_path / "owls.png").exists()
+
+
 def test_the_readme_has_commands() -> None:
     assert any(" run " in command for command in COMMANDS)
     assert {"run", "test", "check"} <= set(TARGETS)
