@@ -136,7 +136,7 @@ class Budget:
         return None
 
     def lacks_tokens(self, tokens: int) -> str | None:
-        """The limit that leaves no room for a text call of up to `tokens` tokens, in words; None where there is room."""
+        """As `lacks`, for a text call of up to `tokens` tokens."""
         for scope in self.scopes:
             for what, limit in scope.limits.set.items():
                 if what in ("images", "image_steps"):

@@ -83,7 +83,7 @@ class Track:
         return attempt
 
     def exhaust(self, why: str) -> Outcome:
-        """End the brief because a limit is reached. Where the judge was only unsure of the best picture, a person decides."""
+        """End the brief because a limit is reached. A best picture of which the judge is only unsure goes to a person."""
         if self.best is None:
             return self.close("exhausted", f"{why}; nothing was painted")
         if self.best[1].gate == "unsure":

@@ -1,4 +1,4 @@
-"""A file of briefs: CSV, JSONL or YAML, one brief a row. A bad row is told with its line; the others go on.
+"""A file of briefs: CSV, JSONL or YAML, one brief a row. A bad row is reported with its line; the others are used.
 
 | key                     | meaning                                                           |
 | ----------------------- | ----------------------------------------------------------------- |
@@ -6,7 +6,7 @@
 | name                    | of the run folder; from the brief if left out                     |
 | seed                    | same brief, preset and seed: same images                          |
 | size, or width, height  | pixels: 256, or 512x256                                           |
-| must                    | further wants that have to be met: a list, or "a cat; no text"    |
+| must                    | further must-haves: a list, or "a cat; no text"                   |
 | preset                  | a preset for this row                                             |
 | image.steps and so on   | any key of the preset; also set: "image.steps=12; loop.writer=template" |
 | images, seconds, tokens and so on | what this brief may use                                 |
@@ -124,7 +124,7 @@ def parse_rows(
         raise BriefError(
             f"{where}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
         ) from None
-    load_preset(preset, overrides)  # what is wrong with it is wrong with every row
+    load_preset(preset, overrides)  # an error here would be one of every row
     found = {"csv": _csv, "jsonl": _jsonl, "yaml": _yaml}[kind](text, where)
     good: list[Row] = []
     bad: list[Bad] = []

@@ -1,4 +1,4 @@
-"""What an app asks of a worker besides whole batches: payloads, and the small jobs that paint nothing."""
+"""Jobs that paint nothing, the payload of a single brief, and what a worker has in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESIDENTS = "easel.worker.json"
 
 
 class Task(Record):
-    """The payload of a brief, whether it is to be painted or only read."""
+    """The payload of a job for one brief, to be painted or only read."""
 
     brief: Brief
     preset: str = "mini"
@@ -37,7 +37,7 @@ class Task(Record):
 
 
 class Residents(Record):
-    """Which process is at work, and which models it has in memory."""
+    """The worker's process, and the models it has in memory."""
 
     pid: int
     at: datetime
@@ -48,13 +48,13 @@ class Residents(Record):
 
     @property
     def alive(self) -> bool:
-        """Whether that process still runs; only known on its own machine."""
+        """Whether that process runs; this can only be told on its own machine."""
         found: bool = psutil.pid_exists(self.pid)
         return found
 
 
 def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> dict[str, Any]:
-    """Do a job that paints nothing; what it found is the job's progress."""
+    """Do a job that paints nothing; returns its progress, which holds the result."""
     if kind == UNLOAD:
         return {"stage": "done", "unloaded": pool.unload()}
     if kind == LOAD:

@@ -1,5 +1,6 @@
-"""Does the jobs of the store, one at a time: a brief, or a file of briefs. It outlives the page that asked, and a
-job outlives it: what a worker that died had in hand is claimed again and goes on from the kept results.
+"""The worker: does the jobs of the store, one at a time.
+
+It is a process apart from the page. A job whose worker died is claimed again and goes on from the kept results.
 
 | kind  | payload                                                                          |
 | ----- | -------------------------------------------------------------------------------- |
@@ -49,18 +50,18 @@ _SAY, _SHOW = 0.25, 0.5  # seconds between progress reports, and between preview
 
 
 class Worker:
-    """`idle`: seconds without a job after which the models leave memory."""
+    """`idle`: seconds without a job after which the models are unloaded; `poll`: seconds between looks at the queue."""
 
     def __init__(
         self, store: Store, stop: Stop | None = None, idle: float = 300.0, poll: float = 0.5
     ) -> None:
         self.store, self.stop, self.pool = store, stop or Stop(), ModelPool()
-        # The lock of the output folder makes this name one process: what it held in a former life is its own.
+        # The output folder is locked, so only one process has this name, and it may go on with jobs under it.
         self.name = f"{socket.gethostname()}:{store.out.resolve()}"
         self._idle, self._poll = idle, poll
 
     def work(self, until_empty: bool = False) -> None:
-        """Do jobs until asked to stop, or until there are none."""
+        """Do jobs until a stop is requested, or with `until_empty` until there are none."""
         last = time.monotonic()
         say_residents(self.store.out, self.pool.loaded)
         while not self.stop.requested:
@@ -76,7 +77,7 @@ class Worker:
                 time.sleep(self._poll)
 
     def do(self, job: Job) -> None:
-        """One job, to its end or to where it was asked to stop."""
+        """Do one job, until it ends or a stop is requested."""
         work = _Work(self, job)
         try:
             with work.alive():
@@ -88,7 +89,7 @@ class Worker:
         except ValidationError as error:
             state, why = "failed", f"the job cannot be read: {fault(error)}; submit it again"
         except Exception as error:
-            # Nobody's fault but ours; the next job may go well.
+            # A fault of Easel's own. The worker goes on: the next job may succeed.
             _log.exception("job %s", job.id)
             state, why = "failed", f"{type(error).__name__}: {error}; the worker's output says where"
         finally:
@@ -97,18 +98,18 @@ class Worker:
 
 
 class _Work:
-    """One job in hand."""
+    """A job that is being done."""
 
     def __init__(self, worker: Worker, job: Job) -> None:
         self.worker, self.job, self.store = worker, job, worker.store
         self.stop = Stop()
-        self.asked: str | None = None  # cancel, pause, lost; or leave: the worker itself was asked to stop
+        self.asked: str | None = None  # cancel, pause, lost; or leave: the worker itself is to stop
         self.preview = worker.store.out / PREVIEWS / f"{job.id}.png"
         self.progress: dict[str, Any] = {"stage": "loading", "done": 0, "accepted": 0, "images": 0}
         self._said = self._showed = 0.0
 
     def run(self) -> tuple[End, str | None]:
-        """The state that the job ends in, and what went wrong."""
+        """Do the job; returns the state it ends in, and what went wrong."""
         if self.job.kind in SMALL:
             self.say(now=True)
             self.say(now=True, **small(self.job.kind, self.job.payload, self.store, self.worker.pool))
@@ -163,12 +164,12 @@ class _Work:
         raise BriefError(f"a job of kind {self.job.kind!r} is unknown here; update Easel")
 
     def listen(self) -> None:
-        """Take note of what was asked of the job or of the worker."""
+        """Read what was asked of the job or of the worker."""
         if self.asked is None:
             self.asked = "leave" if self.worker.stop.requested else self.store.jobs.asked(self.job.id)
-        self._heed()
+        self._request_stop()
 
-    def _heed(self) -> None:
+    def _request_stop(self) -> None:
         if self.asked == "cancel" and self.job.kind == "brief":
             self.stop.finish()
         elif self.asked is not None:
@@ -203,7 +204,7 @@ class _Work:
         self.say(**about, now=True)
 
     def say(self, now: bool = False, **what: Any) -> None:
-        """Report progress; not too often, unless it has to be `now`."""
+        """Report progress, at most every quarter of a second unless `now`."""
         self.progress |= what
         if now or time.monotonic() - self._said > _SAY:
             self._said = time.monotonic()
@@ -211,7 +212,7 @@ class _Work:
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """Beats in the background, so that a long call is not taken for death."""
+        """Send heartbeats in the background, so that a worker in a long call is not taken for dead."""
         over = threading.Event()
 
         def beat() -> None:
@@ -219,10 +220,10 @@ class _Work:
                 try:
                     asked = self.store.jobs.beat(self.job.id, self.worker.name)
                 except StoreError:
-                    continue  # the main thread will meet it too, and can say so
+                    continue  # the main thread meets the same error and reports it
                 if asked is not None:
                     self.asked = self.asked or asked
-                    self._heed()
+                    self._request_stop()
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()
