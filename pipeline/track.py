@@ -83,7 +83,7 @@ class Track:
         return attempt
 
     def exhaust(self, why: str) -> Outcome:
-        """End the brief because a limit is reached. If the judge is only unsure of the best picture, a person decides."""
+        """End the brief at a limit. If the judge is only unsure of the best picture, a person decides."""
         if self.best is None:
             return self.close("exhausted", f"{why}; nothing was painted")
         if self.best[1].gate == "unsure":
