@@ -14,6 +14,7 @@ from models.english import OPPOSITE
 from pipeline.range import Range
 from pipeline.reading.finding import Found
 from pipeline.reading.lexicon import COLOURS, singular, tokens
+from pipeline.reading.tags import Tag
 from pipeline.reading.technical import technical
 
 
@@ -152,23 +153,24 @@ class Evidence:
         self.tokens = tokens(rest, drawable)
         self.drawable = drawable
         self.values = Counter(t.value for t in self.tokens)
-        self.codes = {t.code for t in self.tokens}
         self.text = text.lower()
         self.words = {singular(w) for w in re.findall(r"\w+", rest)}
 
     def canonical(self, item: Found) -> Found:
         """The finding in the range's names: the model may write "puppy" where the range says dog."""
 
-        def name(word: str, codes: str) -> str:
+        def name(word: str, tag: Tag | None) -> str:
             as_token = tokens(word, self.drawable)
-            return as_token[0].value if len(as_token) == 1 and as_token[0].code in codes else word
+            return as_token[0].value if len(as_token) == 1 and as_token[0].tag is tag else word
 
         if item.kind == "other":  # "not boring but calm" asks for calm
             item = replace(item, value=_NOT_BUT.sub("", item.value))
-        value = name(item.value, {"style": "S"}.get(item.kind, "C" if item.kind != "other" else ""))
+        value = name(item.value, {"style": Tag.STYLE, "other": None}.get(item.kind, Tag.COLOUR))
         if not item.subject:
             return replace(item, value=value)
-        return replace(item, subject=name(item.subject, "O"), value=value, other=name(item.other, "O"))
+        return replace(
+            item, subject=name(item.subject, Tag.OBJECT), value=value, other=name(item.other, Tag.OBJECT)
+        )
 
     def said(self, words: str) -> bool:
         """Whether the brief has these words, in the singular or the plural."""
@@ -182,10 +184,12 @@ class Evidence:
         if item.kind in ("attribute", "background", "style"):
             return self.said(item.value)
         if item.kind == "count":
-            return any(t.code == "N" and t.value == item.value for t in self.tokens)
+            return any(t.tag is Tag.NUMBER and t.value == item.value for t in self.tokens)
         if item.kind == "relation":
             turned = OPPOSITE.get(item.value)
-            return any(t.code in "RL" and t.value in (item.value, turned) for t in self.tokens) or (
+            return any(
+                t.tag in (Tag.RELATION, Tag.SIDE) and t.value in (item.value, turned) for t in self.tokens
+            ) or (
                 re.search(r"\b(left|right|top|bottom|up|down|upper|lower|crown|over|under)", self.text)
                 is not None
             )

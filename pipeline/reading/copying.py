@@ -12,6 +12,7 @@ from itertools import product
 from models.english import singular as learnt
 from models.protocols import JsonSchema
 from pipeline.reading.lexicon import ENGLISH, singular, tokens
+from pipeline.reading.tags import Tag
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _MARK = re.compile(r"[.,;:!?()\"]+(?=\s|$)|[(\"]")
@@ -36,7 +37,7 @@ def lines(text: str) -> str:
     name = _either(names)
     word = _either({_said(word) for word in _WORD.findall(text)})
     digits = _either(set(re.findall(r"\d+", text)))
-    counts = {token.value for token in tokens(text, None) if token.code == "N"}
+    counts = {token.value for token in tokens(text, None) if token.tag is Tag.NUMBER}
     kinds = [
         f"((no|background|style|palette) )?{name}",
         f"{name} (is|left of|right of|above|below) {name}",

@@ -6,9 +6,13 @@ import re
 import unicodedata
 
 from pipeline.reading.lexicon import ENGLISH, Token
+from pipeline.reading.tags import any_of
 
 _FOREIGN = frozenset(ENGLISH["foreign_words"])
-_ENGLISH = frozenset("DXoiw&bVIPrefRt")  # codes of the words that hold an English sentence together
+# Tags of the small words that hold an English sentence together.
+_ENGLISH = any_of(
+    "DETERMINER NO ON IN WITH AND ALL BE PRONOUN POSSESSIVE REQUEST OF FUNCTION RELATION BESIDE"
+)
 
 
 def is_foreign(text: str, line: list[Token]) -> bool:
@@ -18,7 +22,7 @@ def is_foreign(text: str, line: list[Token]) -> bool:
         return True
     words = re.findall(r"[^\W\d_]+", text.lower())
     other = sum(word in _FOREIGN for word in words)
-    return other > 0 and other >= sum(token.code in _ENGLISH and token.text not in _FOREIGN for token in line)
+    return other > 0 and other >= sum(token.tag in _ENGLISH and token.text not in _FOREIGN for token in line)
 
 
 def has_emoji(text: str) -> bool:

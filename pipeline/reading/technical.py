@@ -10,6 +10,7 @@ from pipeline.range import Range
 from pipeline.reading.finding import Found
 from pipeline.reading.lexicon import tokens
 from pipeline.reading.numerals import numerals
+from pipeline.reading.tags import Tag
 
 _SIZE = re.compile(
     r"\b(\d{2,4})\s*(?:px|pixels?)?\s*(?:x|×|by|\*)\s*(\d{2,4})\b"
@@ -87,12 +88,12 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
         )
 
     def not_coloured(match: re.Match[str]) -> Found | None:
-        known = [t for t in tokens(match[1], drawable) if t.code == "C"]
+        known = [t for t in tokens(match[1], drawable) if t.tag is Tag.COLOUR]
         return Found("other", value=f"not {match[1]}") if known else None
 
     def colour(match: re.Match[str]) -> Found | None:
         word = next(g for g in match.groups() if g).removeprefix("mostly ")
-        known = [t for t in tokens(word, drawable) if t.code == "C"]
+        known = [t for t in tokens(word, drawable) if t.tag is Tag.COLOUR]
         return Found("technical", "palette", known[0].value) if known else None
 
     strong = {"strong": "high", "good": "high", "soft": "low"}
