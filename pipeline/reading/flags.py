@@ -1,5 +1,5 @@
-"""Flags on requirements, set before anything is painted: contradictions, what nothing can check, what the image
-model cannot draw."""
+"""Flags on requirements, set before anything is painted: they contradict each other, no model can check them, or the
+image model cannot draw them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pipeline.range import Range
 from pipeline.reading.lexicon import COLOURS
 from pipeline.size import parse, together
 
-LANGUAGE = "language"  # subject of an `other` want: the brief is in one that the reader does not know
+# Subject of the `other` requirement that stands for a whole brief in another language than English.
+LANGUAGE = "language"
 
 
 def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) -> tuple[Requirement, ...]:
-    """The requirements with `flag` and `note` set: contradictions first, then what nothing can check, then
-    what the model cannot draw."""
+    """The requirements with `flag` and `note` set. Where several flags apply, contradiction goes before uncheckable and
+    both before outside."""
     notes: dict[str, tuple[Flag, str]] = {}
     _contradictions(requirements, notes)
     for want in requirements:
@@ -36,7 +37,7 @@ def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) 
 
 
 def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> None:
-    colours = [w for w in wants if w.kind == "attribute" and not _describes(w.value)]
+    colours = [w for w in wants if w.kind == "attribute" and not _is_look(w.value)]
     for group in (
         _by(colours, lambda w: w.subject),
         _by((w for w in wants if w.kind == "count"), lambda w: w.subject),
@@ -75,8 +76,8 @@ def _by(wants: Iterable[Requirement], key: Callable[[Requirement], str]) -> list
     return list(groups.values())
 
 
-def _describes(value: str) -> bool:
-    """Whether an attribute can hold beside another one: "smiling" and "red" can, "red" and "blue" cannot."""
+def _is_look(value: str) -> bool:
+    """Whether the attribute is no colour. An object can be smiling and red, but not red and blue."""
     return value not in COLOURS
 
 
@@ -87,7 +88,7 @@ def _clash(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> 
 
 
 def _impossible(want: Requirement, drawable: Range | None) -> str | None:
-    """Why no picture can have the size that is wanted."""
+    """Why no picture can have the size that is wanted; None for a possible size and for other requirements."""
     size = parse(want.value) if want.kind == "technical" and want.subject == "size" else None
     if size is None:
         return None

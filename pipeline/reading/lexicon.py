@@ -11,15 +11,17 @@ from typing import Any
 
 import yaml
 
+from models.english import IRREGULAR_PLURALS, plural
 from pipeline.range import Range
 from pipeline.reading.tags import Tag
 
 ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml").read_text(encoding="utf-8"))
 # Colours that a brief may name. A range maps some of them onto its own colours; the others stay as they are.
 COLOURS: frozenset[str] = frozenset(ENGLISH["colours"])
-SINGULARS: dict[str, str] = ENGLISH["irregular_plurals"]
+# By plural. A lens would otherwise become a "len".
+SINGULARS: dict[str, str] = {many: one for one, many in IRREGULAR_PLURALS.items()} | {"lens": "lens"}
+# Nouns that are plural when they name one thing: "the scissors are red".
 PLURAL_ONLY: frozenset[str] = frozenset(ENGLISH["plural_only"])
-PLURALS: dict[str, str] = {one: many for many, one in SINGULARS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Token:
 
 
 def singular(word: str) -> str:
-    """The singular of an English noun, by rule; words that end in ss, us or is stay."""
+    """The singular of a noun, which may be several words; what ends in ss, us or is stays as it is."""
     head, _, last = word.rpartition(" ")
     prefix = head + " " if head else ""
     if last in SINGULARS:
@@ -48,66 +50,49 @@ def singular(word: str) -> str:
     return word
 
 
-def plural(word: str) -> str:
-    """The plural of an English noun, by rule: of its last word, or of "cup" in "cup with straw"."""
-    if " with " in word:
-        head, _, rest = word.partition(" with ")
-        return f"{plural(head)} with {plural(rest)}"
-    head, _, last = word.rpartition(" ")
-    if last in PLURALS:
-        return f"{head} {PLURALS[last]}".strip()
-    if word.endswith(("s", "x", "sh", "ch")):
-        return word + "es"
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + "s"
-
-
 @lru_cache(maxsize=8)
 def _lexicon(key: str) -> dict[str, Token]:
+    """What the range and the lists of English know, by phrase. A later entry replaces an earlier one."""
     drawable = Range.model_validate_json(key)
     known: dict[str, Token] = {}
-
-    def enter(words: str, token: Token) -> None:
-        known[words] = token
 
     def enter_styles(styles: Mapping[str, Sequence[str]]) -> None:
         for name, words in styles.items():
             for word in (name.replace("-", " "), *words):
                 for tail in ("", " style", " styled", " sticker", " drawing", " art", " look", " design"):
-                    enter(word + tail, Token(Tag.STYLE, name, word))
+                    known[word + tail] = Token(Tag.STYLE, name, word)
 
     for word in ENGLISH["not_drawn"]:
-        enter(word, Token(Tag.NOT_DRAWN, word, word))
+        known[word] = Token(Tag.NOT_DRAWN, word, word)
     for word in ENGLISH["function_words"]:
-        enter(word, Token(Tag.FUNCTION, word, word))
+        known[word] = Token(Tag.FUNCTION, word, word)
     for word in ENGLISH["describing"]:
-        enter(word, Token(Tag.LOOK, word, word))
+        known[word] = Token(Tag.LOOK, word, word)
     for tag, meanings in ENGLISH["phrases"].items():
         for value, phrases in meanings.items():
             for phrase in phrases:
-                enter(phrase, Token(Tag[tag], value or phrase, phrase))
+                known[phrase] = Token(Tag[tag], value or phrase, phrase)
     for number, phrases in ENGLISH["numbers"].items():
         for phrase in phrases:
-            enter(phrase, Token(Tag.NUMBER, str(number), phrase))
+            known[phrase] = Token(Tag.NUMBER, str(number), phrase)
     enter_styles(ENGLISH["styles"])
     for colour in COLOURS:
         value = "gray" if colour == "grey" and drawable.colours is None else colour
-        enter(colour, Token(Tag.COLOUR, value, colour))
+        known[colour] = Token(Tag.COLOUR, value, colour)
         for shade in ENGLISH["shades"]:
-            enter(f"{shade} {colour}", Token(Tag.COLOUR, f"{shade} {value}", f"{shade} {colour}"))
+            known[f"{shade} {colour}"] = Token(Tag.COLOUR, f"{shade} {value}", f"{shade} {colour}")
     for name, words in (drawable.colours or {}).items():
         for word in (name, *words):
-            enter(word, Token(Tag.COLOUR, name, word))
+            known[word] = Token(Tag.COLOUR, name, word)
             for shade in ENGLISH["shades"]:
-                enter(f"{shade} {word}", Token(Tag.COLOUR, name, f"{shade} {word}"))
+                known[f"{shade} {word}"] = Token(Tag.COLOUR, name, f"{shade} {word}")
     enter_styles(drawable.styles or {})
     for name, words in (drawable.objects or {}).items():
         plurals = {words[0]} if words else set()
         forms = [name, *words, *(plural(word) for word in words[1:])]
         for form in forms:
             many = form in plurals or (form not in (name, *words))
-            enter(form, Token(Tag.OBJECT, name, form, plural=many and form != name))
+            known[form] = Token(Tag.OBJECT, name, form, plural=many and form != name)
     return known
 
 
@@ -133,7 +118,7 @@ def tokens(text: str, drawable: Range | None) -> list[Token]:
 
 
 def _tens(line: list[Token]) -> list[Token]:
-    """ "twenty one" is one number."""
+    """The tokens with numbers such as "twenty one" joined into one."""
     joined: list[Token] = []
     for token in line:
         before = joined[-1] if joined else None
@@ -173,11 +158,6 @@ def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
                 at += size
                 break
         else:
-            bare = word[:-2] if word.endswith("'s") else word
-            token = known.get(bare)
-            if token is not None and word != bare:
-                # "the bear's colour" speaks of the bear; "kids'" is nobody to draw.
-                yield token
-            else:
-                yield Token(Tag.UNKNOWN, bare, bare)
+            bare = word.removesuffix("'s")  # "the bear's colour" names the bear
+            yield known.get(bare) or Token(Tag.UNKNOWN, bare, bare)
             at += 1

@@ -1,4 +1,4 @@
-"""Sizes, contrast, palette, lettering and odd numbers in a brief, by regular expressions over its text."""
+"""What is read from the text itself, before it becomes tokens: sizes, contrast, palette, lettering, times."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ _LETTERING = re.compile(
     r"(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
     r"\s*:?\s*[\"“']([^\"”']+)[\"”']"
 )
+_IF_POSSIBLE = re.compile(r"[ ,]*if (?:possible|you can)")
+_NEAR = 14  # characters after a want in which "if possible" must end
 _QUOTED = re.compile(r"[\"“]([^\"”]*)[\"”]")
 _MOSTLY = re.compile(
     r"\b(?:mostly|mainly|predominantly|largely|primarily)(?: in)? "
@@ -56,22 +58,23 @@ _MOSTLY = re.compile(
 
 
 def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
-    """Sizes, contrast, palette and lettering, and the text without them."""
+    """The text in lower case without sizes, contrast, palette, lettering and times; and the wants that these are.
+    A comma stands where they were."""
     found: list[Found] = []
     text = text.lower()
 
     def take(pattern: re.Pattern[str], make: Callable[[re.Match[str]], Found | None]) -> None:
         nonlocal text
 
-        def put(match: re.Match[str]) -> str:
+        def replaced(match: re.Match[str]) -> str:
             item = make(match)
             if item is None:
                 return match.group()
-            tail = text[match.end() : match.end() + 14]
-            found.append(replace(item, must=not re.match(r"[ ,]*(if (possible|you can))", tail)))
+            optional = _IF_POSSIBLE.match(text, match.end(), match.end() + _NEAR)
+            found.append(replace(item, must=optional is None))
             return " , "
 
-        text = pattern.sub(put, text)
+        text = pattern.sub(replaced, text)
 
     def side(match: re.Match[str]) -> Found:
         n, which = match.groups()
