@@ -73,7 +73,7 @@ def _unknown_end(line: Sequence[Token], start: int) -> int:
 
 
 def _compounds(tokens: Sequence[Token]) -> list[Token]:
-    """Compound nouns as one: in "a birthday cake", "birthday" becomes an unknown word, though alone it is not drawn;
+    """Compound nouns as one: in "an office tower", "office" becomes an unknown word, though alone it is not drawn;
     "a cherry tree" is neither of the cherries and trees that the range knows."""
     line = list(tokens)
     for k in range(1, len(line) - 1):

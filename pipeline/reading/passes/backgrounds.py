@@ -21,7 +21,7 @@ _PLACES = frozenset(ENGLISH["places"])
 _COLOURED = tuple(
     pattern(text)
     for text in (
-        # "on a plain pink background"; "a pink coloured backdrop"
+        # "on a plain pink background"; "a pink colour backdrop"
         f"""(?: [ON WITH IN BEHIND] | RELATION)? [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]*
             (?P<colour> {COLOURS}) ADJECTIVE? COLOUR_NOUN? ADJECTIVE? BACKGROUND""",
         # "the background should be pink"; "background colour: pink"
@@ -43,7 +43,7 @@ _COLOURED = tuple(
         # "on a sheet of pink"
         f"""ON DETERMINER [UNKNOWN OBJECT] OF [DETERMINER ADJECTIVE MOOD]*
             (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}""",
-        # "background: make it pink"
+        # "background: paint pink"
         f"""BACKGROUND [COMMA COLON] [REQUEST BE DETERMINER POSSESSIVE]*
             (?P<colour> {COLOURS}) COLOUR_NOUN? {BELONGS_TO_NOTHING}""",
         # "on plain pink"; not "on a pink chair", "on a pink poster"
@@ -63,7 +63,7 @@ _WORDED = tuple(
         "ON? [DETERMINER POSSESSIVE] [ADJECTIVE MOOD]* (?P<words> LOOK* UNKNOWN{1,2}) BACKGROUND",
         # "gradient background, a cat"
         "^ [ADJECTIVE MOOD]* (?P<words> LOOK* UNKNOWN{1,2}) BACKGROUND",
-        # "background: a coral reef"
+        # "background: a city skyline"
         "BACKGROUND (?: BE | COLON)+ [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<words> [UNKNOWN OBJECT]{1,2})",
     )
 )

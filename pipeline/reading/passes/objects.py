@@ -14,11 +14,11 @@ _CHOICE = pattern("""
     [DETERMINER NUMBER]? [ADJECTIVE COLOUR MOOD LOOK]* OBJECT
     (?: COMMA? AND [DETERMINER NUMBER]? [ADJECTIVE COLOUR MOOD LOOK]* OBJECT)+
 """)
-# What may stand between a number and its object: "three of the big red [balls]", with one function word at most.
+# "three more big red [balls]": what stands between a number and its object, with one function word at most
 _COUNTED = pattern("""
     NUMBER (?: [DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN ALL AND] | FUNCTION (?! .* FUNCTION))* $
 """)
-# "[bees!] four of them"; "[the owls] should be three"; a sentence of its own: "exactly three"
+# "[bees,] four of them"; "[the owls] should be three"; a sentence of its own: "exactly three"
 _COUNT_ALONE = pattern("""
     (?P<first> NUMBER) [FUNCTION ALL]? [PRONOUN OF]
   | (?<= [BE FUNCTION ADJECTIVE PRONOUN REQUEST]) (?P<last> NUMBER) $

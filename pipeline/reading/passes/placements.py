@@ -15,7 +15,7 @@ _TARGET = pattern(
 )
 # "[left of] it"; "[under] this, a dog"
 _PRONOUN = pattern("PRONOUN | DETERMINER (?= [COMMA SEMICOLON] | $)")
-# "[left of it] is, say, a big dog"
+# "[left of it] is a big dog"
 _AFTER_PRONOUN = pattern("""
     [BE COMMA FUNCTION]* [DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER UNKNOWN]* (?P<object> OBJECT)
 """)
@@ -24,7 +24,7 @@ _AFTER_TARGET = pattern("""
     (?P<link> [COMMA BE FUNCTION]*) [DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER UNKNOWN]*
     (?P<object> OBJECT)
 """)
-# "[above] the picture"; "[below], a dog": the relation has no second object, so it names a side
+# "[above] the picture"; "[a dog below], a cat above": the relation names no second object, and so a side
 _NO_TARGET = pattern("[DETERMINER POSSESSIVE ADJECTIVE]* NOT_DRAWN | [COMMA SEMICOLON AND] | $")
 # "a cat next to a big dog, [on its left]"
 _PAIR = pattern(
@@ -115,9 +115,7 @@ def _related(sentence: Sentence, context: Context, i: int) -> list[Found] | None
     if before and before[-1] >= start:
         return _relation(i, names[before[-1]], where, other)
     follows = _AFTER_TARGET.match(tags, target.end())
-    separate = bool(
-        follows and Tag.COMMA in follows["link"] and before
-    )  # "..., and left of the car, a big dog"
+    separate = bool(follows and Tag.COMMA in follows["link"] and before)
     if follows and not separate and Tag.PRONOUN not in tags[start:i]:
         return _relation(i, names[follows.start("object")], where, other)
     earlier = [name for name in [names[j] for j in before] or context.objects if name != other]
