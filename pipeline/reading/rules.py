@@ -46,11 +46,6 @@ PASSES: tuple[Pass, ...] = (
 _ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
 
 
-def read_rules(text: str, drawable: Range | None = None) -> tuple[Requirement, ...]:
-    """The requirements of a brief by rules alone, unflagged, numbered r1 upwards in the brief's order."""
-    return numbered(found_in(text, drawable))
-
-
 def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
     """The findings as requirements with a text, sorted by kind, then as found. Repeats are merged: if any mention is a
     must-have, the merged requirement is one. An object that is counted is not listed besides."""
