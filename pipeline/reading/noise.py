@@ -24,12 +24,14 @@ _BEGINS_REQUEST = frozenset(("so", "would", "we'd", "i'd", "please", "who'd"))
 
 _CLAUSE_MARKS = any_of("COMMA SEMICOLON COLON")
 _PURPOSE_ENDS = _CLAUSE_MARKS | any_of("RELATION SIDE NO IDEALLY IF_POSSIBLE ON WITH BE STYLE")
+_SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
+_NOUNS = any_of("OBJECT UNKNOWN LOOK")
 _OWNED = any_of("POSSESSIVE DETERMINER")
 _WANTED = any_of("BACKGROUND AS_BACKGROUND STYLE NO FORBIDDEN")
 _NAME = any_of("UNKNOWN OBJECT DETERMINER ADJECTIVE COLOUR NOT_DRAWN")
 _NAMED_WORDS = 4
 
-# "cat show"; "cat adoption day"; "dog show," where "show" is a request by its tag
+# "cat adoption day"; "the cat show," where "show" has the tag of a request
 _OBJECT_OF_BUSINESS = pattern(
     "OBJECT (?: [UNKNOWN REQUEST]? (?P<business> NOT_DRAWN+) | REQUEST (?= [COMMA SEMICOLON COLON] | $))"
 )
@@ -70,9 +72,6 @@ def _mark(line: list[Token], start: int, end: int) -> None:
     for k in range(start, min(end, len(line))):
         if line[k].tag not in _CLAUSE_MARKS:
             line[k] = replace(line[k], tag=Tag.NOT_DRAWN, value="")
-
-
-_SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
 
 
 def _mark_sketch_requests(line: list[Token]) -> None:
@@ -155,9 +154,6 @@ def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
         return False
     subject = {token.text for token in spoken[:3]}
     return bool(_STATEMENT & {token.text for token in spoken} or _SUBJECTS & subject)
-
-
-_NOUNS = any_of("OBJECT UNKNOWN LOOK")
 
 
 def _asks(line: Sequence[Token], start: int, end: int) -> bool:

@@ -12,17 +12,22 @@ _PART = r"(?:half past |quarter (?:past|to) )?"
 _END = r"(?=\s*(?:[.,;:!?)]|$|(?:on|in|with|against|at)\b))"
 # Times and the like: wants that nothing can check, kept in the user's words.
 _UNCHECKABLE = (
+    # "[a clock] showing half past three"
     rf"\b(?:showing|reading|set to|pointing (?:at|to)) {_PART}{_N}(?: (?:past|to) {_N})?(?: ?o'?clock)?{_END}",
+    # "at ten past nine"
     rf"\bat {_PART}{_N}(?: (?:past|to) {_N}| ?o'?clock){_END}",
+    # "at 10:15 pm"
     r"\b(?:showing |reading |set to |at )?\d{1,2}:\d\d\b(?: ?[ap]\.?m\b\.?)?",
-    rf"\bone [a-z]+,? (?:and )?(?:the other|one|another) [a-z]+{_END}",  # "two apples, one red, one green"
+    # "[two apples,] one red and one green"
+    rf"\bone [a-z]+,? (?:and )?(?:the other|one|another) [a-z]+{_END}",
 )
 _PLAIN_FORMS = (
     (rf"\b({_N}) \({_N}\)", r"\1"),  # "two (2) lemons"
-    (r"\b(?:0|zero) (?=[a-z])", "no "),
-    (r"\b(\d+) ?[x×] ?(?=[a-z])", r"\1 "),
-    (r"([a-z]),? ?\(?[x×] ?(\d+)\b\)?(?! ?(?:[x×]|px))", r"\1, \2 of them"),
-    (rf"\b([a-z]+s): ({_N})(?=\s*(?:[,;.]|$))", r"\2 \1"),
+    (r"\b(?:0|zero) (?=[a-z])", "no "),  # "zero dogs"
+    (r"\b(\d+) ?[x×] ?(?=[a-z])", r"\1 "),  # "2 x apple"
+    (r"([a-z]),? ?\(?[x×] ?(\d+)\b\)?(?! ?(?:[x×]|px))", r"\1, \2 of them"),  # "a bear, x3"
+    (rf"\b([a-z]+s): ({_N})(?=\s*(?:[,;.]|$))", r"\2 \1"),  # "balloons: 3"
+    # "half red and half blue"
     (r"\bhalf ([a-z]+),?(?: and)? half ([a-z]+)\b", r"\1 and \2"),
 )
 # A bound becomes the nearest count that meets it: "more than two" becomes "3".
@@ -31,6 +36,7 @@ _BOUNDS = re.compile(
     rf"|no fewer than|no less than|up to"
     rf"|(?P<above>more than)|(?P<below>fewer than|less than)) (?P<n>{_N}) (?=[a-z])"
 )
+# "between 2 and 4 owls", "2-4 owls": the lower number
 _BETWEEN = re.compile(rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)")
 
 

@@ -43,6 +43,7 @@ PASSES: tuple[Pass, ...] = (
     placements,
     moods,
 )
+_MAY_BE_OBJECTS = any_of("OBJECT UNKNOWN")
 _ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
 
 
@@ -84,7 +85,7 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     found = _read(_sentences(tokens(rest, drawable)), drawable) + measures
     if not any(item.kind in ("object", "count", "other") for item in found):
         coloured = any(item.kind in ("attribute", "background", "technical") for item in found)
-        unread = any_of("OBJECT UNKNOWN") if coloured else any_of("OBJECT UNKNOWN COLOUR")
+        unread = _MAY_BE_OBJECTS if coloured else _MAY_BE_OBJECTS | {Tag.COLOUR}
         if not found or has_emoji(text) or unread & {token.tag for token in line}:
             # The brief may ask for something that the rules do not see: a person must look.
             found.append(Found("other", value=shorten(text, 60, placeholder=" …"), sure=False))

@@ -24,7 +24,7 @@ _ONE_MORE = pattern("""
     COMMA? AND (?P<before> [DETERMINER ADJECTIVE]*) (?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?! BACKGROUND)
 """)
 # "[no dogs], cats or people"
-_LISTED = pattern("""
+_IN_LIST = pattern("""
     COMMA (?P<before> [DETERMINER ADJECTIVE]*) (?P<noun> [UNKNOWN OBJECT])
     (?= COMMA? [UNKNOWN OBJECT]? COMMA? AND)
 """)
@@ -61,8 +61,8 @@ def _negated(sentence: Sentence) -> list[Found]:
                 sentence.use(start, at)
                 continue
             size = 1 if sentence.tags[noun] is Tag.OBJECT else len(match["noun"])
-            listed, at = _listed(sentence, start, noun, size)
-            found += listed
+            absent, at = _absent(sentence, start, noun, size)
+            found += absent
     return found
 
 
@@ -78,7 +78,7 @@ def _not_coloured(sentence: Sentence) -> list[Found]:
 def _forbidden(sentence: Sentence) -> list[Found]:
     found: list[Found] = []
     for match in sentence.matches(_FORBIDDEN):
-        found += _listed(sentence, match.start(), match.start(), 1)[0]
+        found += _absent(sentence, match.start(), match.start(), 1)[0]
     return found
 
 
@@ -90,18 +90,16 @@ def _kept_out(sentence: Sentence) -> list[Found]:
         if token.text in ("keep", "leave") and "out" in following:
             for noun in range(i + 1, i + 1 + following.index("out")):
                 if sentence.tags[noun] in _NOUNS:
-                    found += _listed(sentence, i, noun, 1)[0]
+                    found += _absent(sentence, i, noun, 1)[0]
     return found
 
 
 def _corrected(sentence: Sentence, at: int) -> bool:
-    """Whether "but" and a mood follow: "not boring but calm" forbids nothing."""
-    return [t.text for t in sentence.tokens[at : at + 1]] == ["but"] and sentence.tags[at + 1 : at + 2] == [
-        Tag.MOOD
-    ]
+    """Whether "but" and a mood follow at index `at`: "not boring but calm" forbids nothing."""
+    return sentence.text(at, at + 1) == "but" and sentence.tags[at + 1 : at + 2] == [Tag.MOOD]
 
 
-def _listed(sentence: Sentence, start: int, noun: int, size: int) -> tuple[list[Found], int]:
+def _absent(sentence: Sentence, start: int, noun: int, size: int) -> tuple[list[Found], int]:
     """The absence of the noun at index `noun`, `size` words long, and of those in a list with it; and the index where
     the list ends. The words from `start` on are marked as read."""
     found: list[Found] = []
@@ -112,14 +110,20 @@ def _listed(sentence: Sentence, start: int, noun: int, size: int) -> tuple[list[
         found.append(Found("absence", name, at=noun))
         end = noun + size
         sentence.use(start, end)
-        tags = sentence.tag_string
-        more = _ONE_MORE.match(tags, end)
-        if more is None and (listed := _LISTED.match(tags, end)):
-            joint = sentence.tokens[tags.index(Tag.AND, end)].text
-            more = listed if joint == "or" else None
-        if more is None:
+        following = _next_in_list(sentence, end)
+        if following is None:
             return found, end
-        joint = next((t.text for t in sentence.tokens[end : end + 2] if t.tag is Tag.AND), "or")
-        if joint != "or" and Tag.DETERMINER in more["before"]:
-            return found, end  # "no dogs and a cat"
-        start, noun, size = end, more.start("noun"), 1
+        start, noun, size = end, following, 1
+
+
+def _next_in_list(sentence: Sentence, at: int) -> int | None:
+    """The index of the next noun that the negation covers, in a list that goes on at index `at`."""
+    tags, tokens = sentence.tag_string, sentence.tokens
+    if more := _ONE_MORE.match(tags, at):
+        joint = tokens[tags.index(Tag.AND, at)].text
+        wanted = joint != "or" and Tag.DETERMINER in more["before"]  # "no dogs and a cat"
+        return None if wanted else more.start("noun")
+    if more := _IN_LIST.match(tags, at):
+        # "no dogs, cats or people"; in "no dogs, cats and people", the others may be wanted
+        return more.start("noun") if tokens[tags.index(Tag.AND, at)].text == "or" else None
+    return None

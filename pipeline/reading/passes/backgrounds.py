@@ -77,13 +77,13 @@ _NEAR = 7  # words
 def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
     """The backgrounds that the sentence asks for. Colours are certain, words are guesses."""
     found = _scenes(sentence)
-    for pattern_ in _COLOURED:
-        while match := pattern_.search(sentence.tag_string):
+    for form in _COLOURED:
+        while match := form.search(sentence.tag_string):
             colour = sentence.colour(*match.span("colour"))
             found.append(Found("background", value=colour, at=match.start("colour")))
             sentence.use(*match.span())
-    for pattern_ in _WORDED:
-        while match := pattern_.search(sentence.tag_string):
+    for form in _WORDED:
+        while match := form.search(sentence.tag_string):
             words = sentence.text(*match.span("words"))
             found.append(Found("background", value=words, at=match.start("words"), sure=False))
             sentence.use(*match.span())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from pipeline.reading.finding import Found
 from pipeline.reading.lexicon import PLURAL_ONLY
 from pipeline.reading.sentence import Context, Sentence
@@ -20,9 +18,9 @@ _COUNTED = pattern("""
 """)
 # "[bees,] four of them"; "[the owls] should be three"; a sentence of its own: "exactly three"
 _COUNT_ALONE = pattern("""
-    (?P<first> NUMBER) [FUNCTION ALL]? [PRONOUN OF]
-  | (?<= [BE FUNCTION ADJECTIVE PRONOUN REQUEST]) (?P<last> NUMBER) $
-  | ^ ADJECTIVE? (?P<only> NUMBER) $
+    NUMBER [FUNCTION ALL]? [PRONOUN OF]
+  | (?<= [BE FUNCTION ADJECTIVE PRONOUN REQUEST]) NUMBER $
+  | ^ ADJECTIVE? NUMBER $
 """)
 # "[four of the] big red balls"
 _OBJECT_FOLLOWS = pattern("[DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN]* OBJECT")
@@ -71,18 +69,13 @@ def _looks(sentence: Sentence, noun: int) -> list[Found]:
 
 
 def _counts_alone(sentence: Sentence, context: Context) -> list[Found]:
+    """Counts with no object after them: of the last object before them, in this sentence or an earlier one."""
     found = []
     tags = sentence.tag_string
     for match in _COUNT_ALONE.finditer(tags):
         before = [sentence.tokens[i].value for i in sentence.objects() if i < match.start()]
         subject = (before or context.objects)[-1:]
         if subject and not _OBJECT_FOLLOWS.match(tags, match.end()):
-            at = _start(match)
+            at = tags.index(Tag.NUMBER, match.start())
             found.append(Found("count", subject[0], sentence.tokens[at].value, at=at))
     return found
-
-
-def _start(match: re.Match[str]) -> int:
-    """Where the one named group that matched begins."""
-    assert match.lastgroup
-    return match.start(match.lastgroup)

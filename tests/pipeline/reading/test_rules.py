@@ -301,6 +301,7 @@ def test_briefs_written_by_hand(brief: dict[str, Any]) -> None:
             "turtle; maybe snail; maybe snail right of turtle",
         ),
         ("Two walruses", "2 walrus"),
+        ("A cat. Height: 300 px.", "cat; size 300 tall"),
         ("Two lenses", "2 lens"),
         ("Our best seller since May: pears. A cat on white.", "cat; background white"),
         (
