@@ -44,9 +44,7 @@ def test_one_want(text: str, found: str) -> None:
     assert rest.replace("if possible", "").replace("if you can", "").strip(" ,") == ""
 
 
-@pytest.mark.parametrize(
-    "text", ["a cat", "mostly harmless", "don't make it fancy", "no background noise"]
-)
+@pytest.mark.parametrize("text", ["a cat", "mostly harmless", "don't make it fancy", "no background noise"])
 def test_what_is_none_stays(text: str) -> None:
     assert technical(text, RANGE) == (text, [])
 
