@@ -7,37 +7,26 @@ from pipeline.reading.finding import Found
 from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, any_of, pattern
 
+# What may stand between a preposition and its object: "my two big red ..."
+_BEFORE_OBJECT = "DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER"
 # "[a cat on] the red car"
 _OBJECT = pattern("[DETERMINER ADJECTIVE COLOUR MOOD LOOK]* OBJECT")
 # "[left of] the two red cars"
-_TARGET = pattern(
-    "[DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER FUNCTION MOOD_NOUN BE]* (?P<object> OBJECT)"
-)
+_TARGET = pattern(f"[{_BEFORE_OBJECT} FUNCTION MOOD_NOUN BE]* (?P<object> OBJECT)")
 # "[left of] it"; "[under] this, a dog"
 _PRONOUN = pattern("PRONOUN | DETERMINER (?= [COMMA SEMICOLON] | $)")
 # "[left of it] is a big dog"
-_AFTER_PRONOUN = pattern("""
-    [BE COMMA FUNCTION]* [DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER UNKNOWN]* (?P<object> OBJECT)
-""")
+_AFTER_PRONOUN = pattern(f"[BE COMMA FUNCTION]* [{_BEFORE_OBJECT} UNKNOWN]* (?P<object> OBJECT)")
 # "[left of the car] is a big dog"; "[left of the car], a big dog"
-_AFTER_TARGET = pattern("""
-    (?P<link> [COMMA BE FUNCTION]*) [DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER UNKNOWN]*
-    (?P<object> OBJECT)
-""")
+_AFTER_TARGET = pattern(f"(?P<link> [COMMA BE FUNCTION]*) [{_BEFORE_OBJECT} UNKNOWN]* (?P<object> OBJECT)")
 # "[above] the picture"; "[a dog below], a cat above": the relation names no second object, and so a side
 _NO_TARGET = pattern("[DETERMINER POSSESSIVE ADJECTIVE]* NOT_DRAWN | [COMMA SEMICOLON AND] | $")
 # "a cat next to a big dog, [on its left]"
-_PAIR = pattern(
-    "(?P<first> OBJECT) BESIDE [DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER]* (?P<second> OBJECT) COMMA $"
-)
+_PAIR = pattern(f"(?P<first> OBJECT) BESIDE [{_BEFORE_OBJECT}]* (?P<second> OBJECT) COMMA $")
 # "[a cat next to a dog, on the left] a third object"
-_THIRD = pattern(
-    "[COLON BE FUNCTION DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER UNKNOWN]* OBJECT"
-)
+_THIRD = pattern(f"[COLON BE FUNCTION {_BEFORE_OBJECT} UNKNOWN]* OBJECT")
 # "[on the left] I want it to be a dog"
-_AFTER_SIDE = pattern("""
-    [COMMA COLON BE FUNCTION DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER UNKNOWN REQUEST PRONOUN]* OBJECT
-""")
+_AFTER_SIDE = pattern(f"[COMMA COLON BE FUNCTION {_BEFORE_OBJECT} UNKNOWN REQUEST PRONOUN]* OBJECT")
 _MARK = pattern("[COMMA SEMICOLON COLON]")
 _PART_ENDS = any_of("COMMA SEMICOLON COLON AND")
 _ATOP = frozenset(("on", "upon", "sitting on", "standing on", "placed on", "onto"))

@@ -40,15 +40,15 @@ def resolved(tokens: Sequence[Token], objects: Sequence[str]) -> list[Token]:
     line = list(tokens)
     named = list(objects)
     for i, token in enumerate(line):
+        word = singular(token.text)
         if token.tag in _NOUNS and token.value not in named:
-            word = singular(token.text)
             definite = i > 0 and line[i - 1].tag is Tag.DETERMINER and line[i - 1].text in _DEFINITE
             full = [name for name in named if definite and name.endswith(" " + word)]
             full += [name for name in named if name == word]
             if full:
                 line[i] = replace(token, tag=Tag.OBJECT, value=full[-1])
         elif token.tag is Tag.UNKNOWN:
-            line[i] = replace(token, tag=Tag.OBJECT)
+            line[i] = replace(token, tag=Tag.OBJECT, value=word if word in named else token.value)
         if line[i].tag is Tag.OBJECT:
             named.append(line[i].value)
     return line

@@ -25,6 +25,9 @@ from tests.pipeline.reading.passes.reading import lines, sentence
         ("a dog below, a cat above", "dog below cat"),
         ("a cat, a dog in the middle and a bee on the right", "other bee on the right"),
         ("a cat on the left, a dog in the middle and a bee on the right", "cat left of bee"),
+        ("a cat, on the left I want it to be a dog", "dog left of cat"),
+        ("a dog above the picture", "other dog above"),
+        ("a cat next to a dog, on the left a bee", "other bee on the left"),
         ("a cat on a car", "cat above car"),
         ("a cat, on a car", ""),
         ("a cat on a hill", ""),
@@ -41,6 +44,7 @@ def test_in_one_sentence(text: str, found: str) -> None:
     [
         ("it is on the left of the dog", "cat left of dog"),
         ("it is on the left", "dog left of cat"),
+        ("under this, a bee", "bee below dog"),
         ("a bee to the left of it", "bee left of dog"),
     ],
 )
