@@ -1,7 +1,6 @@
-"""English for requirements: singulars, plurals, noun phrases, and the statements that scorers judge.
+"""English for requirements: plurals, noun phrases, and the statements that scorers judge.
 
-One place for both sides: the bundled scorer is trained on these statements and the pipeline asks them of any
-scorer.
+The bundled scorer is trained on these statements, and the pipeline has every scorer judge them.
 """
 
 from __future__ import annotations
@@ -32,30 +31,64 @@ OPPOSITE: dict[str, str] = {"left": "right", "right": "left", "above": "below", 
 STYLES = ("flat", "cartoon", "photo", "sketch", "watercolour")  # looks that a judge tells apart
 
 PLURAL_ONLY = frozenset(("glasses", "grapes", "scissors", "cherries"))  # "a glasses" is wrong
-_PLURALS = {
-    **{word: word for word in (*PLURAL_ONLY, "fish", "sheep")},
-    "broccoli": "broccolis",
+# By singular. Regular ones are here too where the rules would make another singular of them.
+IRREGULAR_PLURALS = {
+    **{
+        word: word
+        for word in (
+            *PLURAL_ONLY,
+            "clothes",
+            "fish",
+            "jeans",
+            "people",
+            "sheep",
+            "stairs",
+            "trousers",
+        )
+    },
+    "bus": "buses",
     "cactus": "cacti",
-    "cup with straw": "cups with straws",
+    "canoe": "canoes",
+    "child": "children",
+    "fireman": "firemen",
+    "fisherman": "fishermen",
+    "foot": "feet",
+    "goose": "geese",
+    "kiwi": "kiwis",
     "knife": "knives",
     "leaf": "leaves",
+    "man": "men",
     "mouse": "mice",
+    "ox": "oxen",
+    "policeman": "policemen",
+    "potato": "potatoes",
+    "shelf": "shelves",
+    "shoe": "shoes",
+    "ski": "skis",
     "snowman": "snowmen",
+    "taxi": "taxis",
     "tomato": "tomatoes",
+    "tooth": "teeth",
     "wolf": "wolves",
+    "woman": "women",
 }
-_SINGULARS = {"children": "child", "men": "man", "women": "woman", "feet": "foot", "leaves": "leaf"}
-_SAME = frozenset(("clothes", "sunglasses", "jeans"))
+_TRAINED_SINGULARS = {"children": "child", "men": "man", "women": "woman", "feet": "foot", "leaves": "leaf"}
+_TRAINED_UNCHANGED = frozenset(("clothes", "sunglasses", "jeans"))
 
 
 def article(words: str) -> str:
-    """ "an apple", "a cat"."""
+    """The words with their article: "an apple", "a cat"."""
     return ("an " if words[:1].lower() in "aeiou" else "a ") + words
 
 
 def plural(noun: str) -> str:
-    if noun in _PLURALS:
-        return _PLURALS[noun]
+    """The plural of a noun, which may be several words: "polar bears", "cups with straws"."""
+    if " with " in noun:
+        head, _, rest = noun.partition(" with ")
+        return f"{plural(head)} with {plural(rest)}"
+    head, _, last = noun.rpartition(" ")
+    if last in IRREGULAR_PLURALS:
+        return f"{head} {IRREGULAR_PLURALS[last]}".strip()
     if noun.endswith(("s", "x", "z", "ch", "sh")):
         return noun + "es"
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
@@ -63,26 +96,31 @@ def plural(noun: str) -> str:
     return noun + "s"
 
 
-def singular(words: str) -> str:
-    """The phrase with its last word in the singular."""
+def singular_as_trained(words: str) -> str:
+    """The phrase with its last word in the singular, by the rules that the bundled reader was trained with.
+
+    These rules have errors ("buse" for "buses") that `pipeline.reading.lexicon.singular` has not. They must not change
+    while the reader is not trained anew: it writes the singulars that it was trained on.
+    """
     head, _, last = words.rpartition(" ")
-    if last in _SINGULARS:
-        last = _SINGULARS[last]
+    if last in _TRAINED_SINGULARS:
+        last = _TRAINED_SINGULARS[last]
     elif last.endswith("ies") and len(last) > 4:
         last = last[:-3] + "y"
     elif last.endswith(("xes", "shes", "ches")):
         last = last[:-2]
-    elif last.endswith("s") and not last.endswith("ss") and last not in _SAME:
+    elif last.endswith("s") and not last.endswith("ss") and last not in _TRAINED_UNCHANGED:
         last = last[:-1]
     return f"{head} {last}".strip()
 
 
 def number(count: int) -> str:
+    """The number in words up to twelve, else in digits."""
     return NUMBERS[count] if 0 <= count < len(NUMBERS) else str(count)
 
 
 def phrase(noun: str, count: int = 1, colour: str | None = None, counted: bool = False) -> str:
-    """ "a cat", "three blue cats"; `counted` says "one" where it would say "a"."""
+    """The noun phrase: "a cat", "three blue cats". `counted`: "one cat" instead of "a cat"."""
     words = f"{colour} " if colour else ""
     if count > 1:
         return f"{number(count)} {words}{plural(noun)}"
@@ -92,12 +130,12 @@ def phrase(noun: str, count: int = 1, colour: str | None = None, counted: bool =
 
 
 def related(a: str, where: str, b: str) -> str:
-    """ "a cat to the left of a dog" from two noun phrases."""
+    """The relation of two noun phrases in words: "a cat to the left of a dog"."""
     return f"{a} {RELATIONS.get(where, where)} {b}"
 
 
 def statement(kind: str, subject: str = "", value: str = "", other: str = "") -> str | None:
-    """The sentence that is true of an image which meets the want; None for kinds no scorer is asked about."""
+    """The sentence that is true of an image which meets a requirement; None for kinds that no scorer judges."""
     if kind in ("object", "absence"):
         return f"a picture of {phrase(subject)}"
     if kind == "count":

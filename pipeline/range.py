@@ -16,8 +16,11 @@ Words = dict[str, tuple[str, ...]]
 
 
 class Range(Record):
-    """What an image model can draw; None means anything. A name maps to its other words, for an object its
-    plural first. `kin` names the nearest thing it can draw to one that it cannot, for notes."""
+    """What an image model can draw; None means anything.
+
+    `objects`, `colours` and `styles` map the name of each entry to other words for it, for an object its plural first.
+    `kin` maps words outside the range to the nearest entry, for the notes on requirements that cannot be drawn.
+    """
 
     objects: Words | None = None
     colours: Words | None = None
@@ -32,11 +35,12 @@ class Range(Record):
 
     @cached_property
     def key(self) -> str:
-        """What tells this range from another: its JSON."""
+        """The range as JSON: a key for caches."""
         return self.model_dump_json()
 
     def nearest(self, word: str, among: Iterable[str]) -> str | None:
-        """The entry of `among` nearest to a word outside the range, if there is one."""
+        """The entry of `among` that is nearest to a word outside the range: by `kin`, then by a shared word, then by
+        spelling. None where nothing is near."""
         names = set(among)
         for key in (word, word.split()[-1] if word else ""):
             if self.kin.get(key) in names:
@@ -49,7 +53,7 @@ class Range(Record):
 
 
 def load_range(path: str | Path) -> Range:
-    """Read a range file. Raises ConfigError, which names the file and what is wrong with it."""
+    """The range in a JSON file. Raises ConfigError, which names the file and what is wrong with it."""
     path = Path(path)
     try:
         return Range.model_validate_json(path.read_text(encoding="utf-8"))

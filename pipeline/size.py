@@ -1,4 +1,4 @@
-"""Sizes in words: "512x512", "800 wide", "600 tall", "square", "landscape", "portrait"."""
+"""Sizes as requirements name them: "512x512", "800 wide", "600 tall", "square", "landscape", "portrait"."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pipeline.brief import MAX_SIDE, MIN_SIDE, Requirement
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What is known of a size; None where it is left open."""
+    """A size in pixels, or a part of one; None where any value will do. `shape`: square, landscape or portrait."""
 
     width: int | None = None
     height: int | None = None
     shape: str | None = None
 
     def fits(self, width: int, height: int) -> bool:
+        """Whether a picture of `width` by `height` pixels has this size."""
         shape = "square" if width == height else "landscape" if width > height else "portrait"
         return self.width in (None, width) and self.height in (None, height) and self.shape in (None, shape)
 
     @property
     def impossible(self) -> str | None:
-        """Why no picture has this size."""
+        """Why no picture can have this size; None where one can."""
         sides = [side for side in (self.width, self.height) if side is not None]
         if any(not MIN_SIDE <= side <= MAX_SIDE for side in sides):
             return f"a picture has {MIN_SIDE} to {MAX_SIDE} pixels a side"
@@ -31,12 +32,12 @@ class Size:
 
     @property
     def squarable(self) -> bool:
-        """Whether a square can have it."""
+        """Whether a square picture can have this size."""
         one_side = None in (self.width, self.height) or self.width == self.height
         return self.shape in (None, "square") and one_side
 
     def filled(self, usual: tuple[int, int]) -> tuple[int, int]:
-        """Width and height, from the usual ones where they are left open."""
+        """Width and height in pixels; what is open follows from the `usual` width and height."""
         width, height = usual
         if self.shape == "square":
             width = height = min(usual)
@@ -49,7 +50,7 @@ class Size:
 
 
 def parse(value: str) -> Size | None:
-    """The size that a technical want's value names; None for one in no known form."""
+    """The size that the value of a technical requirement names; None where it has no known form."""
     value = value.lower().strip()
     if match := re.fullmatch(r"(\d+) ?[x×] ?(\d+)", value):
         return Size(int(match[1]), int(match[2]))
@@ -59,7 +60,7 @@ def parse(value: str) -> Size | None:
 
 
 def together(one: Size, two: Size) -> Size | None:
-    """Both sizes as one; None where they contradict each other."""
+    """The size that meets both; None where they contradict each other."""
     for a, b in ((one.width, two.width), (one.height, two.height), (one.shape, two.shape)):
         if a is not None and b is not None and a != b:
             return None
@@ -70,7 +71,7 @@ def together(one: Size, two: Size) -> Size | None:
 
 
 def wanted_size(requirements: Sequence[Requirement], usual: tuple[int, int]) -> tuple[int, int] | None:
-    """Width and height that a brief asks for in words; None where it asks for none that can be."""
+    """Width and height in pixels that the requirements ask for; None where they ask for no size that is possible."""
     size = Size()
     asked = False
     for r in requirements:

@@ -1,4 +1,4 @@
-"""What a reader found in a brief, before it is a requirement."""
+"""What a reader found in a brief, before it becomes a requirement."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pipeline.brief import Kind
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One want, where it stands in its sentence, and whether the rules are sure of it."""
+    """One want. `kind`, `subject`, `value` and `other` are those of a `Requirement`."""
 
     kind: Kind
     subject: str = ""
     value: str = ""
     other: str = ""
-    at: int = 0  # token of the sentence
-    sure: bool = True
-    must: bool = True
-    sentence: int = -1  # of the brief; -1 where unknown
+    at: int = 0  # index of its first token in its sentence
+    sure: bool = True  # False: a guess, which the text model may overrule
+    must: bool = True  # False: nice to have
 
     @property
     def key(self) -> tuple[str, str, str, str]:
+        """What makes two findings the same want."""
         return (self.kind, self.subject, self.value, self.other)

@@ -1,5 +1,5 @@
-"""Flags on requirements, set before anything is painted: contradictions, what nothing can check, what the image
-model cannot draw."""
+"""Flags on requirements, set before anything is painted: they contradict each other, no model can check them, or the
+image model cannot draw them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pipeline.range import Range
 from pipeline.reading.lexicon import COLOURS
 from pipeline.size import parse, together
 
-LANGUAGE = "language"  # subject of an `other` want: the brief is in one that the reader does not know
+# Subject of the `other` requirement that stands for a whole brief in another language than English.
+LANGUAGE = "language"
 
 
 def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) -> tuple[Requirement, ...]:
-    """The requirements with `flag` and `note` set: contradictions first, then what nothing can check, then
-    what the model cannot draw."""
+    """The requirements with `flag` and `note` set. Where several flags apply, contradiction goes before uncheckable and
+    both before outside."""
     notes: dict[str, tuple[Flag, str]] = {}
     _contradictions(requirements, notes)
     for want in requirements:
@@ -27,7 +28,10 @@ def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) 
         if why := _impossible(want, drawable):
             notes.setdefault(want.id, ("outside", why))
     if drawable is not None:
-        _outside(requirements, drawable, notes)
+        kinds = list(dict.fromkeys(w.subject for w in requirements if w.kind in ("object", "count")))
+        for want in requirements:
+            if why := _why_outside(want, kinds, drawable):
+                notes.setdefault(want.id, ("outside", why))
     marked = []
     for want in requirements:
         flag, note = notes.get(want.id, (None, ""))
@@ -36,7 +40,7 @@ def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) 
 
 
 def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> None:
-    colours = [w for w in wants if w.kind == "attribute" and not _describes(w.value)]
+    colours = [w for w in wants if w.kind == "attribute" and not _is_look(w.value)]
     for group in (
         _by(colours, lambda w: w.subject),
         _by((w for w in wants if w.kind == "count"), lambda w: w.subject),
@@ -63,8 +67,8 @@ def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, s
         for b in relations[i + 1 :]:
             if {a.subject, a.other} != {b.subject, b.other}:
                 continue
-            turned = b.value if a.subject == b.subject else OPPOSITE.get(b.value, b.value)
-            if turned != a.value:
+            b_from_a = b.value if a.subject == b.subject else OPPOSITE.get(b.value, b.value)
+            if b_from_a != a.value:
                 _clash([a, b], notes)
 
 
@@ -75,19 +79,20 @@ def _by(wants: Iterable[Requirement], key: Callable[[Requirement], str]) -> list
     return list(groups.values())
 
 
-def _describes(value: str) -> bool:
-    """Whether an attribute can hold beside another one: "smiling" and "red" can, "red" and "blue" cannot."""
+def _is_look(value: str) -> bool:
+    """Whether the attribute is no colour. An object can be smiling and red, but not red and blue."""
     return value not in COLOURS
 
 
 def _clash(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> None:
+    """Note for each of the requirements that it contradicts the others."""
     for want in wants:
         others = " and ".join(f"“{w.text}”" for w in wants if w.id != want.id)
         notes.setdefault(want.id, ("contradiction", f"cannot hold together with {others}"))
 
 
 def _impossible(want: Requirement, drawable: Range | None) -> str | None:
-    """Why no picture can have the size that is wanted."""
+    """Why no picture can have the size that is wanted; None for a possible size and for other requirements."""
     size = parse(want.value) if want.kind == "technical" and want.subject == "size" else None
     if size is None:
         return None
@@ -96,54 +101,42 @@ def _impossible(want: Requirement, drawable: Range | None) -> str | None:
     return size.impossible
 
 
-def _outside(wants: Sequence[Requirement], drawable: Range, notes: dict[str, tuple[Flag, str]]) -> None:
-    def mark(want: Requirement, note: str) -> None:
-        notes.setdefault(want.id, ("outside", note))
+def _why_outside(want: Requirement, kinds: Sequence[str], drawable: Range) -> str | None:
+    """Why the image model cannot draw the requirement; None where it can. `kinds`: the different objects of the brief,
+    in its order."""
+    if want.kind in ("object", "count", "attribute", "relation"):
+        for name in filter(None, (want.subject, want.other)):
+            if note := _unknown(name, drawable.objects, "object", drawable):
+                return note
+    match want.kind:
+        case "attribute":
+            return _unknown(want.value, drawable.colours, "colour or look", drawable)
+        case "background" if drawable.plain_backgrounds:
+            return _unknown(want.value, drawable.colours, "background", drawable)
+        case "style":
+            return _unknown(want.value, drawable.styles, "style", drawable)
+        case "relation" if drawable.relations is not None and want.value not in drawable.relations:
+            return f"the image model knows only {', '.join(drawable.relations)}"
+        case "object" | "count":
+            return _too_many(want, kinds, drawable)
+    return None
 
-    def unknown(word: str, known: Iterable[str], what: str) -> str:
-        near = drawable.nearest(word, known)
-        return f"the image model has no {what} “{word}”" + (
-            f"; the nearest it has is “{near}”" if near else ""
-        )
 
-    kinds: list[str] = []
-    for want in wants:
-        if want.kind in ("object", "count") and want.subject not in kinds:
-            kinds.append(want.subject)
-    for want in wants:
-        if want.kind in ("object", "count", "attribute", "relation") and drawable.objects is not None:
-            for name in filter(None, (want.subject, want.other)):
-                if name not in drawable.objects:
-                    mark(want, unknown(name, drawable.objects, "object"))
-        colours, styles = drawable.colours, drawable.styles
-        if want.kind == "attribute" and colours is not None and want.value not in colours:
-            mark(want, unknown(want.value, colours, "colour or look"))
-        if (
-            want.kind == "background"
-            and drawable.plain_backgrounds
-            and colours is not None
-            and want.value not in colours
-        ):
-            mark(want, unknown(want.value, colours, "background"))
-        if want.kind == "style" and styles is not None and want.value not in styles:
-            mark(want, unknown(want.value, styles, "style"))
-        if (
-            want.kind == "relation"
-            and drawable.relations is not None
-            and want.value not in drawable.relations
-        ):
-            mark(want, f"the image model knows only {', '.join(drawable.relations)}")
-        if want.kind == "count":
-            if drawable.max_count is not None and int(want.value) > drawable.max_count:
-                mark(want, f"the image model draws at most {number(drawable.max_count)}")
-            elif drawable.counts_alone and int(want.value) > 1 and len(kinds) > 1:
-                mark(want, "the image model draws several of one object only without another beside them")
-        if (
-            drawable.max_kinds is not None
-            and want.kind in ("object", "count")
-            and kinds.index(want.subject) >= drawable.max_kinds
-        ):
-            mark(
-                want,
-                f"the image model draws at most {number(drawable.max_kinds)} different objects together",
-            )
+def _unknown(word: str, known: Iterable[str] | None, what: str, drawable: Range) -> str | None:
+    """The note that a word is not among the known ones, with the nearest of them; `known` None means any."""
+    if known is None or word in known:
+        return None
+    near = drawable.nearest(word, known)
+    return f"the image model has no {what} “{word}”" + (f"; the nearest it has is “{near}”" if near else "")
+
+
+def _too_many(want: Requirement, kinds: Sequence[str], drawable: Range) -> str | None:
+    """The note that there are too many of an object, or too many different objects."""
+    count = int(want.value) if want.kind == "count" else 1
+    if drawable.max_count is not None and count > drawable.max_count:
+        return f"the image model draws at most {number(drawable.max_count)}"
+    if drawable.counts_alone and count > 1 and len(kinds) > 1:
+        return "the image model draws several of one object only where there is no other object"
+    if drawable.max_kinds is not None and kinds.index(want.subject) >= drawable.max_kinds:
+        return f"the image model draws at most {number(drawable.max_kinds)} different objects together"
+    return None

@@ -1,26 +1,4 @@
-"""The words of a brief as typed tokens: what the rules know of English, and of an image model's range.
-
-Every token has a one-letter code, so that the rules can be regular expressions over the string of codes:
-
-| code | token                        | code | token                               |
-| ---- | ---------------------------- | ---- | ----------------------------------- |
-| O    | object                       | R    | relation (left of, under)           |
-| C    | colour                       | L    | side (on the left)                  |
-| N    | number                       | X    | negation (no, without)              |
-| S    | style                        | Y, y | nice-to-have, before or after it    |
-| B    | background                   | V    | is, should be, painted              |
-| D    | article                      | I    | it, them, which                     |
-| P    | possessive (our)             | b    | both, all, each                     |
-| A, Z | adjective: nice; smiling     | o    | on, against                         |
-| Q    | mood adjective (elegant)     | w    | with, has                           |
-| M    | mood noun (feel, vibe)       | i    | in                                  |
-| n    | not drawable (picture, shop) | h    | behind                              |
-| k    | "colour"                     | &    | and, or                             |
-| r    | request (draw, want)         | f    | any other function word             |
-| t    | next to, beside              | m    | evokes, comes across as             |
-| x    | must not appear              | W    | unknown word                        |
-| , ; .| marks                        | e    | of                                  |
-"""
+"""The words of a brief as tagged tokens: what the rules know of English, and of an image model's range."""
 
 from __future__ import annotations
 
@@ -33,27 +11,32 @@ from typing import Any
 
 import yaml
 
+from models.english import IRREGULAR_PLURALS, plural
 from pipeline.range import Range
+from pipeline.reading.tags import Tag
 
 ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml").read_text(encoding="utf-8"))
-# Colours anyone may name. A range maps its near words onto its own; the rest stay as they are.
+# Colours that a brief may name. A range maps some of them onto its own colours; the others stay as they are.
 COLOURS: frozenset[str] = frozenset(ENGLISH["colours"])
-SINGULARS: dict[str, str] = ENGLISH["irregular_plurals"]
+# By plural. A lens would otherwise become a "len".
+SINGULARS: dict[str, str] = {many: one for one, many in IRREGULAR_PLURALS.items()} | {"lens": "lens"}
+# Nouns that are plural when they name one thing: "the scissors are red".
 PLURAL_ONLY: frozenset[str] = frozenset(ENGLISH["plural_only"])
-PLURALS: dict[str, str] = {one: many for many, one in SINGULARS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    code: str
-    value: str  # canonical name, number, or relation
-    text: str
-    sure: bool = True  # whether the word is known, rather than guessed to be an object
+    """A word or phrase of a brief."""
+
+    tag: Tag
+    value: str  # the range's name for it, the number in digits, or the relation
+    text: str  # as the brief says it, in lower case
+    known: bool = True  # False: guessed to be an object, or the look of one
     plural: bool = False
 
 
 def singular(word: str) -> str:
-    """The singular of an English noun, by rule; words that end in ss, us or is stay."""
+    """The singular of a noun, which may be several words; what ends in ss, us or is stays as it is."""
     head, _, last = word.rpartition(" ")
     prefix = head + " " if head else ""
     if last in SINGULARS:
@@ -67,78 +50,66 @@ def singular(word: str) -> str:
     return word
 
 
-def plural(word: str) -> str:
-    """The plural of an English noun, by rule: of its last word, or of "cup" in "cup with straw"."""
-    if " with " in word:
-        head, _, rest = word.partition(" with ")
-        return f"{plural(head)} with {plural(rest)}"
-    head, _, last = word.rpartition(" ")
-    if last in PLURALS:
-        return f"{head} {PLURALS[last]}".strip()
-    if word.endswith(("s", "x", "sh", "ch")):
-        return word + "es"
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + "s"
-
-
 @lru_cache(maxsize=8)
 def _lexicon(key: str) -> dict[str, Token]:
+    """What the range and the lists of English know, by phrase. A later entry replaces an earlier one."""
     drawable = Range.model_validate_json(key)
     known: dict[str, Token] = {}
-
-    def enter(words: str, token: Token) -> None:
-        known[words] = token
 
     def enter_styles(styles: Mapping[str, Sequence[str]]) -> None:
         for name, words in styles.items():
             for word in (name.replace("-", " "), *words):
                 for tail in ("", " style", " styled", " sticker", " drawing", " art", " look", " design"):
-                    enter(word + tail, Token("S", name, word))
+                    known[word + tail] = Token(Tag.STYLE, name, word)
 
     for word in ENGLISH["not_drawn"]:
-        enter(word, Token("n", word, word))
+        known[word] = Token(Tag.NOT_DRAWN, word, word)
     for word in ENGLISH["function_words"]:
-        enter(word, Token("f", word, word))
+        known[word] = Token(Tag.FUNCTION, word, word)
     for word in ENGLISH["describing"]:
-        enter(word, Token("Z", word, word))
-    for code, meanings in ENGLISH["phrases"].items():
+        known[word] = Token(Tag.LOOK, word, word)
+    for tag, meanings in ENGLISH["phrases"].items():
         for value, phrases in meanings.items():
             for phrase in phrases:
-                enter(phrase, Token(code, value or phrase, phrase))
+                known[phrase] = Token(Tag[tag], value or phrase, phrase)
     for number, phrases in ENGLISH["numbers"].items():
         for phrase in phrases:
-            enter(phrase, Token("N", str(number), phrase))
+            known[phrase] = Token(Tag.NUMBER, str(number), phrase)
     enter_styles(ENGLISH["styles"])
     for colour in COLOURS:
         value = "gray" if colour == "grey" and drawable.colours is None else colour
-        enter(colour, Token("C", value, colour))
+        known[colour] = Token(Tag.COLOUR, value, colour)
         for shade in ENGLISH["shades"]:
-            enter(f"{shade} {colour}", Token("C", f"{shade} {value}", f"{shade} {colour}"))
+            known[f"{shade} {colour}"] = Token(Tag.COLOUR, f"{shade} {value}", f"{shade} {colour}")
     for name, words in (drawable.colours or {}).items():
         for word in (name, *words):
-            enter(word, Token("C", name, word))
+            known[word] = Token(Tag.COLOUR, name, word)
             for shade in ENGLISH["shades"]:
-                enter(f"{shade} {word}", Token("C", name, f"{shade} {word}"))
+                known[f"{shade} {word}"] = Token(Tag.COLOUR, name, f"{shade} {word}")
     enter_styles(drawable.styles or {})
     for name, words in (drawable.objects or {}).items():
         plurals = {words[0]} if words else set()
         forms = [name, *words, *(plural(word) for word in words[1:])]
         for form in forms:
             many = form in plurals or (form not in (name, *words))
-            enter(form, Token("O", name, form, True, many and form != name))
+            known[form] = Token(Tag.OBJECT, name, form, plural=many and form != name)
     return known
 
 
-# "3-legged" describes, and counts nothing.
+# "3-legged" is a look and no count; the "-" becomes "~", so that it stays one word.
 _NUMBERED = re.compile(r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten)-(?=[a-z]{3})(?!(?:to|or)-)")
 _WORD = re.compile(r"3d|\w+~[a-z]+|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s")
-_MARKS = {",": ",", ";": ";", ":": ":", ".": ".", "!": ".", "?": ".", "(": ",", ")": ",", '"': ","}
-_LONGEST = 6
+_MARKS = {
+    **dict.fromkeys(',()"', Tag.COMMA),
+    ";": Tag.SEMICOLON,
+    ":": Tag.COLON,
+    **dict.fromkeys(".!?", Tag.STOP),
+}
+_LONGEST = 6  # words in a phrase
 
 
 def tokens(text: str, drawable: Range | None) -> list[Token]:
-    """The text as typed tokens, longest phrase first; unknown words have code W."""
+    """The text as tagged tokens, each the longest phrase that the lists hold."""
     known = _lexicon((drawable or Range()).key)
     text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
     text = _NUMBERED.sub(r"\1~", text)
@@ -147,18 +118,18 @@ def tokens(text: str, drawable: Range | None) -> list[Token]:
 
 
 def _tens(line: list[Token]) -> list[Token]:
-    """ "twenty one" is one number."""
+    """The tokens with numbers such as "twenty one" joined into one."""
     joined: list[Token] = []
     for token in line:
         before = joined[-1] if joined else None
         if (
             before
-            and before.code == token.code == "N"
+            and before.tag is token.tag is Tag.NUMBER
             and int(before.value) in range(20, 100, 10)
             and (0 < int(token.value) < 10)
         ):
             value = str(int(before.value) + int(token.value))
-            joined[-1] = Token("N", value, f"{before.text} {token.text}")
+            joined[-1] = Token(Tag.NUMBER, value, f"{before.text} {token.text}")
         else:
             joined.append(token)
     return joined
@@ -169,15 +140,15 @@ def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
     while at < len(words):
         word = words[at]
         if word.strip() in _MARKS or word != word.strip():
-            yield Token(_MARKS.get(word.strip(), ","), word.strip(), word.strip())
+            yield Token(_MARKS.get(word.strip(), Tag.COMMA), word.strip(), word.strip())
             at += 1
             continue
         if "~" in word:
-            yield Token("Z", word.replace("~", "-"), word.replace("~", "-"))
+            yield Token(Tag.LOOK, word.replace("~", "-"), word.replace("~", "-"))
             at += 1
             continue
         if word.isdigit() and " ".join(words[at : at + 2]) not in known:
-            yield Token("N", str(int(word)), word)
+            yield Token(Tag.NUMBER, str(int(word)), word)
             at += 1
             continue
         for size in range(min(_LONGEST, len(words) - at), 0, -1):
@@ -187,11 +158,6 @@ def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
                 at += size
                 break
         else:
-            bare = word[:-2] if word.endswith("'s") else word
-            token = known.get(bare)
-            if token is not None and word != bare:
-                # "the bear's colour" speaks of the bear; "kids'" is nobody to draw.
-                yield token
-            else:
-                yield Token("W", bare, bare)
+            bare = word.removesuffix("'s")  # "the bear's colour" names the bear
+            yield known.get(bare) or Token(Tag.UNKNOWN, bare, bare)
             at += 1

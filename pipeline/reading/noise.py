@@ -1,22 +1,40 @@
-"""What a brief says that is not a want: who is asking, and what the picture is for."""
+"""What a brief says that asks for nothing: who is asking, and what the picture is for."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.reading.lexicon import ENGLISH, Token
+from pipeline.reading.tags import Tag, any_of, pattern
 
-_OPENERS = frozenset(ENGLISH["ends_business"])  # what ends talk about the business
-_CLAUSE = frozenset(ENGLISH["begins_clause"])
-_FOR_A_WANT = frozenset(ENGLISH["for_a_want"])  # "looking for a cat" is no business
 PICTURES = frozenset(ENGLISH["pictures"])
+_POSITIONS = frozenset(ENGLISH["positions"])
+_ENDS_BUSINESS = frozenset(ENGLISH["ends_business"])
+_BEGINS_CLAUSE = frozenset(ENGLISH["begins_clause"])
+_FOR_A_WANT = frozenset(ENGLISH["for_a_want"])
 _STATEMENT = frozenset(ENGLISH["statement"])
 _SUBJECTS = frozenset(ENGLISH["subjects"])
 _ASKS = frozenset(ENGLISH["asks"])
 _ASKS_FIRST = frozenset(ENGLISH["asks_first"])
 _WANT_VERBS = frozenset(ENGLISH["want_verbs"])
 _REQUESTS = frozenset(ENGLISH["requests"])
+_BEGINS_REQUEST = frozenset(("so", "would", "we'd", "i'd", "please", "who'd"))
+
+_CLAUSE_MARKS = any_of("COMMA SEMICOLON COLON")
+_PURPOSE_ENDS = _CLAUSE_MARKS | any_of("RELATION SIDE NO IDEALLY IF_POSSIBLE ON WITH BE STYLE")
+_SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
+_NOUNS = any_of("OBJECT UNKNOWN LOOK")
+_OWNED = any_of("POSSESSIVE DETERMINER")
+_WANTED = any_of("BACKGROUND AS_BACKGROUND STYLE NO FORBIDDEN")
+_NAME = any_of("UNKNOWN OBJECT DETERMINER ADJECTIVE COLOUR NOT_DRAWN")
+_NAMED_WORDS = 4
+
+# "cat adoption day"; "the cat show," where "show" has the tag of a request
+_OBJECT_OF_BUSINESS = pattern(
+    "OBJECT (?: [UNKNOWN REQUEST]? (?P<business> NOT_DRAWN+) | REQUEST (?= [COMMA SEMICOLON COLON] | $))"
+)
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
     r"(?:(?:we|i|they) (?:are|am|were|run|sell|own|bake|make|serve|teach|fix|repair|rent|offer|grow|love|like"
@@ -28,132 +46,170 @@ _ABOUT_US = re.compile(
     r"|restaurant|office|farm|studio|salon|garage|charity|zoo|hotel|bar|pub) (?:is|are|has|was))\b"
 )
 _ASKING = re.compile(r"^(?:we're|i'm|we are|i am) (?:looking|after|hoping|searching|asking)\b")
+_WILL = re.compile(r"\b(?:we|i|they|you)(?:'ll| will)\b")
 
 
-def quiet(sentence: list[Token]) -> list[Token]:
-    """The sentence with talk about the business turned into tokens of code n."""
+def without_noise(sentence: Sequence[Token]) -> list[Token]:
+    """The sentence with the words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want."""
     line = list(sentence)
-    texts = [token.text for token in line]
-
-    def hush(start: int, end: int) -> None:
-        for k in range(start, min(end, len(line))):
-            if line[k].code not in ",;:":
-                line[k] = replace(line[k], code="n", value="")
-
-    for k, text in enumerate(texts[:-1]):
-        # "could you sketch a fox", "a sketch of a fox": a word for asking, not a look
-        if text == "sketch" and (line[k + 1].code in "DNP" or texts[k + 1] in ("of", "us", "me", "some")):
-            hush(k, k + 1)
-    for k, text in enumerate(texts):
-        if text != "for" or line[k].code == "n" or (k and _FOR_A_WANT & set(texts[max(0, k - 1)].split())):
-            continue
-        if any(token.code in "BS" for token in line[k + 1 : k + 4]):
-            continue
-        stop = k + 1
-        while (
-            stop < len(line)
-            and line[stop].code not in ",;:RLXYyowVS"
-            and (texts[stop].split()[0] not in _OPENERS or _ours(line, stop))
-        ):
-            stop += 1
-        hush(k, stop)
-    for k, text in enumerate(texts[:-3]):
-        # "to celebrate our cat show"
-        aims = text == "to" and line[k + 1].code in "Wf" and texts[k + 1] not in _WANT_VERBS
-        if aims and line[k + 2 + (line[k + 2].code == "w")].code in "PD":
-            stop = k + 1
-            while stop < len(line) and line[stop].code not in ",;:RLXYyowVS":
-                stop += 1
-            hush(k, stop)
-    start = 0
-    while start < len(line):
-        end = _clause_end(line, texts, start)
-        words = " ".join(texts[start:end])
-        about_us = _ABOUT_US.match(words) is not None and _ASKING.match(words) is None
-        if about_us or _told(line, texts, start, end):
-            end = _business_end(line, texts, start)
-            hush(start, end)
-        start = end + 1
-    for k, token in enumerate(line[:-1]):
-        # "pizza night", "our bicycle": something of theirs, not something to draw
-        follows = line[k + 1]
-        if (
-            token.code in "OS"
-            and follows.code == "n"
-            and follows.text not in PICTURES
-            and not is_position(follows)
-            and sentence[k + 1].code == "n"
-        ):
-            line[k] = replace(token, code="n")
-    for match in re.finditer("O(?:(?:W|r)?(n+)|r(?=[,;:]|$)())", "".join(token.code for token in sentence)):
-        if not match.group(1):
-            hush(match.start(), match.end())  # "at the cat show"
-            continue
-        k, n = match.start(), match.start(1)
-        if n > k + 1 and sentence[n].text not in PICTURES and not is_position(sentence[n]):
-            hush(k, match.end())
-    for k, text in enumerate(texts):
-        if text in ("called", "named") and line[k].code == "f":
-            stop = k + 1
-            while stop < len(line) and line[stop].code in "WODACn" and stop < k + 5:
-                stop += 1
-            hush(k, stop)
+    _mark_sketch_requests(line)
+    _mark_purposes(line)
+    _mark_aims(line)
+    _mark_statements(line)
+    _mark_possessions(line, sentence)
+    _mark_events(line, sentence)
+    _mark_names(line)
     return line
 
 
-def _ours(line: list[Token], k: int) -> bool:
-    """ "the website of our music school" is still the business."""
-    return line[k].code == "e" and k + 1 < len(line) and line[k + 1].code in "PD" and line[k + 1].text != "a"
+def is_position(token: Token) -> bool:
+    """Whether the word says where or how something is shown ("cat left"), rather than what an object is for."""
+    return token.text in _POSITIONS
 
 
-def _told(line: list[Token], texts: list[str], start: int, end: int) -> bool:
-    """Whether the clause states something about somebody, and asks for nothing."""
-    spoken = [k for k in range(start, end) if line[k].code != "n" or line[k].value]
-    if not spoken or any(line[k].code in "BKSXx" for k in spoken):
+def _mark(line: list[Token], start: int, end: int) -> None:
+    """Tag the words from `start` up to `end` as NOT_DRAWN, and leave marks as they are."""
+    for k in range(start, min(end, len(line))):
+        if line[k].tag not in _CLAUSE_MARKS:
+            line[k] = replace(line[k], tag=Tag.NOT_DRAWN, value="")
+
+
+def _mark_sketch_requests(line: list[Token]) -> None:
+    """ "could you sketch a fox", "a sketch of a fox": a word for asking, not a style"""
+    for k, token in enumerate(line[:-1]):
+        follows = line[k + 1]
+        if token.text == "sketch" and (
+            follows.tag in _SKETCHED or follows.text in ("of", "us", "me", "some")
+        ):
+            _mark(line, k, k + 1)
+
+
+def _mark_purposes(line: list[Token]) -> None:
+    """ "[a cat] for our pet shop"; not "looking for a cat", "for a flat style" """
+    for k, token in enumerate(line):
+        if token.text != "for" or token.tag is Tag.NOT_DRAWN:
+            continue
+        if k and _FOR_A_WANT & set(line[k - 1].text.split()):
+            continue
+        if any(t.tag in (Tag.BACKGROUND, Tag.STYLE) for t in line[k + 1 : k + 4]):
+            continue
+        end = k + 1
+        while (
+            end < len(line)
+            and line[end].tag not in _PURPOSE_ENDS
+            and (line[end].text.split()[0] not in _ENDS_BUSINESS or _of_owner(line, end))
+        ):
+            end += 1
+        _mark(line, k, end)
+
+
+def _of_owner(line: Sequence[Token], k: int) -> bool:
+    """Whether the word at `k` is the "of" in "the website of our music school"."""
+    if line[k].tag is not Tag.OF or k + 1 == len(line):
         return False
-    if re.search(r"\b(?:we|i|they|you)(?:'ll| will)\b", " ".join(texts[start:end])):
+    return line[k + 1].tag in _OWNED and line[k + 1].text != "a"
+
+
+def _mark_aims(line: list[Token]) -> None:
+    """ "[a cat] to celebrate our fair"; not "to see a cat" """
+    for k, token in enumerate(line[:-3]):
+        verb = line[k + 1]
+        is_aim = (
+            token.text == "to" and verb.tag in (Tag.UNKNOWN, Tag.FUNCTION) and verb.text not in _WANT_VERBS
+        )
+        owner = k + 3 if line[k + 2].tag is Tag.WITH else k + 2
+        if is_aim and line[owner].tag in _OWNED:
+            end = k + 1
+            while end < len(line) and line[end].tag not in _PURPOSE_ENDS:
+                end += 1
+            _mark(line, k, end)
+
+
+def _mark_statements(line: list[Token]) -> None:
+    """ "We are a bakery", "our customers love dogs" """
+    start = 0
+    while start < len(line):
+        end = next((k for k in range(start, len(line)) if line[k].tag in _CLAUSE_MARKS), len(line))
+        words = " ".join(token.text for token in line[start:end])
+        about_us = _ABOUT_US.match(words) is not None and _ASKING.match(words) is None
+        if about_us or _is_statement(line, start, end):
+            end = _statement_end(line, start)
+            _mark(line, start, end)
+        start = end + 1
+
+
+def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
+    """Whether the clause from `start` up to `end` states something about somebody, and asks for nothing."""
+    spoken = [token for token in line[start:end] if token.tag is not Tag.NOT_DRAWN or token.value]
+    if not spoken or any(token.tag in _WANTED for token in spoken):
+        return False
+    if _WILL.search(" ".join(token.text for token in line[start:end])):
         return True
     # "our logo with a lion" asks for a lion
-    if any(texts[k] in PICTURES and line[k + 1].code in "wr" for k in range(start, end - 1)):
+    if any(
+        line[k].text in PICTURES and line[k + 1].tag in (Tag.WITH, Tag.REQUEST) for k in range(start, end - 1)
+    ):
         return False
-    # "the cat show" asks for nothing
-    asks = any(texts[k] in _ASKS and not (k and line[k - 1].code in "OWZ") for k in spoken)
-    if asks or texts[spoken[0]].split()[0] in _ASKS_FIRST:
+    if _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
         return False
-    subject = {texts[k] for k in spoken[:3]}
-    return bool(_STATEMENT & {texts[k] for k in spoken} or _SUBJECTS & subject)
+    subject = {token.text for token in spoken[:3]}
+    return bool(_STATEMENT & {token.text for token in spoken} or _SUBJECTS & subject)
 
 
-def is_position(token: Token) -> bool:
-    return token.text in (
-        "left",
-        "right",
-        "top",
-        "bottom",
-        "front",
-        "side",
-        "centre",
-        "center",
-        "middle",
-        "style",
-    )
+def _asks(line: Sequence[Token], start: int, end: int) -> bool:
+    """Whether a word of the clause asks for something, as "show" does, but not in "the cat show"."""
+    for k in range(start, end):
+        spoken = line[k].tag is not Tag.NOT_DRAWN or line[k].value
+        if spoken and line[k].text in _ASKS and not (k and line[k - 1].tag in _NOUNS):
+            return True
+    return False
 
 
-def _clause_end(line: list[Token], texts: list[str], start: int) -> int:
-    for k in range(start, len(line)):
-        if line[k].code in ",;:":
-            return k
-    return len(line)
-
-
-def _business_end(line: list[Token], texts: list[str], start: int) -> int:
-    """Where talk about the business ends: at a mark that a new clause follows, or at a request."""
+def _statement_end(line: Sequence[Token], start: int) -> int:
+    """Where a statement ends: at a mark that a new clause follows, or at a request."""
     for k in range(start + 1, len(line)):
-        if line[k].code in ";:":
+        if line[k].tag in (Tag.SEMICOLON, Tag.COLON):
             return k
-        if line[k].code == "," and k + 1 < len(line) and texts[k + 1].split()[0] in _CLAUSE:
+        if line[k].tag is Tag.COMMA and k + 1 < len(line) and line[k + 1].text.split()[0] in _BEGINS_CLAUSE:
             return k
-        request = line[k].code == "r" and texts[k].split()[0] in _REQUESTS
-        if request or (k > start + 1 and texts[k] in ("so", "would", "we'd", "i'd", "please", "who'd")):
+        if line[k].tag is Tag.REQUEST and line[k].text.split()[0] in _REQUESTS:
+            return k
+        if k > start + 1 and line[k].text in _BEGINS_REQUEST:
             return k
     return len(line)
+
+
+def _mark_possessions(line: list[Token], sentence: Sequence[Token]) -> None:
+    """ "pizza night", "cartoon festival": an object or style that only says what the business is about"""
+    for k, token in enumerate(line[:-1]):
+        if (
+            token.tag in (Tag.OBJECT, Tag.STYLE)
+            and line[k + 1].tag is Tag.NOT_DRAWN
+            and sentence[k + 1].tag is Tag.NOT_DRAWN
+            and not _shows(line[k + 1])
+        ):
+            line[k] = replace(token, tag=Tag.NOT_DRAWN)
+
+
+def _mark_events(line: list[Token], sentence: Sequence[Token]) -> None:
+    """ "at the cat show", "the cat adoption day" """
+    for match in _OBJECT_OF_BUSINESS.finditer("".join(token.tag for token in sentence)):
+        start, end = match.span()
+        business = match.start("business")
+        if business < 0 or (business > start + 1 and not _shows(sentence[business])):
+            _mark(line, start, end)
+
+
+def _shows(word: Token) -> bool:
+    """Whether the word is for the picture or a place in it: "cat picture", "cat left" ask for a cat."""
+    return word.text in PICTURES or is_position(word)
+
+
+def _mark_names(line: list[Token]) -> None:
+    """ "[a shop] called The Lion" """
+    for k, token in enumerate(line):
+        if token.text in ("called", "named") and token.tag is Tag.FUNCTION:
+            end = k + 1
+            while end < min(len(line), k + 1 + _NAMED_WORDS) and line[end].tag in _NAME:
+                end += 1
+            _mark(line, k, end)

@@ -2,141 +2,181 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.reading.lexicon import ENGLISH, Token, singular
 from pipeline.reading.noise import PICTURES, is_position
+from pipeline.reading.tags import Tag, any_of
 
 _VERBS = frozenset(ENGLISH["verbs"])
-_NO_THINGS = frozenset(ENGLISH["not_drawn"])
+_NOT_DRAWN = frozenset(ENGLISH["not_drawn"])
 _DEFINITE = frozenset(("the", "this", "that", "these", "those", "its"))
 _FRUIT = frozenset(("orange", "lime", "olive", "salmon", "violet", "rose"))
-_ADJECTIVAL = ("y", "en", "ful", "ous", "ish", "less", "ive", "ical", "ble")
+_ADJECTIVE_ENDINGS = ("y", "en", "ful", "ous", "ish", "less", "ive", "ical", "ble")
+
+_DESCRIBING = any_of("ADJECTIVE COLOUR MOOD STYLE LOOK")
+_INTRODUCING = _DESCRIBING | any_of("DETERMINER NUMBER REQUEST WITH")
+_BEFORE_NAME = any_of("DETERMINER NUMBER COLOUR ADJECTIVE LOOK")
+_AFTER_FRUIT = any_of("ON RELATION SIDE BESIDE WITH COMMA SEMICOLON AND")
+_LISTED = any_of("STYLE BACKGROUND COLOUR")
+_NO_THING_BEFORE = any_of("OBJECT BACKGROUND AS_BACKGROUND MOOD_NOUN")
+_AFTER_FIRST_WORD = any_of("ON RELATION SIDE WITH BESIDE")
+_AFTER_SUBJECT = any_of("BE RELATION SIDE BESIDE")
+_AFTER_LISTED = any_of("COMMA AND ON RELATION SIDE")
+_BEFORE_SEVERAL = any_of("REQUEST WITH BESIDE RELATION")
 
 
-def guess_objects(line: list[Token], anything: bool, alone: bool = False) -> list[Token]:
-    """Unknown words as objects (O) or as adjectives of what follows them (Z), both unsure.
+def guess_objects(tokens: Sequence[Token], any_object: bool, alone: bool = False) -> list[Token]:
+    """The tokens of a sentence, with unknown words that name a thing tagged OBJECT and those that describe one tagged
+    LOOK, both as not known.
 
-    `anything`: the range names no objects; then a word alone between commas is one too, and an unknown
-    adjective stays in the name. `alone`: the brief is this one sentence.
+    `any_object`: the range names no objects; then a word alone between commas is one too, and an unknown adjective
+    stays in the name. `alone`: the brief is this one sentence.
     """
-    line = _named_by_colour(_compounds(list(line)))
-    listed = any(token.code in "SBC" for token in line)
+    line = _fruit(_compounds(tokens))
+    listed = any(token.tag in _LISTED for token in line)
     k = 0
     while k < len(line):
-        if line[k].code != "W":
+        if line[k].tag is not Tag.UNKNOWN:
             k += 1
             continue
-        end = k
-        while end < len(line) and line[end].code == "W" and not (end > k and _verbal(line[end].text)):
-            end += 1
-        acting = end < len(line) and line[end].code == "W" and line[end].text.endswith("ing")
-        if acting and not _verbal(line[k].text):
-            line[end] = replace(line[end], code="f")  # "two women drinking tea"
+        end = _unknown_end(line, k)
+        if _unknown_at(line, end) and line[end].text.endswith("ing") and not _is_verb(line[k].text):
+            line[end] = replace(line[end], tag=Tag.FUNCTION)  # "two women drinking tea"
         after = end
-        while after < len(line) and line[after].code in "ACQSZW":
+        while after < len(line) and (line[after].tag in _DESCRIBING or line[after].tag is Tag.UNKNOWN):
             after += 1
-        introduced = k > 0 and line[k - 1].code in "DNACQSZrw"
-        if introduced and after < len(line) and line[after].code == "O":
+        introduced = k > 0 and line[k - 1].tag in _INTRODUCING
+        if introduced and after < len(line) and line[after].tag is Tag.OBJECT:
             for j in range(k, end):
-                line[j] = replace(line[j], code="Z", sure=False)
-        elif introduced and after > end and line[after - 1].code == "W" and _describes(line[k].text):
-            line[k] = replace(line[k], code="Z", sure=False)
+                line[j] = replace(line[j], tag=Tag.LOOK, known=False)
+        elif introduced and after > end and _unknown_at(line, after - 1) and _describes(line[k].text):
+            line[k] = replace(line[k], tag=Tag.LOOK, known=False)
             end = k + 1
-        elif _is_thing(line, k, end, anything, listed, alone):
-            end = _name(line, k, end, anything)
+        elif _is_thing(line, k, end, any_object, listed, alone):
+            end = _name(line, k, end, any_object)
         k = max(end, k + 1)
     return line
 
 
-def _compounds(line: list[Token]) -> list[Token]:
-    """ "a birthday cake": a word that is no thing by itself may begin the name of one."""
+def _unknown_at(line: Sequence[Token], k: int) -> bool:
+    return k < len(line) and line[k].tag is Tag.UNKNOWN
+
+
+def _unknown_end(line: Sequence[Token], start: int) -> int:
+    """Where the unknown words end that begin at `start`; a verb after the first ends them too."""
+    end = start + 1
+    while _unknown_at(line, end) and not _is_verb(line[end].text):
+        end += 1
+    return end
+
+
+def _compounds(tokens: Sequence[Token]) -> list[Token]:
+    """Compound nouns as one: in "an office tower", "office" becomes an unknown word, though alone it is not drawn;
+    "a cherry tree" is neither of the cherries and trees that the range knows."""
+    line = list(tokens)
     for k in range(1, len(line) - 1):
-        begins = line[k].code == "n" and line[k - 1].code in "DNCAZ" and line[k + 1].code == "W"
-        if begins and line[k].text not in PICTURES and not _verbal(line[k + 1].text):
-            line[k] = replace(line[k], code="W")
+        word, before, follows = line[k], line[k - 1], line[k + 1]
+        begins_name = word.tag is Tag.NOT_DRAWN and before.tag in _BEFORE_NAME and follows.tag is Tag.UNKNOWN
+        if begins_name and word.text not in PICTURES and not _is_verb(follows.text):
+            line[k] = replace(word, tag=Tag.UNKNOWN)
     joined: list[Token] = []
     for token in line:
-        # "a cherry tree" where the range knows cherries and trees: neither of them
-        if joined and joined[-1].code == token.code == "O" and not joined[-1].plural:
+        if joined and joined[-1].tag is token.tag is Tag.OBJECT and not joined[-1].plural:
             text = f"{joined[-1].text} {token.text}"
-            joined[-1] = Token("O", singular(text), text, False, token.plural)
+            joined[-1] = Token(Tag.OBJECT, singular(text), text, known=False, plural=token.plural)
         else:
             joined.append(token)
     return joined
 
 
-def _named_by_colour(line: list[Token]) -> list[Token]:
-    """ "an orange on a plate": a colour that nothing follows is a fruit."""
+def _fruit(line: list[Token]) -> list[Token]:
+    """The tokens with a colour that nothing follows as the fruit or flower of that name: "an orange on a plate"."""
     for k in range(1, len(line)):
         token, before = line[k], line[k - 1]
-        ends = k + 1 == len(line) or line[k + 1].code in "oRLtw,;&"
-        counted = before.code == "N" or (before.code == "D" and before.text in ("a", "an"))
-        if token.code == "C" and ends and counted and (k < 2 or line[k - 2].code != "o"):
+        ends = k + 1 == len(line) or line[k + 1].tag in _AFTER_FRUIT
+        counted = before.tag is Tag.NUMBER or (before.tag is Tag.DETERMINER and before.text in ("a", "an"))
+        if token.tag is Tag.COLOUR and ends and counted and (k < 2 or line[k - 2].tag is not Tag.ON):
             name = singular(token.text)
             if name in _FRUIT:
-                line[k] = Token("O", name, token.text, False)
+                line[k] = Token(Tag.OBJECT, name, token.text, known=False)
     return line
 
 
-def _name(line: list[Token], k: int, end: int, anything: bool) -> int:
-    """Make one object of the last one or two words from `k` to `end`; returns the new end."""
-    words = line[max(k, end - 2) : end]
-    if len(words) == 2 and _describes(words[0].text) and not anything:
-        line[end - 2] = replace(words[0], code="Z", sure=False)
+def _name(line: list[Token], start: int, end: int, any_object: bool) -> int:
+    """Make one object of the last one or two words from `start` up to `end`; returns the index after it."""
+    words = line[max(start, end - 2) : end]
+    if len(words) == 2 and _describes(words[0].text) and not any_object:
+        line[end - 2] = replace(words[0], tag=Tag.LOOK, known=False)
         words = words[1:]
     text = " ".join(word.text for word in words)
-    line[end - len(words) : end] = [Token("O", singular(text), text, False, singular(text) != text)]
+    name = singular(text)
+    line[end - len(words) : end] = [Token(Tag.OBJECT, name, text, known=False, plural=name != text)]
     return end - len(words) + 1
 
 
-def _is_thing(line: list[Token], k: int, end: int, anything: bool, listed: bool, alone: bool) -> bool:
-    """Whether the unknown words from `k` to `end` name something to draw."""
-    follows = line[end].code if end < len(line) else ""
+def _is_thing(
+    line: Sequence[Token], start: int, end: int, any_object: bool, listed: bool, alone: bool
+) -> bool:
+    """Whether the unknown words from `start` up to `end` name something to draw. `listed`: the sentence has a style, a
+    colour or a background, so that a word beside them may be an object."""
+    follows = line[end] if end < len(line) else None
     word = line[end - 1].text
-    if follows in ("O", "B", "K", "M"):
+    if follows and follows.tag in _NO_THING_BEFORE:
         return False
-    if follows == "n" and not (
-        line[end].text in PICTURES or is_position(line[end]) or line[end].text not in _NO_THINGS
-    ):
+    if follows and follows.tag is Tag.NOT_DRAWN and _of_business(follows):
         return False
-    back = k - 1
-    while back >= 0 and line[back].code in "ACQSZb":
+    back = start - 1
+    while back >= 0 and (line[back].tag in _DESCRIBING or line[back].tag is Tag.ALL):
         back -= 1
     before = line[back] if back >= 0 else None
-    counted = before is not None and before.code in "DN"
-    if _verbal(word) or len(word) < 3 or (word.endswith("ly") and not counted):
+    counted = before is not None and before.tag in (Tag.DETERMINER, Tag.NUMBER)
+    if _is_verb(word) or len(word) < 3 or (word.endswith("ly") and not counted):
         return False
     if before is None:
-        if end == len(line) and alone:
-            return True
-        return len(line) > 1 and (
-            follows in ("o", "R", "L", "w", "t") or (follows in (",", "", "&") and (anything or listed))
+        return _begins_sentence(line, end, any_object or listed, alone)
+    if line[start - 1].tag is Tag.COLOUR and before.tag in (Tag.AND, Tag.COMMA):
+        return True
+    if before.tag is Tag.DETERMINER:
+        return before.text not in _DEFINITE or (follows is not None and follows.tag in _AFTER_SUBJECT)
+    if before.tag is Tag.NUMBER:
+        return True
+    earlier = line[back - 1] if back > 0 else None
+    if before.tag is Tag.AND:
+        return earlier is not None and earlier.tag is Tag.OBJECT
+    if before.tag is Tag.OF:
+        return earlier is not None and (
+            earlier.text in PICTURES or (_is_plural(word) and earlier.tag in (Tag.OBJECT, Tag.ADJECTIVE))
         )
-    if line[k - 1].code == "C" and before.code in "&,":
-        return True
-    if before.code == "D":
-        return before.text not in _DEFINITE or follows in ("V", "R", "L", "t")
-    if before.code == "N":
-        return True
-    if before.code == "&":
-        return back > 0 and line[back - 1].code == "O"
-    if before.code == "e":
-        return back > 0 and (line[back - 1].text in PICTURES or (_many(word) and line[back - 1].code in "OA"))
-    if before.code in "rwtR":
-        return _many(word)
-    return before.code == "," and anything and follows in (",", "&", "", "o", "R", "L")
+    if before.tag in _BEFORE_SEVERAL:
+        return _is_plural(word)
+    return before.tag is Tag.COMMA and any_object and (follows is None or follows.tag in _AFTER_LISTED)
+
+
+def _begins_sentence(line: Sequence[Token], end: int, list_item: bool, alone: bool) -> bool:
+    """Whether unknown words that begin a sentence and stop at `end` name something: "walrus on ice", "walrus, flat
+    style". `list_item`: a word before a comma or "and" may be an object."""
+    if end == len(line):
+        return alone or (len(line) > 1 and list_item)
+    follows = line[end].tag
+    return follows in _AFTER_FIRST_WORD or (list_item and follows in (Tag.COMMA, Tag.AND))
+
+
+def _of_business(word: Token) -> bool:
+    """Whether "walrus" before the word only says what the business is about, as in "walrus club"."""
+    return word.text not in PICTURES and not is_position(word) and word.text in _NOT_DRAWN
 
 
 def _describes(word: str) -> bool:
-    return _verbal(word) or word.endswith(_ADJECTIVAL)
+    return _is_verb(word) or word.endswith(_ADJECTIVE_ENDINGS)
 
 
-def _verbal(word: str) -> bool:
+def _is_verb(word: str) -> bool:
     return word in _VERBS or (
         len(word) > 4 and word.endswith(("ing", "ed")) and word not in ("king", "ring", "bed")
     )
 
 
-def _many(word: str) -> bool:
+def _is_plural(word: str) -> bool:
     return singular(word) != word

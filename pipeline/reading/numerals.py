@@ -1,4 +1,4 @@
-"""Numbers in a brief that are not simply how many: times, bounds, shares, and other ways to write a count."""
+"""Numbers that are no plain count: times, bounds ("at least two"), shares ("half red, half blue"), other notations."""
 
 from __future__ import annotations
 
@@ -10,48 +10,55 @@ from pipeline.reading.finding import Found
 _N = rf"(?:\d+|{'|'.join(NUMBERS[1:])})"
 _PART = r"(?:half past |quarter (?:past|to) )?"
 _END = r"(?=\s*(?:[.,;:!?)]|$|(?:on|in|with|against|at)\b))"
-# Wants that nothing can check, kept in the user's words.
-_TIMES = (
+# Times and the like: wants that nothing can check, kept in the user's words.
+_UNCHECKABLE = (
+    # "[a clock] showing half past three"
     rf"\b(?:showing|reading|set to|pointing (?:at|to)) {_PART}{_N}(?: (?:past|to) {_N})?(?: ?o'?clock)?{_END}",
+    # "at ten past nine"
     rf"\bat {_PART}{_N}(?: (?:past|to) {_N}| ?o'?clock){_END}",
+    # "at 10:15 pm"
     r"\b(?:showing |reading |set to |at )?\d{1,2}:\d\d\b(?: ?[ap]\.?m\b\.?)?",
-    rf"\bone [a-z]+,? (?:and )?(?:the other|one|another) [a-z]+{_END}",  # "two apples, one red, one green"
+    # "[two apples,] one red and one green"
+    rf"\bone [a-z]+,? (?:and )?(?:the other|one|another) [a-z]+{_END}",
 )
-_PLAINLY = (
+_PLAIN_FORMS = (
     (rf"\b({_N}) \({_N}\)", r"\1"),  # "two (2) lemons"
-    (r"\b(?:0|zero) (?=[a-z])", "no "),
-    (r"\b(\d+) ?[x×] ?(?=[a-z])", r"\1 "),
-    (r"([a-z]),? ?\(?[x×] ?(\d+)\b\)?(?! ?(?:[x×]|px))", r"\1, \2 of them"),
-    (rf"\b([a-z]+s): ({_N})(?=\s*(?:[,;.]|$))", r"\2 \1"),
+    (r"\b(?:0|zero) (?=[a-z])", "no "),  # "zero dogs"
+    (r"\b(\d+) ?[x×] ?(?=[a-z])", r"\1 "),  # "2 x apple"
+    (r"([a-z]),? ?\(?[x×] ?(\d+)\b\)?(?! ?(?:[x×]|px))", r"\1, \2 of them"),  # "a bear, x3"
+    (rf"\b([a-z]+s): ({_N})(?=\s*(?:[,;.]|$))", r"\2 \1"),  # "balloons: 3"
+    # "half red and half blue"
     (r"\bhalf ([a-z]+),?(?: and)? half ([a-z]+)\b", r"\1 and \2"),
 )
-# A count that meets the bound: what is asked for is then exactly that.
-_LIMITS = re.compile(
+# A bound becomes the nearest count that meets it: "more than two" becomes "3".
+_BOUNDS = re.compile(
     rf"\b(?:neither more nor less than|no more and no fewer than|at least|at most|no more than|not more than"
     rf"|no fewer than|no less than|up to"
     rf"|(?P<above>more than)|(?P<below>fewer than|less than)) (?P<n>{_N}) (?=[a-z])"
 )
+# "between 2 and 4 owls", "2-4 owls": the lower number
 _BETWEEN = re.compile(rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)")
 
 
 def numerals(text: str) -> tuple[str, list[Found]]:
-    """Wants made of such numbers, and the lower-case text without them and with its counts put plainly."""
+    """The text (in lower case) without times and the like, and with its other numbers as plain counts; and the wants
+    that were taken out."""
     found: list[Found] = []
 
-    def put(match: re.Match[str]) -> str:
+    def take(match: re.Match[str]) -> str:
         found.append(Found("other", value=match.group().strip()))
         return " "
 
-    for pattern in _TIMES:
-        text = re.sub(pattern, put, text)
-    text = _LIMITS.sub(_met, text)
+    for pattern in _UNCHECKABLE:
+        text = re.sub(pattern, take, text)
+    text = _BOUNDS.sub(_nearest_count, text)
     text = _BETWEEN.sub(lambda match: f"{match[1] or match[2]} ", text)
-    for pattern, plain in _PLAINLY:
+    for pattern, plain in _PLAIN_FORMS:
         text = re.sub(pattern, plain, text)
     return text, found
 
 
-def _met(match: re.Match[str]) -> str:
+def _nearest_count(match: re.Match[str]) -> str:
     word = match["n"]
     number = int(word) if word.isdigit() else NUMBERS.index(word)
     number += 1 if match["above"] else -1 if match["below"] else 0

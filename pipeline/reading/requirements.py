@@ -1,8 +1,8 @@
 """The first stage: briefs to requirements, by the text model and the rules together.
 
-The model writes one short line for each want; lines are cheap to decode on a CPU and easy to learn. What it
-writes is held against the brief: words without support there are dropped, and what the rules are sure of is
-never lost.
+The model writes one short line for each want, because lines are cheap to decode on a CPU and easy to learn. A line
+whose words the brief does not support is dropped, and findings of which the rules are sure complete the others
+(see `consensus.py`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SCHEMA: JsonSchema = {
     "x-guidance": {"whitespace_flexible": False},
 }
 
-# For a model trained on this task: the words it was trained with, and no more.
+# For a model trained on this task: the system prompt of its training.
 BARE_SYSTEM = "List what the picture must show."
 
 INSTRUCTED_SYSTEM = """\
@@ -127,7 +127,8 @@ def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degrad
 
 
 def with_musts(found: Sequence[Found], brief: Brief, drawable: Range | None) -> list[Found]:
-    """The findings with the brief's must-haves, which the rules read; what they cannot read is left to a person."""
+    """The findings with those of `brief.must`, which the rules read, all as must-haves. One in which they find nothing
+    becomes an `other` want, which a person checks."""
     have = {key_of(item): item for item in found}
     for want in brief.must:
         for item in found_in(want, drawable) or [Found("other", value=want)]:
@@ -136,7 +137,7 @@ def with_musts(found: Sequence[Found], brief: Brief, drawable: Range | None) -> 
 
 
 def conversation(text: str, prompting: Prompting) -> list[Message]:
-    """What the text model is asked about one brief."""
+    """The messages that ask the text model to read one brief."""
     if prompting == "bare":
         return [Message("system", BARE_SYSTEM), Message("user", text)]
     turns = [Message("system", INSTRUCTED_SYSTEM)]
@@ -146,18 +147,18 @@ def conversation(text: str, prompting: Prompting) -> list[Message]:
 
 
 def answer_of(lines: Sequence[str]) -> str:
-    """The JSON that the model is to write, as its grammar would have it: no spaces."""
+    """The JSON answer that holds these lines, without spaces, as the schema's grammar has it."""
     return json.dumps({"wants": list(lines)}, ensure_ascii=False, separators=(",", ":"))
 
 
 def schemas(texts: Sequence[str], prompting: Prompting) -> Schemas:
-    """What the answers are held to. A model that learnt to copy is held to the words of each brief; another may
-    know their language better than we do."""
+    """The schemas of the answers. A model trained on this task may write only words of the brief (see `copying.py`); a
+    general one may not need that, for it can read other languages."""
     return [copying(text, SCHEMA) for text in texts] if prompting == "bare" else SCHEMA
 
 
 def most_tokens(brief: Brief, prompting: Prompting) -> int:
-    """What reading a brief may take at most, by a cautious guess of three characters a token."""
+    """The most tokens that reading a brief may take, counting three characters of input as one token."""
     return MAX_TOKENS + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
 
 
@@ -170,7 +171,8 @@ def _requests(texts: Sequence[str], prompting: Prompting) -> list[TextRequest]:
 
 
 def parsed(text: str) -> list[Found] | str:
-    """The findings in an answer; a string says what is wrong with it. Lines of no known form are left out."""
+    """The findings in an answer of the model, without lines of no known form; or, as a string, what is wrong with the
+    answer."""
     match = re.search(r"\{.*\}", text, re.DOTALL)
     try:
         answer = json.loads(match.group() if match else text)
@@ -183,13 +185,13 @@ def parsed(text: str) -> list[Found] | str:
     return [item for item in found if item is not None]
 
 
-_SHAPE = re.compile(r"(\d+x\d+|\d+ (?:wide|tall)|square|landscape|portrait)$")
+_SIZE = re.compile(r"(\d+x\d+|\d+ (?:wide|tall)|square|landscape|portrait)$")
 _FIRST_WORDS = frozenset(("no", "background", "style", "other", "size", "contrast", "palette", "maybe"))
 _RELATED = re.compile(r"(.+?) (left of|right of|above|below) (.+)$")
 
 
 def from_line(line: str) -> Found | None:
-    """One line in the form that the model writes; None where it has no known form."""
+    """The finding that a line of the model states; None for a line of no known form."""
     line = " ".join(line.split())
     must = not line.startswith("maybe ")
     line = line.removeprefix("maybe ")
@@ -206,7 +208,7 @@ def from_line(line: str) -> Found | None:
     elif first == "other" and rest:
         found = Found("other", value=rest)
     elif first == "size":
-        found = Found("technical", "size", rest) if _SHAPE.match(rest) else None
+        found = Found("technical", "size", rest) if _SIZE.match(rest) else None
     elif first == "contrast":
         found = Found("technical", "contrast", rest) if rest in ("high", "low") else None
     elif first == "palette" and rest:
@@ -224,7 +226,7 @@ def from_line(line: str) -> Found | None:
 
 
 def to_line(want: Requirement | Found) -> str:
-    """The line for a requirement; `from_line` reads it back."""
+    """The line that states a requirement or finding, as `from_line` reads it."""
     s, v = want.subject, want.value
     line = {
         "object": s,

@@ -1,4 +1,4 @@
-"""Sizes, contrast, palette, lettering and odd numbers in a brief, by regular expressions over its text."""
+"""What is read from the text itself, before it becomes tokens: sizes, contrast, palette, lettering, times."""
 
 from __future__ import annotations
 
@@ -10,41 +10,57 @@ from pipeline.range import Range
 from pipeline.reading.finding import Found
 from pipeline.reading.lexicon import tokens
 from pipeline.reading.numerals import numerals
+from pipeline.reading.tags import Tag
 
+# "256x256"; "640 by 480 pixels"
 _SIZE = re.compile(
     r"\b(\d{2,4})\s*(?:px|pixels?)?\s*(?:x|×|by|\*)\s*(\d{2,4})\b"
     r"(?:\s*(?:px|pixels?))?(?:\s+(?:big|in size))?"
 )
+# "512 pixels wide"; "256 px" alone is a square
 _SIDE = re.compile(r"\b(\d{2,4})\s*(?:px|pixels?)(?:\s+(wide|tall|high|across|square|in width|in height))?\b")
+# "width of 512 px"
 _NAMED_SIDE = re.compile(r"\b(width|height)\s+(?:of|is|:|should be|must be)?\s*(\d{2,4})\s*(?:px|pixels?)?\b")
+# "in square format"
 _FORMAT = re.compile(
     r"\b(?:a |in )?(square|landscape|portrait)"
     r"(?:[ -](?:format|shaped?|image|picture|orientation|size|crop))\b"
 )
 _RATIOS = {(1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (4, 5), (5, 4), (2, 1), (1, 2), (21, 9)}
+# "16:9"
 _RATIO = re.compile(r"(?<![\d:])(\d{1,2})\s?:\s?(\d{1,2})(?![\d:]|\s*(?:o'clock|[ap]\.?m))")
+_CONTRASTS = {"strong": "high", "good": "high", "soft": "low"}
+# "high contrast"; "contrast should be low"; "contrast: high"
 _CONTRAST = re.compile(
     r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b"
     r"|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
     r"|\bcontrast:\s*(high|low)\b"
 )
+# "at night"
 _TIME = re.compile(
     r"\b(at (?:night|dawn|dusk|sunrise|sunset|noon|midnight)|in the (?:rain|snow|fog|moonlight))\b"
 )
+# "don't make it yellow"
 _NOT_COLOURED = re.compile(
     r"\b(?:do not|don't|never) (?:make|paint|colou?r|draw) (?:it|them|the \w+) ([a-z]+)\b"
 )
+# "with a transparent background"; "no background"
 _NO_BACKGROUND = re.compile(
     r"\b(?:(?:with )?(?:a )?(?:transparent|see[ -]through|cut[ -]?out)|(?:with )?no|without (?:any|a)) background\b"
     r"(?! (?:clutter|noise|music|text|details?|objects?|people))"
 )
+# "in the style of van gogh"
 _MANNER = re.compile(r"\bin the style of (?:an? )?((?:[a-z'-]+ ?){1,3}?)(?=[,.;]|$| with| on| and)")
+# "with the text 'Sale'"
 _LETTERING = re.compile(
     r"\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?"
     r"(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
     r"\s*:?\s*[\"“']([^\"”']+)[\"”']"
 )
+_IF_POSSIBLE = re.compile(r"[ ,]*if (?:possible|you can)")
+_NEAR = 14  # characters after a want in which "if possible" must end
 _QUOTED = re.compile(r"[\"“]([^\"”]*)[\"”]")
+# "mostly blue"; "in shades of blue"; "a blue palette"; "colour scheme: blue"
 _MOSTLY = re.compile(
     r"\b(?:mostly|mainly|predominantly|largely|primarily)(?: in)? "
     r"((?:(?:light|dark|pale|bright|olive|cherry|lemon|navy|sky) )?[a-z]+)(?! background)\b"
@@ -55,61 +71,110 @@ _MOSTLY = re.compile(
 
 
 def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
-    """Sizes, contrast, palette and lettering, and the text without them."""
-    found: list[Found] = []
+    """The text in lower case without sizes, contrast, palette, lettering and times; and the wants that these are.
+    A comma stands where they were."""
     text = text.lower()
-
-    def take(pattern: re.Pattern[str], make: Callable[[re.Match[str]], Found | None]) -> None:
-        nonlocal text
-
-        def put(match: re.Match[str]) -> str:
-            item = make(match)
-            if item is None:
-                return match.group()
-            tail = text[match.end() : match.end() + 14]
-            found.append(replace(item, must=not re.match(r"[ ,]*(if (possible|you can))", tail)))
-            return " , "
-
-        text = pattern.sub(put, text)
-
-    def side(match: re.Match[str]) -> Found:
-        n, which = match.groups()
-        value = {"wide": f"{n} wide", "across": f"{n} wide", "in width": f"{n} wide"}.get(which or "", "")
-        tall = f"{n} tall" if which in ("tall", "high", "in height") else f"{n}x{n}"
-        return Found("technical", "size", value or tall)
-
-    def ratio(match: re.Match[str]) -> Found | None:
-        wide, tall = int(match[1]), int(match[2])
-        if (wide, tall) not in _RATIOS:
-            return None  # 10:15 is a time
-        return Found(
-            "technical", "size", "square" if wide == tall else "landscape" if wide > tall else "portrait"
-        )
-
-    def not_coloured(match: re.Match[str]) -> Found | None:
-        known = [t for t in tokens(match[1], drawable) if t.code == "C"]
-        return Found("other", value=f"not {match[1]}") if known else None
-
-    def colour(match: re.Match[str]) -> Found | None:
-        word = next(g for g in match.groups() if g).removeprefix("mostly ")
-        known = [t for t in tokens(word, drawable) if t.code == "C"]
-        return Found("technical", "palette", known[0].value) if known else None
-
-    strong = {"strong": "high", "good": "high", "soft": "low"}
-    take(_LETTERING, lambda m: Found("other", value=f"the text “{m[1]}”"))
-    take(_SIZE, lambda m: Found("technical", "size", f"{int(m[1])}x{int(m[2])}"))
-    take(_NAMED_SIDE, lambda m: Found("technical", "size", f"{m[2]} {'wide' if m[1] == 'width' else 'tall'}"))
-    take(_SIDE, side)
-    take(_RATIO, ratio)
-    take(_FORMAT, lambda m: Found("technical", "size", m[1]))
-    take(
-        _CONTRAST,
-        lambda m: Found("technical", "contrast", strong.get(m[1] or m[2] or m[3], m[1] or m[2] or m[3])),
-    )
-    take(_MOSTLY, colour)
-    take(_NOT_COLOURED, not_coloured)
-    take(_NO_BACKGROUND, lambda m: Found("other", value=m[0]))
-    take(_MANNER, lambda m: Found("style", value=m[1].strip(), sure=False))
-    take(_TIME, lambda m: Found("other", value=m[1]))
+    found: list[Found] = []
+    for pattern, want in _WANTS:
+        text, more = _taken(text, pattern, want, drawable)
+        found += more
     text, counted = numerals(_QUOTED.sub(" ", text))
     return text, found + counted
+
+
+Want = Callable[[re.Match[str], Range | None], Found | None]
+
+
+def _taken(
+    text: str, pattern: re.Pattern[str], want: Want, drawable: Range | None
+) -> tuple[str, list[Found]]:
+    """The text without the matches that are a want, and those wants; "if possible" after one makes it optional."""
+    found: list[Found] = []
+
+    def take(match: re.Match[str]) -> str:
+        item = want(match, drawable)
+        if item is None:
+            return match.group()
+        optional = _IF_POSSIBLE.match(text, match.end(), match.end() + _NEAR)
+        found.append(replace(item, must=optional is None))
+        return " , "
+
+    return pattern.sub(take, text), found
+
+
+def _lettering(match: re.Match[str], drawable: Range | None) -> Found:
+    return Found("other", value=f"the text “{match[1]}”")
+
+
+def _size(match: re.Match[str], drawable: Range | None) -> Found:
+    return Found("technical", "size", f"{int(match[1])}x{int(match[2])}")
+
+
+def _named_side(match: re.Match[str], drawable: Range | None) -> Found:
+    return Found("technical", "size", f"{match[2]} {'wide' if match[1] == 'width' else 'tall'}")
+
+
+def _side(match: re.Match[str], drawable: Range | None) -> Found:
+    pixels, which = match.groups()
+    if which in ("wide", "across", "in width"):
+        return Found("technical", "size", f"{pixels} wide")
+    if which in ("tall", "high", "in height"):
+        return Found("technical", "size", f"{pixels} tall")
+    return Found("technical", "size", f"{pixels}x{pixels}")
+
+
+def _ratio(match: re.Match[str], drawable: Range | None) -> Found | None:
+    wide, tall = int(match[1]), int(match[2])
+    if (wide, tall) not in _RATIOS:
+        return None  # 10:15 is a time
+    shape = "square" if wide == tall else "landscape" if wide > tall else "portrait"
+    return Found("technical", "size", shape)
+
+
+def _format(match: re.Match[str], drawable: Range | None) -> Found:
+    return Found("technical", "size", match[1])
+
+
+def _contrast(match: re.Match[str], drawable: Range | None) -> Found:
+    word = match[1] or match[2] or match[3]
+    return Found("technical", "contrast", _CONTRASTS.get(word, word))
+
+
+def _palette(match: re.Match[str], drawable: Range | None) -> Found | None:
+    word = next(group for group in match.groups() if group).removeprefix("mostly ")
+    colour = _colour(word, drawable)
+    return Found("technical", "palette", colour) if colour else None
+
+
+def _not_coloured(match: re.Match[str], drawable: Range | None) -> Found | None:
+    return Found("other", value=f"not {match[1]}") if _colour(match[1], drawable) else None
+
+
+def _colour(words: str, drawable: Range | None) -> str | None:
+    """The first colour among the words, as the range names it."""
+    return next((token.value for token in tokens(words, drawable) if token.tag is Tag.COLOUR), None)
+
+
+def _as_written(match: re.Match[str], drawable: Range | None) -> Found:
+    return Found("other", value=match[0])
+
+
+def _manner(match: re.Match[str], drawable: Range | None) -> Found:
+    return Found("style", value=match[1].strip(), sure=False)
+
+
+# In this order: a size must be gone before its numbers could be taken for a side or a ratio.
+_WANTS: tuple[tuple[re.Pattern[str], Want], ...] = (
+    (_LETTERING, _lettering),
+    (_SIZE, _size),
+    (_NAMED_SIDE, _named_side),
+    (_SIDE, _side),
+    (_RATIO, _ratio),
+    (_FORMAT, _format),
+    (_CONTRAST, _contrast),
+    (_MOSTLY, _palette),
+    (_NOT_COLOURED, _not_coloured),
+    (_NO_BACKGROUND, _as_written),
+    (_MANNER, _manner),
+    (_TIME, _as_written),
+)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from models.english import RELATIONS, number
+from models.english import RELATIONS, number, plural
 from pipeline.brief import Requirement
-from pipeline.reading.lexicon import PLURAL_ONLY, plural
+from pipeline.reading.lexicon import PLURAL_ONLY
 
-_BARE = frozenset(
+_NO_ARTICLE = frozenset(
     ("glasses", "grapes", "scissors", "cherries", "broccoli", "bread", "fire", "cheese", "people", "text")
 )
 
 
 def with_article(name: str) -> str:
-    if name in _BARE:
+    """The name of an object with "a" or "an", where English has one."""
+    if name in _NO_ARTICLE:
         return name
     return ("an " if name[:1] in "aeiou" and not name.startswith(("uni", "one", "eu")) else "a ") + name
 
 
 def worded(want: Requirement, many: bool = False) -> Requirement:
-    """The requirement with its `text` written; `many`: there are several of its subject."""
+    """The requirement with its `text` set. `many`: the brief asks for several of its subject."""
     s, v = want.subject, want.value
     text = v
     if want.kind == "object":

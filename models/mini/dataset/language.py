@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from models import english
-from models.english import OPPOSITE, PLURAL_ONLY, RELATIONS, plural, singular
+from models.english import OPPOSITE, PLURAL_ONLY, RELATIONS, plural, singular_as_trained
 from models.mini.dataset.synonyms import COLOUR_WORDS, NEAR, STYLE_WORDS
 from models.mini.dataset.vocabulary import COUNTS, OBJECTS, STYLES
 from models.palette import COLOURS
@@ -330,7 +330,7 @@ class _Writer:
     def absence(self) -> str:
         said = str(self.words("absent"))
         one = said.removeprefix("a ")
-        line = f"no {singular(one)}"
+        line = f"no {singular_as_trained(one)}"
         inside = str(self.words("absence_inside")).format(n=one)
         sentence = str(self.words("absence_sentence")).format(n=said, N=said.capitalize())
         sentence = sentence.replace("No a ", "No ").replace("no a ", "no ").replace("any a ", "a ")

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.brief import Reading
-from pipeline.range import load_range
+from pipeline.brief import Reading, Requirement
+from pipeline.range import Range, load_range
 from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import to_line
-from pipeline.reading.rules import found_in, read_rules
+from pipeline.reading.rules import found_in, numbered
 
 ROOT = Path(__file__).parents[3]
 RANGE = load_range(ROOT / "models/mini/range.json")
 
 
-def lines(text: str) -> set[str]:
-    return {to_line(want) for want in read_rules(text, RANGE)}
+def read(text: str, drawable: Range | None = RANGE) -> tuple[Requirement, ...]:
+    return flagged(numbered(found_in(text, drawable)), drawable)
+
+
+def lines(text: str, drawable: Range | None = RANGE) -> set[str]:
+    """The whole reading: its lines, each of which it has once."""
+    found = [to_line(want) for want in read(text, drawable)]
+    assert len(set(found)) == len(found)
+    return set(found)
 
 
 @pytest.mark.parametrize(
@@ -34,13 +42,12 @@ def lines(text: str) -> set[str]:
         ("a cat", "cat"),
         ("two cacti", "2 cactus"),
         ("three mice", "3 mouse"),
-        ("Bees! Four of them.", "bee; 4 bee"),
+        ("Bees! Four of them.", "4 bee"),
         ("a pair of scissors", "scissors"),
     ],
 )
 def test_objects_and_counts(text: str, expected: str) -> None:
-    wanted = set(expected.split("; ")) - ({"bee"} if "4 bee" in expected else set())
-    assert lines(text) == wanted
+    assert lines(text) == {expected}
 
 
 @pytest.mark.parametrize(
@@ -103,21 +110,20 @@ def test_styles(words: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a blue apple", "apple is blue"),
-        ("a crimson rose", "rose is red"),
-        ("a light blue apple", "apple is blue"),
-        ("an apple that is blue", "apple is blue"),
-        ("an apple. It should be blue.", "apple is blue"),
-        ("an apple painted blue", "apple is blue"),
-        ("make an apple; colour the apple blue", "apple is blue"),
-        ("a smiling dog", "dog is smiling"),
-        ("three apples. They must be green.", "apple is green"),
-        ("a teddy bear on red. The bear is brown.", "teddy bear is brown"),
+        ("a blue apple", "apple; apple is blue"),
+        ("a crimson rose", "rose; rose is red"),
+        ("a light blue apple", "apple; apple is blue"),
+        ("an apple that is blue", "apple; apple is blue"),
+        ("an apple. It should be blue.", "apple; apple is blue"),
+        ("an apple painted blue", "apple; apple is blue"),
+        ("make an apple; colour the apple blue", "apple; apple is blue"),
+        ("a smiling dog", "dog; dog is smiling"),
+        ("three apples. They must be green.", "3 apple; apple is green"),
+        ("a teddy bear on red. The bear is brown.", "teddy bear; teddy bear is brown; background red"),
     ],
 )
 def test_attributes(text: str, expected: str) -> None:
-    found = {line for line in lines(text) if " is " in line}
-    assert found == {expected}
+    assert lines(text) == set(expected.split("; "))
 
 
 def test_colours_go_to_the_right_object() -> None:
@@ -145,8 +151,7 @@ def test_colours_go_to_the_right_object() -> None:
     ],
 )
 def test_left(text: str) -> None:
-    turned = {"cat left of dog": "cat left of dog", "dog right of cat": "cat left of dog"}
-    assert {turned.get(line, line) for line in lines(text)} == {"cat", "dog", "cat left of dog"}
+    assert lines(text) == {"cat", "dog", "cat left of dog"}
 
 
 @pytest.mark.parametrize("words", ["above", "over", "on top of", "atop", "sitting on top of"])
@@ -229,52 +234,88 @@ def test_talk_about_the_business_is_no_want(noise: str) -> None:
 
 
 def test_what_the_range_lacks_is_kept_and_flagged() -> None:
-    wants = flagged(read_rules("a robot next to a cat", RANGE), RANGE)
-    assert {w.subject: w.flag for w in wants if w.kind == "object"}["robot"] == "outside"
-    assert {w.subject: w.flag for w in wants if w.kind == "object"}["cat"] is None
+    wants = read("a robot next to a cat")
+    assert [(to_line(w), w.flag) for w in wants] == [("robot", "outside"), ("cat", None)]
 
 
-@pytest.mark.parametrize("text", ["it should feel premium", "give it a premium feel", "a sense of calm"])
-def test_what_nothing_can_check_is_kept_and_flagged(text: str) -> None:
-    wants = flagged(read_rules(f"A cat. {text}.", RANGE), RANGE)
-    assert [w.flag for w in wants if w.kind == "other"] == ["uncheckable"]
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("it should feel premium", "feel premium"),
+        ("give it a premium feel", "premium feel"),
+        ("a sense of calm", "sense of calm"),
+    ],
+)
+def test_what_nothing_can_check_is_kept_and_flagged(text: str, want: str) -> None:
+    wants = read(f"A cat. {text}.")
+    assert [(to_line(w), w.flag) for w in wants] == [("cat", None), (f"other {want}", "uncheckable")]
 
 
 def test_words_and_ids() -> None:
-    wants = read_rules("Two red apples on a pink background, cartoon style, no text", RANGE)
-    assert [w.id for w in wants] == [f"r{i}" for i in range(1, len(wants) + 1)]
-    assert {w.text for w in wants} == {
-        "two apples",
-        "the apples are red",
-        "the background is pink",
-        "cartoon style",
-        "no text",
-    }
+    wants = read("No text, cartoon style, on a pink background two red apples")
+    assert [(w.id, w.text) for w in wants] == [
+        ("r1", "two apples"),
+        ("r2", "the apples are red"),
+        ("r3", "the background is pink"),
+        ("r4", "cartoon style"),
+        ("r5", "no text"),
+    ]
 
 
 def test_without_a_range_any_noun_is_an_object() -> None:
-    found = {
-        to_line(w) for w in read_rules("Two puppies left of a castle, watercolour, on a teal background")
-    }
+    found = lines("Two puppies left of a castle, watercolour, on a teal background", None)
     assert found == {"2 puppy", "castle", "puppy left of castle", "style watercolour", "background teal"}
 
 
 def test_odd_texts_do_not_break_it() -> None:
     for text in ("?", "1234567890", "and or with", "🙂 🙂", "no", "left of", "ñandú, ökö", "a", "x" * 4000):
-        read_rules(text, RANGE)
-        read_rules(text, None)
+        read(text)
+        read(text, None)
 
 
-def test_briefs_written_by_hand() -> None:
-    """Every brief right, but for one in twenty; scripts/evaluation/reader.py prints which."""
-    rows = [json.loads(row) for row in (ROOT / "tests/data/briefs.jsonl").read_text().splitlines()]
-    assert len(rows) == 60
-    wrong = 0
-    for row in rows:
-        wants = flagged(read_rules(row["text"], RANGE), RANGE)
-        flags = sorted(w.flag for w in wants if w.flag)
-        wrong += len(wants) != len(row["lines"]) or flags != sorted(row["flags"].values())
-    assert wrong <= 3
+BRIEFS = [json.loads(row) for row in (ROOT / "tests/data/briefs.jsonl").read_text().splitlines()]
+
+
+def test_there_are_briefs_written_by_hand() -> None:
+    assert len({brief["text"] for brief in BRIEFS}) == 60
+
+
+@pytest.mark.parametrize("brief", BRIEFS, ids=lambda brief: brief["text"][:40])
+def test_briefs_written_by_hand(brief: dict[str, Any]) -> None:
+    """The whole reading with its flags, as a person wrote it down."""
+    assert lines(brief["text"]) == set(brief["lines"])
+    flags = {to_line(want): want.flag for want in read(brief["text"]) if want.flag}
+    assert flags == brief["flags"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Three of these apples", "3 apple"),
+        ("A cat and a dog. Both are red.", "cat; dog; cat is red; dog is red"),
+        ("A cat. Background: a coral reef.", "cat; background coral reef"),
+        ("A cat above the two red dogs", "cat; 2 dog; dog is red; cat above dog"),
+        ("A cat and a dog, and left of the cat, a bee", "cat; dog; bee; bee left of cat"),
+        (
+            "A turtle on the left. Ideally a snail on the right.",
+            "turtle; maybe snail; maybe snail right of turtle",
+        ),
+        ("Two walruses", "2 walrus"),
+        ("A cat. Height: 300 px.", "cat; size 300 tall"),
+        ("Two lenses", "2 lens"),
+        ("Our best seller since May: pears. A cat on white.", "cat; background white"),
+        (
+            "A jazzy walrus playing banjo on green",
+            "walrus; walrus is jazzy; background green; other playing banjo",
+        ),
+        ("A woman wearing a red hat", "woman; hat; hat is red; other woman wearing hat"),
+    ],
+)
+@pytest.mark.xfail(
+    strict=True, reason="known fault of the rules; once it is read right, move it to the tests above"
+)
+def test_known_faults(text: str, expected: str) -> None:
+    assert lines(text) == set(expected.split("; "))
 
 
 @pytest.mark.parametrize(
@@ -283,7 +324,7 @@ def test_briefs_written_by_hand() -> None:
         ("Three stars. Blue. Pink background.", "3 star; star is blue; background pink"),
         (
             "There's a turtle on the left. There's a snail on the right.",
-            "turtle; snail; turtle left of snail",
+            "turtle; snail; snail right of turtle",
         ),
         ("Rabbit above, carrot below", "rabbit; carrot; rabbit above carrot"),
         ("an owl that is not brown", "owl; other not brown"),
@@ -296,8 +337,7 @@ def test_briefs_written_by_hand() -> None:
     ],
 )
 def test_briefs_as_people_write_them(text: str, expected: str) -> None:
-    found = {line.replace("snail right of turtle", "turtle left of snail") for line in lines(text)}
-    assert found == set(expected.split("; "))
+    assert lines(text) == set(expected.split("; "))
 
 
 @pytest.mark.parametrize(
@@ -352,7 +392,7 @@ def test_what_is_easily_misread(text: str, expected: str) -> None:
     ],
 )
 def test_another_language_is_not_turned_into_something(text: str) -> None:
-    wants = flagged(read_rules(text, RANGE), RANGE)
+    wants = read(text)
     assert [(w.kind, w.value, w.flag) for w in wants] == [("other", text, "outside")]
     assert "English only" in wants[0].note
     blocked = Reading(requirements=wants, reader="rules").blocked
@@ -361,10 +401,16 @@ def test_another_language_is_not_turned_into_something(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["make it pop", "🐱 on a blue background", "a five-star hotel", "half green"]
+    ("text", "rest"),
+    [
+        ("make it pop", []),
+        ("🐱 on a blue background", [("background blue", None)]),
+        ("a five-star hotel", []),
+        ("half green", []),
+    ],
 )
-def test_what_the_rules_do_not_see_goes_to_a_person(text: str) -> None:
-    assert [w.flag for w in flagged(read_rules(text, RANGE), RANGE) if w.kind == "other"] == ["uncheckable"]
+def test_what_the_rules_do_not_see_goes_to_a_person(text: str, rest: list[tuple[str, None]]) -> None:
+    assert [(to_line(w), w.flag) for w in read(text)] == [*rest, (f"other {text}", "uncheckable")]
 
 
 def test_a_background_alone_is_a_brief() -> None:
@@ -372,8 +418,13 @@ def test_a_background_alone_is_a_brief() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Could you sketch a fox for us?", "A sketch of a fox", "Please sketch one fox"]
+    ("text", "expected"),
+    [
+        ("Could you sketch a fox for us?", "fox"),
+        ("A sketch of a fox", "fox"),
+        ("Please sketch one fox", "1 fox"),
+        ("A fox in sketch style", "fox; style sketch"),
+    ],
 )
-def test_a_word_for_asking_is_no_style(text: str) -> None:
-    assert not any(found.kind == "style" for found in found_in(text, RANGE))
-    assert any(found.kind == "style" for found in found_in("A fox in sketch style", RANGE))
+def test_a_word_for_asking_is_no_style(text: str, expected: str) -> None:
+    assert lines(text) == set(expected.split("; "))

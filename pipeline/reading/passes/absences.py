@@ -1,0 +1,129 @@
+"""What must not show: "no text", "without dogs or people", "it is not red", "people must not appear"."""
+
+from __future__ import annotations
+
+from pipeline.reading.finding import Found
+from pipeline.reading.lexicon import ENGLISH, singular
+from pipeline.reading.sentence import Context, Sentence
+from pipeline.reading.tags import Tag, any_of, pattern
+
+# "no text"; "without any red dogs"; "no cartoon look"; "no background"
+_NEGATED = pattern("""
+    NO (?: [DETERMINER POSSESSIVE ADJECTIVE FUNCTION] | NUMBER (?= UNKNOWN | OBJECT))*
+    (?P<colours> (?: COLOUR COLOUR_NOUN?)*)
+    (?: (?P<noun> [UNKNOWN OBJECT NOT_DRAWN]{1,2})
+      | (?P<style> STYLE) [COLOUR_NOUN NOT_DRAWN]?
+      | (?P<background> BACKGROUND))?
+""")
+# "[an owl that is] not brown"
+_NOT_COLOURED = pattern("NOT ADJECTIVE? (?P<colour> COLOUR)")
+# "people must not appear"
+_FORBIDDEN = pattern("(?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?= FORBIDDEN)")
+# "[no dogs] or people"; not "[no dogs] and text background"
+_ONE_MORE = pattern("""
+    COMMA? AND (?P<before> [DETERMINER ADJECTIVE]*) (?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?! BACKGROUND)
+""")
+# "[no dogs], cats or people"
+_IN_LIST = pattern("""
+    COMMA (?P<before> [DETERMINER ADJECTIVE]*) (?P<noun> [UNKNOWN OBJECT])
+    (?= COMMA? [UNKNOWN OBJECT]? COMMA? AND)
+""")
+_NOUNS = any_of("UNKNOWN OBJECT NOT_DRAWN")
+_NO_OBJECT = any_of("UNKNOWN NOT_DRAWN")
+_IDIOMS = frozenset(ENGLISH["not_absent"])  # "no rush", "no problem"
+
+
+def absences(sentence: Sentence, context: Context) -> list[Found]:
+    """What must not show, as absences; what is negated and is no object, as an `other` want."""
+    return [
+        *_negated(sentence),
+        *_not_coloured(sentence),
+        *_forbidden(sentence),
+        *_kept_out(sentence),
+    ]
+
+
+def _negated(sentence: Sentence) -> list[Found]:
+    found: list[Found] = []
+    at = 0
+    while match := _NEGATED.search(sentence.tag_string, at):
+        start, at = match.span()
+        if match["style"] or (match["colours"] and not match["noun"]):
+            found.append(Found("other", value=f"no {sentence.text(start + 1, at)}", at=start))
+            sentence.use(start, at)
+        elif match["background"]:
+            sentence.use(start, at)
+        elif match["noun"]:
+            noun = match.start("noun")
+            if sentence.tags[noun] in _NO_OBJECT and sentence.tokens[noun].text in _IDIOMS:
+                continue
+            if _corrected(sentence, at):
+                sentence.use(start, at)
+                continue
+            size = 1 if sentence.tags[noun] is Tag.OBJECT else len(match["noun"])
+            absent, at = _absent(sentence, start, noun, size)
+            found += absent
+    return found
+
+
+def _not_coloured(sentence: Sentence) -> list[Found]:
+    found = []
+    for match in sentence.matches(_NOT_COLOURED):
+        colour = sentence.tokens[match.start("colour")].text
+        found.append(Found("other", value=f"not {colour}", at=match.start()))
+        sentence.use(*match.span())
+    return found
+
+
+def _forbidden(sentence: Sentence) -> list[Found]:
+    found: list[Found] = []
+    for match in sentence.matches(_FORBIDDEN):
+        found += _absent(sentence, match.start(), match.start(), 1)[0]
+    return found
+
+
+def _kept_out(sentence: Sentence) -> list[Found]:
+    """ "keep text out of it" """
+    found: list[Found] = []
+    for i, token in enumerate(sentence.tokens):
+        following = [t.text for t in sentence.tokens[i + 1 : i + 5]]
+        if token.text in ("keep", "leave") and "out" in following:
+            for noun in range(i + 1, i + 1 + following.index("out")):
+                if sentence.tags[noun] in _NOUNS:
+                    found += _absent(sentence, i, noun, 1)[0]
+    return found
+
+
+def _corrected(sentence: Sentence, at: int) -> bool:
+    """Whether "but" and a mood follow at index `at`: "not boring but calm" forbids nothing."""
+    return sentence.text(at, at + 1) == "but" and sentence.tags[at + 1 : at + 2] == [Tag.MOOD]
+
+
+def _absent(sentence: Sentence, start: int, noun: int, size: int) -> tuple[list[Found], int]:
+    """The absence of the noun at index `noun`, `size` words long, and of those in a list with it; and the index where
+    the list ends. The words from `start` on are marked as read."""
+    found: list[Found] = []
+    while True:
+        words = sentence.tokens[noun : noun + size]
+        is_object = words[0].tag is Tag.OBJECT and words[0].known
+        name = words[0].value if is_object else singular(" ".join(word.text for word in words))
+        found.append(Found("absence", name, at=noun))
+        end = noun + size
+        sentence.use(start, end)
+        following = _next_in_list(sentence, end)
+        if following is None:
+            return found, end
+        start, noun, size = end, following, 1
+
+
+def _next_in_list(sentence: Sentence, at: int) -> int | None:
+    """The index of the next noun that the negation covers, in a list that goes on at index `at`."""
+    tags, tokens = sentence.tag_string, sentence.tokens
+    if more := _ONE_MORE.match(tags, at):
+        joint = tokens[tags.index(Tag.AND, at)].text
+        wanted = joint != "or" and Tag.DETERMINER in more["before"]  # "no dogs and a cat"
+        return None if wanted else more.start("noun")
+    if more := _IN_LIST.match(tags, at):
+        # "no dogs, cats or people"; in "no dogs, cats and people", the others may be wanted
+        return more.start("noun") if tokens[tags.index(Tag.AND, at)].text == "or" else None
+    return None

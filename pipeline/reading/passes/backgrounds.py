@@ -1,0 +1,127 @@
+"""Backgrounds: a colour ("on pink"), a scene ("in a forest") or other words ("on a gradient background")."""
+
+from __future__ import annotations
+
+from pipeline.reading.finding import Found
+from pipeline.reading.lexicon import ENGLISH
+from pipeline.reading.sentence import Context, Sentence
+from pipeline.reading.tags import Tag, any_of, pattern
+
+# One colour, or several of one thing: "red"; "black and white"; "red, green and blue".
+COLOURS = "COLOUR (?: COMMA? AND COLOUR | COMMA COLOUR (?= (?: COMMA COLOUR)* COMMA? AND COLOUR))*"
+# Nothing follows that the colour could belong to: not in "red cat", not in "red background".
+BELONGS_TO_NOTHING = "(?! COLOUR_NOUN? [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNKNOWN BACKGROUND])"
+
+# "on a sunny beach"; "behind, a forest"
+_SCENE = pattern(
+    "[ON IN BEHIND] COMMA? [DETERMINER POSSESSIVE ADJECTIVE MOOD]* (?P<place> [LOOK UNKNOWN OBJECT]{1,3})"
+)
+_PLACES = frozenset(ENGLISH["places"])
+
+_COLOURED = tuple(
+    pattern(text)
+    for text in (
+        # "on a plain pink background"; "a pink colour backdrop"
+        f"""(?: [ON WITH IN BEHIND] | RELATION)? [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]*
+            (?P<colour> {COLOURS}) ADJECTIVE? COLOUR_NOUN? ADJECTIVE? BACKGROUND""",
+        # "the background should be pink"; "background colour: pink"
+        f"""[DETERMINER POSSESSIVE]? BACKGROUND COLOUR_NOUN?
+            [BE DETERMINER ADJECTIVE IN COLOUR_NOUN OF FUNCTION COLON MOOD ALL]*
+            (?P<colour> {COLOURS}) COLOUR_NOUN? (?! [ADJECTIVE COLOUR MOOD LOOK]* OBJECT)""",
+        # "colour of the background, pink"
+        f"COLOUR_NOUN? OF? [DETERMINER POSSESSIVE]? BACKGROUND COMMA (?P<colour> {COLOURS}) (?= [COMMA SEMICOLON] | $)",
+        # "with a soft pink behind it"
+        f"[ON WITH] [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<colour> {COLOURS}) BEHIND",
+        # "pink behind them"
+        f"(?P<colour> {COLOURS}) BEHIND",
+        # "pink as the background"
+        f"(?P<colour> {COLOURS}) AS_BACKGROUND",
+        # "behind it, a pale pink"
+        f"BEHIND COMMA? [BE DETERMINER POSSESSIVE ADJECTIVE MOOD]* (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}",
+        # "pink for the background"
+        f"(?P<colour> {COLOURS}) FUNCTION [DETERMINER POSSESSIVE]? BACKGROUND",
+        # "on a sheet of pink"
+        f"""ON DETERMINER [UNKNOWN OBJECT] OF [DETERMINER ADJECTIVE MOOD]*
+            (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}""",
+        # "background: paint pink"
+        f"""BACKGROUND [COMMA COLON] [REQUEST BE DETERMINER POSSESSIVE]*
+            (?P<colour> {COLOURS}) COLOUR_NOUN? {BELONGS_TO_NOTHING}""",
+        # "on plain pink"; not "on a pink chair", "on a pink poster"
+        f"""ON [DETERMINER POSSESSIVE ADJECTIVE MOOD ALL]* (?P<colour> {COLOURS})
+            (?! [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNKNOWN NOT_DRAWN BACKGROUND])""",
+        # "is on a pink card"
+        f"BE? ON [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<colour> {COLOURS}) (?= NOT_DRAWN)",
+    )
+)
+_WORDED = tuple(
+    pattern(text)
+    for text in (
+        # "with a city skyline in the background"
+        """(?: WITH | COMMA | AND | ^ | IDEALLY) [DETERMINER POSSESSIVE ADJECTIVE MOOD]*
+           (?P<words> LOOK* UNKNOWN{1,2}) AS_BACKGROUND""",
+        # "on a gradient background"
+        "ON? [DETERMINER POSSESSIVE] [ADJECTIVE MOOD]* (?P<words> LOOK* UNKNOWN{1,2}) BACKGROUND",
+        # "gradient background, a cat"
+        "^ [ADJECTIVE MOOD]* (?P<words> LOOK* UNKNOWN{1,2}) BACKGROUND",
+        # "background: a city skyline"
+        "BACKGROUND (?: BE | COLON)+ [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<words> [UNKNOWN OBJECT]{1,2})",
+    )
+)
+_NAMES_BACKGROUND = any_of("BACKGROUND AS_BACKGROUND")
+# "a red [cat]"
+_COLOUR_OF_OBJECT = pattern("COLOUR [ADJECTIVE COLOUR MOOD LOOK]* OBJECT")
+_MARK = pattern("[COMMA SEMICOLON AND]")
+_NEAR = 7  # words
+
+
+def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
+    """The backgrounds that the sentence asks for. Colours are certain, words are guesses."""
+    found = _scenes(sentence)
+    for form in _COLOURED:
+        while match := form.search(sentence.tag_string):
+            colour = sentence.colour(*match.span("colour"))
+            found.append(Found("background", value=colour, at=match.start("colour")))
+            sentence.use(*match.span())
+    for form in _WORDED:
+        while match := form.search(sentence.tag_string):
+            words = sentence.text(*match.span("words"))
+            found.append(Found("background", value=words, at=match.start("words"), sure=False))
+            sentence.use(*match.span())
+    for i, tag in enumerate(sentence.tags):
+        if tag in _NAMES_BACKGROUND:
+            if not any(item.kind == "background" for item in (*context.found, *found)):
+                found += _nearest_colour(sentence, i)
+            sentence.use(i, i + 1)
+    return found
+
+
+def _scenes(sentence: Sentence) -> list[Found]:
+    found = []
+    for match in sentence.matches(_SCENE):
+        place, last = sentence.text(*match.span("place")), sentence.tokens[match.end() - 1]
+        drawable = last.known and last.tag is Tag.OBJECT
+        if not drawable and _PLACES & {place, place.split()[-1]}:
+            found.append(Found("background", value=place, at=match.start("place"), sure=False))
+            sentence.use(*match.span())
+    return found
+
+
+def _nearest_colour(sentence: Sentence, at: int) -> list[Found]:
+    """For "background" in no known form, the nearest colour in its clause that belongs to no object."""
+    tags = sentence.tag_string
+    if Tag.NO in tags:
+        return []
+    taken = {i for match in _COLOUR_OF_OBJECT.finditer(tags) for i in range(*match.span())}
+    free = [
+        i
+        for i, tag in enumerate(sentence.tags)
+        if tag is Tag.COLOUR
+        and i not in taken
+        and abs(at - i) < _NEAR
+        and not _MARK.search(tags[min(at, i) : max(at, i)].strip(Tag.COMMA))
+    ]
+    if not free:
+        return []
+    nearest = min(free, key=lambda i: abs(at - i))
+    sentence.use(nearest, nearest + 1)
+    return [Found("background", value=sentence.tokens[nearest].value, at=nearest)]

@@ -1,0 +1,81 @@
+"""The objects of a sentence: how many there are, what adjectives say of them, and choices between two."""
+
+from __future__ import annotations
+
+from pipeline.reading.finding import Found
+from pipeline.reading.lexicon import PLURAL_ONLY
+from pipeline.reading.sentence import Context, Sentence
+from pipeline.reading.tags import Tag, any_of, pattern
+
+# "a cat or a small dog"
+_CHOICE = pattern("""
+    [DETERMINER NUMBER]? [ADJECTIVE COLOUR MOOD LOOK]* OBJECT
+    (?: COMMA? AND [DETERMINER NUMBER]? [ADJECTIVE COLOUR MOOD LOOK]* OBJECT)+
+""")
+# "three more big red [balls]": what stands between a number and its object, with one function word at most
+_COUNTED = pattern("""
+    NUMBER (?: [DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN ALL AND] | FUNCTION (?! .* FUNCTION))* $
+""")
+# "[bees,] four of them"; "[the owls] should be three"; a sentence of its own: "exactly three"
+_COUNT_ALONE = pattern("""
+    NUMBER [FUNCTION ALL]? [PRONOUN OF]
+  | (?<= [BE FUNCTION ADJECTIVE PRONOUN REQUEST]) NUMBER $
+  | ^ ADJECTIVE? NUMBER $
+""")
+# "[four of the] big red balls"
+_OBJECT_FOLLOWS = pattern("[DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN]* OBJECT")
+_ADJECTIVES = any_of("ADJECTIVE COLOUR MOOD LOOK ALL")
+_PAIRS = PLURAL_ONLY - {"grapes", "cherries"}  # "a pair of scissors" is one
+
+
+def alternatives(sentence: Sentence, context: Context) -> list[Found]:
+    """ "a cat or a dog" as one `other` want: no judge can be asked for either of two."""
+    found = []
+    for match in sentence.matches(_CHOICE):
+        start, end = match.span()
+        if any(t.text == "or" for t in sentence.tokens[start:end] if t.tag is Tag.AND):
+            found.append(Found("other", value=sentence.text(start, end), at=start))
+            sentence.use(start, end)
+    return found
+
+
+def objects(sentence: Sentence, context: Context) -> list[Found]:
+    """Each object or its count, with the looks before it ("a smiling dog"); then counts that stand apart from their
+    object ("Bees! Four of them.")."""
+    found = []
+    tags = sentence.tag_string
+    for i in sentence.objects():
+        token = sentence.tokens[i]
+        number = _COUNTED.search(tags, 0, i)
+        if number and not (token.value in _PAIRS and "pair" in sentence.tokens[number.start()].text):
+            count = sentence.tokens[number.start()].value
+            found.append(Found("count", token.value, count, at=number.start(), sure=token.known))
+        else:
+            found.append(Found("object", token.value, at=i, sure=token.known))
+        found += _looks(sentence, i)
+    return found + _counts_alone(sentence, context)
+
+
+def _looks(sentence: Sentence, noun: int) -> list[Found]:
+    """What the adjectives before an object say of it, from the nearest on."""
+    found = []
+    for i in range(noun - 1, -1, -1):
+        if sentence.tags[i] not in _ADJECTIVES:
+            break
+        if sentence.tags[i] is Tag.LOOK:
+            look = sentence.tokens[i]
+            found.append(Found("attribute", sentence.tokens[noun].value, look.text, at=i, sure=look.known))
+    return found
+
+
+def _counts_alone(sentence: Sentence, context: Context) -> list[Found]:
+    """Counts with no object after them: of the last object before them, in this sentence or an earlier one."""
+    found = []
+    tags = sentence.tag_string
+    for match in _COUNT_ALONE.finditer(tags):
+        before = [sentence.tokens[i].value for i in sentence.objects() if i < match.start()]
+        subject = (before or context.objects)[-1:]
+        if subject and not _OBJECT_FOLLOWS.match(tags, match.end()):
+            at = tags.index(Tag.NUMBER, match.start())
+            found.append(Found("count", subject[0], sentence.tokens[at].value, at=at))
+    return found
