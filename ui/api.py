@@ -10,9 +10,9 @@ scripts/client.py is a whole example.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-import gradio as gr
+from gradio.events import api
 
 from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
@@ -36,15 +36,15 @@ class Verbs:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def read(self, text: str, preset: str = "mini") -> dict:
+    def read(self, text: str, preset: str = "mini") -> dict[str, Any]:
         """The requirements of a brief as the rules read them, at once; each may be changed and given to submit."""
         return quick(brief(text).text, preset).reading.model_dump(mode="json")
 
     def submit(
         self, text: str, preset: str = "mini", seed: int = 0, images: int = 0, seconds: float = 0,
-        width: int = 0, height: int = 0, requirements: list | None = None, tokens: int = 0, image_steps: int = 0,
-        joules: float = 0, money: float = 0, price: float = 0,
-    ) -> dict:  # fmt: skip
+        width: int = 0, height: int = 0, requirements: list[dict[str, Any]] | None = None, tokens: int = 0,
+        image_steps: int = 0, joules: float = 0, money: float = 0, price: float = 0,
+    ) -> dict[str, Any]:  # fmt: skip
         """Queue a brief. Zeros leave a value to the preset; `requirements`, as `read` gives them, hold if given.
         Money is counted at `price`, of a machine hour."""
         wants = None if requirements is None else tuple(Requirement(**want) for want in requirements)
@@ -54,22 +54,22 @@ class Verbs:
         )  # fmt: skip
         return _job(self.desk.submit(Task(brief=asked, preset=preset, set=most)))
 
-    def job(self, id: str) -> dict:
+    def job(self, id: str) -> dict[str, Any]:
         """How a job stands: queued, running, paused, cancelled, done or failed; its place; its progress."""
         return _job(self.desk.job(id))
 
-    def jobs(self) -> list:
+    def jobs(self) -> list[dict[str, Any]]:
         """The queue: what works and waits, in order."""
         return [_job(job) for job in self.desk.queue()]
 
-    def ask(self, id: str, what: str) -> dict:
+    def ask(self, id: str, what: str) -> dict[str, Any]:
         """Ask a job to cancel, pause or resume. A running one hears of it at its next step."""
         if what not in ("cancel", "pause", "resume"):
             raise BriefError(f"{what[:40]!r} cannot be asked; ask for cancel, pause or resume")
         self.desk.store.jobs.ask(self.desk.job(id).id, what)  # type: ignore[arg-type]
         return _job(self.desk.job(id))
 
-    def result(self, id: str) -> dict:
+    def result(self, id: str) -> dict[str, Any]:
         """A run as it stands: outcome, requirements, attempts, checks, and where its files are."""
         run = self.desk.run(id)
         if run is None:
@@ -102,7 +102,7 @@ class Verbs:
 
     def runs(
         self, text: str = "", outcome: str = "", preset: str = "", kind: str = "", limit: int = 50
-    ) -> list:
+    ) -> list[dict[str, Any]]:
         """Runs, newest first, by words, outcome, preset or kind of requirement; empty filters let all pass."""
         found = self.desk.store.runs.find(
             text=text or None, status=outcome or None, preset=preset or None, kind=kind or None,
@@ -112,13 +112,13 @@ class Verbs:
 
     def submit_batch(
         self, content: str, kind: str = "csv", name: str = "batch", preset: str = "mini"
-    ) -> dict:
+    ) -> dict[str, Any]:
         """Queue a file of briefs by its content; `kind` is csv, jsonl or yaml."""
         if kind not in ("csv", "jsonl", "yaml"):
             raise BriefError(f"{kind[:40]!r} is no kind of file; give csv, jsonl or yaml")
         return _job(self.desk.submit_batch(content, kind, name, preset))
 
-    def batch(self, id: str) -> dict:
+    def batch(self, id: str) -> dict[str, Any]:
         """A batch row by row: outcome and reason of each brief, and the counts."""
         job = self.desk.job(id)
         if job.kind != BATCH:
@@ -135,7 +135,7 @@ class Verbs:
         ]  # fmt: skip
         return _job(job) | {"counts": dict(report.counts), "rows": entries}
 
-    def review_queue(self, who: str) -> list:
+    def review_queue(self, who: str) -> list[dict[str, Any]]:
         """The pictures that wait for this person, without the judge's opinion."""
         return [
             {
@@ -153,9 +153,9 @@ class Verbs:
         who: str,
         decision: str,
         reason: str = "",
-        requirements: dict | None = None,
-        reasons: dict | None = None,
-    ) -> dict:
+        requirements: dict[str, Literal["pass", "fail"]] | None = None,
+        reasons: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
         """Add a decision to the log: approve, reject, skip or undo; `requirements` by id: pass or fail; `reasons`
         by id: why one fails; `reason`: for the whole picture."""
         seen = self.desk.run(run)
@@ -172,7 +172,7 @@ class Verbs:
         self.desk.store.reviews.add(review)
         return review.model_dump(mode="json")
 
-    def reviews(self) -> dict:
+    def reviews(self) -> dict[str, Any]:
         """The whole log, in order, and how far two people agree."""
         log = self.desk.store.reviews.log()
         both = agreement(log)
@@ -181,22 +181,22 @@ class Verbs:
             "agreement": {"pictures": both.pictures, "agreed": both.agreed, "kappa": both.kappa},
         }
 
-    def presets(self) -> list:
+    def presets(self) -> list[dict[str, Any]]:
         """The presets: what each does and needs."""
         found = (load_preset(name) for name in available())
         return [{"name": p.name, "about": p.about, "needs": p.needs, "offline": p.offline} for p in found]
 
-    def models(self) -> dict:
+    def models(self) -> dict[str, Any]:
         """Which models the worker has in memory, and how much it holds."""
         found = residents(self.desk.out)
         return found.model_dump(mode="json") if found else {"loaded": [], "memory": 0}
 
-    def load(self, preset: str = "mini") -> dict:
+    def load(self, preset: str = "mini") -> dict[str, Any]:
         """Have the worker load a preset's models, when its job in hand is done."""
         load_preset(preset)
         return _job(self.desk.chore(LOAD, preset))
 
-    def unload(self) -> dict:
+    def unload(self) -> dict[str, Any]:
         """Have the worker let go of all models, when its job in hand is done."""
         return _job(self.desk.chore(UNLOAD, "mini"))
 
@@ -211,7 +211,7 @@ def build(desk: Desk) -> None:
     """Offer every verb."""
     verbs = Verbs(desk)
     for name in NAMES:
-        gr.api(spoken(getattr(verbs, name)), api_name=name, concurrency_limit=None)
+        api(spoken(getattr(verbs, name)), api_name=name, concurrency_limit=None)
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -16,7 +16,8 @@ MASTHEAD = f'<header class="masthead"><h1>Easel</h1><p>{SLOGAN}</p></header>'
 def build(store: Store) -> gr.Blocks:
     """The page, over one store."""
     desk = Desk(store)
-    with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as demo:
+    demo = gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600))
+    with demo:
         html(MASTHEAD)
         who = gr.Textbox(
             "me", label="Your name", info="It stands beside each decision in the log.", max_length=80, render=False,
@@ -28,7 +29,7 @@ def build(store: Store) -> gr.Blocks:
             with gr.Tab("Batch", id="batch") as tab:
                 batch.build(desk, tab)
             with gr.Tab("Review", id="review") as tab:
-                who.render()
+                who.render()  # type: ignore[no-untyped-call]  # Gradio leaves it untyped
                 review.build(desk, tab, who)
             with gr.Tab("Gallery", id="gallery") as tab:
                 gallery.build(desk, tab, who)

@@ -75,7 +75,7 @@ class Page:
     def typed(self, text: str, preset: str, said: str = "") -> tuple[str, str]:
         """The rules read along. What was put into the field together with its draft is left as it is."""
         if (draft := _draft(said)).text == text and draft.preset == preset:
-            return gr.skip(), gr.skip()  # type: ignore[return-value]
+            return gr.skip(), gr.skip()
         draft = quick(text, preset)
         return draft.model_dump_json(), draft_html(draft)
 
@@ -83,7 +83,7 @@ class Page:
         """The text model has a look, once the brief is written."""
         draft = _draft(said)
         if not text.strip() or (draft.settled and draft.text == text and draft.preset == preset) or draft.job:
-            return gr.skip(), gr.skip()  # type: ignore[return-value]
+            return gr.skip(), gr.skip()
         stale = (draft.text, draft.preset) != (text, preset)
         draft = quick(text, preset) if stale else draft
         draft = draft.model_copy(update={"job": self.desk.read(text, preset).id})
@@ -93,12 +93,12 @@ class Page:
         """Whether the text model has answered. Asked again until the page has taken the answer."""
         draft = _draft(said)
         if draft.job is None:
-            return gr.skip(), gr.Timer(active=False), ""  # type: ignore[return-value]
+            return gr.skip(), gr.Timer(active=False), ""
         job = self.desk.store.jobs.get(draft.job)
         if job is not None and job.state in OPEN:
-            return gr.skip(), gr.skip(), READING  # type: ignore[return-value]
+            return gr.skip(), gr.skip(), READING
         reading = job.progress.get("reading") if job is not None else None
-        return offer(said, _read(draft, reading), redraw=bool(reading)), gr.skip(), ""  # type: ignore[return-value]
+        return offer(said, _read(draft, reading), redraw=bool(reading)), gr.skip(), ""
 
     def want(self, said: str, event: gr.EventData) -> tuple[str, str]:
         draft = edited(_draft(said), str(event.op), str(event.id), str(event.text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import gradio as gr
 
@@ -141,7 +141,7 @@ class Page:
         return compare(run, left or "", right or "") if run else ""
 
     def overrule(
-        self, decision: str, id: str, candidate: str | None, who: str, reason: str
+        self, decision: Literal["approve", "reject"], id: str, candidate: str | None, who: str, reason: str
     ) -> tuple[Any, ...]:
         """A person's word above the judge's."""
         if not id or not candidate:

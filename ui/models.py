@@ -159,7 +159,7 @@ class Page:
     def tick(self) -> tuple[str, str]:
         """Who is in memory; what was asked for is no news once it is done."""
         chores = [job for job in self.desk.store.jobs.list(*OPEN) if job.kind in (LOAD, UNLOAD)]
-        return self.memory(), gr.skip() if chores else ""  # type: ignore[return-value]
+        return self.memory(), gr.skip() if chores else ""
 
     def ask(self, kind: str, name: str) -> tuple[str, str]:
         """Queue the loading or unloading: the worker does it between two jobs."""

@@ -101,7 +101,8 @@ def _lies(a: Found, b: Found, where: str) -> bool:
 
 def examine(image: Image.Image) -> Seen:
     """What the picture shows."""
-    pixels = np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 255
+    small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+    pixels = np.asarray(small, np.float32) / np.float32(255)
     border = np.concatenate([pixels[:EDGE], pixels[-EDGE:]]).reshape(-1, 3)
     border = np.concatenate([border, pixels[:, :EDGE].reshape(-1, 3), pixels[:, -EDGE:].reshape(-1, 3)])
     return Seen(ground_of(border), tuple(_detected(pixels, np.median(border, 0))))
@@ -124,12 +125,13 @@ def _detected(pixels: Floats, ground: Floats) -> list[Found]:
     found: list[Found] = []
     told: list[int] = []
     for i in kept:
-        box, look = tuple(boxes[i].tolist()), looks[i]
+        box, look = _box(boxes[i]), looks[i]
         if _covered(boxes[i], boxes[told]) >= INSIDE:
             continue
         if look is not None:
             told.append(i)
-            found.append(Found(DRAWINGS[labels[i] - 1][0], *look, box))
+            style, tint = look
+            found.append(Found(DRAWINGS[labels[i] - 1][0], style, tint, box))
         elif scores[i] >= SURE:
             found.append(Found(None, "", None, box))
     return found
@@ -150,7 +152,13 @@ def _look(pixels: Floats, ground: Floats, label: int, box: Box) -> tuple[str, st
 
 
 def _part(image: Image.Image, box: Box) -> Floats:
-    return np.asarray(image.resize((PIECE, PIECE), Image.Resampling.BILINEAR, box=box), np.float32) / 255
+    part = image.resize((PIECE, PIECE), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(part, np.float32) / np.float32(255)
+
+
+def _box(row: Tensor) -> Box:
+    left, top, right, bottom = row.tolist()
+    return left, top, right, bottom
 
 
 def _around(box: Box) -> Iterator[Box]:

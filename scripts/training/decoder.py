@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
@@ -67,9 +68,9 @@ def collage(rng: np.random.Generator) -> Scene:
         tints = [str(rng.choice(_COLOURS)) if rng.random() < 0.35 else None for _ in names]
         if any(tint and held_out("colour", name, tint) for name, tint in zip(names, tints, strict=True)):
             continue
-        corners = rng.permutation([(0, 0), (2, 0), (0, 2), (2, 2)])
+        corners = rng.permutation([(0, 0), (2, 0), (0, 2), (2, 2)]).tolist()
         if rng.random() < 0.4:  # rows and columns stand in the middle
-            corners = [(0, 1), (2, 1)] if rng.random() < 0.5 else [(1, 0), (1, 2)]
+            corners = [[0, 1], [2, 1]] if rng.random() < 0.5 else [[1, 0], [1, 2]]
         items = tuple(
             Item(name, tint, int(x), int(y), 2)
             for name, tint, (x, y) in zip(names, tints, corners, strict=False)
@@ -77,13 +78,13 @@ def collage(rng: np.random.Generator) -> Scene:
         return Scene("group", items, str(rng.choice(_COLOURS)), str(rng.choice(STYLES)))
 
 
-class Pictures(IterableDataset):
+class Pictures(IterableDataset[tuple[Tensor, Tensor]]):
     """Endless (latent, pixels as uint8 (3, 256, 256)); `start` and the worker's number seed it."""
 
     def __init__(self, start: int, singles: float) -> None:
         self.start, self.singles = start, singles
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng((self.start, info.id if info else 0))
         while True:
@@ -144,7 +145,7 @@ def main(
         Muon(kernels, rate),
         torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True),
     ]
-    state = {"step": 0, "samples": 0, "seconds": 0.0}
+    state = training.Progress(step=0, samples=0, seconds=0.0)
     saved = work / "state.pt"
     if saved.exists():
         held = torch.load(saved, map_location=accelerator.device, weights_only=True)

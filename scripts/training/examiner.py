@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -117,7 +117,8 @@ def tint(rng: np.random.Generator) -> Floats:
     """Any colour; as often, one near the palette's."""
     if rng.random() < 0.5:
         return rng.random(3).astype(np.float32)
-    return (PALETTE[rng.integers(len(PALETTE))] / 255 + rng.normal(0, 0.06, 3)).clip(0, 1).astype(np.float32)
+    near: Floats = (PALETTE[rng.integers(len(PALETTE))] / 255 + rng.normal(0, 0.06, 3)).astype(np.float32)
+    return near.clip(0, 1)
 
 
 def ground(rng: np.random.Generator) -> Floats:
@@ -161,7 +162,9 @@ def drawn(name: str, style: str, colour: Floats | None, px: int) -> Floats:
     straight = raster(name, style, px)
     rgb, alpha = straight[..., :3], straight[..., 3]
     if colour is not None:
-        light = np.float32(0.33) if colour.max() < 0.2 else colour + (1 - colour) * np.float32(0.4)
+        light = colour + (1 - colour) * np.float32(0.4)
+        if colour.max() < 0.2:
+            light = np.full(3, 0.33, np.float32)
         rgb = recoloured(rgb, alpha, colour * np.float32(0.66 if colour.min() > 0.9 else 0.4), colour, light)
     return np.concatenate([rgb * alpha[..., None], alpha[..., None]], -1)
 
@@ -170,15 +173,14 @@ def spoil(rng: np.random.Generator, name: str, style: str, colour: Floats | None
     """The drawing as nobody should accept it."""
     art, half = drawn(name, style, colour, px), px // 2
     other = drawn(str(rng.choice([n for n in _NAMES if n != name])), str(rng.choice(STYLES)), None, px)
-    first, second = np.s_[:, :half], np.s_[:, half:]
-    if rng.random() < 0.5:
-        first, second = np.s_[:half], np.s_[half:]
+    upright = rng.random() >= 0.5  # the cut between the halves
+    first, second = (np.s_[:, :half], np.s_[:, half:]) if upright else (np.s_[:half, :], np.s_[half:, :])
     match int(rng.integers(6)):
         case 0:  # a blend
             share = np.float32(rng.uniform(0.35, 0.65))
             return art * share + other * (1 - share)
         case 1:  # half one and half another
-            return np.concatenate([art[first], other[second]], axis=0 if art[first].shape[0] == half else 1)
+            return np.concatenate([art[first], other[second]], axis=1 if upright else 0)
         case 2:  # half missing
             art = art.copy()
             art[second if rng.random() < 0.5 else first] = 0
@@ -235,7 +237,7 @@ def turned(rng: np.random.Generator, art: Floats, side: int) -> Floats:
             (a, b, mid - a * mid - b * mid, d, e, mid - d * mid - e * mid),
             Image.Resampling.BILINEAR,
         )
-    return np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32) / 255
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32) / np.float32(255)
 
 
 def hidden(art: Floats, window: Floats) -> bool:
@@ -246,7 +248,7 @@ def hidden(art: Floats, window: Floats) -> bool:
     return bool((np.linalg.norm(art[..., :3] - window, axis=-1)[ink] < _NEAR).mean() > 0.5)
 
 
-class Pictures(IterableDataset):
+class Pictures(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     """Endless (pixels as uint8 (3, SIDE, SIDE), boxes (MOST, 4), their labels (MOST,), 0 where there is none); `start`
     and the worker's number seed them."""
 
@@ -296,7 +298,7 @@ def main(
     average.load_state_dict(model.state_dict())
     weights = list(model.parameters())
     optimisers = optimisers_of(model, rate)
-    state: dict[str, Any] = {"step": 0, "samples": 0, "seconds": 0.0}
+    state = training.Progress(step=0, samples=0, seconds=0.0)
     saved = work / "state.pt"
     if saved.exists():
         held = torch.load(saved, map_location=accelerator.device, weights_only=True)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
+
+
+class Progress(TypedDict):
+    """How far a training is, over all its runs."""
+
+    step: int
+    samples: int
+    seconds: float
 
 
 def share(step: int, warm: int, left: float, decay: float) -> float:

@@ -16,7 +16,7 @@ def orthogonal(x: Tensor, steps: int = 4) -> Tensor:
     """The matrix with its singular values pushed towards one, by Newton-Schulz iteration."""
     flat = x.flatten(1)
     tall = flat.shape[0] > flat.shape[1]
-    y = flat.T if tall else flat
+    y: Tensor = flat.T if tall else flat
     y = y / (y.norm() + 1e-7)
     for _ in range(steps):
         a = y @ y.T

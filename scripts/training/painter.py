@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated
@@ -77,8 +78,8 @@ def standing(scene: Scene, ids: list[int]) -> tuple[list[int], list[int]]:
     for i, item in enumerate(scene.items):
         stands = len(scene.items) - 1 if first is None else first + i
         said.setdefault(OBJECT_TOKENS[item.object], (stands, TINTS.index(item.tint)))
-    stands, tints = zip(*(said.get(i, (NO_OBJECT, NO_OBJECT)) for i in ids), strict=True)
-    return list(stands), list(tints)
+    labels = [said.get(i, (NO_OBJECT, NO_OBJECT)) for i in ids]
+    return [stands for stands, _ in labels], [tint for _, tint in labels]
 
 
 def telling(rng: np.random.Generator) -> dict[str, bool]:
@@ -98,13 +99,13 @@ def caption(
     return made["input_ids"], made["attention_mask"], *standing(scene, made["input_ids"])
 
 
-class Scenes(IterableDataset):
+class Scenes(IterableDataset[tuple[Tensor, ...]]):
     """Endless (latent, its noise, token ids, mask, places, tints); `start` and the worker's number seed it."""
 
     def __init__(self, start: int, weights: tuple[float, float, float], tinted: float) -> None:
         self.start, self.weights, self.tinted = start, weights, tinted
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng((self.start, info.id if info else 0))
         while True:
@@ -197,7 +198,7 @@ def teach_reading(model: Painter, steps: int, weights: tuple[float, float, float
         loss = model.read(model.text(input_ids=ids, attention_mask=mask).last_hidden_state, stands, tints)
         opt.param_groups[0]["lr"] = 1e-3 * min(1.0, (step + 1) / 50, (steps - step) / 200)
         opt.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.text.parameters(), 1.0)
         opt.step()
     return loss.item()
@@ -261,7 +262,7 @@ def main(
     groups = [{"params": rest, "scale": 1.0}, {"params": words, "scale": slow}]
     opt = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     weights = (singles, 1 - singles - pairs, pairs)
-    state = {"step": 0, "samples": 0, "seconds": 0.0}
+    state = training.Progress(step=0, samples=0, seconds=0.0)
     saved = work / "state.pt"
     if saved.exists():
         held = torch.load(saved, map_location=device, weights_only=True)

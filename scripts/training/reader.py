@@ -71,7 +71,7 @@ def example(rng: np.random.Generator, tokenizer: Any) -> tuple[list[int], int]:
     return question + answer, len(question)
 
 
-class Batches(IterableDataset):
+class Batches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     """Endless batches of similar length: (tokens, labels), right-padded, -100 where there is no loss."""
 
     def __init__(self, seed: int, tokenizer: Any, size: int) -> None:

@@ -76,7 +76,7 @@ class Flat:
     def step(self) -> None:
         for kernel, view in zip(self.kernels, self.views, strict=True):
             view.grad = None if kernel.grad is None else _rows(kernel.grad)
-        self.optimizer.step()
+        self.optimizer.step()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -7,25 +7,27 @@ text tower learns at the same time to say those codes from sentences; later both
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.english import OPPOSITE
 from models.mini.dataset import lessons
 from models.mini.dataset.caption import MAX_TOKENS, tokenizer
 from models.mini.dataset.lessons import SIZES, STARTS, Lesson, N
 from models.mini.dataset.scene import Fact
 from models.mini.dataset.statements import wording
 
-IMAGE = 128
+if TYPE_CHECKING:
+    from open_clip import CustomTextCLIP
+    from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
+    from open_clip.transformer import TextTransformer
 
-
+IMAGE = 128  # pixels of a side
 EMBED = 512
-
-
 CONFIG: dict[str, Any] = {
     "embed_dim": EMBED,
     "custom_text": True,
@@ -62,18 +64,18 @@ class Codes(nn.Module):
     def forward(self) -> Tensor:
         """Shape (COLUMNS, EMBED), unit rows."""
         objects = self.plain[-N:]
-        rows = [self.plain]
+        rows: list[Tensor] = [self.plain]
         for kind in self.mix:
             product = (self.subject[kind][:, None] * self.value[kind][None]) @ self.mix[kind]
             rows.append((product + self.share[kind] * objects[:, None]).flatten(0, 1))
         return F.normalize(torch.cat(rows), dim=-1)
 
 
-def build() -> nn.Module:
+def build() -> CustomTextCLIP:
     """An untrained scorer, started so that it learns: no block begins as the identity and no word as zero."""
     from open_clip import CustomTextCLIP
 
-    model: nn.Module = CustomTextCLIP(**{k: v for k, v in CONFIG.items() if k != "custom_text"})
+    model = CustomTextCLIP(**{k: v for k, v in CONFIG.items() if k != "custom_text"})
     for name, parameter in model.visual.named_parameters():
         if name.endswith("bn3.weight"):
             nn.init.constant_(parameter, 0.5)
@@ -82,7 +84,7 @@ def build() -> nn.Module:
     return model
 
 
-def trunk(visual: nn.Module, x: Tensor) -> Tensor:
+def trunk(visual: ModifiedResNet, x: Tensor) -> Tensor:
     """The image tower up to its last map, (B, 1024, 4, 4)."""
     x = visual.stem(x)
     for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
@@ -90,7 +92,7 @@ def trunk(visual: nn.Module, x: Tensor) -> Tensor:
     return x
 
 
-def pool(attention: nn.Module, x: Tensor) -> Tensor:
+def pool(attention: AttentionPool2d, x: Tensor) -> Tensor:
     """open_clip's AttentionPool2d for the one query it keeps, at a twelfth of the cost."""
     b, c = x.shape[:2]
     heads = attention.num_heads
@@ -101,7 +103,8 @@ def pool(attention: nn.Module, x: Tensor) -> Tensor:
     weights = (keys @ tokens.transpose(1, 2) * query.shape[-1] ** -0.5).softmax(-1)
     seen = weights @ tokens
     value = torch.einsum("bhc,hdc->bhd", seen, attention.v_proj.weight.view(heads, -1, c)).flatten(1)
-    return attention.c_proj(value + attention.v_proj.bias)
+    out: Tensor = attention.c_proj(value + attention.v_proj.bias)
+    return out
 
 
 def fact_loss(logits: Tensor, truth: Tensor) -> Tensor:
@@ -117,7 +120,7 @@ def relation_batch(batch: list[Lesson], rng: np.random.Generator) -> tuple[Tenso
     """Pairs of place columns (B, 6, 2), their truth (B, 6) and the facts."""
     asked = [lessons.relations(one.scene, rng) for one in batch]
     places = [
-        [(lessons.place(f.subject, f.value), lessons.place(f.other, lessons.OPPOSITE[f.value])) for f in row]
+        [(lessons.place(f.subject, f.value), lessons.place(f.other, OPPOSITE[f.value])) for f in row]
         for row in asked
     ]
     truth = [[lessons.relation_truth(f, one) for f in row] for row, one in zip(asked, batch, strict=True)]
@@ -163,7 +166,7 @@ def code_of(facts: list[Fact], codes: Tensor) -> Tensor:
     for f in facts:
         if f.kind == "relation":
             start = STARTS["place"]
-            here, there = lessons.place(f.subject, f.value), lessons.place(f.other, lessons.OPPOSITE[f.value])
+            here, there = lessons.place(f.subject, f.value), lessons.place(f.other, OPPOSITE[f.value])
             rows.append(codes[start + here] + codes[start + there])
         else:
             rows.append(codes[lessons.column(f)])
@@ -176,7 +179,7 @@ def tokens(tok: Any, texts: list[str]) -> Tensor:
     return ids
 
 
-def say(text_tower: nn.Module, ids: Tensor) -> Tensor:
+def say(text_tower: TextTransformer, ids: Tensor) -> Tensor:
     """The text tower on short sentences: the mask is causal, so padding past the longest changes nothing."""
     whole = text_tower.attn_mask
     text_tower.attn_mask = whole[: ids.shape[1], : ids.shape[1]]
@@ -196,7 +199,8 @@ class Student(nn.Module):
 
     def __init__(self, compiled: bool) -> None:
         super().__init__()
-        self.model, self.codes = build(), Codes()
+        self.model: CustomTextCLIP = build()
+        self.codes = Codes()
         self.probe = nn.Linear(1024, sum(lessons.CELL))
         self.words = tokenizer()
         self.trunk = torch.compile(trunk) if compiled else trunk

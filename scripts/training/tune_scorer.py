@@ -89,7 +89,7 @@ def truth(scene: Scene, box: Box) -> NDArray[np.int8]:
     return row
 
 
-class Pictures(IterableDataset):
+class Pictures(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     """Endless (picture, views, truth): a render, uint8 (3, PIXELS, PIXELS), or its latent; VIEWS of the numbers of
     BOXES; and their truth, int8 (VIEWS, FACTS). `start` and the worker's number seed it."""
 
