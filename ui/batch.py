@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from pipeline.work.report import OUTCOMES, Entry, duration, gather
 from pipeline.work.rows import KINDS, Rows, parse_rows
 from pipeline.work.task import BATCH
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect
 from ui.parts import callout, card, download, figures, html, mark, picture, table
 from ui.view import standing as standing_of
 
@@ -252,24 +251,18 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         html(guide(), elem_id="batch-guide")
     timer = gr.Timer(1.5, active=False)
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
     shown = [seen, going, timer, pause, resume, cancel]
     parsed = [text, kind, name, seen_rows, start]
-    on(file.upload, page.parse, [file, preset], parsed).then(
+    connect(file.upload, page.parse, [file, preset], parsed).then(
         lambda: None, None, file, api_visibility="private", show_progress="hidden"
     )
-    on(example.click, page.example, [preset], parsed)
-    started = on(start.click, page.start, [text, kind, name, preset], [job, *shown])
+    connect(example.click, page.example, [preset], parsed)
+    started = connect(start.click, page.start, [text, kind, name, preset], [job, *shown])
     started.success(
         lambda: ("", "", gr.Button(interactive=False)), None, [text, seen_rows, start], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
     for button, what in ((pause, "pause"), (resume, "resume"), (cancel, "cancel")):
-        on(button.click, lambda id, what=what: page.ask(what, id), [job], shown)
-    on(timer.tick, page.show, [job, seen], shown)
-    on(tab.select, page.opened, None, [job, *shown, how])
+        connect(button.click, lambda id, what=what: page.ask(what, id), [job], shown)
+    connect(timer.tick, page.show, [job, seen], shown)
+    connect(tab.select, page.opened, None, [job, *shown, how])

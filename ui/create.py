@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.work.task import BRIEF, Task
 from ui import run_parts
 from ui.desk import Desk, any_seed, brief, limits, settings_in
-from ui.guard import spoken
-from ui.parts import WANTS_SCRIPT, callout, card, html, sentence, wants_list
+from ui.guard import connect
+from ui.parts import WANTS_SCRIPT, callout, html, sentence
+from ui.requirements import Panel, draft_html, follow, offer, offering, parsed, with_list, with_reading
 from ui.view import RunView
-from ui.wants import BY_RULES, Draft, edited, quick
+from ui.wants import BY_RULES, Draft, quick
 
-READING = card('<p class="soft" role="status">The text model is reading it too…</p>')
 EXAMPLES = (
     "a panda on a purple background, cartoon style",
     "two owls on a gray background, flat style",
@@ -37,29 +34,6 @@ _WATCHED = """() => {
 }"""
 
 
-# What the server found out about a draft is laid down only where it is still the draft that was seen, or as much as
-# that, and not under the hands of somebody who edits a requirement.
-_ACCEPT = """(offer, draft, wants) => {
-  if (!offer) return [draft, wants];
-  const said = JSON.parse(offer), now = JSON.parse(draft), fresh = JSON.parse(said.draft);
-  const same = said.seen === draft || (!now.edited && !now.job && now.reading.reader === "the rules"
-    && now.text === fresh.text && now.preset === fresh.preset);
-  const typing = said.wants !== null && document.activeElement?.matches("#wants input");
-  return same && !typing ? [said.draft, said.wants ?? wants] : [draft, wants];
-}"""
-
-
-def draft_html(draft: Draft) -> str:
-    reading = draft.reading
-    return wants_list(reading.requirements, reading.reader, reading.degraded, reading.blocked)
-
-
-def offer(seen: str, draft: Draft, redraw: bool = True) -> str:
-    """A draft in place of the one that was seen; the page takes it unless that one has changed."""
-    wants = draft_html(draft) if redraw else None
-    return json.dumps({"seen": seen, "draft": draft.model_dump_json(), "wants": wants})
-
-
 def about(preset: str) -> str:
     """What the preset does, and what it needs."""
     found = load_preset(preset)
@@ -72,37 +46,10 @@ class Page:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def typed(self, text: str, preset: str, said: str = "") -> tuple[str, str]:
-        """The rules read along. What was put into the field together with its draft is left as it is."""
-        if (draft := _draft(said)).text == text and draft.preset == preset:
-            return gr.skip(), gr.skip()
-        draft = quick(text, preset)
-        return draft.model_dump_json(), draft_html(draft)
-
-    def settle(self, text: str, preset: str, said: str) -> tuple[str, gr.Timer]:
-        """The text model has a look, once the brief is written."""
-        draft = _draft(said)
-        if not text.strip() or (draft.settled and draft.text == text and draft.preset == preset) or draft.job:
-            return gr.skip(), gr.skip()
-        stale = (draft.text, draft.preset) != (text, preset)
-        draft = quick(text, preset) if stale else draft
-        draft = draft.model_copy(update={"job": self.desk.read(text, preset).id})
-        return offer(said, draft, redraw=stale), gr.Timer(active=True)
-
-    def listen(self, said: str) -> tuple[str, gr.Timer, str]:
-        """Whether the text model has answered. Asked again until the page has taken the answer."""
-        draft = _draft(said)
-        if draft.job is None:
-            return gr.skip(), gr.Timer(active=False), ""
-        job = self.desk.store.jobs.get(draft.job)
-        if job is not None and job.state in OPEN:
-            return gr.skip(), gr.skip(), READING
-        reading = job.progress.get("reading") if job is not None else None
-        return offer(said, _read(draft, reading), redraw=bool(reading)), gr.skip(), ""
-
-    def want(self, said: str, event: gr.EventData) -> tuple[str, str]:
-        draft = edited(_draft(said), str(event.op), str(event.id), str(event.text))
-        return draft.model_dump_json(), draft_html(draft)
+    def example(self, words: str, preset: str) -> tuple[str, str, str]:
+        """The brief of an example with what the rules read in it."""
+        draft = quick(words, preset)
+        return words, draft.model_dump_json(), draft_html(draft)
 
     def paint(
         self, text: str, said: str, preset: str, seed: float | None, width: float | None, height: float | None,
@@ -110,7 +57,7 @@ class Page:
     ) -> tuple[Any, ...]:  # fmt: skip
         """Submit what the page shows. A reading the text model has not seen is left to the loop. `budget` is in the
         order of BUDGET."""
-        draft = _draft(said)
+        draft = parsed(said)
         if draft.job and not draft.edited:
             self.desk.store.jobs.ask(draft.job, "cancel")
         same = draft.text == text and draft.preset == preset
@@ -150,7 +97,7 @@ class Page:
 
     def tick(self, id: str, seen: str, said: str) -> tuple[Any, ...]:
         """What changed of the job, and the reading it began with where the page has none of its own."""
-        draft, late = _draft(said), gr.skip()
+        draft, late = parsed(said), ""
         run = self.desk.store.runs.get(id) if id and not draft.settled else None
         if (
             run
@@ -158,7 +105,7 @@ class Page:
             and run.reading["reader"] != BY_RULES
             and " ".join(draft.text.split()) == run.text
         ):
-            late = offer(said, _read(draft, run.reading))
+            late = offer(said, with_reading(draft, run.reading))
         return *self._show(id, seen), late
 
     def opened(self, request: gr.Request) -> tuple[Any, ...]:
@@ -174,7 +121,7 @@ class Page:
             return self._nothing("")
         draft = quick(task.brief.text, task.preset)
         if task.brief.requirements is not None:
-            draft = _with(draft, task.brief.requirements)
+            draft = with_list(draft, task.brief.requirements)
         elif (run := self.desk.run(id)) is not None and run.reading is not None:
             draft = draft.model_copy(update={"reading": run.reading})
         preset = task.preset if task.preset in available() else gr.skip()
@@ -206,7 +153,7 @@ class Page:
             path.unlink(missing_ok=True)
         preset = task.preset if task.preset in available() else "mini"
         draft = quick(task.brief.text, preset)
-        draft = _with(draft, task.brief.requirements or ())
+        draft = with_list(draft, task.brief.requirements or ())
         said = f"Settings of a picture by {task.preset} are in the form." if preset == task.preset else (
             f"The picture is by {task.preset}, which is not here; the form has {preset} instead."
         )  # fmt: skip
@@ -262,36 +209,17 @@ def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
     )
 
 
-def _read(draft: Draft, reading: dict[str, Any] | None) -> Draft:
-    """The draft with what the text model read, if it read anything; it waits for no more."""
-    changed: dict[str, Any] = {"job": None}
-    if reading and not draft.edited:
-        changed["reading"] = Draft.model_validate({"reading": reading}).reading
-    return draft.model_copy(update=changed)
-
-
-def _with(draft: Draft, wants: tuple[Requirement, ...]) -> Draft:
-    """The draft with a list that came along."""
-    reading = draft.reading.model_copy(update={"requirements": wants, "reader": "you"})
-    return draft.model_copy(update={"reading": reading, "edited": True})
-
-
-def _draft(said: str) -> Draft:
-    return Draft.model_validate_json(said) if said else Draft()
-
-
 def _whole(number: float | None) -> int | None:
     return int(number) if number else None
 
 
 def build(desk: Desk, demo: gr.Blocks) -> None:
     """Lay out the tab and connect it."""
-    page = Page(desk)
+    page, panel = Page(desk), Panel(desk)
     start = Draft()
     watched = gr.Textbox(visible="hidden", elem_id="watched", label="Job")
     seen = gr.Textbox(visible="hidden", label="Seen")
     draft = gr.Textbox(start.model_dump_json(), visible="hidden", label="Draft")
-    offered = gr.Textbox(visible="hidden", label="Offered draft")
     with gr.Row(equal_height=False):
         with gr.Column(scale=6, min_width=320):
             text = gr.Textbox(
@@ -347,46 +275,35 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
     shown = [seen, timer, status, stand, result, history, *buttons]
     reading = [draft, wants]
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
-    on(text.change, page.typed, [text, preset, draft], reading, trigger_mode="always_last")
-    settling = [text.blur]
-    on(preset.input, page.typed, [text, preset, draft], reading).then(
-        about_of, preset, preset, api_visibility="private"
-    )
-    on(wants.want, page.want, [draft], reading)
+    follow(text.change, panel, [text, preset, draft], reading)
+    changed = follow(preset.input, panel, [text, preset, draft], reading)
+    changed.then(about_of, preset, preset, api_visibility="private")
+    connect(wants.want, panel.want, [draft], reading)
+    settled = [text.blur]
     for button, words in zip(examples, EXAMPLES, strict=True):
-        filled = on(
-            button.click,
-            lambda preset, words=words: (words, *page.typed(words, preset)),
-            [preset],
-            [text, *reading],
+        filled = connect(
+            button.click, lambda preset, words=words: page.example(words, preset), [preset], [text, *reading]
         )
-        settling.append(filled.then)
-    offers = [on(event, page.settle, [text, preset, draft], [offered, ear]) for event in settling]
-    offers.append(on(ear.tick, page.listen, [draft], [offered, ear, heard]))
-    offers.append(on(timer.tick, page.tick, [watched, seen, draft], [*shown, offered]))
-    for made in offers:
-        made.then(None, [offered, draft, wants], reading, js=_ACCEPT)
+        settled.append(filled.then)
+    for event in settled:
+        offering(event, panel.settle, [text, preset, draft], [ear], reading)
+    offering(ear.tick, panel.listen, [draft], [ear, heard], reading)
+    offering(timer.tick, page.tick, [watched, seen, draft], shown, reading)
     form = [text, draft, preset, seed, width, height, images, seconds, tokens, steps, joules, money, price]
     for made in (
-        on(go.click, page.paint, form, [watched, *shown]),
-        on(again.click, page.again, [watched], [watched, *shown, seed]),
-        on(alike.click, page.alike, [watched], [watched, *shown]),
+        connect(go.click, page.paint, form, [watched, *shown]),
+        connect(again.click, page.again, [watched], [watched, *shown, seed]),
+        connect(alike.click, page.alike, [watched], [watched, *shown]),
     ):
         made.then(None, None, None, js=_WATCHED)
-    on(cancel.click, page.cancel, [watched], shown)
-    on(resume.click, page.resume, [watched], shown)
-    on(reload.upload, page.reload, [reload], [text, *reading, preset, seed, width, height, status]).then(
+    connect(cancel.click, page.cancel, [watched], shown)
+    connect(resume.click, page.resume, [watched], shown)
+    connect(reload.upload, page.reload, [reload], [text, *reading, preset, seed, width, height, status]).then(
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )
-    on(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
+    connect(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
     # Says that the page is filled, to whoever drives it.
-    on(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
+    connect(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
         None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any, Literal, get_args
 
@@ -16,7 +16,7 @@ from pipeline.store.reviews import Review
 from pipeline.store.tables import RunRow
 from ui import run_parts
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect, spoken
 from ui.parts import callout, card, counted, html, link_to, mark, picture
 from ui.view import RunView, standing
 
@@ -192,29 +192,23 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             slider = html(elem_id="compare")
     turns = html(elem_id="gallery-attempts")
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
     filters = [text, outcome, preset, kind, size, chosen]
-    on(tab.select, page.find, filters, [grid, more])
-    on(text.change, page.find, filters, [grid, more], trigger_mode="always_last")
+    connect(tab.select, page.find, filters, [grid, more])
+    connect(text.change, page.find, filters, [grid, more], trigger_mode="always_last")
     for choice in (outcome, preset, kind):
-        on(choice.input, page.find, filters, [grid, more])
-    on(more.click, lambda n: n + PAGE, [size], [size]).then(
+        connect(choice.input, page.find, filters, [grid, more])
+    connect(more.click, lambda n: n + PAGE, [size], [size]).then(
         spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
     )
     opened = [chosen, about, left, right, slider, turns, candidate, panel]
     # The grid may be long: whoever opens a run is taken to it.
-    on(grid.open, page.open, None, opened).success(
+    connect(grid.open, page.open, None, opened).success(
         spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
     ).then(None, None, None, js="() => document.querySelector('#gallery-run')?.scrollIntoView()")
     for choice in (left, right):
-        on(choice.input, page.lay, [chosen, left, right], [slider])
+        connect(choice.input, page.lay, [chosen, left, right], [slider])
     for button, decision in ((approve, "approve"), (reject, "reject")):
-        on(
+        connect(
             button.click,
             lambda *given, decision=decision: page.overrule(decision, *given),
             [chosen, candidate, who, reason],

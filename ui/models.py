@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from pipeline.errors import BriefError, ConfigError
 from pipeline.store.jobs import OPEN
 from pipeline.work.task import LOAD, UNLOAD, Residents, residents
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect
 from ui.parts import callout, card, figures, html, table
 
 ROOT = Path(__file__).parents[1]
@@ -186,15 +185,9 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             errors = html(elem_id="models-judge")
     found = html(elem_id="models-doctor-said")
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
     for event in (tab.select, preset.input):
-        on(event, page.show, [preset], [about, errors, held])
+        connect(event, page.show, [preset], [about, errors, held])
     for button, kind in ((load, LOAD), (unload, UNLOAD)):
-        on(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
-    on(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)
-    on(gr.Timer(4.0).tick, page.tick, None, [held, notice])
+        connect(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
+    connect(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)
+    connect(gr.Timer(4.0).tick, page.tick, None, [held, notice])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from pipeline.results.review import Item, agreement, as_csv, as_jsonl, queue
 from pipeline.store.reviews import Review
 from pipeline.work.task import Task
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect
 from ui.parts import card, download, html, mark, picture
 
 WHY = {
@@ -148,12 +148,11 @@ class Page:
             gr.Column(visible=item is not None),
         )  # fmt: skip
 
-    def entered(self, who: str) -> tuple[Any, ...]:
-        return self.show(who)
-
-    def renamed(self, who: str, said: str) -> tuple[Any, ...]:
-        """The name was left; only another name means another queue."""
-        return self.show(who) if _open(said).who != who.strip() else tuple(gr.skip() for _ in range(11))
+    def arrive(self, who: str, said: str, event: gr.EventData) -> tuple[Any, ...]:
+        """The tab was opened, or the field with the name was left; there, only another name means another queue."""
+        if isinstance(event.target, gr.Tab) or _open(said).who != who.strip():
+            return self.show(who)
+        return tuple(gr.skip() for _ in range(11))
 
     def say(self, said: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
         """A word on one requirement; the same word again takes it back."""
@@ -295,19 +294,13 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
         export = gr.Button("Export the log", scale=0, min_width=180, elem_id="review-export")
     files = html(elem_id="review-files")
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
     shown = [state, asked, head, text, judge, log, approve, reject, skip, undo, fields]
-    on(tab.select, page.entered, [who], shown)
-    on(who.submit, page.renamed, [who, state], shown)
-    on(who.blur, page.renamed, [who, state], shown)
-    on(asked.say, page.say, [state, who], shown, js=_REASONS % 2)
+    # One listener for all three: its calls wait for each other, so the answer for the last name comes last.
+    arrivals = partial(gr.on, [tab.select, who.submit, who.blur], trigger_mode="always_last")
+    connect(arrivals, page.arrive, [who, state], shown)
+    connect(asked.say, page.say, [state, who], shown, js=_REASONS % 2)
     for button, decision in ((approve, "approve"), (reject, "reject"), (skip, "skip")):
-        on(
+        connect(
             button.click,
             lambda *given, decision=decision: page.decide(decision, *given),
             [state, who, reason],
@@ -315,6 +308,6 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             js=_REASONS % 3,
         )
     for event in (again.click, text.submit):
-        on(event, page.rerun, [state, who, text, reason], [*shown, reason], js=_REASONS % 4)
-    on(undo.click, page.undo, [state, who], [*shown, reason])
-    on(export.click, page.export, None, [files])
+        connect(event, page.rerun, [state, who, text, reason], [*shown, reason], js=_REASONS % 4)
+    connect(undo.click, page.undo, [state, who], [*shown, reason])
+    connect(export.click, page.export, None, [files])

@@ -7,7 +7,6 @@ import os
 from pipeline.store import Store
 
 UPLOADS = "easel.uploads"
-PORT = 7860
 
 
 def serve(store: Store, host: str, port: int) -> str:
