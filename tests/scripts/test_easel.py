@@ -43,8 +43,8 @@ Here = Callable[..., Said]
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The command in this process: quick, where nothing is loaded."""
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], loaded_once: None) -> Here:
+    """The command in this process, which imports the libraries and loads each model once."""
 
     def run(*args: str, stdin: bytes = b"") -> Said:
         monkeypatch.setattr(sys, "argv", ["easel", *args])

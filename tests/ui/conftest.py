@@ -29,7 +29,7 @@ from tests.pipeline.tiny_preset import write_preset
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SHOTS = ROOT / "tests/shots"
-PATIENCE = 240.0  # seconds; CI shares two cores with everything else
+PATIENCE = 600.0  # seconds; a loaded machine may take minutes to start the app
 NEVER_MET = "a cat on a red background, mostly blue"  # contradictory, and not flagged as such
 
 
@@ -58,7 +58,11 @@ class App:
         ]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | self._environment
         self._process = subprocess.Popen([*command, *self._options], cwd=ROOT, env=environment)
-        wait_for(self._up, "the app to answer")
+        try:
+            wait_for(self._up, "an answer of the app")
+        except BaseException:
+            self._process.kill()
+            raise
 
     def _up(self) -> bool:
         assert self._process.poll() is None, "the app ended"
