@@ -1,4 +1,4 @@
-"""The Create tab: a brief becomes accepted pictures."""
+"""The Create tab: write a brief, check its requirements, paint, and follow the job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXAMPLES = (
     "a kitty on a blue background, cartoonish, it should feel calm",
 )
 BUDGET = ("images", "seconds", "tokens", "image_steps", "joules", "money", "price")
-# The address names the job, for a reload; on a phone, where the picture is far below, the page goes there.
+# Puts the job's id into the page's address, for a reload. On a narrow screen, scrolls to the picture.
 _WATCHED = """() => {
   const id = document.querySelector("#watched textarea, #watched input")?.value;
   if (id) history.replaceState(null, "", "?job=" + id);
@@ -35,13 +35,13 @@ _WATCHED = """() => {
 
 
 def about(preset: str) -> str:
-    """What the preset does, and what it needs."""
+    """What a preset does and needs."""
     found = load_preset(preset)
     return f"{found.about} Needs {found.needs}." if found.needs else found.about
 
 
 class Page:
-    """The handlers, over one desk. Each takes widget values and returns widget values."""
+    """The handlers. Each takes widget values and returns widget values."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -55,8 +55,8 @@ class Page:
         self, text: str, said: str, preset: str, seed: float | None, width: float | None, height: float | None,
         *budget: float | None,
     ) -> tuple[Any, ...]:  # fmt: skip
-        """Submit what the page shows. A reading the text model has not seen is left to the loop. `budget` is in the
-        order of BUDGET."""
+        """Submit the brief with the requirements on the page. If only the rules have read it so far, the job reads it
+        anew with the text model. `budget` is in the order of BUDGET."""
         draft = parsed(said)
         if draft.job and not draft.edited:
             self.desk.store.jobs.ask(draft.job, "cancel")
@@ -67,7 +67,7 @@ class Page:
         return self._watch(self.desk.submit(Task(brief=asked, preset=preset, set=most)))
 
     def again(self, id: str) -> tuple[Any, ...]:
-        """The same brief with another seed."""
+        """Submit the same brief with a random seed."""
         task = self._task(id)
         seed = any_seed()
         done = self._watch(
@@ -76,10 +76,10 @@ class Page:
         return (*done, seed)
 
     def alike(self, id: str) -> tuple[Any, ...]:
-        """More like the chosen picture: its own prompt with the next seed, held to the same requirements."""
+        """Submit the prompt of the best picture with the next seed and the same requirements."""
         task, run = self._task(id), self.desk.run(id)
         if run is None or run.best is None:
-            raise BriefError("there is no picture yet that more could be like; let one attempt finish")
+            raise BriefError("there is no picture yet; wait until one attempt is finished")
         changed = {
             "text": run.best.prompt[0], "seed": (run.best.row.seed + 1) % 2**63, "requirements": run.wants, "name": "",
         }  # fmt: skip
@@ -96,7 +96,7 @@ class Page:
         return self._show(id, "")
 
     def tick(self, id: str, seen: str, said: str) -> tuple[Any, ...]:
-        """What changed of the job, and the reading it began with where the page has none of its own."""
+        """What changed of the job; and, if the page only has what the rules read, an offer of the job's own reading."""
         draft, late = parsed(said), ""
         run = self.desk.store.runs.get(id) if id and not draft.settled else None
         if (
@@ -109,7 +109,7 @@ class Page:
         return *self._show(id, seen), late
 
     def opened(self, request: gr.Request) -> tuple[Any, ...]:
-        """The job or run that the address names, or the job in work."""
+        """Show the job or run in the page's address; without one, the running job or the next in the queue."""
         named = str(request.query_params.get("job", ""))[:64]
         newest = None if named else self.desk.newest_open()
         id = named or (newest.id if newest else "")
@@ -128,7 +128,7 @@ class Page:
         return id, *self._show(id, ""), task.brief.text, draft.model_dump_json(), draft_html(draft), preset
 
     def _nothing(self, said: str) -> tuple[Any, ...]:
-        """An empty stand, and the form as it is."""
+        """No job to show; the form stays as it is."""
         stand = run_parts.stand(None, None, self.desk.out)
         return (
             "",
@@ -143,9 +143,9 @@ class Page:
         )
 
     def reload(self, file: str | None) -> tuple[Any, ...]:
-        """The settings inside a PNG, into the form."""
+        """Fill the form with the settings stored in an uploaded PNG, and delete the upload."""
         if not file:
-            raise BriefError("no picture came; choose a PNG that Easel wrote")
+            raise BriefError("no picture was uploaded; choose a PNG that Easel wrote")
         path = Path(file)
         try:
             task = settings_in(path)
@@ -154,8 +154,8 @@ class Page:
         preset = task.preset if task.preset in available() else "mini"
         draft = quick(task.brief.text, preset)
         draft = with_list(draft, task.brief.requirements or ())
-        said = f"Settings of a picture by {task.preset} are in the form." if preset == task.preset else (
-            f"The picture is by {task.preset}, which is not here; the form has {preset} instead."
+        said = f"The form has the settings of this picture, made with {task.preset}." if preset == task.preset else (
+            f"This picture was made with the preset {task.preset}, which is not here; the form has {preset} instead."
         )  # fmt: skip
         wide, high = task.brief.width or 0, task.brief.height or 0
         return (
@@ -164,21 +164,21 @@ class Page:
         )  # fmt: skip
 
     def _task(self, id: str) -> Task:
-        """What was asked for under an id: of a job for one brief, or of a run. Raises BriefError."""
+        """The task of a job for one brief, or of a run. Raises BriefError for an unknown id or another kind of job."""
         job = self.desk.store.jobs.get(id)
         if job is not None and job.kind == BRIEF:
             return Task(**job.payload)
         if (row := self.desk.store.runs.get(id)) is not None:
             return Task.model_validate({"brief": row.brief, "preset": row.preset})
         if job is not None:
-            raise BriefError("this job is no single brief; its tab shows it")
+            raise BriefError("this job is not a single brief; see the tab Batch or Models")
         raise BriefError(f"there is no job {id!r}; it may belong to another output folder")
 
     def _watch(self, job: Job) -> tuple[Any, ...]:
         return job.id, *self._show(job.id, "")
 
     def _show(self, id: str, seen: str) -> tuple[Any, ...]:
-        """Seen, timer, status, stand, result, history, and the buttons; parts that did not change are skipped."""
+        """Returns the new `seen`, timer, status, picture, result, history and buttons; skips what has not changed."""
         job = self.desk.store.jobs.get(id) if id else None
         run = self.desk.run(id) if id else None
         if job is None and run is None:
@@ -197,7 +197,7 @@ class Page:
 
 
 def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
-    """Paint, cancel, resume, again, alike."""
+    """The buttons paint, cancel, resume, again and alike."""
     busy = job is not None and job.state in OPEN
     ended = not busy and (job is not None or run is not None)
     return (
@@ -240,7 +240,9 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                 preset = gr.Dropdown(
                     available(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
                 )  # fmt: skip
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="Same seed, same picture.")
+                seed = gr.Number(
+                    0, label="Seed", precision=0, minimum=0, info="The same seed gives the same picture."
+                )
                 with gr.Row():
                     width = gr.Number(0, label="Width", precision=0, minimum=0, info="0: the preset's.")
                     height = gr.Number(0, label="Height", precision=0, minimum=0, info="0: the preset's.")
@@ -249,16 +251,16 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                 )  # fmt: skip
             with gr.Accordion("Budget", open=False, elem_id="budget"):
                 images = gr.Slider(
-                    1, 24, value=6, step=1, label="Images at most", info="Of the others, 0 or nothing sets no limit.",
+                    1, 24, value=6, step=1, label="Images at most", info="Below, 0 or nothing means no limit.",
                 )  # fmt: skip
                 with gr.Row():
-                    seconds = most("Seconds", "On the clock")
+                    seconds = most("Seconds", "Wall time")
                     tokens = most("Tokens", "Of the text model", precision=0)
                     steps = most("Image-steps", "Of all images", precision=0)
                 with gr.Row():
                     joules = most("Joules", "Of all models")
-                    money = most("Money", "At the price beside it")
-                    price = most("Price of an hour", "Of this machine")
+                    money = most("Money", "At the price per hour")
+                    price = most("Price per hour", "Of this machine")
             with gr.Accordion("Queue", open=False):
                 queue = html(run_parts.queue([]))
         with gr.Column(scale=5, min_width=300):
@@ -302,14 +304,14 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )
     connect(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
-    # Says that the page is filled, to whoever drives it.
+    # The tests wait for this mark.
     connect(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
         None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"
     )
 
 
 def most(label: str, info: str, **more: Any) -> gr.Number:
-    """A limit of the budget."""
+    """A number field for a limit of the budget."""
     return gr.Number(0, label=label, info=info, minimum=0, min_width=120, **more)
 
 

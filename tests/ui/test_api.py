@@ -125,9 +125,9 @@ def test_models_are_unloaded_and_loaded(client: Client) -> None:
         ("/submit", (PANDA, "mini", -1), "Seed: -1 is too small; the least is 0"),
         ("/job", ("nope",), "There is no job"),
         ("/result", ("nope",), "No run"),
-        ("/ask", ("nope", "dance"), "cannot be asked"),
+        ("/ask", ("nope", "dance"), "Unknown request 'dance'"),
         ("/submit_batch", ("colour\nred\n", "csv"), "no column named brief"),
-        ("/submit_batch", ("x", "exe"), "is no kind of file"),
+        ("/submit_batch", ("x", "exe"), "Unknown kind of file 'exe'"),
         ("/decide", ("nope", "1-1", "ann", "approve"), "There is no such picture"),
     ],
 )
