@@ -3,8 +3,9 @@
     python -m scripts.benches.chaos_faults
 
 (What a full disk, a read-only folder and a store that locks or goes away do is in tests/scripts/test_disk_faults.py.)
-Each fault is injected for good into one model of the preset (see models/faulty.py), once with the same model in
-good health on the rung below, once with nothing below. Exit status 1 if a run ended in a way that is not honest.
+Each fault is injected permanently into one model of the preset (models/faulty.py): once with the same model without a
+fault as fallback, once without a fallback. Exit status 1 if a run accepted an unchecked picture or did not name the
+fault.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _SPECS: dict[str, Any] = {"text": FaultyText, "image": FaultyImage, "scorer": Fa
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run with a fault ended; `error` is set where it did not."""
+    """How a run with a fault ended; `error` is set if it did not end with an outcome."""
 
     stage: Stage
     fault: Fault
