@@ -113,16 +113,16 @@ class Panel:
 
 def offering(
     event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, reading: list[Any],
-    script: str = _ACCEPT,
+    script: str = _ACCEPT, **more: Any,
 ) -> Any:  # fmt: skip
     """Connect a handler whose last output is an offer for `reading`, the draft and the list. Every such event has a
     hidden field of its own: in a shared one, two offers that arrive together would overwrite each other."""
     offered = gr.Textbox(visible="hidden", label="Offered draft")
-    made = connect(event, handler, inputs, [*outputs, offered])
+    made = connect(event, handler, inputs, [*outputs, offered], **more)
     made.then(None, [offered, *reading], reading, js=script)
     return made
 
 
 def follow(event: Callable[..., Any], panel: Panel, inputs: Any, reading: list[Any]) -> Any:
-    """Connect an event that changes the brief."""
-    return offering(event, panel.typed, inputs, [], reading, _FOLLOW)
+    """Connect an event that changes the brief or the preset. The last change is always read."""
+    return offering(event, panel.typed, inputs, [], reading, _FOLLOW, trigger_mode="always_last")
