@@ -9,12 +9,14 @@ BRIEF ?= a panda on a purple background, cartoon style
 SEED ?= 7
 BIN := .venv/bin
 SETUP := .venv/.ready
-# A process for each core, each with one thread; whole files, since their fixtures load models.
-TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+# A process for each core, each with one thread. Each process loads the bundled models once (tests/conftest.py), and
+# whole files stay in one process, since their fixtures load others. The longest files begin first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+TEST = $(PYTEST) -n logical --maxprocesses 4 --dist loadfile $(if $(BROWSER),-m "browser or not browser") tests/ui tests/scripts tests
 export BRIEF  # through the environment: it may hold quotes
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run ui test test-app check setup train evaluate bench clean
+.PHONY: run ui test test-app check lint setup train evaluate bench clean
 
 run: setup
 	@$(BIN)/easel run "$$BRIEF" --seed $(SEED) --out out; status=$$?; \
@@ -28,13 +30,15 @@ test: setup
 
 # The app in a real browser: some minutes more.
 test-app: setup
-	$(BIN)/python -m pytest -m browser tests/ui
+	$(PYTEST) -m browser tests/ui
 
-check: setup
+# Format, lint, types and tests; with BROWSER=yes the browser tests too, in the same run.
+check: lint test
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(TEST)
 
 # What the bundled models reach, by a judge that the loop never saw.
 evaluate: setup

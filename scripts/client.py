@@ -1,9 +1,9 @@
-"""An example of the app's API: submit a brief, watch it, fetch its picture.
+"""An example client of the app's HTTP API: submit a brief, follow the job, download the picture.
 
     easel ui &
     python -m scripts.client "a panda on a purple background, cartoon style" --seed 7 --save panda.png
 
-Every verb is described by `Client.view_api()` and on the page under “Use via API”.
+`Client.view_api()` and the page's “Use via API” describe every endpoint.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import httpx
 import typer
 from gradio_client import Client
 
-POLL = 0.5  # seconds
+POLL = 0.5  # seconds between two looks at the job
 
 
 def main(
     brief: Annotated[str, typer.Argument(help="what you want, in your words")],
-    url: Annotated[str, typer.Option(help="where the app is")] = "http://127.0.0.1:7860",
+    url: Annotated[str, typer.Option(help="address of the app")] = "http://127.0.0.1:7860",
     preset: Annotated[str, typer.Option(help="a bundled preset")] = "mini",
-    seed: Annotated[int, typer.Option(help="same brief, preset and seed: same images")] = 0,
-    images: Annotated[int, typer.Option(help="paint at most so many; 0: the preset's number")] = 0,
-    save: Annotated[Path | None, typer.Option(help="where to put the best picture")] = None,
+    seed: Annotated[int, typer.Option(help="the same brief, preset and seed give the same images")] = 0,
+    images: Annotated[int, typer.Option(help="paint at most this many images; 0: the preset's limit")] = 0,
+    save: Annotated[Path | None, typer.Option(help="file for the best picture")] = None,
 ) -> None:
-    """Have the app paint a brief, and tell what comes of it."""
+    """Submit a brief and print its progress and outcome."""
     client = Client(url, verbose=False)
     for want in client.predict(brief, preset, api_name="/read")["requirements"]:
         print(f"wants {want['text']}" + (f" ({want['flag']}: {want['note']})" if want["flag"] else ""))
@@ -49,7 +49,7 @@ def main(
 
 def _said(job: dict[str, Any]) -> str:
     if job["state"] == "queued":
-        return f"waiting, {job['place']} before it"
+        return f"waiting; {job['place']} jobs ahead"
     told = job["progress"]
     return f"{job['state']}: {told.get('stage', '')}, attempt {told.get('attempt', 1)}"
 

@@ -1,10 +1,43 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.calls.load import Models, load
+from pipeline.config import Preset, load_preset
 from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def loaded_once() -> Iterator[None]:
+    """A model is read from disk once in this process, however often a command or a test loads it."""
+    import models.load
+
+    loaded: dict[str, Any] = {}
+
+    def once(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def cached(spec: Any, base: Path, *rest: Any, **more: Any) -> Any:
+            key = repr((name, spec, base, rest, more))
+            if key not in loaded:
+                loaded[key] = real(spec, base, *rest, **more)
+            return loaded[key]
+
+        return cached
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("load_text", "load_image", "load_scorer"):
+            patch.setattr(models.load, name, once(name, getattr(models.load, name)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def mini(loaded_once: None) -> tuple[Preset, Models]:
+    """The bundled preset and its three models."""
+    preset = load_preset("mini")
+    return preset, load(preset)
 
 
 @pytest.fixture(scope="session")

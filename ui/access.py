@@ -1,4 +1,4 @@
-"""Who may come in: a password as an Argon2 hash, with a limit on tries, and a gate before every request."""
+"""Access: a password kept as an Argon2 hash, a limit on failed logins, and a check of every request."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from pipeline.errors import BriefError, ConfigError
 from pipeline.files import write
 
 FILE, VARIABLE = "easel.password", "EASEL_PASSWORD"
-LEAST = 8  # characters of a password
-TRIES, EVERYBODY, WINDOW = 5, 30, 300.0  # failures in so many seconds, of one address and of all together
+LEAST = 8  # fewest characters of a password
+TRIES, EVERYBODY, WINDOW = 5, 30, 300.0  # failed logins in WINDOW seconds: per address, and in all
 MAX_BODY = 32_000_000
 SERVED = {".png", ".json", ".csv", ".jsonl", ".html"}
-FOLDERS = {"easel.previews", "easel.pictures"}  # of Easel's own files, what a page may show
+FOLDERS = {"easel.previews", "easel.pictures"}  # folders of Easel's own that may be served
 
 _client: contextvars.ContextVar[str] = contextvars.ContextVar("client", default="")
 _PAGE = (
@@ -39,7 +39,7 @@ _FILE = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; fr
 
 
 def loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine alone."""
+    """Whether a host name or address can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -49,20 +49,21 @@ def loopback(host: str) -> bool:
 
 
 def set_password(out: Path, password: str) -> None:
-    """Keep the hash of a password in the output folder, readable by its owner alone."""
+    """Store the hash of a password in the output folder, readable by its owner only. Raises BriefError if it is too
+    short."""
     if len(password) < LEAST:
-        raise BriefError(f"the password is too short; take at least {LEAST} characters")
+        raise BriefError(f"the password is too short; use at least {LEAST} characters")
     out.mkdir(parents=True, exist_ok=True)
     write(out / FILE, PasswordHasher().hash(password).encode())
     (out / FILE).chmod(0o600)
 
 
 def guard(out: Path, host: str) -> Guard | None:
-    """The guard of an output folder; None where no password is set and only this machine can come. Raises
-    ConfigError where others could."""
+    """The password check of an output folder; None if no password is set and only this machine can connect. Raises
+    ConfigError if no password is set and other machines can connect."""
     if given := os.environ.get(VARIABLE):
         if len(given) < LEAST:
-            raise ConfigError(f"{VARIABLE} is too short; take at least {LEAST} characters")
+            raise ConfigError(f"{VARIABLE} is too short; use at least {LEAST} characters")
         return Guard(PasswordHasher().hash(given))
     if (out / FILE).exists():
         return Guard((out / FILE).read_text().strip())
@@ -74,21 +75,22 @@ def guard(out: Path, host: str) -> Guard | None:
 
 
 class Guard:
-    """Checks passwords. Too many failures, from one address or in all, close the door for a while."""
+    """Checks passwords. After too many failures, from one address or in all, every login is refused for a while."""
 
     def __init__(self, hashed: str, now: Callable[[], float] = time.monotonic) -> None:
         self._hash, self._now, self._hasher = hashed, now, PasswordHasher()
         self._failures: dict[str, deque[float]] = defaultdict(deque)
 
     async def admits(self, name: str, password: str) -> bool:
-        """What Gradio asks at a login. Any name will do: it stands beside what its bearer decides.
+        """Gradio's `auth` callback. Any user name is accepted; the review log shows it with each decision.
 
-        Hand over this method, not an object with an async `__call__`: Gradio would take the coroutine for a yes."""
+        Pass this method to Gradio, not an object with an async `__call__`: Gradio does not await that, and an
+        unawaited coroutine is true."""
         who = _client.get()
         for key, most in ((who, TRIES), ("", EVERYBODY)):
             if (wait := self._wait(key, most)) > 0:
                 raise HTTPException(429, f"Too many wrong passwords; try again in {wait:.0f} seconds.")
-        # A hash takes a while, on purpose; the page goes on meanwhile.
+        # Hashing is slow on purpose; in a thread it does not block the page.
         right = await asyncio.to_thread(self._right, password)
         if right:
             self._failures.pop(who, None)
@@ -117,7 +119,8 @@ class Guard:
 
 
 class Gate:
-    """Stands before the app: which host names, which files, how large a body, and what a page may load."""
+    """ASGI middleware: checks the host name, file path and body size of each request, and sets the content security
+    policy of each answer."""
 
     def __init__(self, app: ASGIApp, out: Path, local: bool) -> None:
         self._app, self._out, self._local = app, out.resolve(), local
@@ -151,27 +154,27 @@ class Gate:
         try:
             await self._app(scope, receive, guarded)
         except FileNotFoundError:
-            # A preview that was there when Gradio looked, and gone when it opened it.
+            # A preview that was deleted after Gradio had found it and before it was opened.
             if begun:
                 raise
             await PlainTextResponse("this file is gone", 404)(scope, receive, send)
 
     def _refusal(self, path: str, headers: dict[str, str]) -> tuple[int, str] | None:
         if self._local and not loopback(headers.get("host", "").rsplit(":", 1)[0]):
-            # Else a page elsewhere could reach this one under a name of its own.
-            return 421, "Easel listens on this machine alone; open it at 127.0.0.1"
+            # Against DNS rebinding: a site could let its own host name point to this machine.
+            return 421, "Easel serves this machine only; open it at 127.0.0.1"
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MAX_BODY:
             return 413, f"too large; Easel takes at most {MAX_BODY // 10**6} MB at a time"
         if "/proxy=" in path:
-            return 403, "Easel fetches nothing from elsewhere"
+            return 403, "Easel does not fetch files from other servers"
         for mark in ("/file=", "/file/"):
             if mark in path and not self.served(unquote(path.split(mark, 1)[1])):
-                return 403, "only pictures and records in the output folder are given out"
+                return 403, "only pictures and records in the output folder are served"
         return None
 
     def served(self, name: str) -> bool:
-        """Whether a file may leave: a picture or record below the output folder, wherever links lead."""
+        """Whether a file may be served: a picture or record below the output folder, after following links."""
         try:
             inside = Path(name).resolve().relative_to(self._out)
         except (ValueError, OSError, RuntimeError):
@@ -183,11 +186,11 @@ class Gate:
 
 
 def options(out: Path, host: str) -> dict[str, Any]:
-    """What Gradio's launch is told of all this."""
+    """The arguments of Gradio's `launch` that control access."""
     from starlette.middleware import Middleware
 
     kept = guard(out, host)
-    message = "Any name; it stands beside your decisions. The password is the one of this output folder."
+    message = "Enter any name; the review log shows it with your decisions. The password is that of this output folder."
     return {
         "auth": kept.admits if kept else None, "auth_message": message if kept else None,
         "app_kwargs": {"middleware": [Middleware(Gate, out=out, local=loopback(host))]},

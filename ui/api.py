@@ -1,18 +1,18 @@
-"""The verbs over HTTP, for `gradio_client` and anything else that speaks JSON. Errors come back as one sentence.
+"""The HTTP API, for `gradio_client` and any other client that speaks JSON. An error is one sentence.
 
     client = gradio_client.Client("http://127.0.0.1:7860")
     job = client.predict("a panda on a purple background", api_name="/submit")["id"]
     client.predict(job, api_name="/job")       # state, place in the queue, progress
-    client.predict(job, api_name="/result")    # outcome, checks, where the files are
+    client.predict(job, api_name="/result")    # outcome, checks, addresses of the files
 
-scripts/client.py is a whole example.
+scripts/client.py is a complete example.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-import gradio as gr
+from gradio.events import api
 
 from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
@@ -31,22 +31,22 @@ from ui.wants import quick
 
 
 class Verbs:
-    """One method, one verb; each takes and gives plain JSON."""
+    """One method per endpoint; each takes and returns plain JSON. Gradio shows the docstrings as documentation."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def read(self, text: str, preset: str = "mini") -> dict:
-        """The requirements of a brief as the rules read them, at once; each may be changed and given to submit."""
+    def read(self, text: str, preset: str = "mini") -> dict[str, Any]:
+        """Read a brief by rules, without a model. Edit the requirements and pass them to `submit` if you like."""
         return quick(brief(text).text, preset).reading.model_dump(mode="json")
 
     def submit(
         self, text: str, preset: str = "mini", seed: int = 0, images: int = 0, seconds: float = 0,
-        width: int = 0, height: int = 0, requirements: list | None = None, tokens: int = 0, image_steps: int = 0,
-        joules: float = 0, money: float = 0, price: float = 0,
-    ) -> dict:  # fmt: skip
-        """Queue a brief. Zeros leave a value to the preset; `requirements`, as `read` gives them, hold if given.
-        Money is counted at `price`, of a machine hour."""
+        width: int = 0, height: int = 0, requirements: list[dict[str, Any]] | None = None, tokens: int = 0,
+        image_steps: int = 0, joules: float = 0, money: float = 0, price: float = 0,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Queue a brief. A limit or size of 0 means that of the preset. `requirements`, as `read` returns them, are
+        used instead of reading the brief. `money` is counted at `price` per machine hour."""
         wants = None if requirements is None else tuple(Requirement(**want) for want in requirements)
         asked = brief(text, seed, width or None, height or None, wants)
         most = limits(
@@ -54,26 +54,26 @@ class Verbs:
         )  # fmt: skip
         return _job(self.desk.submit(Task(brief=asked, preset=preset, set=most)))
 
-    def job(self, id: str) -> dict:
-        """How a job stands: queued, running, paused, cancelled, done or failed; its place; its progress."""
+    def job(self, id: str) -> dict[str, Any]:
+        """A job's state (queued, running, paused, cancelled, done or failed), place in the queue, and progress."""
         return _job(self.desk.job(id))
 
-    def jobs(self) -> list:
-        """The queue: what works and waits, in order."""
+    def jobs(self) -> list[dict[str, Any]]:
+        """The queue: running and waiting jobs, in order."""
         return [_job(job) for job in self.desk.queue()]
 
-    def ask(self, id: str, what: str) -> dict:
-        """Ask a job to cancel, pause or resume. A running one hears of it at its next step."""
+    def ask(self, id: str, what: str) -> dict[str, Any]:
+        """Ask a job to cancel, pause or resume. A running job reacts at its next step."""
         if what not in ("cancel", "pause", "resume"):
-            raise BriefError(f"{what[:40]!r} cannot be asked; ask for cancel, pause or resume")
+            raise BriefError(f"unknown request {what[:40]!r}; use cancel, pause or resume")
         self.desk.store.jobs.ask(self.desk.job(id).id, what)  # type: ignore[arg-type]
         return _job(self.desk.job(id))
 
-    def result(self, id: str) -> dict:
-        """A run as it stands: outcome, requirements, attempts, checks, and where its files are."""
+    def result(self, id: str) -> dict[str, Any]:
+        """A run: outcome, requirements, attempts, checks, and the addresses of its files."""
         run = self.desk.run(id)
         if run is None:
-            raise BriefError(f"no run {id[:64]!r} has begun; ask for its job to see where it waits")
+            raise BriefError(f"no run {id[:64]!r} has started; see its job for its place in the queue")
         attempts = [
             {
                 "number": turn.number, "action": turn.change.action, "reason": turn.change.reason,
@@ -102,8 +102,8 @@ class Verbs:
 
     def runs(
         self, text: str = "", outcome: str = "", preset: str = "", kind: str = "", limit: int = 50
-    ) -> list:
-        """Runs, newest first, by words, outcome, preset or kind of requirement; empty filters let all pass."""
+    ) -> list[dict[str, Any]]:
+        """Runs, newest first, filtered by words, outcome, preset or kind of requirement. Empty filters match all."""
         found = self.desk.store.runs.find(
             text=text or None, status=outcome or None, preset=preset or None, kind=kind or None,
             limit=max(1, min(limit, 500)),
@@ -112,14 +112,14 @@ class Verbs:
 
     def submit_batch(
         self, content: str, kind: str = "csv", name: str = "batch", preset: str = "mini"
-    ) -> dict:
-        """Queue a file of briefs by its content; `kind` is csv, jsonl or yaml."""
+    ) -> dict[str, Any]:
+        """Queue a file of briefs, given its content. `kind` is csv, jsonl or yaml."""
         if kind not in ("csv", "jsonl", "yaml"):
-            raise BriefError(f"{kind[:40]!r} is no kind of file; give csv, jsonl or yaml")
+            raise BriefError(f"unknown kind of file {kind[:40]!r}; use csv, jsonl or yaml")
         return _job(self.desk.submit_batch(content, kind, name, preset))
 
-    def batch(self, id: str) -> dict:
-        """A batch row by row: outcome and reason of each brief, and the counts."""
+    def batch(self, id: str) -> dict[str, Any]:
+        """The rows of a batch with outcome and reason, and the number of rows of each outcome."""
         job = self.desk.job(id)
         if job.kind != BATCH:
             raise BriefError("this job is a single brief; ask for its result")
@@ -135,8 +135,8 @@ class Verbs:
         ]  # fmt: skip
         return _job(job) | {"counts": dict(report.counts), "rows": entries}
 
-    def review_queue(self, who: str) -> list:
-        """The pictures that wait for this person, without the judge's opinion."""
+    def review_queue(self, who: str) -> list[dict[str, Any]]:
+        """The pictures that wait for this person's review, without the judge's opinion."""
         return [
             {
                 "run": item.run.id, "candidate": item.candidate, "brief": item.run.text, "why": item.why,
@@ -153,16 +153,16 @@ class Verbs:
         who: str,
         decision: str,
         reason: str = "",
-        requirements: dict | None = None,
-        reasons: dict | None = None,
-    ) -> dict:
-        """Add a decision to the log: approve, reject, skip or undo; `requirements` by id: pass or fail; `reasons`
-        by id: why one fails; `reason`: for the whole picture."""
+        requirements: dict[str, Literal["pass", "fail"]] | None = None,
+        reasons: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Add a decision (approve, reject, skip or undo) to the review log. `requirements`: id → pass or fail;
+        `reasons`: id → why it fails; `reason`: for the whole picture."""
         seen = self.desk.run(run)
         if seen is None or candidate not in {shown.row.id for shown in seen.candidates}:
-            raise BriefError("there is no such picture; take run and candidate from result or review_queue")
+            raise BriefError("there is no such picture; take run and candidate from /result or /review_queue")
         if not who.strip():
-            raise BriefError("say who decides; the log keeps a name beside each decision")
+            raise BriefError("enter your name; the log keeps it with each decision")
         waiting = {(item.run.id, item.candidate): item.why for item in queue(self.desk.store, who)}
         review = Review(
             run=run, candidate=candidate, who=who.strip()[:80], decision=decision,  # type: ignore[arg-type]
@@ -172,8 +172,8 @@ class Verbs:
         self.desk.store.reviews.add(review)
         return review.model_dump(mode="json")
 
-    def reviews(self) -> dict:
-        """The whole log, in order, and how far two people agree."""
+    def reviews(self) -> dict[str, Any]:
+        """The whole review log, in order, and how often two reviewers of a picture agree."""
         log = self.desk.store.reviews.log()
         both = agreement(log)
         return {
@@ -181,23 +181,23 @@ class Verbs:
             "agreement": {"pictures": both.pictures, "agreed": both.agreed, "kappa": both.kappa},
         }
 
-    def presets(self) -> list:
-        """The presets: what each does and needs."""
+    def presets(self) -> list[dict[str, Any]]:
+        """The presets, with what each does and needs."""
         found = (load_preset(name) for name in available())
         return [{"name": p.name, "about": p.about, "needs": p.needs, "offline": p.offline} for p in found]
 
-    def models(self) -> dict:
-        """Which models the worker has in memory, and how much it holds."""
+    def models(self) -> dict[str, Any]:
+        """The models in the worker's memory, and the memory of its process in bytes."""
         found = residents(self.desk.out)
         return found.model_dump(mode="json") if found else {"loaded": [], "memory": 0}
 
-    def load(self, preset: str = "mini") -> dict:
-        """Have the worker load a preset's models, when its job in hand is done."""
+    def load(self, preset: str = "mini") -> dict[str, Any]:
+        """Queue the loading of a preset's models; the worker does it after its current job."""
         load_preset(preset)
         return _job(self.desk.chore(LOAD, preset))
 
-    def unload(self) -> dict:
-        """Have the worker let go of all models, when its job in hand is done."""
+    def unload(self) -> dict[str, Any]:
+        """Queue the unloading of all models; the worker does it after its current job."""
         return _job(self.desk.chore(UNLOAD, "mini"))
 
 
@@ -208,10 +208,10 @@ NAMES = (
 
 
 def build(desk: Desk) -> None:
-    """Offer every verb."""
+    """Register every endpoint."""
     verbs = Verbs(desk)
     for name in NAMES:
-        gr.api(spoken(getattr(verbs, name)), api_name=name, concurrency_limit=None)
+        api(spoken(getattr(verbs, name)), api_name=name, concurrency_limit=None)
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The app: one page over the store. It submits work and shows what the store knows; a worker does the work."""
+"""The app: one page that submits jobs to the store and shows what is in it. A worker process does the jobs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ MASTHEAD = f'<header class="masthead"><h1>Easel</h1><p>{SLOGAN}</p></header>'
 
 
 def build(store: Store) -> gr.Blocks:
-    """The page, over one store."""
+    """The page for one store."""
     desk = Desk(store)
-    with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as demo:
+    demo = gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600))
+    with demo:
         html(MASTHEAD)
         who = gr.Textbox(
-            "me", label="Your name", info="It stands beside each decision in the log.", max_length=80, render=False,
+            "me", label="Your name", info="The review log shows it with each decision.", max_length=80, render=False,
             elem_id="who",
         )  # fmt: skip
         with gr.Tabs(elem_id="tabs"):
@@ -28,7 +29,7 @@ def build(store: Store) -> gr.Blocks:
             with gr.Tab("Batch", id="batch") as tab:
                 batch.build(desk, tab)
             with gr.Tab("Review", id="review") as tab:
-                who.render()
+                who.render()  # type: ignore[no-untyped-call]  # Gradio leaves it untyped
                 review.build(desk, tab, who)
             with gr.Tab("Gallery", id="gallery") as tab:
                 gallery.build(desk, tab, who)

@@ -1,10 +1,9 @@
-"""The Batch tab: a file of briefs, seen before it starts, and a table that fills as it goes."""
+"""The Batch tab: preview a file of briefs, start it, and follow it in a table."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from pipeline.work.report import OUTCOMES, Entry, duration, gather
 from pipeline.work.rows import KINDS, Rows, parse_rows
 from pipeline.work.task import BATCH
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect
 from ui.parts import callout, card, download, figures, html, mark, picture, table
-from ui.view import standing as standing_of
+from ui.view import shown_status
 
 MAX_BYTES = 4_000_000  # of an uploaded file: tens of thousands of briefs
 SHOWN = 200  # rows of a table
@@ -33,29 +32,29 @@ brief,name,seed,must,images
 "a guitar on a yellow background, flat style",,3,,
 """
 _HELP = {
-    "brief": "what you want, in your words: the only column that must be there",
-    "name": "of the folder that its pictures go to",
-    "seed": "same brief and seed: same pictures",
-    "must": "further wants, with semicolons between them",
-    "images": "how many may be painted for it",
-    "preset": "another preset for this row",
+    "brief": "what you want, in your words: the only required column",
+    "name": "the folder for its pictures",
+    "seed": "the same brief and seed give the same pictures",
+    "must": "further requirements, separated by semicolons",
+    "images": "the most images to paint for it",
+    "preset": "the preset for this row",
     "size": "in pixels: 256, or 512x256",
 }  # fmt: skip
 
 
 def guide() -> str:
-    """What a file of briefs looks like, for who never saw one."""
+    """What a file of briefs looks like."""
     head, *rows = csv.reader(io.StringIO(EXAMPLE))
     columns = "".join(f"<li><b>{name}</b> {escape(what)}</li>" for name, what in _HELP.items())
     link = f"data:text/csv;charset=utf-8,{quote(EXAMPLE)}"
     return card(
-        "<p>A table, one brief a row. Make it in any spreadsheet and save it "
-        f"as CSV; JSONL and YAML with the same names will do as well.</p>"
+        "<p>A table with one brief per row. Make it in any spreadsheet and save it "
+        f"as CSV. JSONL and YAML with the same names work too.</p>"
         f"{table(head, [[escape(cell) for cell in row] for row in rows])}"
         f'<p class="links"><a href="{link}" download="briefs.csv">Download this example</a></p>'
         f"<h3>Columns</h3><ul>{columns}</ul>"
-        "<p class='soft'>Any key of a preset may be a column too (image.steps). A row that cannot be read is told with "
-        "its line, and stops no other.</p>",
+        "<p class='soft'>Any key of a preset may be a column too, such as image.steps. A row that cannot be read is "
+        "reported with its line; the others run.</p>",
         "What a file of briefs looks like",
     )
 
@@ -65,17 +64,19 @@ class Page:
         self.desk = desk
 
     def parse(self, file: str | None, preset: str) -> tuple[Any, ...]:
-        """The rows of a file: text, kind and name to submit, what they look like, and whether there are any."""
+        """Read an uploaded file and delete it. Returns what `rows` does; all empty without a file."""
         if not file:
             return "", "", "", "", gr.Button(interactive=False)
         path = Path(file)
         kind = KINDS.get(path.suffix.lower())
         try:
             if kind is None:
-                raise BriefError("this is no file of briefs; give one that ends in .csv, .jsonl or .yaml")
+                raise BriefError(
+                    "this is not a file of briefs; upload one that ends in .csv, .jsonl or .yaml"
+                )
             if path.stat().st_size > MAX_BYTES:
                 raise BriefError(
-                    f"the file has more than {MAX_BYTES // 10**6} MB; split it, or use `easel batch`"
+                    f"the file is larger than {MAX_BYTES // 10**6} MB; split it, or use `easel batch`"
                 )
             data = path.read_bytes()
         finally:
@@ -83,23 +84,23 @@ class Page:
         return self.rows(data, kind, path.stem, path.name, preset)
 
     def example(self, preset: str) -> tuple[Any, ...]:
-        """The example's rows, as if they had been uploaded."""
+        """The rows of the example, as if it had been uploaded."""
         return self.rows(EXAMPLE.encode(), "csv", "example", "the example", preset)
 
     def rows(self, data: bytes, kind: str, name: str, where: str, preset: str) -> tuple[Any, ...]:
-        """Text, kind and name to submit, the rows as understood, and whether there are any."""
+        """Returns text, kind and name to submit, a preview of the rows, and whether Start is enabled."""
         rows = parse_rows(data, kind, name, preset, where=where)
         seen = card(estimate(rows, self.pace(preset)) + preview(rows), "Rows of the file")
         return data.decode("utf-8-sig"), kind, name, seen, gr.Button(interactive=bool(rows.good))
 
     def pace(self, preset: str) -> float | None:
-        """Seconds for an image with this preset, as measured by runs in the store; None without any."""
+        """Seconds per image with this preset, from the latest runs in the store; None without any."""
         runs = [r for r in self.desk.store.runs.find(preset=preset, limit=100) if r.images and r.seconds]
         return sum(r.seconds for r in runs) / sum(r.images for r in runs) if runs else None
 
     def start(self, text: str, kind: str, name: str, preset: str) -> tuple[Any, ...]:
         if not text:
-            raise BriefError("there is nothing to start; give a file of briefs first")
+            raise BriefError("there is nothing to start; upload a file of briefs first")
         job = self.desk.submit_batch(text, kind, name, preset)
         return job.id, *self.show(job.id, "")
 
@@ -108,14 +109,14 @@ class Page:
         return self.show(id, "")
 
     def opened(self) -> tuple[Any, ...]:
-        """The batch to show when the tab opens: the newest one. Whoever has one knows what a file looks like."""
+        """Show the newest batch when the tab opens, and fold away the explanation of the file if there is one."""
         jobs = [job for job in self.desk.store.jobs.list() if job.kind == BATCH]
         if not jobs:
             return "", *(gr.skip() for _ in range(6)), gr.skip()
         return jobs[0].id, *self.show(jobs[0].id, ""), gr.Accordion(open=False)
 
     def show(self, id: str, seen: str) -> tuple[Any, ...]:
-        """Seen, table, timer, and the buttons pause, resume, cancel."""
+        """Returns the new `seen`, table, timer, and the buttons pause, resume and cancel; unchanged ones skipped."""
         job = self.desk.store.jobs.get(id) if id else None
         if job is None:
             return "", gr.skip(), gr.Timer(active=False), *(gr.skip() for _ in range(3))
@@ -124,7 +125,7 @@ class Page:
             return tuple(gr.skip() for _ in range(6))
         busy = job.state in OPEN
         return (
-            now, standing(job, self.desk), gr.Timer(active=busy),
+            now, progress(job, self.desk), gr.Timer(active=busy),
             gr.Button(visible=busy and job.state != "paused", interactive=job.asked is None),
             gr.Button(visible=job.state == "paused"),
             gr.Button(visible=busy, interactive=job.asked != "cancel"),
@@ -132,21 +133,21 @@ class Page:
 
 
 def estimate(rows: Rows, pace: float | None) -> str:
-    """What a batch may take: a range, from one image a brief to all that its budget allows."""
+    """Estimate of images and time: from one image per brief to all that the budgets allow."""
     least = len(rows.good)
     most = sum(int(row.brief.limits.images or row.preset.loop.images or 1) for row in rows.good)
     time = f"{duration(least * pace)} to {duration(most * pace)}" if pace else "not known yet"
     return figures(
         (
             (str(len(rows.good)), "brief" if len(rows.good) == 1 else "briefs"),
-            (str(len(rows.bad)), "row left out" if len(rows.bad) == 1 else "rows left out"),
-            (f"{least} to {most}", "images"), (time, "time, by earlier runs" if pace else "time: no run to go by"),
+            (str(len(rows.bad)), "row skipped" if len(rows.bad) == 1 else "rows skipped"),
+            (f"{least} to {most}", "images"), (time, "estimated from earlier runs" if pace else "time: no earlier run"),
         )
     )  # fmt: skip
 
 
 def preview(rows: Rows) -> str:
-    """The rows as understood, with what is wrong with those that are not."""
+    """The rows that will run, with their settings, and the bad ones, with what is wrong."""
     bad = [(b.line, mark("bad"), escape(b.text or "–"), escape(b.why)) for b in rows.bad]
     good = [
         (
@@ -157,11 +158,11 @@ def preview(rows: Rows) -> str:
     ]  # fmt: skip
     cells = [(str(line), *rest) for line, *rest in sorted([*bad, *good])]
     more = f'<p class="soft">and {len(rows.good) - SHOWN} more</p>' if len(rows.good) > SHOWN else ""
-    return table(("Line", "", "Brief", "Settings, or what is wrong"), cells) + more
+    return table(("Line", "", "Brief", "Settings, or error"), cells) + more
 
 
-def standing(job: Job, desk: Desk) -> str:
-    """How far a batch is: figures, and a row for each brief."""
+def progress(job: Job, desk: Desk) -> str:
+    """Progress of a batch: figures, and a table with a row for each brief."""
     given = job.payload
     rows = parse_rows(
         given["text"].encode(), given["kind"], given.get("name", "batch"), given.get("preset", "mini"),
@@ -211,8 +212,8 @@ def line(entry: Entry, desk: Desk, job: str) -> tuple[str, ...]:
         else ""
     )
     text = escape(entry.text[:140])
-    stands = standing_of(run, job) if run else job if job in ("cancelled", "paused", "failed") else "queued"
-    outcome = mark(stands if entry.status == "open" else entry.status)
+    state = shown_status(run, job) if run else job if job in ("cancelled", "paused", "failed") else "queued"
+    outcome = mark(state if entry.status == "open" else entry.status)
     why = "" if entry.status in ("open", "accepted") else escape(entry.reason)
     return str(entry.line), small, text, outcome, why, str(run.images) if run else ""
 
@@ -238,7 +239,9 @@ def build(desk: Desk, tab: gr.Tab) -> None:
                 file_types=sorted(KINDS),
             )  # fmt: skip
         with gr.Column(scale=2, min_width=240):
-            preset = gr.Dropdown(available(), value="mini", label="Preset", info="For rows that name none.")
+            preset = gr.Dropdown(
+                available(), value="mini", label="Preset", info="For rows that do not name one."
+            )
             with gr.Row(elem_classes="snug"):
                 start = gr.Button("Start", variant="primary", interactive=False, elem_id="batch-start")
                 example = gr.Button("Try the example", elem_id="batch-example")
@@ -252,24 +255,18 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         html(guide(), elem_id="batch-guide")
     timer = gr.Timer(1.5, active=False)
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
     shown = [seen, going, timer, pause, resume, cancel]
     parsed = [text, kind, name, seen_rows, start]
-    on(file.upload, page.parse, [file, preset], parsed).then(
+    connect(file.upload, page.parse, [file, preset], parsed).then(
         lambda: None, None, file, api_visibility="private", show_progress="hidden"
     )
-    on(example.click, page.example, [preset], parsed)
-    started = on(start.click, page.start, [text, kind, name, preset], [job, *shown])
+    connect(example.click, page.example, [preset], parsed)
+    started = connect(start.click, page.start, [text, kind, name, preset], [job, *shown])
     started.success(
         lambda: ("", "", gr.Button(interactive=False)), None, [text, seen_rows, start], api_visibility="private",
         show_progress="hidden",
     )  # fmt: skip
     for button, what in ((pause, "pause"), (resume, "resume"), (cancel, "cancel")):
-        on(button.click, lambda id, what=what: page.ask(what, id), [job], shown)
-    on(timer.tick, page.show, [job, seen], shown)
-    on(tab.select, page.opened, None, [job, *shown, how])
+        connect(button.click, lambda id, what=what: page.ask(what, id), [job], shown)
+    connect(timer.tick, page.show, [job, seen], shown)
+    connect(tab.select, page.opened, None, [job, *shown, how])

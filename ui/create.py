@@ -1,27 +1,24 @@
-"""The Create tab: a brief becomes accepted pictures."""
+"""The Create tab: write a brief, check its requirements, paint, and follow the job."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.work.task import BRIEF, Task
 from ui import run_parts
 from ui.desk import Desk, any_seed, brief, limits, settings_in
-from ui.guard import spoken
-from ui.parts import WANTS_SCRIPT, callout, card, html, sentence, wants_list
+from ui.guard import connect
+from ui.parts import WANTS_SCRIPT, callout, html, sentence
+from ui.requirements import Panel, draft_html, follow, offer, offering, parsed, with_list, with_reading
 from ui.view import RunView
-from ui.wants import BY_RULES, Draft, edited, quick
+from ui.wants import BY_RULES, Draft, quick
 
-READING = card('<p class="soft" role="status">The text model is reading it too…</p>')
 EXAMPLES = (
     "a panda on a purple background, cartoon style",
     "two owls on a gray background, flat style",
@@ -29,7 +26,7 @@ EXAMPLES = (
     "a kitty on a blue background, cartoonish, it should feel calm",
 )
 BUDGET = ("images", "seconds", "tokens", "image_steps", "joules", "money", "price")
-# The address names the job, for a reload; on a phone, where the picture is far below, the page goes there.
+# Puts the job's id into the page's address, for a reload. On a narrow screen, scrolls to the picture.
 _WATCHED = """() => {
   const id = document.querySelector("#watched textarea, #watched input")?.value;
   if (id) history.replaceState(null, "", "?job=" + id);
@@ -37,80 +34,30 @@ _WATCHED = """() => {
 }"""
 
 
-# What the server found out about a draft is laid down only where it is still the draft that was seen, or as much as
-# that, and not under the hands of somebody who edits a requirement.
-_ACCEPT = """(offer, draft, wants) => {
-  if (!offer) return [draft, wants];
-  const said = JSON.parse(offer), now = JSON.parse(draft), fresh = JSON.parse(said.draft);
-  const same = said.seen === draft || (!now.edited && !now.job && now.reading.reader === "the rules"
-    && now.text === fresh.text && now.preset === fresh.preset);
-  const typing = said.wants !== null && document.activeElement?.matches("#wants input");
-  return same && !typing ? [said.draft, said.wants ?? wants] : [draft, wants];
-}"""
-
-
-def draft_html(draft: Draft) -> str:
-    reading = draft.reading
-    return wants_list(reading.requirements, reading.reader, reading.degraded, reading.blocked)
-
-
-def offer(seen: str, draft: Draft, redraw: bool = True) -> str:
-    """A draft in place of the one that was seen; the page takes it unless that one has changed."""
-    wants = draft_html(draft) if redraw else None
-    return json.dumps({"seen": seen, "draft": draft.model_dump_json(), "wants": wants})
-
-
 def about(preset: str) -> str:
-    """What the preset does, and what it needs."""
+    """What a preset does and needs."""
     found = load_preset(preset)
     return f"{found.about} Needs {found.needs}." if found.needs else found.about
 
 
 class Page:
-    """The handlers, over one desk. Each takes widget values and returns widget values."""
+    """The handlers. Each takes widget values and returns widget values."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def typed(self, text: str, preset: str, said: str = "") -> tuple[str, str]:
-        """The rules read along. What was put into the field together with its draft is left as it is."""
-        if (draft := _draft(said)).text == text and draft.preset == preset:
-            return gr.skip(), gr.skip()  # type: ignore[return-value]
-        draft = quick(text, preset)
-        return draft.model_dump_json(), draft_html(draft)
-
-    def settle(self, text: str, preset: str, said: str) -> tuple[str, gr.Timer]:
-        """The text model has a look, once the brief is written."""
-        draft = _draft(said)
-        if not text.strip() or (draft.settled and draft.text == text and draft.preset == preset) or draft.job:
-            return gr.skip(), gr.skip()  # type: ignore[return-value]
-        stale = (draft.text, draft.preset) != (text, preset)
-        draft = quick(text, preset) if stale else draft
-        draft = draft.model_copy(update={"job": self.desk.read(text, preset).id})
-        return offer(said, draft, redraw=stale), gr.Timer(active=True)
-
-    def listen(self, said: str) -> tuple[str, gr.Timer, str]:
-        """Whether the text model has answered. Asked again until the page has taken the answer."""
-        draft = _draft(said)
-        if draft.job is None:
-            return gr.skip(), gr.Timer(active=False), ""  # type: ignore[return-value]
-        job = self.desk.store.jobs.get(draft.job)
-        if job is not None and job.state in OPEN:
-            return gr.skip(), gr.skip(), READING  # type: ignore[return-value]
-        reading = job.progress.get("reading") if job is not None else None
-        return offer(said, _read(draft, reading), redraw=bool(reading)), gr.skip(), ""  # type: ignore[return-value]
-
-    def want(self, said: str, event: gr.EventData) -> tuple[str, str]:
-        draft = edited(_draft(said), str(event.op), str(event.id), str(event.text))
-        return draft.model_dump_json(), draft_html(draft)
+    def example(self, words: str, preset: str) -> tuple[str, str, str]:
+        """The brief of an example with what the rules read in it."""
+        draft = quick(words, preset)
+        return words, draft.model_dump_json(), draft_html(draft)
 
     def paint(
         self, text: str, said: str, preset: str, seed: float | None, width: float | None, height: float | None,
         *budget: float | None,
     ) -> tuple[Any, ...]:  # fmt: skip
-        """Submit what the page shows. A reading the text model has not seen is left to the loop. `budget` is in the
-        order of BUDGET."""
-        draft = _draft(said)
+        """Submit the brief with the requirements on the page. If only the rules have read it so far, the job reads it
+        anew with the text model. `budget` is in the order of BUDGET."""
+        draft = parsed(said)
         if draft.job and not draft.edited:
             self.desk.store.jobs.ask(draft.job, "cancel")
         same = draft.text == text and draft.preset == preset
@@ -120,7 +67,7 @@ class Page:
         return self._watch(self.desk.submit(Task(brief=asked, preset=preset, set=most)))
 
     def again(self, id: str) -> tuple[Any, ...]:
-        """The same brief with another seed."""
+        """Submit the same brief with a random seed."""
         task = self._task(id)
         seed = any_seed()
         done = self._watch(
@@ -129,10 +76,10 @@ class Page:
         return (*done, seed)
 
     def alike(self, id: str) -> tuple[Any, ...]:
-        """More like the chosen picture: its own prompt with the next seed, held to the same requirements."""
+        """Submit the prompt of the best picture with the next seed and the same requirements."""
         task, run = self._task(id), self.desk.run(id)
         if run is None or run.best is None:
-            raise BriefError("there is no picture yet that more could be like; let one attempt finish")
+            raise BriefError("there is no picture yet; wait until one attempt is finished")
         changed = {
             "text": run.best.prompt[0], "seed": (run.best.row.seed + 1) % 2**63, "requirements": run.wants, "name": "",
         }  # fmt: skip
@@ -149,8 +96,8 @@ class Page:
         return self._show(id, "")
 
     def tick(self, id: str, seen: str, said: str) -> tuple[Any, ...]:
-        """What changed of the job, and the reading it began with where the page has none of its own."""
-        draft, late = _draft(said), gr.skip()
+        """What changed of the job; and, if the page only has what the rules read, an offer of the job's own reading."""
+        draft, late = parsed(said), ""
         run = self.desk.store.runs.get(id) if id and not draft.settled else None
         if (
             run
@@ -158,11 +105,11 @@ class Page:
             and run.reading["reader"] != BY_RULES
             and " ".join(draft.text.split()) == run.text
         ):
-            late = offer(said, _read(draft, run.reading))
+            late = offer(said, with_reading(draft, run.reading))
         return *self._show(id, seen), late
 
     def opened(self, request: gr.Request) -> tuple[Any, ...]:
-        """The job or run that the address names, or the job in work."""
+        """Show the job or run in the page's address; without one, the running job or the next in the queue."""
         named = str(request.query_params.get("job", ""))[:64]
         newest = None if named else self.desk.newest_open()
         id = named or (newest.id if newest else "")
@@ -174,14 +121,14 @@ class Page:
             return self._nothing("")
         draft = quick(task.brief.text, task.preset)
         if task.brief.requirements is not None:
-            draft = _with(draft, task.brief.requirements)
+            draft = with_list(draft, task.brief.requirements)
         elif (run := self.desk.run(id)) is not None and run.reading is not None:
             draft = draft.model_copy(update={"reading": run.reading})
         preset = task.preset if task.preset in available() else gr.skip()
         return id, *self._show(id, ""), task.brief.text, draft.model_dump_json(), draft_html(draft), preset
 
     def _nothing(self, said: str) -> tuple[Any, ...]:
-        """An empty stand, and the form as it is."""
+        """No job to show; the form stays as it is."""
         stand = run_parts.stand(None, None, self.desk.out)
         return (
             "",
@@ -196,9 +143,9 @@ class Page:
         )
 
     def reload(self, file: str | None) -> tuple[Any, ...]:
-        """The settings inside a PNG, into the form."""
+        """Fill the form with the settings stored in an uploaded PNG, and delete the upload."""
         if not file:
-            raise BriefError("no picture came; choose a PNG that Easel wrote")
+            raise BriefError("no picture was uploaded; choose a PNG that Easel wrote")
         path = Path(file)
         try:
             task = settings_in(path)
@@ -206,9 +153,9 @@ class Page:
             path.unlink(missing_ok=True)
         preset = task.preset if task.preset in available() else "mini"
         draft = quick(task.brief.text, preset)
-        draft = _with(draft, task.brief.requirements or ())
-        said = f"Settings of a picture by {task.preset} are in the form." if preset == task.preset else (
-            f"The picture is by {task.preset}, which is not here; the form has {preset} instead."
+        draft = with_list(draft, task.brief.requirements or ())
+        said = f"The form has the settings of this picture, made with {task.preset}." if preset == task.preset else (
+            f"This picture was made with the preset {task.preset}, which is not here; the form has {preset} instead."
         )  # fmt: skip
         wide, high = task.brief.width or 0, task.brief.height or 0
         return (
@@ -217,21 +164,21 @@ class Page:
         )  # fmt: skip
 
     def _task(self, id: str) -> Task:
-        """What was asked for under an id: of a job for one brief, or of a run. Raises BriefError."""
+        """The task of a job for one brief, or of a run. Raises BriefError for an unknown id or another kind of job."""
         job = self.desk.store.jobs.get(id)
         if job is not None and job.kind == BRIEF:
             return Task(**job.payload)
         if (row := self.desk.store.runs.get(id)) is not None:
             return Task.model_validate({"brief": row.brief, "preset": row.preset})
         if job is not None:
-            raise BriefError("this job is no single brief; its tab shows it")
+            raise BriefError("this job is not a single brief; see the tab Batch or Models")
         raise BriefError(f"there is no job {id!r}; it may belong to another output folder")
 
     def _watch(self, job: Job) -> tuple[Any, ...]:
         return job.id, *self._show(job.id, "")
 
     def _show(self, id: str, seen: str) -> tuple[Any, ...]:
-        """Seen, timer, status, stand, result, history, and the buttons; parts that did not change are skipped."""
+        """Returns the new `seen`, timer, status, picture, result, history and buttons; skips what has not changed."""
         job = self.desk.store.jobs.get(id) if id else None
         run = self.desk.run(id) if id else None
         if job is None and run is None:
@@ -250,7 +197,7 @@ class Page:
 
 
 def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
-    """Paint, cancel, resume, again, alike."""
+    """The buttons paint, cancel, resume, again and alike."""
     busy = job is not None and job.state in OPEN
     ended = not busy and (job is not None or run is not None)
     return (
@@ -262,36 +209,17 @@ def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
     )
 
 
-def _read(draft: Draft, reading: dict[str, Any] | None) -> Draft:
-    """The draft with what the text model read, if it read anything; it waits for no more."""
-    changed: dict[str, Any] = {"job": None}
-    if reading and not draft.edited:
-        changed["reading"] = Draft.model_validate({"reading": reading}).reading
-    return draft.model_copy(update=changed)
-
-
-def _with(draft: Draft, wants: tuple[Requirement, ...]) -> Draft:
-    """The draft with a list that came along."""
-    reading = draft.reading.model_copy(update={"requirements": wants, "reader": "you"})
-    return draft.model_copy(update={"reading": reading, "edited": True})
-
-
-def _draft(said: str) -> Draft:
-    return Draft.model_validate_json(said) if said else Draft()
-
-
 def _whole(number: float | None) -> int | None:
     return int(number) if number else None
 
 
 def build(desk: Desk, demo: gr.Blocks) -> None:
     """Lay out the tab and connect it."""
-    page = Page(desk)
+    page, panel = Page(desk), Panel(desk)
     start = Draft()
     watched = gr.Textbox(visible="hidden", elem_id="watched", label="Job")
     seen = gr.Textbox(visible="hidden", label="Seen")
     draft = gr.Textbox(start.model_dump_json(), visible="hidden", label="Draft")
-    offered = gr.Textbox(visible="hidden", label="Offered draft")
     with gr.Row(equal_height=False):
         with gr.Column(scale=6, min_width=320):
             text = gr.Textbox(
@@ -312,7 +240,9 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                 preset = gr.Dropdown(
                     available(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
                 )  # fmt: skip
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="Same seed, same picture.")
+                seed = gr.Number(
+                    0, label="Seed", precision=0, minimum=0, info="The same seed gives the same picture."
+                )
                 with gr.Row():
                     width = gr.Number(0, label="Width", precision=0, minimum=0, info="0: the preset's.")
                     height = gr.Number(0, label="Height", precision=0, minimum=0, info="0: the preset's.")
@@ -321,16 +251,16 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                 )  # fmt: skip
             with gr.Accordion("Budget", open=False, elem_id="budget"):
                 images = gr.Slider(
-                    1, 24, value=6, step=1, label="Images at most", info="Of the others, 0 or nothing sets no limit.",
+                    1, 24, value=6, step=1, label="Images at most", info="Below, 0 or nothing means no limit.",
                 )  # fmt: skip
                 with gr.Row():
-                    seconds = most("Seconds", "On the clock")
+                    seconds = most("Seconds", "Wall time")
                     tokens = most("Tokens", "Of the text model", precision=0)
                     steps = most("Image-steps", "Of all images", precision=0)
                 with gr.Row():
                     joules = most("Joules", "Of all models")
-                    money = most("Money", "At the price beside it")
-                    price = most("Price of an hour", "Of this machine")
+                    money = most("Money", "At the price per hour")
+                    price = most("Price per hour", "Of this machine")
             with gr.Accordion("Queue", open=False):
                 queue = html(run_parts.queue([]))
         with gr.Column(scale=5, min_width=300):
@@ -347,52 +277,41 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
     shown = [seen, timer, status, stand, result, history, *buttons]
     reading = [draft, wants]
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
-    on(text.change, page.typed, [text, preset, draft], reading, trigger_mode="always_last")
-    settling = [text.blur]
-    on(preset.input, page.typed, [text, preset, draft], reading).then(
-        about_of, preset, preset, api_visibility="private"
-    )
-    on(wants.want, page.want, [draft], reading)
+    follow(text.change, panel, [text, preset, draft], reading)
+    changed = follow(preset.input, panel, [text, preset, draft], reading)
+    changed.then(about_of, preset, preset, api_visibility="private")
+    connect(wants.want, panel.want, [draft], reading)
+    settled = [text.blur]
     for button, words in zip(examples, EXAMPLES, strict=True):
-        filled = on(
-            button.click,
-            lambda preset, words=words: (words, *page.typed(words, preset)),
-            [preset],
-            [text, *reading],
+        filled = connect(
+            button.click, lambda preset, words=words: page.example(words, preset), [preset], [text, *reading]
         )
-        settling.append(filled.then)
-    offers = [on(event, page.settle, [text, preset, draft], [offered, ear]) for event in settling]
-    offers.append(on(ear.tick, page.listen, [draft], [offered, ear, heard]))
-    offers.append(on(timer.tick, page.tick, [watched, seen, draft], [*shown, offered]))
-    for made in offers:
-        made.then(None, [offered, draft, wants], reading, js=_ACCEPT)
+        settled.append(filled.then)
+    for event in settled:
+        offering(event, panel.settle, [text, preset, draft], [ear], reading)
+    offering(ear.tick, panel.listen, [draft], [ear, heard], reading)
+    offering(timer.tick, page.tick, [watched, seen, draft], shown, reading)
     form = [text, draft, preset, seed, width, height, images, seconds, tokens, steps, joules, money, price]
     for made in (
-        on(go.click, page.paint, form, [watched, *shown]),
-        on(again.click, page.again, [watched], [watched, *shown, seed]),
-        on(alike.click, page.alike, [watched], [watched, *shown]),
+        connect(go.click, page.paint, form, [watched, *shown]),
+        connect(again.click, page.again, [watched], [watched, *shown, seed]),
+        connect(alike.click, page.alike, [watched], [watched, *shown]),
     ):
         made.then(None, None, None, js=_WATCHED)
-    on(cancel.click, page.cancel, [watched], shown)
-    on(resume.click, page.resume, [watched], shown)
-    on(reload.upload, page.reload, [reload], [text, *reading, preset, seed, width, height, status]).then(
+    connect(cancel.click, page.cancel, [watched], shown)
+    connect(resume.click, page.resume, [watched], shown)
+    connect(reload.upload, page.reload, [reload], [text, *reading, preset, seed, width, height, status]).then(
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )
-    on(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
-    # Says that the page is filled, to whoever drives it.
-    on(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
+    connect(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
+    # The tests wait for this mark.
+    connect(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
         None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"
     )
 
 
 def most(label: str, info: str, **more: Any) -> gr.Number:
-    """A limit of the budget."""
+    """A number field for a limit of the budget."""
     return gr.Number(0, label=label, info=info, minimum=0, min_width=120, **more)
 
 

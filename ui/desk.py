@@ -1,4 +1,4 @@
-"""What the app can do: submit work to the store and say what the store knows. Tabs and the API share it."""
+"""What the tabs and the HTTP API share: submitting jobs to the store and reading it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Desk:
                 "price too, or no limit of money"
             )
         if task.brief.requirements == ():
-            raise BriefError("nothing is asked of the picture; add a requirement, or read the brief again")
+            raise BriefError(
+                "the list of requirements is empty; add one, or change the brief to read it again"
+            )
         return self.store.jobs.submit(uuid4().hex, BRIEF, task.model_dump(mode="json"))
 
     def read(self, text: str, preset: str) -> Job:
@@ -49,14 +51,14 @@ class Desk:
         return self.store.jobs.submit(uuid4().hex, READ, task.model_dump(mode="json"))
 
     def submit_batch(self, text: str, kind: str, name: str, preset: str) -> Job:
-        """Queue a file of briefs. Raises BriefError where it cannot be read, or has no row that can be run."""
+        """Queue a file of briefs. Raises BriefError if it cannot be read or none of its rows can run."""
         if not parse_rows(text.encode(), kind, name, preset).good:
-            raise BriefError("no row of the file can be run; the table says why")
+            raise BriefError("no row of the file can run; the table says why")
         payload = {"text": text, "kind": kind, "name": name, "preset": preset}
         return self.store.jobs.submit(uuid4().hex, BATCH, payload)
 
     def chore(self, kind: str, preset: str) -> Job:
-        """Queue the loading or unloading of models."""
+        """Queue a job that loads or unloads models."""
         return self.store.jobs.submit(uuid4().hex, kind, {"preset": preset})
 
     def job(self, id: str) -> Job:
@@ -65,12 +67,12 @@ class Desk:
         return job
 
     def newest_open(self) -> Job | None:
-        """The run to show where none is named: the one in work, else the next in the queue."""
+        """The running job of a single brief, else the next in the queue, else a paused one."""
         jobs = [j for j in self.store.jobs.list("running", "queued", "paused") if j.kind == BRIEF]
         return min(jobs, key=lambda j: (j.state != "running", j.place or 0, j.submitted), default=None)
 
     def queue(self) -> list[Job]:
-        """What waits and works, in order; readings pass unseen."""
+        """Running and waiting jobs in order, without those that only read a brief."""
         jobs = [j for j in self.store.jobs.list("running", "queued", "paused") if j.kind != READ]
         return sorted(jobs, key=lambda j: (j.place is None, j.place or 0, j.submitted))
 
@@ -85,7 +87,7 @@ def brief(
     height: int | None = None,
     requirements: tuple[Requirement, ...] | None = None,
 ) -> Brief:
-    """A brief from what was typed. Raises BriefError with a sentence."""
+    """A brief from the fields of a form. Raises BriefError if it is not valid."""
     try:
         return Brief(
             text=text, seed=seed, width=width or None, height=height or None, requirements=requirements
@@ -95,7 +97,7 @@ def brief(
 
 
 def limits(price: float | None = None, **most: float | None) -> tuple[str, ...]:
-    """A budget as overrides of a preset; nothing and 0 set none. `price` is that of a machine hour."""
+    """A budget as overrides of a preset (`loop.images=6`); None and 0 set no limit. `price`: of a machine hour."""
     said = [f"loop.{name}={value}" for name, value in most.items() if value]
     return (*said, f"machine.price={price}") if price else tuple(said)
 
@@ -105,11 +107,12 @@ def any_seed() -> int:
 
 
 def settings_in(path: Path) -> Task:
-    """The brief and preset that an Easel PNG carries. The file comes from anywhere: it is not trusted."""
+    """The brief and preset stored in a PNG that Easel wrote. The file is not trusted: pixels are not decoded. Raises
+    OutputError."""
     try:
         if path.stat().st_size > MAX_PICTURE:
             raise OutputError(
-                f"the picture has more than {MAX_PICTURE // 10**6} MB; choose one that Easel wrote"
+                f"the picture is larger than {MAX_PICTURE // 10**6} MB; choose one that Easel wrote"
             )
         with Image.open(path, formats=["PNG"]) as image:
             if max(image.size) > MAX_SIDE:

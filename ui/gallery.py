@@ -1,11 +1,11 @@
-"""The Gallery tab: every run with every picture, the rejected ones too, and a person's word above the judge's."""
+"""The Gallery tab: every run with all its pictures, also the rejected ones; a person can overrule the judge."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import gradio as gr
 
@@ -16,9 +16,9 @@ from pipeline.store.reviews import Review
 from pipeline.store.tables import RunRow
 from ui import run_parts
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect, spoken
 from ui.parts import callout, card, counted, html, link_to, mark, picture
-from ui.view import RunView, standing
+from ui.view import RunView, shown_status
 
 OUTCOMES = {
     "Any outcome": None, "Accepted": "accepted", "Needs review": "needs_review", "Not met": "exhausted",
@@ -35,13 +35,13 @@ element.addEventListener('click', (event) => {
 
 
 def cards(rows: Sequence[RunRow], desk: Desk, words: dict[str, list[str]], chosen: str = "") -> str:
-    """Runs as cards, the newest first."""
+    """Runs as cards. `words`: run id → decisions of people."""
     if not rows:
-        return card('<p class="soft">No run fits. Loosen the filters, or paint something in Create.</p>')
+        return card('<p class="soft">No run matches. Remove a filter, or paint something in Create.</p>')
     jobs = desk.store.jobs.states([row.job for row in rows if row.job])
     made = "".join(
         one_card(
-            row, desk, [standing(row, jobs.get(row.job or "")), *words.get(row.id, [])], row.id == chosen
+            row, desk, [shown_status(row, jobs.get(row.job or "")), *words.get(row.id, [])], row.id == chosen
         )
         for row in rows
     )
@@ -65,10 +65,10 @@ def one_card(row: RunRow, desk: Desk, words: list[str], chosen: bool) -> str:
 
 
 def compare(run: RunView, left: str, right: str) -> str:
-    """Two candidates under one slider."""
+    """Two candidates over each other, with a slider between them."""
     by_id = {shown.row.id: shown for shown in run.candidates}
     if left not in by_id or right not in by_id or left == right:
-        return card('<p class="soft">Choose two different candidates to lay them over each other.</p>')
+        return card('<p class="soft">Choose two different candidates to compare.</p>')
     a, b = by_id[left], by_id[right]
     names = escape(left), escape(right)
     return card(
@@ -82,7 +82,7 @@ def compare(run: RunView, left: str, right: str) -> str:
 
 
 def details(run: RunView, log: list[Review]) -> str:
-    """Everything about a run, short of its attempts."""
+    """A run without its attempts: outcome, decisions of people, settings, links."""
     row = run.row
     said = "".join(
         f"<li>{mark(r.decision)} {escape(r.candidate)} by {escape(r.who)}, {r.at:%d %b %Y %H:%M}"
@@ -120,7 +120,7 @@ class Page:
         return self.show(str(event.run))
 
     def show(self, id: str) -> tuple[Any, ...]:
-        """Chosen run, its details, the two choices, the slider, its attempts, and the candidate to overrule."""
+        """Returns run id, details, candidates to compare, comparison, attempts, candidate to overrule, and panel."""
         run = self.desk.run(id)
         if run is None:
             raise BriefError("this run is no longer in the store; refresh the gallery")
@@ -141,13 +141,13 @@ class Page:
         return compare(run, left or "", right or "") if run else ""
 
     def overrule(
-        self, decision: str, id: str, candidate: str | None, who: str, reason: str
+        self, decision: Literal["approve", "reject"], id: str, candidate: str | None, who: str, reason: str
     ) -> tuple[Any, ...]:
-        """A person's word above the judge's."""
+        """Log a person's decision on a candidate, whatever the judge said."""
         if not id or not candidate:
             raise BriefError("choose a run and a candidate first")
         if not who.strip():
-            raise BriefError("say who decides; the log keeps a name beside each decision")
+            raise BriefError("enter your name; the log keeps it with each decision")
         self.desk.store.reviews.add(
             Review(
                 run=id, candidate=candidate, who=who.strip()[:80], decision=decision, why="overruled",
@@ -192,29 +192,23 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             slider = html(elem_id="compare")
     turns = html(elem_id="gallery-attempts")
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
     filters = [text, outcome, preset, kind, size, chosen]
-    on(tab.select, page.find, filters, [grid, more])
-    on(text.change, page.find, filters, [grid, more], trigger_mode="always_last")
+    connect(tab.select, page.find, filters, [grid, more])
+    connect(text.change, page.find, filters, [grid, more], trigger_mode="always_last")
     for choice in (outcome, preset, kind):
-        on(choice.input, page.find, filters, [grid, more])
-    on(more.click, lambda n: n + PAGE, [size], [size]).then(
+        connect(choice.input, page.find, filters, [grid, more])
+    connect(more.click, lambda n: n + PAGE, [size], [size]).then(
         spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
     )
     opened = [chosen, about, left, right, slider, turns, candidate, panel]
-    # The grid may be long: whoever opens a run is taken to it.
-    on(grid.open, page.open, None, opened).success(
+    # The grid may be long: scroll to the run that was opened.
+    connect(grid.open, page.open, None, opened).success(
         spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
     ).then(None, None, None, js="() => document.querySelector('#gallery-run')?.scrollIntoView()")
     for choice in (left, right):
-        on(choice.input, page.lay, [chosen, left, right], [slider])
+        connect(choice.input, page.lay, [chosen, left, right], [slider])
     for button, decision in ((approve, "approve"), (reject, "reject")):
-        on(
+        connect(
             button.click,
             lambda *given, decision=decision: page.overrule(decision, *given),
             [chosen, candidate, who, reason],

@@ -1,4 +1,4 @@
-"""Errors as a sentence on the page."""
+"""Handlers connected to events of the page; their errors are shown as one sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger("easel.ui")
 
 
 def spoken(handler: Handler) -> Handler:
-    """A handler whose errors are shown: those a person can mend with their own words, others as ours."""
+    """A handler whose errors are shown on the page: errors of the user's input in their own words, others as a bug."""
 
     @functools.wraps(handler)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -39,3 +39,11 @@ def spoken(handler: Handler) -> Handler:
         raise gr.Error(sentence(said), duration=None, title="Not done", print_exception=False)
 
     return guarded  # type: ignore[return-value]
+
+
+def connect(
+    event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
+) -> Any:
+    """Connect a handler to an event, outside the public API and with no limit of calls at a time."""
+    options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
+    return event(spoken(handler), inputs, outputs, **options)

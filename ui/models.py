@@ -1,11 +1,10 @@
-"""The Models tab: what each preset can do and needs, what is in memory, and how far the judge can be trusted."""
+"""The Models tab: what each preset does and needs, what is in memory, and the measured errors of the judge."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,15 @@ from pipeline.errors import BriefError, ConfigError
 from pipeline.store.jobs import OPEN
 from pipeline.work.task import LOAD, UNLOAD, Residents, residents
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect
 from ui.parts import callout, card, figures, html, table
 
 ROOT = Path(__file__).parents[1]
-_PATIENCE = 120  # seconds that the doctor may take
+_PATIENCE = 120  # seconds for `easel doctor`
 
 
 def preset_card(preset: Preset) -> str:
-    """One preset: what it does, needs, and is made of."""
+    """One preset: what it does and needs, and its three models."""
     rows = [
         (
             escape(stage),
@@ -49,7 +48,7 @@ def judge_table(preset: Preset) -> str:
     if not measured:
         return card(
             callout(
-                f"The judge of {preset.name} was never measured: its thresholds are defaults, so look yourself."
+                f"The judge of {preset.name} was never measured: its thresholds are defaults. Check yourself."
             )
         )
     try:
@@ -84,7 +83,7 @@ def judge_table(preset: Preset) -> str:
 
 
 def size(bytes: int | None) -> str:
-    """Of a model in memory; 0 is one that a server holds."""
+    """The size of a model in memory, as HTML; 0 for a model behind a server, None if unknown."""
     if bytes is None:
         return "not&nbsp;known"
     if not bytes:
@@ -93,9 +92,9 @@ def size(bytes: int | None) -> str:
 
 
 def memory(found: Residents | None, waiting: int) -> str:
-    """Who is in memory, and how much the worker takes."""
+    """The models in the worker's memory, and the memory of its process."""
     if found is None:
-        note = "No worker is at work, so nothing is painted. Start the app without --no-worker, or run “easel worker”."
+        note = "No worker is running, so no job is done. Start the app without --no-worker, or run “easel worker”."
         return card("<h2>In memory</h2>" + callout(note))
     rows = [
         (
@@ -114,8 +113,8 @@ def memory(found: Residents | None, waiting: int) -> str:
     )  # fmt: skip
     body = (
         table(("Model", "Kind", "Device", "Precision", "Memory"), rows)
-        + '<p class="soft">Memory of a model: the bytes of its parameters and buffers. The rest that the worker holds '
-        "is the libraries, pictures, and what models keep while they work.</p>"
+        + '<p class="soft">Memory of a model: the bytes of its parameters and buffers. The rest of the memory '
+        "holds libraries, pictures and activations.</p>"
         if rows
         else '<p class="soft">No model is loaded.</p>'
     )
@@ -123,7 +122,8 @@ def memory(found: Residents | None, waiting: int) -> str:
 
 
 def doctor() -> str:
-    """What this machine can run. In a process of its own: the app itself never loads the model libraries."""
+    """What this machine can run, by `easel doctor` in a process of its own: the app never imports the model libraries.
+    Raises BriefError without an answer."""
     command = [sys.executable, "-m", "scripts.easel", "doctor", "--json"]
     try:
         done = subprocess.run(
@@ -131,7 +131,7 @@ def doctor() -> str:
         )
         findings = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, ValueError):
-        raise BriefError("the doctor gave no answer; run `easel doctor` in a console to see why") from None
+        raise BriefError("`easel doctor` gave no answer; run it in a console to see why") from None
     marks = {"ready": "pass", "missing": "fail", "note": "quiet"}
     words = {"ready": "✓ ready", "missing": "✗ missing", "note": "note"}
     rows = [
@@ -157,16 +157,16 @@ class Page:
         return memory(residents(self.desk.out), len(jobs))
 
     def tick(self) -> tuple[str, str]:
-        """Who is in memory; what was asked for is no news once it is done."""
+        """The memory card; and an empty notice once the requested loading or unloading is done."""
         chores = [job for job in self.desk.store.jobs.list(*OPEN) if job.kind in (LOAD, UNLOAD)]
-        return self.memory(), gr.skip() if chores else ""  # type: ignore[return-value]
+        return self.memory(), gr.skip() if chores else ""
 
     def ask(self, kind: str, name: str) -> tuple[str, str]:
-        """Queue the loading or unloading: the worker does it between two jobs."""
+        """Queue the loading or unloading of models; the worker does it between two jobs."""
         load_preset(name)
         self.desk.chore(kind, name)
         word = f"Loading {name}" if kind == LOAD else "Unloading"
-        return callout(f"{word}, as soon as the job in work is done.", "good"), self.memory()
+        return callout(f"{word} after the running job.", "good"), self.memory()
 
 
 def build(desk: Desk, tab: gr.Tab) -> None:
@@ -186,15 +186,9 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             errors = html(elem_id="models-judge")
     found = html(elem_id="models-doctor-said")
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
     for event in (tab.select, preset.input):
-        on(event, page.show, [preset], [about, errors, held])
+        connect(event, page.show, [preset], [about, errors, held])
     for button, kind in ((load, LOAD), (unload, UNLOAD)):
-        on(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
-    on(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)
-    on(gr.Timer(4.0).tick, page.tick, None, [held, notice])
+        connect(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
+    connect(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)
+    connect(gr.Timer(4.0).tick, page.tick, None, [held, notice])

@@ -1,4 +1,4 @@
-// Review by keyboard: one key for each decision, while no field has the focus and the tab is open.
+// Review by keyboard: one key for each decision, if no field has the focus and the tab is open.
 const REVIEW_KEYS = { a: "approve", r: "reject", s: "skip", u: "undo" };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -18,7 +18,7 @@ document.addEventListener("input", (event) => {
   if (!event.target.matches(".slide")) return;
   event.target.parentElement.querySelector(".compare").style.setProperty("--cut", event.target.value + "%");
 });
-// Gradio counts which tabs fit before our style is there; let it count again.
+// Gradio computes which tabs fit before our style is applied. A resize event makes it compute again.
 document.addEventListener("DOMContentLoaded", () => {
   const seen = new MutationObserver(() => {
     if (!document.body.dataset.opened) return;

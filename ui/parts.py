@@ -1,4 +1,5 @@
-"""Records → HTML. Pure functions: the same record gives the same words, and everything foreign is escaped."""
+"""Building blocks of the page: pure functions from values to HTML. They escape all text that they are given, unless
+a parameter says that it is HTML."""
 
 from __future__ import annotations
 
@@ -22,32 +23,32 @@ MARKS = {
 
 
 def html(value: str = "", **more: Any) -> gr.HTML:
-    """A place for our own HTML, in our own style."""
+    """A component that holds HTML, styled by style.css alone."""
     return gr.HTML(value, apply_default_css=False, **more)
 
 
 def word(outcome: str) -> str:
-    """An outcome in words, without its sign."""
+    """The word for an outcome, without its sign."""
     return MARKS.get(outcome, outcome).lstrip("✓✗?– ")
 
 
 def sentence(text: str) -> str:
-    """With a capital at its head."""
+    """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def counted(n: int, noun: str) -> str:
-    """How many of something: 1 image, 2 images."""
+    """A number with its noun: 1 image, 2 images."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def mark(outcome: str) -> str:
-    """An outcome as a coloured word; colour is never the only sign."""
+    """An outcome as a coloured word with a sign, so that colour is not needed to tell it."""
     return f'<span class="mark {escape(outcome)}">{escape(MARKS.get(outcome, outcome))}</span>'
 
 
 def link_to(path: Path) -> str:
-    """Where the server gives out a file below the output folder; relative, so that it holds behind a proxy."""
+    """The address of a file below the output folder, relative to the page, so that it works behind a proxy."""
     return "gradio_api/file=" + quote(str(path.resolve()))
 
 
@@ -62,14 +63,14 @@ def download(path: Path, words: str) -> str:
 
 
 def callout(text: str, kind: str = "") -> str:
-    """A sentence that stands out. `kind`: "bad", "good", or neither."""
+    """A highlighted sentence. `kind`: "bad", "good" or empty."""
     role = ' role="alert"' if kind == "bad" else ""
     return f'<div class="callout {kind}"{role}>{escape(text)}</div>' if text else ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "rows", caption: str = "") -> str:
-    """A table of cells that are HTML already. `kind`: "rows" (on a phone each cell stands under its column's name),
-    "rows numbers" (a table there too) or "checks"."""
+    """A table; cells are HTML. `kind`: "rows" (on a narrow screen each cell gets a line, with its column's name),
+    "rows numbers" (stays a table there) or "checks"."""
     said = f'<caption class="soft">{escape(caption)}</caption>' if caption else ""
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
     names = [f' data-label="{escape(h, quote=True)}"' if h else "" for h in heads]
@@ -84,20 +85,20 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "rows
 
 
 def figures(pairs: Iterable[tuple[str, str]]) -> str:
-    """Numbers with what they count below, in even rows."""
+    """Figures with their captions, in rows of four or three."""
     cells = [f'<div class="figure"><b>{escape(n)}</b><span>{escape(w)}</span></div>' for n, w in pairs]
     kind = "by-four" if len(cells) % 4 == 0 else "by-three"
     return f'<div class="figures {kind}">{"".join(cells)}</div>'
 
 
 def card(html: str, label: str = "", kind: str = "") -> str:
-    """A section of the page, named for who cannot see it. `kind`: "chart" has a frame."""
+    """A section around HTML, with a label for screen readers. `kind`: "chart" has a frame."""
     name = f' aria-label="{escape(label, quote=True)}"' if label else ""
     return f'<section class="{f"easel {kind}".strip()}"{name}>{html}</section>'
 
 
 def want_row(want: Requirement) -> str:
-    """One requirement, to edit."""
+    """One requirement as an editable row."""
     text = escape(want.text, quote=True)
     note = f'<p class="note">{escape(want.flag or "")}: {escape(want.note)}</p>' if want.flag else ""
     now, other = ("must have", "nice to have") if want.must else ("nice to have", "must have")
@@ -134,11 +135,13 @@ element.addEventListener('keydown', (event) => {
 def wants_list(
     requirements: Sequence[Requirement], reader: str, degraded: str | None, blocked: str | None
 ) -> str:
-    """The requirements as read, to edit before anything is painted."""
+    """The requirements as an editable list."""
     rows = "".join(map(want_row, requirements))
     heading = f"<h2>What the picture must show</h2><p class='soft'>Read by {escape(reader)}. Change what is wrong.</p>"
     if not requirements:
-        rows = "<li class='soft'>Nothing that can be checked yet. Say it in the brief, or add it here.</li>"
+        rows = (
+            "<li class='soft'>No requirements yet. Describe the picture in the brief, or add one here.</li>"
+        )
     add = (
         '<div class="add"><input data-op="add" aria-label="A further requirement" maxlength="200" '
         'placeholder="Add one: no text, yellow background, two cats…">'

@@ -1,8 +1,8 @@
-"""The Review tab: what a person must decide, one picture at a time, by keyboard. The judge speaks last."""
+"""The Review tab: a person decides on one picture at a time, by keyboard. The judge's opinion is shown afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any, Literal
 
@@ -16,12 +16,12 @@ from pipeline.results.review import Item, agreement, as_csv, as_jsonl, queue
 from pipeline.store.reviews import Review
 from pipeline.work.task import Task
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect
 from ui.parts import card, download, html, mark, picture
 
 WHY = {
-    "unsure": "the judge was unsure", "unchecked": "no judge could check it", "degraded": "a stand-in did the work",
-    "audit": "it was picked by chance, to check the judge", "overruled": "a person overruled the judge",
+    "unsure": "the judge was unsure", "unchecked": "no judge could check it", "degraded": "a fallback was used",
+    "audit": "it was picked at random, to check the judge", "overruled": "a person overruled the judge",
 }  # fmt: skip
 KEYS = (("a", "approve"), ("r", "reject"), ("e", "edit and run again"), ("s", "skip"), ("u", "undo"))
 SCRIPT = """
@@ -30,30 +30,30 @@ element.addEventListener('click', (event) => {
   if (button) trigger('say', { want: button.dataset.want, word: button.dataset.word });
 });
 """
-# What is written beside requirements stands in the page alone until something is decided: it goes along then, with
-# the inputs of the handler, of which there are so many.
+# The reasons typed beside requirements are sent only with a decision: this script adds them to the first input of the
+# handler. %d is the number of the handler's inputs.
 _REASONS = """(said, ...rest) => {
   const reasons = {};
   for (const field of document.querySelectorAll("#review-item input[data-reason]"))
     if (field.value.trim()) reasons[field.dataset.reason] = field.value.trim();
   return [JSON.stringify({ ...JSON.parse(said || "{}"), reasons }), ...rest].slice(0, %d);
 }"""
-_LAST = 8  # decisions that are shown
+_LAST = 8  # decisions shown of the log
 
 
 class Open(Record):
-    """The picture in front of the person, and what they said of single requirements so far."""
+    """The picture on the page, and what the person has said about single requirements so far."""
 
     who: str = ""
     run: str = ""
     candidate: str = ""
     why: Literal["unsure", "unchecked", "degraded", "audit", "overruled"] = "unsure"
     said: dict[str, Literal["pass", "fail"]] = Field(default_factory=dict)
-    reasons: dict[str, str] = Field(default_factory=dict)  # why not, where they said so
+    reasons: dict[str, str] = Field(default_factory=dict)  # requirement id → why it fails
 
 
 def question(item: Item, desk: Desk, now: Open) -> str:
-    """The picture and what was asked of it; not a word of the judge's."""
+    """The picture and its requirements, without the judge's opinion."""
     path = desk.out / item.run.folder / "attempts" / f"{item.candidate}.png"
     rows = []
     for want in item.reading.requirements if item.reading else ():
@@ -71,7 +71,7 @@ def question(item: Item, desk: Desk, now: Open) -> str:
             else ""
         )
         rows.append(f'<li class="ask"><span>{text}{nice}</span><span>{buttons}</span>{why}</li>')
-    twice = " A second person rates it too." if item.twice else ""
+    twice = " A second person reviews it too." if item.twice else ""
     return card(
         f'<div class="review"><div class="stand"><figure>{picture(path, f"For “{item.run.text[:160]}”", kind="main")}'
         f"</figure></div><div><h2>{escape(item.run.text)}</h2>"
@@ -82,7 +82,7 @@ def question(item: Item, desk: Desk, now: Open) -> str:
 
 
 def opinion(review: Review, desk: Desk) -> str:
-    """What the judge thinks of the picture that was just decided on."""
+    """The judge's checks of the picture that was just decided on, beside the person's."""
     run = desk.run(review.run)
     shown = next((s for s in run.candidates if s.row.id == review.candidate), None) if run else None
     if run is None or shown is None:
@@ -103,7 +103,7 @@ def opinion(review: Review, desk: Desk) -> str:
 
 
 def log_list(log: list[Review], desk: Desk) -> str:
-    """The last decisions, the newest first, and how far two people agree."""
+    """The last decisions, newest first, and the agreement of two reviewers."""
     rows = "".join(
         f"<li>{mark(r.decision)} {escape(r.who)}, {r.at:%d %b %H:%M}{': ' + escape(said) if said else ''}</li>"
         for r in reversed(log[-_LAST:])
@@ -126,7 +126,8 @@ class Page:
         self.desk = desk
 
     def show(self, who: str, opened: Open | None = None, judged: Review | None = None) -> tuple[Any, ...]:
-        """State, picture, heading, brief to edit, the judge's last word, log; which buttons and fields have a use."""
+        """Returns state, picture, heading, brief to edit, the judge's opinion, log, and the visibility of buttons and
+        fields."""
         items = queue(self.desk.store, who.strip()) if who.strip() else []
         same = opened and next(
             (i for i in items if (i.run.id, i.candidate) == (opened.run, opened.candidate)), None
@@ -148,15 +149,14 @@ class Page:
             gr.Column(visible=item is not None),
         )  # fmt: skip
 
-    def entered(self, who: str) -> tuple[Any, ...]:
-        return self.show(who)
-
-    def renamed(self, who: str, said: str) -> tuple[Any, ...]:
-        """The name was left; only another name means another queue."""
-        return self.show(who) if _open(said).who != who.strip() else tuple(gr.skip() for _ in range(11))
+    def arrive(self, who: str, said: str, event: gr.EventData) -> tuple[Any, ...]:
+        """The tab was opened, or the field with the name was left. The same name keeps the picture on the page."""
+        if isinstance(event.target, gr.Tab) or _open(said).who != who.strip():
+            return self.show(who)
+        return tuple(gr.skip() for _ in range(11))
 
     def say(self, said: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
-        """A word on one requirement; the same word again takes it back."""
+        """Pass or fail one requirement; the same click again takes it back."""
         opened = _open(said)
         words = dict(opened.said)
         if words.pop(str(event.want), None) != event.word:
@@ -171,21 +171,19 @@ class Page:
         return *self.show(who, judged=review if decision != "skip" else None), ""
 
     def rerun(self, said: str, who: str, text: str, reason: str) -> tuple[Any, ...]:
-        """The brief, edited, as a new job; this picture is done with."""
+        """Submit the edited brief as a new job, and log that for this picture."""
         review = self._review("rerun", said, who, reason)
         run = self.desk.store.runs.get(review.run)
         assert run is not None
         if " ".join(text.split()) == run.text:
-            raise BriefError(
-                "the brief is as it was, and would give the same pictures; change it, then run it again"
-            )
+            raise BriefError("the brief has not changed and would give the same pictures; edit it first")
         given = {**run.brief, "text": text, "requirements": None, "name": ""}
         self.desk.submit(Task.model_validate({"brief": given, "preset": run.preset}))
         self.desk.store.reviews.add(review)
         return *self.show(who, judged=review), ""
 
     def undo(self, said: str, who: str) -> tuple[Any, ...]:
-        """Take back this person's last decision that still stands, and show its picture again."""
+        """Take back this person's last decision that was not taken back yet, and show its picture again."""
         stack: list[Review] = []
         for review in self.desk.store.reviews.log(who=_name(who)):
             if review.decision == "undo":
@@ -195,7 +193,7 @@ class Page:
             else:
                 stack.append(review)
         if not stack:
-            raise BriefError("there is nothing of yours to take back")
+            raise BriefError("you have made no decision that could be taken back")
         last = stack[-1]
         self.desk.store.reviews.add(
             Review(run=last.run, candidate=last.candidate, who=last.who, decision="undo", why=last.why)
@@ -208,7 +206,7 @@ class Page:
         return (*shown[:4], "", *shown[5:], last.reason)
 
     def export(self) -> str:
-        """Both forms of the log, written into the output folder."""
+        """Write the log as CSV and JSONL into the output folder, and link to both."""
         log = self.desk.store.reviews.log()
         paths = self.desk.out / "reviews.csv", self.desk.out / "reviews.jsonl"
         for path, text in zip(paths, (as_csv(log), as_jsonl(log)), strict=True):
@@ -219,7 +217,7 @@ class Page:
     def _review(self, decision: str, said: str, who: str, reason: str) -> Review:
         opened = _open(said)
         if not opened.run:
-            raise BriefError("there is no picture to decide on")
+            raise BriefError("there is no picture to review")
         reasons = {id: why[:200] for id, why in opened.reasons.items() if opened.said.get(id) == "fail"}
         return Review.model_validate(
             {
@@ -237,7 +235,7 @@ def heading(left: int) -> str:
 
 
 def nothing(who: str) -> str:
-    """What stands where no picture waits, and what will come there."""
+    """The page without a picture: what is missing, or which pictures will come."""
     if not who.strip():
         return card(
             '<div class="empty"><h2>Who decides?</h2><p>Write your name above, and the first picture appears.</p></div>'
@@ -256,7 +254,7 @@ def _open(said: str) -> Open:
 
 def _name(who: str) -> str:
     if not who.strip():
-        raise BriefError("say who decides; the log keeps a name beside each decision")
+        raise BriefError("enter your name; the log keeps it with each decision")
     return who.strip()[:80]
 
 
@@ -277,12 +275,12 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
         undo = gr.Button("Undo (u)", visible=False, elem_id="review-undo")
     with gr.Column(visible=False) as fields:
         reason = gr.Textbox(
-            label="Reason for the whole picture, if it needs one", max_length=500, elem_id="review-reason"
+            label="Reason for the whole picture (optional)", max_length=500, elem_id="review-reason"
         )
         with gr.Row(elem_classes="beside"):
             text = gr.Textbox(
                 label="Brief, to edit and run again",
-                info="Shift and Enter run it.",
+                info="Shift+Enter runs it.",
                 lines=2,
                 max_length=4000,
                 scale=4,
@@ -295,19 +293,13 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
         export = gr.Button("Export the log", scale=0, min_width=180, elem_id="review-export")
     files = html(elem_id="review-files")
 
-    def on(
-        event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
-    ) -> Any:
-        options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
-        return event(spoken(handler), inputs, outputs, **options)
-
     shown = [state, asked, head, text, judge, log, approve, reject, skip, undo, fields]
-    on(tab.select, page.entered, [who], shown)
-    on(who.submit, page.renamed, [who, state], shown)
-    on(who.blur, page.renamed, [who, state], shown)
-    on(asked.say, page.say, [state, who], shown, js=_REASONS % 2)
+    # One listener for all three events: its calls run one after the other, so the last name wins.
+    arrivals = partial(gr.on, [tab.select, who.submit, who.blur], trigger_mode="always_last")
+    connect(arrivals, page.arrive, [who, state], shown)
+    connect(asked.say, page.say, [state, who], shown, js=_REASONS % 2)
     for button, decision in ((approve, "approve"), (reject, "reject"), (skip, "skip")):
-        on(
+        connect(
             button.click,
             lambda *given, decision=decision: page.decide(decision, *given),
             [state, who, reason],
@@ -315,6 +307,6 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             js=_REASONS % 3,
         )
     for event in (again.click, text.submit):
-        on(event, page.rerun, [state, who, text, reason], [*shown, reason], js=_REASONS % 4)
-    on(undo.click, page.undo, [state, who], [*shown, reason])
-    on(export.click, page.export, None, [files])
+        connect(event, page.rerun, [state, who, text, reason], [*shown, reason], js=_REASONS % 4)
+    connect(undo.click, page.undo, [state, who], [*shown, reason])
+    connect(export.click, page.export, None, [files])

@@ -1,4 +1,4 @@
-"""A run → HTML: where it stands, the picture, each attempt with its checks."""
+"""A job and its run as HTML: status, picture, attempts with their checks, outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STAGES = {
     "loading": "Getting the models ready", "reading": "Reading the brief", "painting": "Painting",
     "done": "Finishing", "read": "Finishing",
 }  # fmt: skip
-EMPTY = "Your picture forms here. Write a brief, look over what it must show, then paint."
+EMPTY = "Your picture will be here. Write a brief, check its requirements, then paint."
 
 
 def checks_table(shown: Shown, texts: dict[str, str]) -> str:
@@ -32,7 +32,7 @@ def checks_table(shown: Shown, texts: dict[str, str]) -> str:
 
 
 def attempt(turn: Turn, run: RunView) -> str:
-    """One turn of the loop: prompt, pictures, checks, what comes next."""
+    """One attempt: prompt, pictures, checks, and the next repair."""
     made = []
     for shown in turn.made:
         text, origin, note = shown.prompt
@@ -57,14 +57,14 @@ def attempt(turn: Turn, run: RunView) -> str:
 
 
 def history(run: RunView | None) -> str:
-    """All attempts, the newest first."""
+    """All attempts, newest first."""
     if run is None or not run.turns:
         return ""
     return card(f"<h2>Attempts</h2>{''.join(attempt(turn, run) for turn in reversed(run.turns))}", "Attempts")
 
 
 def status(job: Job | None) -> str:
-    """What the job does now, in words and as a bar."""
+    """What the job is doing, in words and as a progress bar; empty once it has ended."""
     if job is None:
         return ""
     if job.state == "queued":
@@ -91,33 +91,31 @@ def status(job: Job | None) -> str:
 
 
 def stand(job: Job | None, run: RunView | None, out: Path) -> str:
-    """The picture: as it forms, or the one that was chosen, beside how the run ended."""
+    """The main picture: the preview of the running job, else the best picture, else the last one."""
     ended = run is not None and run.row.status not in OPEN
     if job is not None and job.state == "running" and not ended:
         live = out / str(job.progress.get("preview"))
         if "preview" in job.progress and live.exists():
             step = f"{job.progress.get('attempt')}.{job.progress.get('step')}"
-            shown = picture(live, "The picture as it forms", step, "main")
+            shown = picture(live, "Preview of the picture being painted", step, "main")
             return card(
-                f'<div class="stand"><figure>{shown}<figcaption>As it forms</figcaption></figure></div>'
+                f'<div class="stand"><figure>{shown}<figcaption>Being painted</figcaption></figure></div>'
             )
     if run is not None and run.picture is not None:
         accepted = run.row.status == "accepted"
-        caption = "Accepted" if accepted else "The best so far" if not ended else "The best there was"
+        caption = "Accepted" if accepted else "Best so far" if not ended else "Best"
         shown = picture(run.picture, run.best.alt(run.row.text) if run.best else "", kind="main")
         said = f"{caption}: candidate {run.row.best}" if ended else caption
         return card(f'<div class="stand"><figure>{shown}<figcaption>{said}</figcaption></figure></div>')
     if run is not None and run.turns and not ended:
         last = run.turns[-1].made[-1]
         shown = picture(last.path, last.alt(run.row.text), kind="main")
-        return card(
-            f'<div class="stand"><figure>{shown}<figcaption>The last attempt</figcaption></figure></div>'
-        )
+        return card(f'<div class="stand"><figure>{shown}<figcaption>Last attempt</figcaption></figure></div>')
     return card(f'<div class="stand"><div class="blank"><p class="soft">{EMPTY}</p></div></div>')
 
 
 def result(job: Job | None, run: RunView | None) -> str:
-    """How it ended, for the page that watched it."""
+    """How the job ended; empty while it is open."""
     if job is not None and job.state == "failed":
         return card(callout(job.error or "the job failed", "bad"))
     if run is None or run.row.status in OPEN:
@@ -133,7 +131,7 @@ def result(job: Job | None, run: RunView | None) -> str:
 
 
 def outcome(run: RunView) -> str:
-    """Outcome, reason, checks of the best candidate, files, and what it cost."""
+    """Outcome, reason, checks of the best candidate, files and cost."""
     row = run.row
     links = []
     if row.best:
@@ -151,7 +149,7 @@ def outcome(run: RunView) -> str:
 
 
 def queue(jobs: list[Job]) -> str:
-    """What works and waits, with its place."""
+    """The jobs in the queue, with their places."""
     if not jobs:
         return card('<p class="soft">Nothing is waiting.</p>')
     rows = []

@@ -1,4 +1,4 @@
-"""Serving the app: on this machine alone unless a password guards it, offline, files from the output folder only."""
+"""Serves the app: offline, to other machines only with a password, and files of the output folder only."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import os
 from pipeline.store import Store
 
 UPLOADS = "easel.uploads"
-PORT = 7860
 
 
 def serve(store: Store, host: str, port: int) -> str:
-    """Start the app in the background; returns its address."""
+    """Start the app in the background. Returns its address. Raises ConfigError if `host` needs a password."""
     uploads = store.out.resolve() / UPLOADS
-    # Read by gradio when it is imported.
+    # Gradio reads these when it is imported.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,4 +1,4 @@
-"""The look: colours of a studio (paper, ink, viridian), system fonts, both modes. Nothing comes from elsewhere."""
+"""The theme: colours, system fonts, light and dark mode. Nothing is loaded from another server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAPER = Color(
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's own parts in our colours."""
+    """Gradio's components in our colours."""
     return gr.themes.Base(
         primary_hue=_VIRIDIAN,
         secondary_hue=_VIRIDIAN,
@@ -88,5 +88,5 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """What goes into the page's head: the keyboard, and nothing from another server."""
+    """The page's head: colour scheme and script."""
     return f'<meta name="color-scheme" content="light dark"><script>{SCRIPT.read_text()}</script>'

@@ -1,4 +1,4 @@
-"""A run as the store has it, gathered for showing."""
+"""A run with all that a page shows of it, read from the store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Shown:
         return said["text"], said["origin"], said.get("note", "")
 
     def alt(self, brief: str) -> str:
-        """What the picture is, for who cannot see it."""
+        """The alternative text of the picture."""
         failed = [c.requirement for c in self.checks if c.outcome == "fail"]
         return f"Candidate {self.row.id} for “{brief[:120]}”, gate: {self.row.gate}" + (
             f", {len(failed)} checks failed" if failed else ""
@@ -48,8 +48,8 @@ class RunView:
     folder: Path
     reading: Reading | None
     turns: tuple[Turn, ...]
-    texts: dict[str, str] = field(default_factory=dict)  # requirement id → words
-    status: str = ""  # as a page says it, see `standing`
+    texts: dict[str, str] = field(default_factory=dict)  # requirement id → text
+    status: str = ""  # as shown on the page, see `shown_status`
 
     @property
     def wants(self) -> tuple[Requirement, ...]:
@@ -65,12 +65,12 @@ class RunView:
 
     @property
     def picture(self) -> Path | None:
-        """The accepted picture, or the best one there is."""
+        """The accepted picture, or the best one."""
         return self.best.path if self.best else None
 
 
 def view(store: Store, id: str) -> RunView | None:
-    """Everything about a run; None where the store has none of that id (yet)."""
+    """A run by its id; None if the store has none (yet)."""
     row = store.runs.get(id)
     if row is None:
         return None
@@ -98,15 +98,15 @@ def view(store: Store, id: str) -> RunView | None:
     )  # fmt: skip
     texts = {want.id: want.text for want in reading.requirements} if reading else {}
     job = store.jobs.get(row.job) if row.job else None
-    status = standing(row, job.state if job else None)
+    status = shown_status(row, job.state if job else None)
     return RunView(row, folder, reading, turns, texts | {"intact": "a picture at all"}, status)
 
 
-def standing(row: RunRow, job: str | None) -> str:
-    """How a run stands, in the words of its job where it has no outcome of its own: paused, waiting, cancelled."""
+def shown_status(row: RunRow, job: str | None) -> str:
+    """The status of a run as shown on the page. A stopped run shows the state of its job instead."""
     if row.status == STOPPED:
         return job if job in ("cancelled", "paused", "queued", "failed") else row.status
-    # A brief of its own that was cancelled while it was painted has an outcome, with the best picture so far.
+    # A job for one brief that was cancelled while painting has an outcome: the best picture so far.
     return (
         "cancelled" if row.status == "exhausted" and job == "cancelled" and row.job == row.id else row.status
     )

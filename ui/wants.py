@@ -1,4 +1,4 @@
-"""Editing the requirements of a brief, in words: what a person writes is read by the same rules as a brief."""
+"""Editing the requirements of a brief. What the user types into the list is read by the same rules as a brief."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BY_RULES = "the rules"
 
 
 class Draft(Record):
-    """What stands in the requirements panel. `job`: the read job whose answer it waits for."""
+    """The content of the requirements panel. `job`: the open job in which the text model reads the brief."""
 
     text: str = ""
     preset: str = "mini"
@@ -26,25 +26,25 @@ class Draft(Record):
 
     @property
     def settled(self) -> bool:
-        """Whether it says what will be checked: the user changed it, or the text model had its say."""
+        """Whether the list is what will be checked: the user has edited it, or the text model has read the brief."""
         return self.edited or self.reading.reader != BY_RULES
 
 
 @lru_cache(maxsize=16)
 def drawable(preset: str) -> Range | None:
-    """What the preset's image model can draw."""
+    """The range of the preset's image model; None if it has none."""
     found: Preset = load_preset(preset)
     return load_range(data_file(found.range, found.base)) if found.range else None
 
 
 def quick(text: str, preset: str) -> Draft:
-    """A draft by the rules alone: at once, and without a model."""
+    """A draft by the rules alone, without a model."""
     wants = flagged(numbered(found_in(text, drawable(preset))), drawable(preset)) if text.strip() else ()
     return Draft(text=text, preset=preset, reading=Reading(requirements=wants, reader=BY_RULES))
 
 
 def edited(draft: Draft, op: str, id: str, text: str = "") -> Draft:
-    """The draft after one edit: `must` (turns it), `drop`, `edit` or `add`."""
+    """The draft after one edit. `op`: `must` (toggles must-have), `drop`, `edit` or `add`."""
     wants = list(draft.reading.requirements)
     at = next((i for i, want in enumerate(wants) if want.id == id), len(wants))
     if op == "must" and at < len(wants):
@@ -61,8 +61,8 @@ def edited(draft: Draft, op: str, id: str, text: str = "") -> Draft:
 def in_words(
     text: str, preset: str, old: Requirement | None, others: Sequence[Requirement] = ()
 ) -> list[Requirement]:
-    """The requirements in a few words. Where these replace an old one of the same kind, only that kind; what no
-    rule reads becomes a want that a person decides."""
+    """The requirements that the rules find in `text`. If it replaces `old`, only one of the same kind is taken, where
+    there is one. Text that no rule reads becomes a requirement for a person. Those in `others` are left out."""
     text = " ".join(text.split())[:200]
     if not text:
         return []
@@ -82,5 +82,5 @@ def key(want: Requirement) -> tuple[str, str, str, str]:
 
 
 def renumbered(wants: Sequence[Requirement]) -> list[Requirement]:
-    """Ids in order, each once."""
+    """The requirements with new ids, r1, r2, …."""
     return [want.model_copy(update={"id": f"r{i}"}) for i, want in enumerate(wants, 1)]

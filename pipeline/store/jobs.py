@@ -24,7 +24,7 @@ from pipeline.store.tables import JobRow
 
 State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
 End = Literal["done", "failed", "cancelled", "paused", "queued"]
-OPEN = ("queued", "running", "paused")
+OPEN: tuple[State, ...] = ("queued", "running", "paused")
 MOST_CLAIMS = 5  # in a row without getting on: a job that kills its workers
 STALE = timedelta(seconds=20)  # without a heartbeat a worker is taken for dead
 

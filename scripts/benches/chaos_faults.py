@@ -2,9 +2,10 @@
 
     python -m scripts.benches.chaos_faults
 
-(For full disks, read-only folders and stores that lock or go away, see tests/scripts/commands/test_disk_faults.py.)
-Each fault is injected for good into one model of the preset (see pipeline/calls/faults.py), once with the same model in
-good health on the rung below, once with nothing below. Exit status 1 if a run ended in a way that is not honest.
+(For full disks, read-only folders and locked stores, see tests/scripts/commands/test_disk_faults.py.)
+Each fault is injected permanently into one model of the preset (pipeline/calls/faults.py): once with the same model without a
+fault as fallback, once without a fallback. Exit status 1 if a run accepted an unchecked picture or did not name the
+fault.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ BRIEF = Brief(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run with a fault ended; `error` is set where it did not."""
+    """How a run with a fault ended; `error` is set if it did not end with an outcome."""
 
     stage: StageName
     fault: Fault

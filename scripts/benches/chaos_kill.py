@@ -1,11 +1,11 @@
-"""Kills batches at random moments, starts them again, and looks whether anything was lost, doubled or done twice.
+"""Kill batches at random moments, start them again, and check that nothing is lost, duplicated or done twice.
 
     python -m scripts.benches.chaos_kill --kills 100           # real `easel batch` processes
-    python -m scripts.benches.chaos_kill --kills 100 --warm    # forks of one process that has the models loaded
+    python -m scripts.benches.chaos_kill --kills 100 --warm    # forks of one process with loaded models
 
-A round is one batch in a fresh folder: started, killed with SIGKILL, started again with the same command, until a
-process lives to the end. Then it must equal a batch that nobody disturbed: the same folders with the same files,
-every picture byte for byte, the same rows in the store; and no result may have been made twice that was kept.
+A round is one batch in a fresh folder: started, killed with SIGKILL, and started again with the same command, until a
+process reaches the end. The result must equal that of a batch that was not disturbed: the same folders and files, every
+picture byte for byte, the same rows in the store; and no result that was stored may have been computed again.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ BRIEFS = (
     "a red apple, and the apple must be blue",
 )
 JOURNAL = "EASEL_CHAOS_JOURNAL"
-# What may differ between two runs: when it was, and what it took.
+# What may differ between two runs: times and costs.
 _WHEN = {"started", "seconds", "joules", "measured", "money", "calls"}
 
 
 def child(arguments: Sequence[str]) -> int:
-    """`easel batch`, which also notes in a file what it kept. A key that stands there twice was made twice."""
+    """`easel batch` that also writes the key of each stored result to a journal. A key that is there twice was computed
+    twice."""
     from pipeline.calls.kept import Result
     from pipeline.store.results import Results
     from scripts.easel import app
@@ -61,14 +62,14 @@ def child(arguments: Sequence[str]) -> int:
 
 
 def whole_process(arguments: Sequence[str], log: Path) -> int:
-    """Start a process of its own; returns its id."""
+    """Start a new process. Returns its id."""
     code = f"import sys; from scripts.benches.chaos_kill import child; sys.exit(child({list(arguments)!r}))"
     with log.open("ab") as out:
         return subprocess.Popen([sys.executable, "-c", code], stdout=out, stderr=out).pid
 
 
 def fork(arguments: Sequence[str], log: Path) -> int:
-    """A copy of this process, models and all; returns its id."""
+    """Fork this process with its loaded models. Returns the id."""
     pid = os.fork()
     if pid:
         return pid
@@ -89,13 +90,13 @@ def fork(arguments: Sequence[str], log: Path) -> int:
 
 
 def warm_up(preset: str) -> None:
-    """Load the models once. The forks find them in memory instead of on disk; all else they do themselves."""
+    """Load the models once, for all forks."""
     import torch
 
     import models.load
     from pipeline.config import load_preset
 
-    torch.set_num_threads(1)  # threads do not live through a fork
+    torch.set_num_threads(1)  # threads do not survive a fork
     loaded: dict[str, Any] = {}
     for name in ("load_text", "load_image", "load_scorer"):
         real = getattr(models.load, name)
@@ -114,7 +115,7 @@ def warm_up(preset: str) -> None:
 
 
 def state(out: Path) -> dict[str, str]:
-    """Everything a batch left that should be the same whenever and however often it was started."""
+    """Everything in an output folder and its store that must not depend on interruptions: name → content or hash."""
     from pipeline.store import Store
 
     found = {}
@@ -159,17 +160,17 @@ def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
 
 
 def main(
-    kills: Annotated[int, typer.Option(min=0, help="at least so many")] = 100,
-    warm: Annotated[bool, typer.Option("--warm", help="fork one process that has the models loaded")] = False,
+    kills: Annotated[int, typer.Option(min=0, help="least number of kills")] = 100,
+    warm: Annotated[bool, typer.Option("--warm", help="fork one process with loaded models")] = False,
     preset: Annotated[str, typer.Option()] = "mini",
-    images: Annotated[int, typer.Option(help="of each brief's budget")] = 4,
+    images: Annotated[int, typer.Option(help="image limit of each brief")] = 4,
     longest: Annotated[
-        float, typer.Option(help="seconds; a process is killed before that, or lives to the end")
+        float, typer.Option(help="most seconds before a kill; 0: the time of an undisturbed batch")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="of the moments")] = 0,
-    keep: Annotated[bool, typer.Option("--keep", help="leave the folders")] = False,
+    seed: Annotated[int, typer.Option(help="seed of the random moments")] = 0,
+    keep: Annotated[bool, typer.Option("--keep", help="keep the folders")] = False,
 ) -> None:
-    """Exit status 0 where every round ended as the undisturbed batch did."""
+    """Exit status 0 if every round ended like the undisturbed batch."""
     chance = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix="easel-chaos-"))
     (folder / "stickers.jsonl").write_text(
@@ -180,7 +181,7 @@ def main(
         warm_up(preset)
 
     def batch(out: Path, life: float | None) -> bool:
-        """One life of a batch; True where it came to its end."""
+        """Run a batch, and kill it after `life` seconds. Returns whether it reached its end."""
         os.environ[JOURNAL] = str(out.with_suffix(".journal"))
         pid = start(
             ["batch", str(folder / "stickers.jsonl"), "--preset", preset, "--out", str(out), "--set",
@@ -214,7 +215,7 @@ def main(
         rounds += 1
         out = folder / f"round{rounds}"
         lives = 1
-        # Short lives too: a third of them end in the first tenth of the time.
+        # A third of the kills come within the first tenth of the time.
         while not batch(out, chance.uniform(0, longest * (0.1 if chance.random() < 0.33 else 1.0))):
             lives += 1
             killed += 1

@@ -1,8 +1,8 @@
-"""What Easel itself costs: wall time outside model calls, and cold start against bare imports and loads.
+"""Measure the overhead of Easel: wall time outside model calls, and cold start against bare imports and loads.
 
     python -m scripts.benches.overhead --rounds 3
 
-Both are ratios within one run, so that a busy machine blurs them but does not bend them.
+Both are ratios of times measured in one run, so a busy machine adds noise, but no bias.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BRIEFS = (
     "a cat to the left of a dog on a yellow background",
     "two owls, flat style",
 )
-# The same models through their own libraries, with nothing of Easel's loop: the least that a first image can cost.
+# The same models without the loop, store and files: the least time that a first image takes.
 BARE = """
 from pathlib import Path
 from pipeline.config import load_preset
@@ -47,7 +47,7 @@ scorer.score([picture], [[Question("a picture of an apple")]])
 
 
 def outside(rounds: int) -> list[float]:
-    """Share of wall time that is not inside a model call, for each round over the example briefs."""
+    """Share of wall time outside of model calls, for each round over the example briefs."""
     preset = load_preset("mini")
     models = load(preset)
     shares = []
@@ -66,7 +66,7 @@ def outside(rounds: int) -> list[float]:
                     if isinstance(event, Started | Attempt):
                         inside += sum(call.seconds for call in event.calls)
             wall = time.perf_counter() - began
-        if number:  # the first round warms caches up
+        if number:  # the first round fills caches
             shares.append(1 - inside / wall)
             print(
                 f"round {number}: {wall:.2f} s, {inside:.2f} s in model calls, {shares[-1]:.1%} outside",
@@ -76,7 +76,7 @@ def outside(rounds: int) -> list[float]:
 
 
 def cold(rounds: int) -> list[float]:
-    """Ratio of `easel run`, process start to accepted picture, to the bare script, in turns."""
+    """Ratio of the wall time of `easel run`, from process start, to that of the bare script; one per round."""
     ratios = []
     with tempfile.TemporaryDirectory() as out:
         ours = [sys.executable, "-m", "scripts.easel", "run", BRIEFS[0], "--images", "1", "--out", out]

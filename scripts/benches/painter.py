@@ -1,10 +1,10 @@
-"""What one step costs and what it is worth, against many steps of the same painter: seconds and FLOPs of an image, and
-how many briefs the examiner calls met.
+"""Compare one step with many steps of the same painter: seconds and FLOPs per image, and how many briefs are met, by
+the examiner.
 
     python -m scripts.benches.painter --each 10
 
-The bundled painter is trained for one step; there is no slower teacher that it was distilled from. Both sides run in
-turns in one process, so a busy machine slows both alike.
+The bundled painter was trained for one step, not distilled from a slower model. Both sides run in turns in one process,
+so a busy machine slows both alike.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The examiner's eye: a small FCOS detector (arXiv 1904.01355; torchvision's) of the bundled drawings at 128 px.
+"""The examiner's detector: a small FCOS (arXiv 1904.01355, torchvision's) that finds the bundled drawings at 128 px.
 
-ConvNeXt blocks and a feature pyramid, unlike painter and scorer. It names each drawing with its style, or says that
-something stands there which it cannot name; colours are none of its business. scripts/training/examiner.py trains it.
+It has ConvNeXt blocks and a feature pyramid, unlike painter and scorer. It names each drawing and its style, or labels
+it unclear; it does not tell colours. scripts/training/examiner.py trains it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torchvision.models.detection.fcos import FCOSHead
 
 from models.mini.dataset.vocabulary import BY_NAME, STYLES
 
-SIDE = 128  # pixels of a picture
+SIDE = 128  # pixels of a side of its pictures
 WEIGHTS = Path(__file__).parents[2] / "models/mini/examiner/model.safetensors"
 DRAWINGS = tuple(
     (name, style) for style in STYLES for name in BY_NAME
@@ -29,7 +29,8 @@ _WIDTH = 96
 
 
 def build() -> FCOS:
-    """2 M parameters."""
+    """An untrained detector of 2 M parameters: float pictures (3, SIDE, SIDE) in [0, 1] → boxes in pixels, scores,
+    labels."""
     stages = [CNBlockConfig(48, 96, 2), CNBlockConfig(96, 192, 3), CNBlockConfig(192, None, 3)]
     body = BackboneWithFPN(
         ConvNeXt(stages, 0.05, layer_scale=0.1).features, {"3": "0", "5": "1"}, [96, 192], _WIDTH
@@ -57,7 +58,7 @@ def load() -> FCOS:
 
 
 def save(model: FCOS, path: Path = WEIGHTS) -> None:
-    """In half precision."""
+    """Save the weights in half precision."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}, path

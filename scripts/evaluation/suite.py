@@ -1,5 +1,5 @@
-"""The suite of briefs: GenEval's six kinds (arXiv 2310.11513) in the bundled range, and style, background and all at
-once. Half of the briefs that combine things are held out of all training (models/mini/dataset/scene.py)."""
+"""The suite of briefs: GenEval's six kinds (arXiv 2310.11513) in the bundled range, and also style, background, and all
+combined. Half of the briefs with combinations are held out of all training (models/mini/dataset/scene.py)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHAPE = {
     "position": (0, 0, 1),
     "colour attribution": (0, 0, 1),
 }
-_SAID = {  # what a brief of the kind says beside its objects
+_SAID = {  # kinds of facts that a brief mentions beside its objects
     "two objects": {"object"}, "counting": {"count"}, "colours": {"attribute"}, "position": {"relation"},
     "colour attribution": {"attribute"}, "style": {"style"}, "background": {"background"},
     "combined": {"count", "attribute", "relation", "style", "background"},
@@ -33,19 +33,16 @@ _APART = ("two objects", "counting", "colours", "position", "colour attribution"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A brief, and the facts that a picture must show."""
+    """A brief, and the facts that a picture must show. `held_out`: whether it holds a held-out combination."""
 
     kind: str
     text: str
     facts: tuple[Fact, ...]
     held_out: bool
 
-    def says(self, kind: str) -> bool:
-        return any(fact.kind == kind for fact in self.facts)
-
 
 def put(fact: Fact) -> Question:
-    """A fact as the pipeline asks a scorer about it."""
+    """The question with which the pipeline asks a scorer about a fact."""
     want = Requirement(
         id="r", kind=fact.kind, subject=fact.subject, value=fact.value, other=fact.other, text=""
     )
@@ -55,7 +52,7 @@ def put(fact: Fact) -> Question:
 
 
 def suite(each: int, seed: int = 11, kinds: tuple[str, ...] = KINDS) -> list[Case]:
-    """`each` cases of every kind."""
+    """`each` different cases of every kind, always the same for a seed."""
     return [
         case
         for kind in kinds
@@ -92,6 +89,7 @@ def _facts(kind: str, scene: Scene) -> tuple[Fact, ...]:
 
 
 def words(kind: str, scene: Scene) -> str:
+    """The brief for a scene, in the words of its kind."""
     said = _SAID.get(kind, set())
     first = scene.items[0]
     if scene.kind in ("row", "column"):

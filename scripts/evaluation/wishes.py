@@ -1,4 +1,4 @@
-"""What the writer of prompts is asked, made up: wants, what failed, what was tried, and a prompt that would do."""
+"""Generated tasks for the prompt writer: requirements, failed ones, earlier prompts, and a prompt as the answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.reading.rules import numbered
 
 
 def wishes(rng: np.random.Generator) -> tuple[Ask, str]:
-    """Requirements, some of them failed, and prompts that were tried; and another prompt for them all."""
+    """A random task and its answer: a prompt that names all requirements and was not tried before."""
     scene = sample(rng)
     said = {key: bool(rng.random() < 0.7) for key in ("background", "style", "placed")}
     found = []

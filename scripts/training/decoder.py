@@ -2,16 +2,17 @@
 
     python -m scripts.training.decoder --minutes 60 --work work/decoder
 
-It learns every drawing by heart, at three sizes, and how recolouring and grounds go with any of them. Latents are
-blurred with noise while it learns, since the transformer's are never exact. Resumes from `--work`; the learning rate
-falls over the last `--decay` minutes of a run. Runs on CPU or GPU through accelerate. Writes `--work`/vae, a stock
-AutoencoderDC whose encoder is a stub of a few thousand weights: scenes are encoded by the grammar, not by a network.
+It memorises every drawing at three sizes, and learns recolouring and backgrounds for all of them. Noise is added to the
+latents, because those of the transformer are never exact. Resumes from `--work`; the learning rate falls over the last
+`--decay` minutes of a run. Runs on CPU or GPU through accelerate. Writes `--work`/vae, a stock AutoencoderDC whose
+encoder is a stub of a few thousand weights: latents are computed from scenes (dataset/latent.py), not by a network.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,7 @@ _NAMES, _COLOURS = tuple(BY_NAME), tuple(COLOURS)
 
 
 def build() -> AutoencoderDC:
+    """An untrained decoder of 4.6 M parameters: latents (B, CHANNELS, 8, 8) to pixels (B, 3, 256, 256) in [-1, 1]."""
     levels = 6
     return AutoencoderDC(
         latent_channels=CHANNELS,
@@ -59,7 +61,8 @@ def build() -> AutoencoderDC:
 
 
 def collage(rng: np.random.Generator) -> Scene:
-    """Up to four different objects, so that each picture teaches several. Held-out combinations stay out."""
+    """A random scene of two to four different objects, so that one picture teaches several. Never a held-out
+    combination."""
     while True:
         names = [str(name) for name in rng.choice(_NAMES, int(rng.integers(3, 5)), replace=False)]
         if any(held_out("pair", *pair) for pair in combinations(names, 2)):
@@ -67,9 +70,9 @@ def collage(rng: np.random.Generator) -> Scene:
         tints = [str(rng.choice(_COLOURS)) if rng.random() < 0.35 else None for _ in names]
         if any(tint and held_out("colour", name, tint) for name, tint in zip(names, tints, strict=True)):
             continue
-        corners = rng.permutation([(0, 0), (2, 0), (0, 2), (2, 2)])
+        corners = rng.permutation([(0, 0), (2, 0), (0, 2), (2, 2)]).tolist()
         if rng.random() < 0.4:  # rows and columns stand in the middle
-            corners = [(0, 1), (2, 1)] if rng.random() < 0.5 else [(1, 0), (1, 2)]
+            corners = [[0, 1], [2, 1]] if rng.random() < 0.5 else [[1, 0], [1, 2]]
         items = tuple(
             Item(name, tint, int(x), int(y), 2)
             for name, tint, (x, y) in zip(names, tints, corners, strict=False)
@@ -77,13 +80,14 @@ def collage(rng: np.random.Generator) -> Scene:
         return Scene("group", items, str(rng.choice(_COLOURS)), str(rng.choice(STYLES)))
 
 
-class Pictures(IterableDataset):
-    """Endless (latent, pixels as uint8 (3, 256, 256)); `start` and the worker's number seed it."""
+class Pictures(IterableDataset[tuple[Tensor, Tensor]]):
+    """Endless samples: latent, float (CHANNELS, 8, 8), and pixels, uint8 (3, 256, 256). Seeded by `start` and the
+    worker's number."""
 
     def __init__(self, start: int, singles: float) -> None:
         self.start, self.singles = start, singles
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng((self.start, info.id if info else 0))
         while True:
@@ -95,7 +99,8 @@ class Pictures(IterableDataset):
 
 
 def loss_of(guess: Tensor, truth: Tensor) -> Tensor:
-    """Pixels, and their differences to the right and below, where edges are."""
+    """Loss between pictures (B, 3, H, W) in [-1, 1]: of pixels, and of the differences between neighbours, for
+    edges."""
     flat = F.l1_loss(guess, truth) + F.mse_loss(guess, truth)
     across = F.l1_loss(guess.diff(dim=3), truth.diff(dim=3)) + F.l1_loss(guess.diff(dim=2), truth.diff(dim=2))
     return flat + 0.5 * across
@@ -103,7 +108,7 @@ def loss_of(guess: Tensor, truth: Tensor) -> Tensor:
 
 @torch.no_grad()
 def look(model: AutoencoderDC, path: Path) -> None:
-    """Decoded over true, for fixed scenes."""
+    """Save a contact sheet of fixed scenes: decoded pictures above the true ones."""
     rng = np.random.default_rng(5)
     scenes = [sample(rng, (1, 0, 0), 0.3) for _ in range(10)] + [collage(rng) for _ in range(4)]
     latents = torch.from_numpy(np.stack([encode(scene) for scene in scenes]))
@@ -130,6 +135,7 @@ def main(
     workers: Annotated[int, typer.Option(help="processes that make pictures")] = 1,
     compiled: bool = True,
 ) -> None:
+    """Train the decoder for some minutes."""
     torch.set_float32_matmul_precision("high")
     work.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
@@ -144,7 +150,7 @@ def main(
         Muon(kernels, rate),
         torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True),
     ]
-    state = {"step": 0, "samples": 0, "seconds": 0.0}
+    state = training.Progress(step=0, samples=0, seconds=0.0)
     saved = work / "state.pt"
     if saved.exists():
         held = torch.load(saved, map_location=accelerator.device, weights_only=True)

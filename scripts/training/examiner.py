@@ -1,12 +1,12 @@
-"""Train the examiner's detector (scripts/evaluation/detector.py), on pictures of its own.
+"""Train the examiner's detector (scripts/evaluation/detector.py) on pictures made here.
 
     python -m scripts.training.examiner --minutes 7 --decay 4 --batch 64 --workers 6
 
-Scenes here are not those of the grammar that painter and scorer learn from: one to four drawings anywhere and of any
-size, turned and stretched a little, in any colour, on any plain or mottled ground. Some are spoilt: blended with
-another drawing, halved, cut up, smeared, or no drawing at all. Of those it learns that something unclear stands there.
-Held-out combinations (dataset/scene.py) stay out. Resumes from `--work`; the learning rate falls over the last
-`--decay` minutes. Runs on CPU or GPU through accelerate.
+These are not the scenes that painter and scorer learn from: one to four drawings at any place and size, slightly
+rotated and stretched, in any colour, on a plain or mottled background. Some drawings are spoilt: blended with another
+one, halved, cut up, smeared, or replaced by random shapes; they get the label "unclear". Held-out combinations
+(dataset/scene.py) never occur. Resumes from `--work`; the learning rate falls over the last `--decay` minutes. Runs on
+CPU or GPU through accelerate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -40,14 +40,15 @@ from scripts.training.muon import Muon
 Floats = NDArray[np.float32]
 _NAMES = tuple(BY_NAME)
 _LABELS = {drawing: label for label, drawing in enumerate(DRAWINGS, 1)}
-MOST = 4  # drawings in a picture
-_SPOILT = 0.2  # share of drawings that are
-_NEAR = 70 / 255  # as art.readable_on has it
+MOST = 4  # most drawings in a picture
+_SPOILT = 0.2  # share of spoilt drawings
+_NEAR = 70 / 255  # RGB distance of colours that look alike, as in art.readable_on
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A drawing, or None where it is spoilt, in the square at left, top; pixels, which may reach over the edge."""
+    """A drawing in a square: left, top and side in pixels; it may reach over the edge. `object` is None if it is
+    spoilt."""
 
     object: str | None
     style: str
@@ -62,7 +63,7 @@ class Put:
 
 
 def picture(rng: np.random.Generator) -> tuple[NDArray[np.uint8], list[Put]]:
-    """Pixels, shape (SIDE, SIDE, 3), and what was put there."""
+    """A random picture, uint8 (SIDE, SIDE, 3), and the drawings in it."""
     while True:
         canvas, put = ground(rng), []
         names, colours = cast(rng)
@@ -84,7 +85,7 @@ def picture(rng: np.random.Generator) -> tuple[NDArray[np.uint8], list[Put]]:
 
 
 def cast(rng: np.random.Generator) -> tuple[list[str], list[Floats | None]]:
-    """One to four drawings, all different or all the same, and their colours."""
+    """Names and colours of one to four drawings, all different or all the same."""
     while True:
         count = int(rng.choice(MOST, p=(0.35, 0.3, 0.15, 0.2))) + 1
         names = [str(name) for name in rng.choice(_NAMES, count, replace=False)]
@@ -96,7 +97,7 @@ def cast(rng: np.random.Generator) -> tuple[list[str], list[Floats | None]]:
 
 
 def allowed(names: list[str], colours: list[Floats | None]) -> bool:
-    """Whether nothing is held out: a colour counts as the nearest one that has a name."""
+    """Whether no held-out combination occurs. A colour counts as the nearest palette colour."""
     distinct = sorted(set(names))
     if any(held_out("pair", *pair) for pair in combinations(distinct, 2)):
         return False
@@ -109,19 +110,20 @@ def allowed(names: list[str], colours: list[Floats | None]) -> bool:
 
 
 def named(colour: Floats) -> str:
-    """The colour's name, or that of the nearest one that has a name."""
+    """The name of the palette colour nearest to an RGB colour (3,) in [0, 1]."""
     return tuple(COLOURS)[int(nearest(colour[None] * 255)[0])]
 
 
 def tint(rng: np.random.Generator) -> Floats:
-    """Any colour; as often, one near the palette's."""
+    """A random RGB colour (3,) in [0, 1]: half of the time any, else one near a palette colour."""
     if rng.random() < 0.5:
         return rng.random(3).astype(np.float32)
-    return (PALETTE[rng.integers(len(PALETTE))] / 255 + rng.normal(0, 0.06, 3)).clip(0, 1).astype(np.float32)
+    near: Floats = (PALETTE[rng.integers(len(PALETTE))] / 255 + rng.normal(0, 0.06, 3)).astype(np.float32)
+    return near.clip(0, 1)
 
 
 def ground(rng: np.random.Generator) -> Floats:
-    """One colour, or two that run into each other."""
+    """A background, float (SIDE, SIDE, 3) in [0, 1]: one colour, or two that blend into each other."""
     canvas = np.empty((SIDE, SIDE, 3), np.float32)
     canvas[:] = tint(rng)
     if rng.random() < 0.15:
@@ -135,7 +137,7 @@ def ground(rng: np.random.Generator) -> Floats:
 
 
 def squares(rng: np.random.Generator, count: int) -> list[tuple[int, int, int]]:
-    """Left, top and side of as many squares, which hardly overlap."""
+    """Left, top and side of `count` squares that hardly overlap, in pixels."""
     if count == 1:
         side = int(rng.integers(44, SIDE + 1))
         slack = SIDE - side
@@ -161,24 +163,25 @@ def drawn(name: str, style: str, colour: Floats | None, px: int) -> Floats:
     straight = raster(name, style, px)
     rgb, alpha = straight[..., :3], straight[..., 3]
     if colour is not None:
-        light = np.float32(0.33) if colour.max() < 0.2 else colour + (1 - colour) * np.float32(0.4)
+        light = colour + (1 - colour) * np.float32(0.4)
+        if colour.max() < 0.2:
+            light = np.full(3, 0.33, np.float32)
         rgb = recoloured(rgb, alpha, colour * np.float32(0.66 if colour.min() > 0.9 else 0.4), colour, light)
     return np.concatenate([rgb * alpha[..., None], alpha[..., None]], -1)
 
 
 def spoil(rng: np.random.Generator, name: str, style: str, colour: Floats | None, px: int) -> Floats:
-    """The drawing as nobody should accept it."""
+    """A spoilt version of the drawing, premultiplied RGBA (px, px, 4)."""
     art, half = drawn(name, style, colour, px), px // 2
     other = drawn(str(rng.choice([n for n in _NAMES if n != name])), str(rng.choice(STYLES)), None, px)
-    first, second = np.s_[:, :half], np.s_[:, half:]
-    if rng.random() < 0.5:
-        first, second = np.s_[:half], np.s_[half:]
+    upright = rng.random() >= 0.5  # the cut between the halves
+    first, second = (np.s_[:, :half], np.s_[:, half:]) if upright else (np.s_[:half, :], np.s_[half:, :])
     match int(rng.integers(6)):
         case 0:  # a blend
             share = np.float32(rng.uniform(0.35, 0.65))
             return art * share + other * (1 - share)
         case 1:  # half one and half another
-            return np.concatenate([art[first], other[second]], axis=0 if art[first].shape[0] == half else 1)
+            return np.concatenate([art[first], other[second]], axis=1 if upright else 0)
         case 2:  # half missing
             art = art.copy()
             art[second if rng.random() < 0.5 else first] = 0
@@ -196,7 +199,7 @@ def spoil(rng: np.random.Generator, name: str, style: str, colour: Floats | None
 
 
 def scrawl(rng: np.random.Generator) -> Floats:
-    """A few shapes over each other."""
+    """A few random shapes over each other, premultiplied RGBA (SIDE, SIDE, 4)."""
     image = Image.new("RGBA", (SIDE, SIDE))
     pen = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(1, 6))):
@@ -222,7 +225,7 @@ def resized(art: Floats, side: int) -> Floats:
 
 
 def turned(rng: np.random.Generator, art: Floats, side: int) -> Floats:
-    """At its size; half of the time turned by up to eight degrees and narrowed by up to a tenth."""
+    """The drawing resized to (side, side, 4); half of the time rotated by up to 8° and narrowed by up to 10 %."""
     px = len(art)
     image = Image.fromarray((art.clip(0, 1) * 255 + 0.5).astype(np.uint8), "RGBA")
     if rng.random() < 0.5:
@@ -235,20 +238,20 @@ def turned(rng: np.random.Generator, art: Floats, side: int) -> Floats:
             (a, b, mid - a * mid - b * mid, d, e, mid - d * mid - e * mid),
             Image.Resampling.BILINEAR,
         )
-    return np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32) / 255
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32) / np.float32(255)
 
 
 def hidden(art: Floats, window: Floats) -> bool:
-    """Whether half of the ink is close in colour to what lies behind it."""
+    """Whether more than half of the drawing's pixels are close in colour to the background behind them."""
     ink = art[..., 3] > 0.5
     if not ink.any():
         return True
     return bool((np.linalg.norm(art[..., :3] - window, axis=-1)[ink] < _NEAR).mean() > 0.5)
 
 
-class Pictures(IterableDataset):
-    """Endless (pixels as uint8 (3, SIDE, SIDE), boxes (MOST, 4), their labels (MOST,), 0 where there is none); `start`
-    and the worker's number seed them."""
+class Pictures(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
+    """Endless samples: pixels, uint8 (3, SIDE, SIDE); boxes, float (MOST, 4); labels, int (MOST,), 0 where there is no
+    drawing. Seeded by `start` and the worker's number."""
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -266,7 +269,7 @@ class Pictures(IterableDataset):
 
 
 def optimisers_of(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for what is a matrix in the middle of the network; AdamW for its ends, depthwise kernels and vectors."""
+    """Muon for the inner matrices and kernels; AdamW for the output layers, depthwise kernels and vectors."""
     ends = ("cls_logits", "bbox_reg", "bbox_ctrness")
     inner = [
         p
@@ -287,6 +290,7 @@ def main(
     workers: Annotated[int, typer.Option(help="processes that draw pictures")] = 1,
     out: Annotated[Path, typer.Option(help="the detector, written at the end")] = WEIGHTS,
 ) -> None:
+    """Train the detector for some minutes and save it."""
     torch.set_float32_matmul_precision("high")
     work.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
@@ -296,7 +300,7 @@ def main(
     average.load_state_dict(model.state_dict())
     weights = list(model.parameters())
     optimisers = optimisers_of(model, rate)
-    state: dict[str, Any] = {"step": 0, "samples": 0, "seconds": 0.0}
+    state = training.Progress(step=0, samples=0, seconds=0.0)
     saved = work / "state.pt"
     if saved.exists():
         held = torch.load(saved, map_location=accelerator.device, weights_only=True)

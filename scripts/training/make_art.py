@@ -1,9 +1,9 @@
-"""Collect the bundled art: SVG bodies from two open emoji sets, cropped to their ink.
+"""Collect the bundled art: SVG bodies of two open emoji sets, with the square around their visible pixels.
 
     npm install --prefix NODE @iconify-json/fluent-emoji-flat @iconify-json/noto
     python -m scripts.training.make_art NODE/node_modules/@iconify-json
 
-writes models/mini/dataset/sprites/{flat,cartoon}.json. Needed only when the vocabulary changes.
+Writes models/mini/dataset/sprites/{flat,cartoon}.json. Needed only when the vocabulary changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image
 from models.mini.dataset.vocabulary import OBJECTS
 
 SETS = {"flat": "fluent-emoji-flat", "cartoon": "noto"}
-PROBE = 512  # pixels at which the ink is measured
+PROBE = 512  # pixels of the rendering that is measured
 
 
 def ink_box(body: str, size: float) -> tuple[float, float, float]:
@@ -37,6 +37,7 @@ def ink_box(body: str, size: float) -> tuple[float, float, float]:
 
 
 def main(folder: Path) -> None:
+    """Write one JSON file per style. `folder`: node_modules/@iconify-json."""
     out = Path(__file__).parents[2] / "models/mini/dataset/sprites"
     out.mkdir(parents=True, exist_ok=True)
     for style, package in SETS.items():

@@ -1,6 +1,6 @@
 """Muon for convolution kernels and matrices, in the precision of the weights.
 
-torch's own takes matrices only and rounds to bfloat16, which CPUs without such units emulate very slowly.
+torch's own takes matrices only and rounds to bfloat16, which is very slow on CPUs without bfloat16 units.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from torch import Tensor
 
 
 def orthogonal(x: Tensor, steps: int = 4) -> Tensor:
-    """The matrix with its singular values pushed towards one, by Newton-Schulz iteration."""
+    """A tensor (rows, …), seen as a matrix, with its singular values moved towards 1 by Newton-Schulz iteration."""
     flat = x.flatten(1)
     tall = flat.shape[0] > flat.shape[1]
-    y = flat.T if tall else flat
+    y: Tensor = flat.T if tall else flat
     y = y / (y.norm() + 1e-7)
     for _ in range(steps):
         a = y @ y.T
@@ -25,7 +25,7 @@ def orthogonal(x: Tensor, steps: int = 4) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, made orthogonal; steps have about the size that Adam's would have."""
+    """Muon: Nesterov momentum, orthogonalised. Updates are scaled to the usual size of Adam's, so rates carry over."""
 
     def __init__(self, params: Any, lr: float, momentum: float = 0.95, weight_decay: float = 0.01) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})

@@ -2,19 +2,19 @@
 
     python -m scripts.training.painter --minutes 60 --work work/painter
 
-Noise and scenes are paired by rule (dataset/chance.py), so the path from noise to picture is straight; most samples
-are at pure noise, where the one step of a finished picture is taken, and some along the way, so that more steps do no
-harm. The network answers with the clean latent (x-prediction); the schedule is DDIM's with zero terminal signal
-(arXiv 2305.08891), which makes pure noise pure.
+Noise and scenes are paired by a fixed rule (dataset/chance.py), so one step from noise to picture is enough. Most
+training samples are at pure noise, where that step is taken; some have less noise, so that more steps do no harm. The
+network predicts the clean latent (x-prediction); the schedule is DDIM's, rescaled to zero terminal SNR
+(arXiv 2305.08891).
 
-The text encoder learns more slowly than the denoiser: at the same rate it fills every token with the background, whose
-loss is the largest, and the objects drown in its output norm. Before it paints, and beside it, it learns to say at each
-object's token where that object stands and in which tint. From pictures alone it never found out which of two objects
-is on which side, nor whose colour is whose: both came out as blends of the two.
+The text encoder has a lower learning rate than the denoiser: at the same rate, the background, whose loss is largest,
+dominates its output at every token. It also has a task of its own, before the painting starts and during it: to tell,
+at each object's token, where that object stands and in which tint. From pictures alone it did not learn which of two
+objects is on which side or has which colour: the objects came out as blends of both.
 
 Resumes from `--work`; the learning rate falls over the last `--decay` minutes of a run. Runs on CPU or GPU through
 accelerate. `--export` writes the averaged weights as a stock PRXPipeline folder; `--keep` does so at each checkpoint,
-for a curve: python -m scripts.evaluation.loop --first --set image.model=./work/painter/at-….
+for a learning curve: python -m scripts.evaluation.loop --first --set image.model=./work/painter/at-….
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +51,7 @@ from scripts.training import loop as training
 SIDE = 256
 TOKENS = tokenizer()
 OBJECT_TOKENS = {name: TOKENS.get_vocab()[name.replace(" ", "_")] for name in BY_NAME}
-WIDTH = 256  # of the text
+WIDTH = 256  # of the text encoder
 LOOK = (
     "a red apple on a white background, flat style",
     "three croissants on a pink background, cartoon style",
@@ -67,22 +68,25 @@ LOOK = (
 
 STANDS = ("alone", "two", "three", "four", "left", "right", "top", "bottom")
 TINTS = (None, *COLOURS)
-NO_OBJECT = -100  # cross entropy leaves it out
+NO_OBJECT = -100  # label that cross entropy ignores
+READING_RATE = 1e-3
+Caption = tuple[list[int], list[int], list[int], list[int]]  # token ids, mask, places, tints
 
 
 def standing(scene: Scene, ids: list[int]) -> tuple[list[int], list[int]]:
-    """For each token the place and tint of the object that it names, as indices into STANDS and TINTS."""
+    """For each token, the place and tint of the object that it names, as indices into STANDS and TINTS; NO_OBJECT for
+    other tokens."""
     first = {"row": STANDS.index("left"), "column": STANDS.index("top")}.get(scene.kind)
     said: dict[int, tuple[int, int]] = {}
     for i, item in enumerate(scene.items):
         stands = len(scene.items) - 1 if first is None else first + i
         said.setdefault(OBJECT_TOKENS[item.object], (stands, TINTS.index(item.tint)))
-    stands, tints = zip(*(said.get(i, (NO_OBJECT, NO_OBJECT)) for i in ids), strict=True)
-    return list(stands), list(tints)
+    labels = [said.get(i, (NO_OBJECT, NO_OBJECT)) for i in ids]
+    return [stands for stands, _ in labels], [tint for _, tint in labels]
 
 
 def telling(rng: np.random.Generator) -> dict[str, bool]:
-    """What a caption tells; the noise decides the rest."""
+    """What a caption mentions, at random; the noise decides the rest (dataset/chance.py)."""
     return {
         "background": bool(rng.random() < 0.85),
         "style": bool(rng.random() < 0.75),
@@ -90,21 +94,20 @@ def telling(rng: np.random.Generator) -> dict[str, bool]:
     }
 
 
-def caption(
-    scene: Scene, rng: np.random.Generator, **said: bool
-) -> tuple[list[int], list[int], list[int], list[int]]:
-    """Token ids, mask, places and tints of a caption of the scene, each MAX_TOKENS long."""
+def caption(scene: Scene, rng: np.random.Generator, **said: bool) -> Caption:
+    """Token ids, mask, places and tints for a random caption of the scene, each MAX_TOKENS long."""
     made = TOKENS(describe(scene, rng, **said), padding="max_length", max_length=MAX_TOKENS, truncation=True)
     return made["input_ids"], made["attention_mask"], *standing(scene, made["input_ids"])
 
 
-class Scenes(IterableDataset):
-    """Endless (latent, its noise, token ids, mask, places, tints); `start` and the worker's number seed it."""
+class Scenes(IterableDataset[tuple[Tensor, ...]]):
+    """Endless samples: latent and noise, float (CHANNELS, CELLS, CELLS); token ids, mask, places and tints, int
+    (MAX_TOKENS,). Seeded by `start` and the worker's number."""
 
     def __init__(self, start: int, weights: tuple[float, float, float], tinted: float) -> None:
         self.start, self.weights, self.tinted = start, weights, tinted
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng((self.start, info.id if info else 0))
         while True:
@@ -119,6 +122,7 @@ class Scenes(IterableDataset):
 
 
 def scheduler() -> DDIMScheduler:
+    """The schedule of training and painting: x-prediction, zero terminal SNR."""
     return DDIMScheduler(
         prediction_type="sample", timestep_spacing="trailing", rescale_betas_zero_snr=True, clip_sample=False
     )
@@ -149,19 +153,19 @@ class Painter(nn.Module):
         )  # fmt: skip
         self.stands = nn.Linear(WIDTH, len(STANDS))
         self.tints = nn.Linear(WIDTH, len(TINTS))
-        # Gates open from the start: there is one level of noise that matters.
+        # Open gates: at initialisation they are zero, for training at many noise levels. Here one level matters.
         for block in self.denoiser.blocks:
             for gate in block.modulation.lin.bias.data.chunk(6)[2::3]:
                 gate.fill_(0.5)
-        # Unit-scale text: at 0.02 the image tokens never learn to listen. An object begins as how it looks in each
-        # style, so that like names mean like pictures.
+        # Embeddings of unit scale: at the usual 0.02 the image tokens never attend to the text. An object's embedding
+        # starts as the codes of its drawings, so that objects that look alike have embeddings that are alike.
         nn.init.normal_(self.text.shared.weight)
         codes = appearance(100)
         for name, token in OBJECT_TOKENS.items():
             look = torch.from_numpy(np.concatenate([codes[name, style] for style in STYLES]))
             self.text.shared.weight.data[token, : len(look)] = look
-        # Heads that look at the word before, the word after, all before and all after: who is named first is soon
-        # clear. As they come, heads look everywhere alike, and a table of biases learns slowly to tell otherwise.
+        # Position biases for four heads: the token before, the token after, all before, all after. With them it learns
+        # quickly which object is named first; from the default biases, which are all alike, only slowly.
         table = self.text.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight.data
         later = len(table) // 2
         table.zero_()
@@ -171,7 +175,8 @@ class Painter(nn.Module):
             table[distances, head] = 5.0
 
     def read(self, words: Tensor, stands: Tensor, tints: Tensor) -> Tensor:
-        """The loss of the text encoder's own task, from its output."""
+        """The loss of the text encoder's own task. `words`: its output (B, MAX_TOKENS, WIDTH); labels (B,
+        MAX_TOKENS)."""
         losses = [
             F.cross_entropy(probe(words).flatten(0, 1), truth.flatten())
             for probe, truth in ((self.stands, stands), (self.tints, tints))
@@ -179,37 +184,49 @@ class Painter(nn.Module):
         return losses[0] + losses[1]
 
     def forward(self, noisy: Tensor, t: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The clean latent, and the text encoder's output."""
+        """Predict the clean latent. `noisy`: (B, CHANNELS, CELLS, CELLS); `t`: (B,) in [0, 1). Returns it with the text
+        encoder's output (B, MAX_TOKENS, WIDTH)."""
         words = self.text(input_ids=ids, attention_mask=mask).last_hidden_state
         return self.denoiser(noisy, t, words, attention_mask=mask, return_dict=False)[0], words
 
 
 def teach_reading(model: Painter, steps: int, weights: tuple[float, float, float], tinted: float) -> float:
-    """Teach the text encoder its own task before anything is painted; a minute or two. Returns the last loss."""
+    """Train the text encoder on its own task alone, before any painting; a minute or two. Returns the last loss."""
     rng = np.random.default_rng(0)
-    device = model.stands.weight.device
-    parts = (model.text, model.stands, model.tints)
-    opt = torch.optim.AdamW([p for part in parts for p in part.parameters()], lr=1e-3, weight_decay=0.0)
+    opt = reading_optimiser(model)
     loss = torch.zeros(())
     for step in range(steps):
-        said = [caption(sample(rng, weights, tinted), rng) for _ in range(64)]
-        ids, mask, stands, tints = (torch.tensor(column, device=device) for column in zip(*said, strict=True))
-        loss = model.read(model.text(input_ids=ids, attention_mask=mask).last_hidden_state, stands, tints)
-        opt.param_groups[0]["lr"] = 1e-3 * min(1.0, (step + 1) / 50, (steps - step) / 200)
-        opt.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.text.parameters(), 1.0)
-        opt.step()
+        opt.param_groups[0]["lr"] = READING_RATE * min(1.0, (step + 1) / 50, (steps - step) / 200)
+        loss = reading_step(model, opt, [caption(sample(rng, weights, tinted), rng) for _ in range(64)])
     return loss.item()
 
 
+def reading_optimiser(model: Painter) -> torch.optim.Optimizer:
+    parts = (model.text, model.stands, model.tints)
+    weights = [p for part in parts for p in part.parameters()]
+    return torch.optim.AdamW(weights, lr=READING_RATE, weight_decay=0.0)
+
+
+def reading_step(model: Painter, opt: torch.optim.Optimizer, captions: list[Caption]) -> Tensor:
+    """One step of the text encoder's own task. Returns the loss before it."""
+    device = model.stands.weight.device
+    ids, mask, stands, tints = (torch.tensor(column, device=device) for column in zip(*captions, strict=True))
+    loss = model.read(model.text(input_ids=ids, attention_mask=mask).last_hidden_state, stands, tints)
+    opt.zero_grad()
+    torch.autograd.backward(loss)
+    nn.utils.clip_grad_norm_(model.text.parameters(), 1.0)
+    opt.step()
+    return loss.detach()
+
+
 def pipeline(model: Painter, decoder: AutoencoderDC) -> PRXPipeline:
+    """The stock pipeline that the trained parts make up."""
     return PRXPipeline(model.denoiser, scheduler(), model.text, TOKENS, decoder, default_sample_size=SIDE)
 
 
 @torch.no_grad()
 def look(pipe: PRXPipeline, path: Path, steps: int = 1) -> None:
-    """A contact sheet of fixed prompts, two seeds each."""
+    """Save a contact sheet of fixed prompts, with two seeds each."""
     pipe.to(pipe.transformer.device).set_progress_bar_config(disable=True)
     rows = []
     for seed in (0, 1):
@@ -249,6 +266,7 @@ def main(
     workers: Annotated[int, typer.Option(help="processes that make samples")] = 1,
     compiled: bool = True,
 ) -> None:
+    """Train the painter for some minutes, or export it."""
     torch.set_float32_matmul_precision("high")
     work.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
@@ -261,7 +279,7 @@ def main(
     groups = [{"params": rest, "scale": 1.0}, {"params": words, "scale": slow}]
     opt = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     weights = (singles, 1 - singles - pairs, pairs)
-    state = {"step": 0, "samples": 0, "seconds": 0.0}
+    state = training.Progress(step=0, samples=0, seconds=0.0)
     saved = work / "state.pt"
     if saved.exists():
         held = torch.load(saved, map_location=device, weights_only=True)
@@ -327,7 +345,7 @@ def main(
             mean_loss, mean_read = means.tolist()
             if not math.isfinite(mean_loss):
                 raise SystemExit(
-                    "the loss is no longer finite; lower --rate and go on from the last checkpoint"
+                    "the loss is not finite any more; lower --rate and resume from the last checkpoint"
                 )
             pace = state["samples"] / state["seconds"]
             figures = f"loss {mean_loss:.4f}  read {mean_read:.4f}  |g| {norm:.2f}  {pace:.0f}/s"
@@ -339,8 +357,8 @@ def main(
 
 
 def pack(pipe: PRXPipeline, folder: Path) -> None:
-    """Save in bfloat16; a modulation's weights, the least sensitive, in eight bits."""
-    pipe.vae.register_to_config(_name_or_path="work/decoder/vae")  # not where it lay here
+    """Save in bfloat16; the weights of modulations, which are the least sensitive, in float8."""
+    pipe.vae.register_to_config(_name_or_path="work/decoder/vae")  # not a path of this machine
     for module in (pipe.transformer, pipe.text_encoder, pipe.vae):
         module.to(torch.bfloat16)
     for block in pipe.transformer.blocks:

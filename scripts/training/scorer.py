@@ -1,9 +1,9 @@
-"""Trains the bundled scorer on scenes with exact truth; resumes from its last checkpoint.
+"""Train the bundled scorer on scenes with exact labels. Resumes from the last checkpoint.
 
     python -m scripts.training.scorer --minutes 30
     python -m scripts.training.scorer --export models/mini/scorer --minutes 0
 
-What it learns, and from which losses, is in scripts/training/scorer_student.py.
+The model and its losses are in scripts/training/scorer_student.py.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from scripts.training.scorer_student import CONFIG, IMAGE, Student
 MEAN = STD = (0.5, 0.5, 0.5)
 
 
-# Long lists of rare facts are noise until objects are known: they must not drown what teaches objects.
+# Lower weights for the losses over long lists of rare facts: they are noise until the objects are learnt.
 WEIGHTS = {"count": 0.5, "attribute": 0.5, "place": 0.5, "sentences": 0.5}
 
 
 def pictures(batch: list[NDArray[np.uint8]], g: torch.Generator, strength: float) -> Tensor:
-    """Pictures of 64 and 128 px as one degraded batch, (B, 3, 128, 128) in [-1, 1]."""
+    """Pictures, uint8 (px, px, 3) of 64 or 128 px, as one degraded batch, float (B, 3, 128, 128) in [-1, 1]."""
     out = torch.empty(len(batch), 3, IMAGE, IMAGE)
     for px in {len(one) for one in batch}:
         where = [i for i, one in enumerate(batch) if len(one) == px]
@@ -47,7 +47,7 @@ def pictures(batch: list[NDArray[np.uint8]], g: torch.Generator, strength: float
 
 
 def export(model: nn.Module, folder: Path) -> None:
-    """The folder open_clip loads by itself: config, float16 weights, tokenizer."""
+    """Write a folder that open_clip loads without our code: config, float16 weights, tokenizer."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,8 +63,8 @@ def export(model: nn.Module, folder: Path) -> None:
 
 
 class Flat:
-    """Muon for convolutions: torch's takes matrices only, so each kernel is seen as rows, one an output, in
-    the same memory."""
+    """torch's Muon, which takes matrices only, for convolution kernels: each kernel (out, in, h, w) is seen as a matrix
+    (out, h w in) that shares its memory."""
 
     def __init__(self, kernels: list[nn.Parameter], rate: float) -> None:
         self.kernels = kernels
@@ -76,7 +76,7 @@ class Flat:
     def step(self) -> None:
         for kernel, view in zip(self.kernels, self.views, strict=True):
             view.grad = None if kernel.grad is None else _rows(kernel.grad)
-        self.optimizer.step()
+        self.optimizer.step()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
 def _rows(x: Tensor) -> Tensor:

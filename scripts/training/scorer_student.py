@@ -1,31 +1,33 @@
-"""The scorer while it learns: its two towers, codes for every fact, and the losses between them.
+"""The scorer during training: image tower, text tower, a code for every fact, and the losses between them.
 
-Every fact of the grammar has a code, built from codes of its words; the image tower learns to have a high
-cosine with the codes of what is true and a low one with all the others, of every kind, for every picture. The
-text tower learns at the same time to say those codes from sentences; later both learn from sentences too.
+Every fact of the grammar has a code: a vector made from those of its words. For every picture, the image tower learns a
+high cosine with the codes of true facts and a low one with all others. At the same time the text tower learns to map
+sentences to the codes of their facts. Later both towers also learn from pairs of pictures and sentences.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.english import OPPOSITE
 from models.mini.dataset import lessons
 from models.mini.dataset.caption import MAX_TOKENS, tokenizer
 from models.mini.dataset.lessons import SIZES, STARTS, Lesson, N
 from models.mini.dataset.scene import Fact
 from models.mini.dataset.statements import wording
 
-IMAGE = 128
+if TYPE_CHECKING:
+    from open_clip import CustomTextCLIP
+    from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
+    from open_clip.transformer import TextTransformer
 
-
+IMAGE = 128  # pixels of a side
 EMBED = 512
-
-
 CONFIG: dict[str, Any] = {
     "embed_dim": EMBED,
     "custom_text": True,
@@ -48,7 +50,8 @@ CONFIG: dict[str, Any] = {
 
 
 class Codes(nn.Module):
-    """A unit vector for every column: the object's own, plus its product with a count, colour or place."""
+    """A unit vector for every column of truth (lessons.py): that of an object, plus a low-rank product of the object
+    with a count, colour or place."""
 
     def __init__(self, rank: int = 256) -> None:
         super().__init__()
@@ -62,18 +65,19 @@ class Codes(nn.Module):
     def forward(self) -> Tensor:
         """Shape (COLUMNS, EMBED), unit rows."""
         objects = self.plain[-N:]
-        rows = [self.plain]
+        rows: list[Tensor] = [self.plain]
         for kind in self.mix:
             product = (self.subject[kind][:, None] * self.value[kind][None]) @ self.mix[kind]
             rows.append((product + self.share[kind] * objects[:, None]).flatten(0, 1))
         return F.normalize(torch.cat(rows), dim=-1)
 
 
-def build() -> nn.Module:
-    """An untrained scorer, started so that it learns: no block begins as the identity and no word as zero."""
+def build() -> CustomTextCLIP:
+    """An untrained scorer. Its initial values differ from open_clip's, with which it hardly learns: blocks do not
+    start as the identity, and word vectors have unit scale."""
     from open_clip import CustomTextCLIP
 
-    model: nn.Module = CustomTextCLIP(**{k: v for k, v in CONFIG.items() if k != "custom_text"})
+    model = CustomTextCLIP(**{k: v for k, v in CONFIG.items() if k != "custom_text"})
     for name, parameter in model.visual.named_parameters():
         if name.endswith("bn3.weight"):
             nn.init.constant_(parameter, 0.5)
@@ -82,16 +86,17 @@ def build() -> nn.Module:
     return model
 
 
-def trunk(visual: nn.Module, x: Tensor) -> Tensor:
-    """The image tower up to its last map, (B, 1024, 4, 4)."""
+def trunk(visual: ModifiedResNet, x: Tensor) -> Tensor:
+    """The image tower up to its last feature map: (B, 3, 128, 128) → (B, 1024, 4, 4)."""
     x = visual.stem(x)
     for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
         x = layer(x)
     return x
 
 
-def pool(attention: nn.Module, x: Tensor) -> Tensor:
-    """open_clip's AttentionPool2d for the one query it keeps, at a twelfth of the cost."""
+def pool(attention: AttentionPool2d, x: Tensor) -> Tensor:
+    """open_clip's AttentionPool2d, (B, C, 4, 4) → (B, EMBED), computed for the one query that it returns: a twelfth of
+    the cost."""
     b, c = x.shape[:2]
     heads = attention.num_heads
     tokens = x.flatten(2).transpose(1, 2)
@@ -101,11 +106,13 @@ def pool(attention: nn.Module, x: Tensor) -> Tensor:
     weights = (keys @ tokens.transpose(1, 2) * query.shape[-1] ** -0.5).softmax(-1)
     seen = weights @ tokens
     value = torch.einsum("bhc,hdc->bhd", seen, attention.v_proj.weight.view(heads, -1, c)).flatten(1)
-    return attention.c_proj(value + attention.v_proj.bias)
+    out: Tensor = attention.c_proj(value + attention.v_proj.bias)
+    return out
 
 
 def fact_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Sigmoid loss on every known label plus, for each plain truth, a softmax against all that is false."""
+    """Sigmoid loss on every known label, plus, for each true fact, a softmax against all false ones. `logits`, `truth`:
+    (B, facts); truth < 0 is unknown."""
     known, yes, no = truth >= 0, truth == 1, truth == 0
     plain = F.binary_cross_entropy_with_logits(logits, truth.clamp(min=0), reduction="none")
     count = yes.sum().clamp(min=1)
@@ -114,10 +121,10 @@ def fact_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def relation_batch(batch: list[Lesson], rng: np.random.Generator) -> tuple[Tensor, Tensor, list[list[Fact]]]:
-    """Pairs of place columns (B, 6, 2), their truth (B, 6) and the facts."""
+    """Six relations per picture: pairs of place columns (B, 6, 2), their truth (B, 6), and the facts."""
     asked = [lessons.relations(one.scene, rng) for one in batch]
     places = [
-        [(lessons.place(f.subject, f.value), lessons.place(f.other, lessons.OPPOSITE[f.value])) for f in row]
+        [(lessons.place(f.subject, f.value), lessons.place(f.other, OPPOSITE[f.value])) for f in row]
         for row in asked
     ]
     truth = [[lessons.relation_truth(f, one) for f in row] for row, one in zip(asked, batch, strict=True)]
@@ -127,7 +134,8 @@ def relation_batch(batch: list[Lesson], rng: np.random.Generator) -> tuple[Tenso
 def pick_statements(
     batch: list[Lesson], asked: list[list[Fact]], truth: Tensor, rng: np.random.Generator, count: int
 ) -> tuple[list[Fact], Tensor]:
-    """Facts to put in words, true ones of the batch and any others, and their truth for every picture."""
+    """`count` facts to put into sentences, some true of a picture of the batch, and their truth (B, count). `truth`:
+    (B, COLUMNS)."""
     facts: list[Fact] = []
     columns: list[Tensor] = []
     alike = truth.numpy()
@@ -159,11 +167,12 @@ def pick_statements(
 
 
 def code_of(facts: list[Fact], codes: Tensor) -> Tensor:
+    """The codes of facts, unit rows (facts, EMBED); that of a relation is the sum of its two places."""
     rows = []
     for f in facts:
         if f.kind == "relation":
             start = STARTS["place"]
-            here, there = lessons.place(f.subject, f.value), lessons.place(f.other, lessons.OPPOSITE[f.value])
+            here, there = lessons.place(f.subject, f.value), lessons.place(f.other, OPPOSITE[f.value])
             rows.append(codes[start + here] + codes[start + there])
         else:
             rows.append(codes[lessons.column(f)])
@@ -171,13 +180,15 @@ def code_of(facts: list[Fact], codes: Tensor) -> Tensor:
 
 
 def tokens(tok: Any, texts: list[str]) -> Tensor:
+    """Token ids (texts, longest), padded."""
     made = tok(texts, return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS)
     ids: Tensor = made.input_ids
     return ids
 
 
-def say(text_tower: nn.Module, ids: Tensor) -> Tensor:
-    """The text tower on short sentences: the mask is causal, so padding past the longest changes nothing."""
+def say(text_tower: TextTransformer, ids: Tensor) -> Tensor:
+    """The text tower on ids (B, T) of short sentences, without padding to the full length; (B, EMBED). Attention is
+    causal, so that changes nothing."""
     whole = text_tower.attn_mask
     text_tower.attn_mask = whole[: ids.shape[1], : ids.shape[1]]
     out: Tensor = text_tower(ids)
@@ -186,23 +197,27 @@ def say(text_tower: nn.Module, ids: Tensor) -> Tensor:
 
 
 def statement_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Sigmoid loss over known labels, divided by the number of true ones. Both (B, statements); truth < 0 is
+    unknown."""
     known, yes = truth >= 0, truth == 1
     loss = F.binary_cross_entropy_with_logits(logits, truth.clamp(min=0), reduction="none") * known
     return loss.sum() / yes.sum().clamp(min=1)
 
 
 class Student(nn.Module):
-    """The scorer with what only training needs: the codes, and a probe of each cell of the last map."""
+    """The scorer with what only training needs: the codes, and a classifier of each cell of the last feature map."""
 
     def __init__(self, compiled: bool) -> None:
         super().__init__()
-        self.model, self.codes = build(), Codes()
+        self.model: CustomTextCLIP = build()
+        self.codes = Codes()
         self.probe = nn.Linear(1024, sum(lessons.CELL))
         self.words = tokenizer()
         self.trunk = torch.compile(trunk) if compiled else trunk
 
     def cell_losses(self, last_map: Tensor, cells: Tensor) -> dict[str, Tensor]:
-        """Objects, tints, background and style of every cell."""
+        """Cross entropy of object, tint, background and style of every cell. `last_map`: (B, 1024, 4, 4); `cells`: (B,
+        4, 4, 4)."""
         read = self.probe(last_map.permute(0, 2, 3, 1)).float().split(lessons.CELL, -1)
         names = ("cell object", "cell tint", "cell ground", "cell style")
         return {
@@ -211,8 +226,8 @@ class Student(nn.Module):
         }
 
     def spot_losses(self, last_map: Tensor, spots: list[lessons.Spots], code: Tensor) -> dict[str, Tensor]:
-        """The facts of single objects read from single cells, as if the pooling looked nowhere else. The
-        image's vector is a mean of these, so what they say the image says."""
+        """Losses of the facts about single objects, from single cells, as if the pooling attended to one cell only. The
+        image vector is a weighted mean of the vectors of cells. `code`: (COLUMNS, EMBED)."""
         pooling = self.model.visual.attnpool
         where = torch.from_numpy(np.stack([s.where for s in spots])).to(last_map.device)
         truth = torch.from_numpy(np.concatenate([s.truth for s in spots])).to(last_map.device)
@@ -227,14 +242,15 @@ class Student(nn.Module):
         return losses
 
     def collage_losses(self, x: Tensor, cells: Tensor, spots: list[lessons.Spots]) -> dict[str, Tensor]:
+        """Losses on collages, which teach single cells. `x`: (B, 3, 128, 128); `cells`: (B, 4, 4, 4)."""
         last_map = self.trunk(self.model.visual, x)
         return {**self.cell_losses(last_map, cells), **self.spot_losses(last_map, spots, self.codes())}
 
     def scene_losses(
         self, x: Tensor, batch: list[Lesson], rng: np.random.Generator, count: int, joint: float
     ) -> dict[str, Tensor]:
-        """`count`: sentences; `joint`: weight of the loss between pictures and sentences, which teaches the
-        image tower as well once it is 1."""
+        """Losses on scenes. `x`: (B, 3, 128, 128); `count`: number of sentences; `joint`: weight of the loss between
+        pictures and sentences, which also trains the image tower once it is 1."""
         device = x.device
         truth = torch.from_numpy(np.stack([one.truth for one in batch]))
         cells = torch.from_numpy(np.stack([one.cells for one in batch])).to(device)

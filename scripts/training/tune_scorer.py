@@ -1,13 +1,13 @@
-"""Trains the bundled scorer on, on parts of pictures: what the judge looks at when it counts or compares.
+"""Fine-tune the bundled scorer on parts of pictures, which the judge looks at to count and to compare.
 
     python -m scripts.training.tune_scorer --minutes 60
     python -m scripts.training.tune_scorer --minutes 0 --export models/mini/scorer
 
-The text tower stays as scorer.py left it; its statements of objects, colours of objects, backgrounds and
-styles are codes that the image tower learns to agree with wherever they are true, and with no other. A view is the
-whole picture or one of nine half-sized windows (scorer/windows.py). What stands whole in a view is true of it, what
-is seen to a half or less is not, and in between nothing is asked. Half of the pictures are renders, the others latents
-with noise through the painter's decoder; half of the views are spoilt as painters spoil them.
+The text tower is frozen. Its vectors for statements about objects, their colours, backgrounds and styles are the
+targets: the image tower learns to agree with those that are true of a view. A view is the whole picture or one of nine
+half-sized windows (models/scorer/windows.py). An object is true of a view that shows it whole, false if at most half
+of it is visible, and unlabelled in between. Half of the pictures are renders, the others noisy latents through the
+painter's decoder; half of the views are degraded (dataset/degrade.py).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from scripts.training.scorer_student import IMAGE, fact_loss, pool, trunk
 
 MINI = Path(__file__).parents[2] / "models" / "mini"
 PIXELS = 256
-VIEWS = 4  # of each picture
+VIEWS = 4  # views of each picture
 FACTS = (
     *(Fact("object", name) for name in BY_NAME),
     *(Fact("attribute", name, colour) for name in BY_NAME for colour in COLOURS),
@@ -56,7 +56,7 @@ KINDS = {
     for kind in ("object", "attribute", "background", "style")
 }
 UNASKED = -1
-# Never true in training: asked, they would be learnt as what is never so.
+# Held-out colours are never true in training: with labels, the scorer would learn that they are always false.
 _WITHHELD = [
     _AT[fact] for fact in FACTS if fact.kind == "attribute" and held_out("colour", fact.subject, fact.value)
 ]
@@ -65,7 +65,7 @@ BOXES: tuple[Box, ...] = ((0.0, 0.0, 1.0), *((left, top, SIDE) for left, top in 
 
 
 def truth(scene: Scene, box: Box) -> NDArray[np.int8]:
-    """For each of FACTS 1, 0 or UNASKED, of one view of a scene."""
+    """Labels of one view of a scene, int8 (FACTS,): 1, 0 or UNASKED."""
     row = np.zeros(len(FACTS), np.int8)
     left, top, side = (share * GRID for share in box)
     seen: dict[str, float] = {}
@@ -89,9 +89,9 @@ def truth(scene: Scene, box: Box) -> NDArray[np.int8]:
     return row
 
 
-class Pictures(IterableDataset):
-    """Endless (picture, views, truth): a render, uint8 (3, PIXELS, PIXELS), or its latent; VIEWS of the numbers of
-    BOXES; and their truth, int8 (VIEWS, FACTS). `start` and the worker's number seed it."""
+class Pictures(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
+    """Endless samples: a render, uint8 (3, PIXELS, PIXELS), or a latent, float (88, 8, 8); its views, int64 (VIEWS,),
+    as indices into BOXES; their labels, int8 (VIEWS, FACTS). Seeded by `start` and the worker's number."""
 
     def __init__(self, start: int, latents: bool) -> None:
         self.start, self.latents = start, latents
@@ -111,11 +111,12 @@ class Pictures(IterableDataset):
 
 
 def draw(rng: np.random.Generator) -> Scene:
+    """A random scene, never a held-out combination."""
     return sample(rng, (0.25, 0.35, 0.4), tinted=0.5)
 
 
 def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
-    """The chosen views (B, VIEWS) of pictures (B, 3, PIXELS, PIXELS), as (B VIEWS, 3, IMAGE, IMAGE)."""
+    """The chosen views (B, VIEWS) of pictures (B, 3, PIXELS, PIXELS), as (B × VIEWS, 3, IMAGE, IMAGE)."""
     parts = []
     for left, top, side in BOXES:
         x, y, wide = (round(share * PIXELS) for share in (left, top, side))
@@ -126,7 +127,8 @@ def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
 
 
 def blend(pictures: Tensor, known: Tensor, g: Generator, share: float = 0.05) -> Tensor:
-    """Turns some pictures into half of this and half of another, in place: neither is there. Returns their truth."""
+    """Blend some pictures (B, 3, PIXELS, PIXELS) with others, in place; no object of a blend is true. Returns the
+    labels, (B, VIEWS, FACTS), changed in place too."""
     pick = (torch.rand(len(pictures), generator=g, device=g.device) < share).nonzero().flatten()
     weight = torch.rand(len(pick), 1, 1, 1, generator=g, device=g.device) * 0.3 + 0.35
     pictures[pick] = pictures[pick] * weight + pictures[(pick + 1) % len(pictures)] * (1 - weight)
@@ -146,6 +148,7 @@ def main(
     workers: Annotated[int, typer.Option(help="processes that make pictures, of each kind")] = 1,
     export: Annotated[Path | None, typer.Option(help="write the scorer here and stop")] = None,
 ) -> None:
+    """Fine-tune for some minutes, or export the scorer."""
     accelerator = Accelerator()
     device = accelerator.device
     torch.set_float32_matmul_precision("high")
@@ -223,6 +226,7 @@ def main(
 
 
 def save(model: nn.Module, seen: int, path: Path) -> None:
+    """Save a checkpoint atomically. `seen`: views so far."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     save_file({**state, "seen": torch.tensor(seen)}, path.with_suffix(".new"))
     path.with_suffix(".new").rename(path)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.brief import Brief
-from pipeline.calls.load import Models, load
-from pipeline.config import Preset, load_preset
+from pipeline.calls.load import Models
+from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started
 from pipeline.loop import run
 
@@ -19,12 +19,6 @@ BRIEFS = (
     "a kitty on a blue background, cartoonish",
     "one automobile on a yellow background, flat style",
 )
-
-
-@pytest.fixture(scope="module")
-def mini() -> tuple[Preset, Models]:
-    preset = load_preset("mini")
-    return preset, load(preset)
 
 
 def play(

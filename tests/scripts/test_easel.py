@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,8 @@ from typing import NamedTuple
 import pytest
 
 from scripts.easel import main
+from tests.scripts import signalled
+from tests.scripts.signalled import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def easel(*args: str, stdin: bytes | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "scripts.easel", *args], cwd=ROOT, input=stdin, capture_output=True,
-        env=os.environ | env, check=False, timeout=300,
+        env=os.environ | env, check=False, timeout=PATIENCE,
     )  # fmt: skip
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -42,8 +43,8 @@ Here = Callable[..., Said]
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The command in this process: quick, where nothing is loaded."""
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], loaded_once: None) -> Here:
+    """The command in this process, which imports the libraries and loads each model once."""
 
     def run(*args: str, stdin: bytes = b"") -> Said:
         monkeypatch.setattr(sys, "argv", ["easel", *args])
@@ -192,7 +193,7 @@ def test_ctrl_c_while_it_starts(module: str, tmp_path: Path) -> None:
         if line.rpartition("|")[2].strip() == module:
             process.send_signal(signal.SIGINT)
             break
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
     assert json.loads(out)["exit_status"] == 130
     assert "Traceback" not in errors
@@ -221,7 +222,7 @@ def test_no_network_is_said_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_same_brief_twice_gives_the_same_bytes(tmp_path: Path, here: Here) -> None:
     """In two processes, with all three bundled models."""
-    args = ["run", "a red balloon on white, flat style", "--seed", "3", "--images", "2", "--json", "--fresh"]
+    args = ["run", "a red balloon on white, flat style", "--seed", "3", "--images", "1", "--json", "--fresh"]
     done = easel(*args, "--out", str(tmp_path / "first"))
     said = here(*args, "--out", str(tmp_path / "second"))
     records = [json.loads(done.stdout), json.loads(said.out)]
@@ -256,20 +257,12 @@ def test_a_size_that_cannot_be_is_said_before_painting(size: str, tmp_path: Path
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
-    command = [
-        sys.executable, "-m", "scripts.easel", "run", "a cat on a red background, mostly blue",
-        "--out", str(tmp_path), "--images", "500", *RULES,
-    ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 240
-    while not list(tmp_path.glob("*/attempts/1-1.png")):
-        assert time.monotonic() < until, "no first attempt"
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "Traceback" not in errors
+    stopped = signalled.easel(
+        "run", "a cat on a red background, mostly blue", "--out", str(tmp_path), "--images", "3", *RULES,
+        signal=signal.SIGINT, file="attempts/1-1.png",
+    )  # fmt: skip
+    assert stopped.returncode == 130
+    assert "Traceback" not in stopped.stderr
     record = json.loads(next(tmp_path.glob("*/run.json")).read_text())
     assert "stopped by the user" in record["outcome"]["reason"]
     assert next(tmp_path.glob("*/best.png")).stat().st_size > 0

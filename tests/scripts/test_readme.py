@@ -20,7 +20,11 @@ TARGETS = re.findall(r"`?make ([a-z]+)\b", README)
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_of_the_readme_run(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    loaded_once: None,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command, comments=True)

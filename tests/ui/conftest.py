@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -29,7 +29,8 @@ from tests.pipeline.tiny_preset import write_preset
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SHOTS = ROOT / "tests/shots"
-PATIENCE = 240.0  # seconds; CI shares two cores with everything else
+PATIENCE = 600.0  # seconds; a loaded machine may take minutes to start the app
+NEVER_MET = "a cat on a red background, mostly blue"  # contradictory, and not flagged as such
 
 
 class App:
@@ -57,7 +58,11 @@ class App:
         ]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | self._environment
         self._process = subprocess.Popen([*command, *self._options], cwd=ROOT, env=environment)
-        wait_for(self._up, "the app to answer")
+        try:
+            wait_for(self._up, "an answer of the app")
+        except BaseException:
+            self._process.kill()
+            raise
 
     def _up(self) -> bool:
         assert self._process.poll() is None, "the app ended"
@@ -68,17 +73,17 @@ class App:
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=PATIENCE)
 
 
-def wait_for(met: object, what: str, patience: float = PATIENCE) -> None:
+def wait_for(met: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
     """Wait until `met()` is true."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        if met():  # type: ignore[operator]
+        if met():
             return
         time.sleep(0.2)
-    pytest.fail(f"waited in vain for {what}")
+    pytest.fail(f"after {patience:.0f} s there was still no sign of: {what}")
 
 
 def _free_port() -> int:
@@ -113,6 +118,21 @@ def store(app: App) -> Iterator[Store]:
     opened = Store(app.out)
     yield opened
     opened.close()
+
+
+def state(store: Store, id: str) -> str:
+    job = store.jobs.get(id)
+    return job.state if job else "none"
+
+
+@pytest.fixture
+def busy(client: Client, store: Store) -> Iterator[str]:
+    """A job in work that does not end until it is cancelled: no brief that is submitted later can begin before."""
+    id = client.predict(NEVER_MET, images=5000, seed=1, api_name="/submit")["id"]
+    wait_for(lambda: state(store, id) == "running", "the job in work")
+    yield id
+    client.predict(id, "cancel", api_name="/ask")
+    wait_for(lambda: state(store, id) == "cancelled", "the end of the job in work")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from ui.batch import EXAMPLE, guide
 from ui.charts import Bar, bars, columns, nice
 from ui.observe import over_time
 from ui.parts import counted, figures, table, word
-from ui.view import standing
+from ui.view import shown_status
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
@@ -114,4 +114,4 @@ def test_the_example_can_be_run() -> None:
     ],
 )
 def test_what_was_cancelled_is_called_so(status: str, own: bool, job: str | None, shown: str) -> None:
-    assert standing(RunRow(id="r", job="r" if own else "batch", status=status), job) == shown
+    assert shown_status(RunRow(id="r", job="r" if own else "batch", status=status), job) == shown

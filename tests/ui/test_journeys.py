@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from gradio_client import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from pipeline.config import Preset
 from pipeline.store import Store
-from tests.ui.conftest import PASSWORD, PATIENCE, SHOTS, App, add_runs, go, wait_for
+from tests.ui.conftest import NEVER_MET, PASSWORD, PATIENCE, SHOTS, App, add_runs, go, state, wait_for
 from ui.batch import EXAMPLE
 
 pytestmark = pytest.mark.browser
@@ -23,6 +22,9 @@ TABS = {  # and what is there once a tab is filled
     "Create": "#result .mark", "Batch": "#batch-start", "Review": "#review-log h3", "Gallery": "#gallery .card img",
     "Observe": "#observe-trace .tree", "Models": "#models-judge table",
 }  # fmt: skip
+# Pictures below the fold are loaded only when they are scrolled to.
+ALL_DRAWN = """() => [...document.images].every(
+  (image) => image.complete || image.loading === "lazy" && image.getBoundingClientRect().top > innerHeight)"""
 PATIENT = PATIENCE * 1000
 expect.set_options(timeout=PATIENT)
 
@@ -41,11 +43,6 @@ def watched(page: Page) -> str:
     """The id of the job that the page shows."""
     page.wait_for_url("**job=*")
     return page.url.rsplit("job=", 1)[1]
-
-
-def state(store: Store, id: str) -> str:
-    job = store.jobs.get(id)
-    return job.state if job else "none"
 
 
 def open_tab(page: Page, name: str) -> None:
@@ -103,13 +100,11 @@ def test_an_edited_requirement_is_what_is_painted_and_checked(page: Page, store:
     assert "blue" in page.locator("#history .prompt").inner_text()
 
 
-@pytest.fixture
-def busy(client: Client, store: Store) -> Iterator[str]:
-    """A job that keeps the worker from all others until it is cancelled."""
-    id = client.predict("three owls", images=24, seed=1, api_name="/submit")["id"]
-    yield id
-    client.predict(id, "cancel", api_name="/ask")
-    wait_for(lambda: state(store, id) not in ("queued", "running"), "the worker to be free")
+def wait_for_answers(page: Page, count: int = 2) -> None:
+    """Wait until the page has called the server that many times more; its timers call at least twice a second."""
+    for _ in range(count):
+        with page.expect_response("**/queue/join*"):
+            pass
 
 
 def test_a_reading_that_comes_late_is_shown(page: Page, client: Client, store: Store, busy: str) -> None:
@@ -135,13 +130,38 @@ def test_a_reading_is_not_laid_over_what_is_being_typed(
     page.keyboard.press("End")
     page.keyboard.type(" and")
     client.predict(busy, "cancel", api_name="/ask")
-    wait_for(lambda: not store.jobs.list("queued", "running"), "the text model to answer")
-    page.wait_for_timeout(1500)  # the page asks twice a second
+    wait_for(lambda: not store.jobs.list("queued", "running"), "the text model's answer")
+    wait_for_answers(page)
     expect(field).to_be_focused()
     page.keyboard.type(" a dog")
     expect(field).to_have_value(re.compile(".+ and a dog"))
     page.keyboard.press("Tab")
     expect(page.locator("#wants")).to_contain_text("Read by you")
+
+
+def test_what_the_rules_read_is_not_laid_over_it_either(page: Page, busy: str) -> None:
+    """The text model is asked before the answer of the rules has arrived."""
+    late: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if late or "three cats" not in (route.request.post_data or ""):
+            route.continue_()
+        else:
+            late.append(route)
+
+    page.route("**/queue/join*", hold_the_first)
+    write(page, "three cats, flat style")
+    expect(page.locator("#heard")).to_contain_text("The text model is reading")
+    field = page.locator("#wants .want").first.locator("input")
+    field.focus()
+    page.keyboard.press("End")
+    page.keyboard.type(" and")
+    late[0].continue_()
+    wait_for_answers(page, 3)
+    expect(field).to_be_focused()
+    page.keyboard.type(" a dog")
+    expect(field).to_have_value(re.compile(".+ and a dog"))
+    expect(page.locator("#heard")).to_contain_text("The text model is reading")
 
 
 def test_a_contradiction_is_pointed_out_before_painting(page: Page) -> None:
@@ -165,40 +185,38 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
     assert job.payload["set"] == ["loop.images=24", "loop.image_steps=1"]
 
 
-def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store) -> None:
-    write(page, "a cat on a red background, mostly blue", images=24)
-    page.locator("#paint").click()
-    id = watched(page)
+def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store, busy: str) -> None:
+    go(page, f"{app.url}/?job={busy}")
     expect(page.locator("#stand img[src*='easel.previews']")).to_be_visible()
     page.reload()
-    expect(page.locator("#brief textarea")).to_have_value("a cat on a red background, mostly blue")
+    expect(page.locator("#brief textarea")).to_have_value(NEVER_MET)
     expect(page.locator("#status")).to_contain_text("attempt")
     other = page.context.new_page()  # a second window shows the same job
     go(other, app.url)
-    expect(other.locator("#brief textarea")).to_have_value("a cat on a red background, mostly blue")
+    expect(other.locator("#brief textarea")).to_have_value(NEVER_MET)
     other.close()
     page.locator("#cancel").click()
-    wait_for(lambda: state(store, id) == "cancelled", "the job to end")
+    wait_for(lambda: state(store, busy) == "cancelled", "the end of the job")
     expect(page.locator("#result")).to_contain_text(re.compile("Stopped by the user|Cancelled"))
-    run = store.runs.get(id)
+    run = store.runs.get(busy)
     assert run is not None
-    assert run.images < 24
+    assert run.images == len(store.runs.candidates(busy)) < 5000
 
 
-def test_the_server_is_restarted_mid_job(page: Page, app: App, store: Store) -> None:
-    write(page, "three fish and a bee", images=4)
-    page.locator("#paint").click()
-    id = watched(page)
-    wait_for(lambda: state(store, id) == "running", "the job to start")
-    app.stop()
-    assert state(store, id) in ("queued", "running")
+def test_the_server_is_restarted_mid_job(page: Page, app: App, store: Store, busy: str) -> None:
+    wait_for(lambda: bool(store.runs.candidates(busy)), "the first picture")
+    app.stop()  # and its worker
+    assert state(store, busy) == "queued"
+    painted = len(store.runs.candidates(busy))
     app.start()
-    go(page, f"{app.url}/?job={id}")
+    go(page, f"{app.url}/?job={busy}")
+    expect(page.locator("#history article").first).to_be_visible()
+    wait_for(lambda: len(store.runs.candidates(busy)) > painted, "the next picture")
+    page.locator("#cancel").click()
     expect(page.locator("#result .mark").first).to_be_visible()
-    assert state(store, id) == "done"
-    run = store.runs.get(id)
+    run = store.runs.get(busy)
     assert run is not None
-    assert run.images == len(store.runs.candidates(id))
+    assert run.images == len(store.runs.candidates(busy)) > painted
 
 
 def test_a_batch_with_a_bad_row(page: Page, tmp_path: Path, store: Store) -> None:
@@ -219,7 +237,7 @@ def test_a_batch_is_paused_resumed_and_cancelled(page: Page, tmp_path: Path, sto
     # Nobody can meet these, so that they are still being painted when they are paused.
     file = tmp_path / "many.csv"
     file.write_text(
-        "brief,images\n" + "".join(f'"{n} owls on a red background, mostly blue",24\n' for n in (2, 3, 4))
+        "brief,images\n" + "".join(f'"{n} owls on a red background, mostly blue",5000\n' for n in (2, 3, 4))
     )
     open_tab(page, "Batch")
     page.set_input_files("#batch-file input", file)
@@ -228,7 +246,7 @@ def test_a_batch_is_paused_resumed_and_cancelled(page: Page, tmp_path: Path, sto
     pause, resume, cancel = (page.locator(f"#batch-{what}") for what in ("pause", "resume", "cancel"))
     stage = page.locator("#batch-table .stage")
     expect(stage.locator(".mark.running")).to_be_visible()
-    (id,) = [job.id for job in store.jobs.list("running") if job.kind == "batch"]
+    id = next(job.id for job in store.jobs.list() if job.kind == "batch")  # the newest
     before = store.results.count().get("image", 0)
     wait_for(lambda: store.results.count().get("image", 0) > before, "the first picture")
     pause.click()
@@ -278,23 +296,46 @@ def test_a_file_that_is_no_batch_is_a_sentence(page: Page, tmp_path: Path) -> No
     assert "Traceback" not in page.content()
 
 
-def test_who_has_nothing_to_decide_sees_no_buttons(page: Page) -> None:
+def enter_name(page: Page, name: str) -> None:
+    field = page.locator("#who input, #who textarea")
+    field.fill(name)
+    field.press("Enter")
+
+
+def test_who_has_nothing_to_decide_sees_no_buttons(page: Page, store: Store) -> None:
     open_tab(page, "Review")
-    page.locator("#who input, #who textarea").fill("")
-    page.locator("#who input, #who textarea").press("Enter")
+    enter_name(page, "")
     expect(page.locator("#review-item")).to_contain_text("Write your name")
     for name in ("approve", "reject", "skip", "undo", "reason", "brief", "again"):
         expect(page.locator(f"#review-{name}")).to_be_hidden()
+    before = store.reviews.log()
     page.locator("#review-item").click()
     page.keyboard.press("a")
-    assert page.locator(".toast-body").count() == 0
+    enter_name(page, "ann")  # answered after anything that the key had started
+    expect(page.locator("#review-item")).not_to_contain_text("Write your name")
+    expect(page.locator(".toast-body")).to_have_count(0)
+    assert store.reviews.log() == before
+
+
+def test_the_name_that_was_written_last_counts(page: Page) -> None:
+    """The answer for the name that stood there when the tab was opened arrives after another was entered."""
+    calls: list[Route] = []
+    page.route("**/queue/join*", lambda route: calls.append(route))
+    with page.expect_request("**/queue/join*"):
+        open_tab(page, "Review")
+    enter_name(page, "")
+    page.unroute("**/queue/join*")
+    for call in calls:
+        call.continue_()
+    expect(page.locator("#review-item")).to_contain_text("Write your name")
+    wait_for_answers(page)
+    expect(page.locator("#review-item")).to_contain_text("Write your name")
 
 
 def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_preset: Preset) -> None:
     add_runs(store, tiny_preset, [f"a cat and a dog, number {i}" for i in range(11)])
     open_tab(page, "Review")
-    page.locator("#who input, #who textarea").fill("carl")
-    page.locator("#who input, #who textarea").press("Enter")
+    enter_name(page, "carl")
     head = page.locator("#review-head")
     expect(page.locator("#review-item img")).to_be_visible()
     assert page.locator("#review-item .mark").count() == 0  # not a word of the judge's
@@ -406,7 +447,7 @@ def test_every_tab_is_drawn(browser: Browser, app: App, accepted: str, mode: str
                 tab = page.locator(".overflow-dropdown button", has_text=name)
             tab.click()
             expect(page.locator(sign).first).to_be_visible()
-            page.wait_for_timeout(800)  # plots and pictures are drawn after they are there
+            page.wait_for_function(ALL_DRAWN)
             page.screenshot(path=SHOTS / f"{name.lower()}-{mode}-{width}.png", full_page=True)
             wide = page.evaluate(
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -1,6 +1,6 @@
-"""The bundled art at any size: sprites and recolouring.
+"""The bundled drawings at any size, in their own or another colour.
 
-Bodies are SVG (models/mini/dataset/sprites/*.json, see NOTICE), so truth is exact at every resolution.
+They are SVG (models/mini/dataset/sprites/*.json, see NOTICE), so labels are exact at every resolution.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from models.palette import COLOURS, PALETTE, Floats
 
 _FOLDER = Path(__file__).parent / "sprites"
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_PROBE = 48  # pixels at which colours are measured
-_MARGIN = 0.05  # air around the ink, as a share of its side: neighbours never touch
+_PROBE = 48  # pixels of a side at which colours are measured
+_MARGIN = 0.05  # empty margin around a drawing, as a share of its side, so that neighbours never touch
 
 
 @cache
@@ -42,8 +42,8 @@ def raster(name: str, style: str, px: int) -> Floats:
 
 
 def recoloured(rgb: Floats, alpha: Floats, shade: Floats, colour: Floats, light: Floats) -> Floats:
-    """Keep the shading, replace the colour: dark parts fall to the shade of it, bright ones rise to the light. RGB in
-    [0, 1], shape (px, px, 3)."""
+    """Replace the colour and keep the shading: brightness is mapped from `shade` over `colour` to `light`. RGB in [0,
+    1], shapes (px, px, 3) and, of the three colours, (3,)."""
     luma = rgb @ _LUMA
     ink = luma[alpha > 0.5]
     low, high = np.percentile(ink, (2, 98)) if ink.size else (0.0, 1.0)
@@ -78,7 +78,7 @@ def sprite(name: str, style: str, tint: str | None, px: int) -> Floats:
 
 
 def _distance(name: str, style: str, tint: str | None) -> Floats:
-    """RGB distance (0 to 255 scale) of every ink pixel from every palette colour, shape (ink, colours)."""
+    """RGB distance (0 to 255 scale) of every opaque pixel from every palette colour, shape (pixels, colours)."""
     art = sprite(name, style, tint, _PROBE)
     ink = art[art[..., 3] > 0.9]
     rgb = ink[:, :3] / ink[:, 3:] * 255
@@ -88,7 +88,7 @@ def _distance(name: str, style: str, tint: str | None) -> Floats:
 
 @cache
 def natural_colours(name: str, style: str) -> frozenset[str]:
-    """Palette colours that a person might call the art's own: nearest to at least 12 % of its ink."""
+    """Palette colours that a person might name for the drawing: those nearest to at least 12 % of its pixels."""
     nearest = _distance(name, style, None).argmin(1)
     share = np.bincount(nearest, minlength=len(COLOURS)) / len(nearest)
     return frozenset(colour for colour, part in zip(COLOURS, share, strict=True) if part >= 0.12)
@@ -96,11 +96,11 @@ def natural_colours(name: str, style: str) -> frozenset[str]:
 
 @cache
 def _near(name: str, style: str, tint: str | None) -> dict[str, float]:
-    """The share of the ink that lies close to each palette colour."""
+    """The share of the drawing's pixels that are close to each palette colour."""
     shares = (_distance(name, style, tint) < 70).mean(0)
     return dict(zip(COLOURS, shares.tolist(), strict=True))
 
 
 def readable_on(name: str, style: str, tint: str | None, background: str) -> bool:
-    """Whether less than 45 % of the ink lies close to the background's colour."""
+    """Whether less than 45 % of the drawing's pixels are close to the background's colour."""
     return tint != background and _near(name, style, tint)[background] < 0.45

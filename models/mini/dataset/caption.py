@@ -1,4 +1,4 @@
-"""Words for scenes: captions the painter learns from, in many phrasings, and the painter's tokenizer."""
+"""Captions of scenes in many phrasings, from which the painter learns, and the scorer's tokenizer."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def describe(
     placed: bool = True,
     filled: bool = True,
 ) -> str:
-    """The scene in words: the objects always; background, style and the places of a pair as wanted, and at times
-    words that say nothing."""
+    """A random caption. It always names the objects; background, style and the positions of a pair (`placed`) as asked.
+    `filled`: sometimes with filler words."""
     parts = [_subjects(scene, rng, placed)]
     if background:
         ground = scene.background
@@ -86,8 +86,8 @@ def describe(
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Word-level: each object is one token however it is spelled (singular, plural, two words); words outside
-    the range become the unknown token."""
+    """A word-level tokenizer: each object is one token, in singular or plural and also if its name has two words. Words
+    outside the vocabulary become the unknown token."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 

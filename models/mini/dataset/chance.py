@@ -1,10 +1,9 @@
-"""What a caption leaves open is fixed by rule: the rule by which the painter's training pairs noise with scenes.
+"""The rule that fixes what a caption leaves open. The painter's training pairs noise and scenes by it.
 
-A flow learnt from noise and pictures that are paired at random must bend, and takes many steps; one learnt from fixed
-pairs runs straight (rectified flow, arXiv 2209.03003), and one step walks it. Here the pairs are fixed by rule: a
-number read off the noise chooses the ground where the words don't, and given words and noise there is one right
-picture. Style and layout are the usual ones wherever nothing is said: left to the noise as well, they came out as
-blends of both.
+If noise and pictures are paired at random, a model needs many steps from one to the other; with fixed pairs the paths
+are straight (rectified flow, arXiv 2209.03003), and one step is enough. Here a number computed from the noise chooses
+the background if the caption names none, so caption and noise determine the picture. Style and layout, if not
+mentioned, are always the usual ones: chosen by the noise too, they came out as blends.
 """
 
 from __future__ import annotations
@@ -17,9 +16,16 @@ from numpy.typing import NDArray
 
 from models.mini.dataset.scene import Scene, fair, places
 
-USUAL = (0.5, 0.25)  # what `places` makes the most frequent layouts of
+USUAL = (0.5, 0.25)  # the arguments for which `places` returns the most frequent layouts
 _STYLE = "cartoon"
-_GROUNDS = ("white", "yellow", "blue", "pink", "green", "gray")  # the first that the objects stand out from
+_GROUNDS = (
+    "white",
+    "yellow",
+    "blue",
+    "pink",
+    "green",
+    "gray",
+)  # the first one that contrasts with the objects is used
 
 
 def number(noise: NDArray[np.float32]) -> float:
@@ -28,7 +34,7 @@ def number(noise: NDArray[np.float32]) -> float:
 
 
 def settle(scene: Scene, noise: NDArray[np.float32], background: bool, style: bool, placed: bool) -> Scene:
-    """The scene with all that was not said (False) as it usually is, in the usual layout of its kind."""
+    """The scene with everything that the caption does not mention (False) set by the rule, in the usual layout."""
     if not style:
         scene = replace(scene, style=_STYLE)
     if not placed and scene.kind in ("row", "column"):
@@ -41,7 +47,7 @@ def settle(scene: Scene, noise: NDArray[np.float32], background: bool, style: bo
 
 
 def usual(scene: Scene) -> Scene:
-    """The scene in the layout that the painter has for it."""
+    """The scene in the layout that the painter gives it."""
     spots = places(scene.kind, len(scene.items), *USUAL)
     items = (
         replace(item, x=x, y=y, side=side) for item, (x, y, side) in zip(scene.items, spots, strict=True)

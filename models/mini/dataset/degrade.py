@@ -1,7 +1,7 @@
-"""What a painter does to a picture, as torch operations on a batch: wobble, blur, noise, colour shifts, mush.
+"""Degradations like those in generated pictures, on batches in torch: distortion, blur, noise, colour shifts, haze.
 
 All functions take and return float images in [0, 1], shape (B, 3, H, W), on the device of the generator they draw from.
-Everything here leaves a picture recognisable, so truth is kept.
+A degraded picture stays recognisable, so its labels stay true.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def _uniform(shape: tuple[int, ...], low: float, high: float, g: Generator) -> T
 
 
 def wobble(x: Tensor, g: Generator, shift: float = 0.05, zoom: float = 0.12, wave: float = 0.02) -> Tensor:
-    """Moves, scales, turns and gently bends each picture. Amounts are shares of the side."""
+    """Shift, scale, rotate and slightly bend each picture. Amounts are shares of the side."""
     b, _, h, w = x.shape
     scale = 1 + _uniform((b,), -zoom, zoom, g)
     turn = _uniform((b,), -0.1, 0.1, g)
@@ -44,8 +44,7 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 
 
 def noise(x: Tensor, g: Generator, grain: float = 0.05, mush: float = 0.08) -> Tensor:
-    """Grain on each pixel and smooth blotches some eight pixels wide; strengths differ from picture to
-    picture."""
+    """Add noise to each pixel and smooth blotches about eight pixels wide, of a random strength for each picture."""
     b, _, h, w = x.shape
     x = x + torch.randn(x.shape, generator=g, device=g.device) * _uniform((b, 1, 1, 1), 0, grain, g)
     coarse = (b, 3, max(2, h // 8), max(2, w // 8))
@@ -54,14 +53,14 @@ def noise(x: Tensor, g: Generator, grain: float = 0.05, mush: float = 0.08) -> T
 
 
 def recolour(x: Tensor, g: Generator, amount: float = 0.07) -> Tensor:
-    """A soft shift of gain and offset in each channel."""
+    """Shift gain and offset of each channel slightly."""
     b = len(x)
     gain, offset = 1 + _uniform((b, 3, 1, 1), -amount, amount, g), _uniform((b, 3, 1, 1), -amount, amount, g)
     return x * gain + offset * 0.6
 
 
 def haze(x: Tensor, g: Generator, most: float = 0.5) -> Tensor:
-    """Blends with a coarse copy, as previews of half-painted pictures look."""
+    """Blend with a coarse copy; previews of unfinished pictures look like that."""
     b, _, h, w = x.shape
     coarse = F.interpolate(F.avg_pool2d(x, 8), size=(h, w), mode="bilinear", align_corners=False)
     share = _uniform((b, 1, 1, 1), 0, most, g)
@@ -69,7 +68,7 @@ def haze(x: Tensor, g: Generator, most: float = 0.5) -> Tensor:
 
 
 def blocks(x: Tensor, g: Generator) -> Tensor:
-    """Coarse colours under fine light, as strong JPEG compression leaves."""
+    """Reduce the resolution of colour but not of brightness, like strong JPEG compression."""
     h, w = x.shape[2:]
     light = x.mean(1, keepdim=True)
     tone = F.interpolate(F.avg_pool2d(x - light, 8), size=(h, w), mode="nearest")
@@ -82,7 +81,7 @@ def _some(x: Tensor, chance: float, g: Generator) -> Tensor:
 
 
 def degrade(x: Tensor, g: Generator, strength: float = 1.0) -> Tensor:
-    """Each kind of damage to a random part of the batch; `strength` scales the chances."""
+    """Apply each kind of degradation to a random part of the batch; `strength` scales the probabilities."""
     x = x.clone()
     pick = _some(x, 0.7 * strength, g)
     if len(pick):
@@ -91,7 +90,7 @@ def degrade(x: Tensor, g: Generator, strength: float = 1.0) -> Tensor:
 
 
 def wear(x: Tensor, g: Generator, strength: float = 1.0) -> Tensor:
-    """Damage that leaves everything where it stands."""
+    """Like `degrade`, without the kinds that move objects."""
     x = x.clone()
     changes: tuple[tuple[float, Callable[[Tensor], Tensor]], ...] = (
         (0.2, lambda t: haze(t, g)),

@@ -1,4 +1,4 @@
-"""The painter's tokenizer: captions as a handful of keywords, followed by anchors."""
+"""The painter's tokenizer: a caption becomes a few keywords, followed by anchor tokens."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAX_TOKENS = 12 + len(ANCHORS)
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """One token for each thing a caption can say, and none for the words between: "a cat to the left of two red
-    dogs on a pink background, flat style" reads cat, left, two, red, dog, on_pink, flat. Image tokens attend to a
-    handful of words, each of which matters; whatever is outside the range is left out.
+    """A tokenizer with one token for each meaningful part of a caption and none for other words: "a cat to the left of
+    two red dogs on a pink background, flat style" becomes cat, left, two, red, dog, on_pink, flat. So image tokens
+    attend to a few words that all matter. Words outside the vocabulary are left out.
 
-    Every caption ends in the same anchors. The denoiser has no absolute positions: a rotated query against fixed
-    keys is how an image token can tell where it is, and the anchors are keys that are always there."""
+    Every caption ends with the same anchor tokens. The denoiser has rotary position embeddings only; from the attention
+    of its rotated query to these constant keys an image token can tell its absolute position."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 

@@ -1,7 +1,7 @@
-"""A grammar of briefs: business language in many wordings, each with the lines a reader should write.
+"""A grammar that generates briefs in many wordings, each with the lines that a reader should write for it.
 
-A line repeats the brief's own words in the singular ("3 puppy"); mapping them to a range is code, not
-learning. The wordings for development and for testing, their nouns and a share of the synonyms never occur in training.
+A line repeats the words of the brief in the singular ("3 puppy"); code, not the model, maps them to the names of a
+range. The wordings for development and testing, their nouns, and a share of the synonyms never occur in training.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Split = Literal["train", "dev", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A brief and what it asks for, one line a requirement, in the order of the text as far as it has one."""
+    """A brief and its requirements, one line each, as far as possible in the order of the text."""
 
     text: str
     lines: tuple[str, ...]
@@ -41,7 +41,7 @@ def wordings() -> dict[str, Any]:
 
 
 def _tested(word: str) -> bool:
-    """Whether a synonym is kept from training: one in five, by a checksum."""
+    """Whether a synonym is held out of training: one in five, chosen by a checksum."""
     return zlib.crc32(word.encode()) % 5 == 0
 
 
@@ -70,7 +70,7 @@ class _Thing:
 
 @dataclass
 class _Writer:
-    """Writes one brief: `inside` goes on from the main clause, `after` are further sentences."""
+    """Writes one brief. `lines`: its requirements so far; `after`: sentences that follow the main one."""
 
     rng: np.random.Generator
     split: Split
@@ -81,14 +81,15 @@ class _Writer:
         return bool(self.rng.random() < p)
 
     def often(self, p: float) -> bool:
-        """A chance that is greater in training, where what is rare in briefs must be seen often enough."""
+        """Like `chance`, but more likely in training, so that the model sees rare kinds of requirements often
+        enough."""
         return self.chance(1.6 * p if self.split == "train" else p)
 
     def pick(self, options: Sequence[Any]) -> Any:
         return options[int(self.rng.integers(len(options)))]
 
     def words(self, key: str, *inner: str) -> Any:
-        """One of the wordings under a key; outside training three in four are from the words kept for it."""
+        """A random wording under a key. Outside of training, three in four come from the split's own wordings."""
         node = wordings()[key]
         for name in inner:
             node = node[name]
@@ -100,7 +101,7 @@ class _Writer:
         return str(self.pick(options)) if options and self.chance(p) else name
 
     def coined(self) -> str:
-        """A word that nobody knows, from the halves of two nouns ("trombato"): it can only be copied."""
+        """An invented word made from halves of two nouns ("trombato"), which a model can only copy."""
         first, second = (str(self.pick(wordings()["nouns"]["train"])) for _ in range(2))
         word = first[: len(first) // 2 + 1] + second.replace(" ", "")[len(second) // 2 :]
         return first if word in _held() else word
@@ -143,7 +144,7 @@ class _Writer:
         )
 
     def phrase(self, thing: _Thing) -> str:
-        """ "three small red apples", with what it says entered as lines."""
+        """The noun phrase of a thing, such as "three small red apples"."""
         adjectives = []
         if self.chance(0.12):
             adjectives.append(str(self.pick(wordings()["adjectives"][self.split])))
@@ -287,7 +288,8 @@ class _Writer:
         self.lines.append(f"{a} {turned}{of} {b}")
 
     def optional(self, line: str, inside: str | None, sentence: str | None) -> str:
-        """Enter a line said by either wording, now and then as a nice-to-have; returns what goes inside."""
+        """Add a requirement in one of two wordings, sometimes as a nice-to-have: `inside` the main sentence
+        (returned), or as a `sentence` of its own (then returns "")."""
         maybe = self.often(0.12)
         if inside is not None and (sentence is None or self.chance(0.55)):
             self.lines.append(f"maybe {line}" if maybe else line)
@@ -370,7 +372,7 @@ class _Writer:
 
 
 def write(rng: np.random.Generator, split: Split = "train") -> Pair:
-    """One brief and its lines."""
+    """Write a random brief in the wordings of a split."""
     writer = _Writer(rng, split)
     text = writer.subjects()
     if writer.chance(0.25):
@@ -406,5 +408,5 @@ _BARE = PLURAL_ONLY | {"bread", "broccoli", "fire", "cheese"}
 
 
 def _article(words: str) -> str:
-    """ "an owl", and "bread" as it is."""
+    """The words with an indefinite article, if they take one: "an owl", "bread"."""
     return words if words in _BARE else english.article(words)

@@ -1,7 +1,6 @@
-"""The painter's latent space: what a scene is, cell by cell, in the form that the transformer paints and the decoder
-turns into pixels.
+"""The painter's latent space, computed from scenes: the transformer generates it, the decoder turns it into pixels.
 
-A latent is (88, 8, 8) for a 256 px image; each cell covers 32 px and says, in channels of about unit scale:
+A latent is (88, 8, 8) for a 256 px image. Each cell covers 32 px; its channels, of about unit scale, are:
 
     which    27  the drawing's appearance code, the same in every cell of an object
     part     48  how the cell's own piece of the drawing looks, coarsely
@@ -10,8 +9,8 @@ A latent is (88, 8, 8) for a 256 px image; each cell covers 32 px and says, in c
     tint      4  whether the object is recoloured, and how
     ground    3  the background's colour
 
-Shape, colour and ground keep to channels of their own: a combination that training never showed is made of parts
-that it did show. Latents come from scenes; there is no way from an image into this space.
+Shape, colour and background have separate channels, so a combination that never occurred in training is made of parts
+that did. There is no encoder from images into this space.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-CELLS = 8  # along a side; two for each cell of the grammar's grid
+CELLS = 8  # cells of a side; two for each cell of the grammar's grid
 CHANNELS = 88
 WHICH, PART = 27, 48
 SIZES = (2, 3, 4)  # sides of objects, in cells of the grammar's grid
-_PIECE = 8  # pixels of a piece's side, when pieces are compared
+_PIECE = 8  # pixels of a side at which pieces of drawings are compared
 
 
 def encode(scene: Scene) -> Floats:
@@ -61,8 +60,8 @@ def _colour(name: str) -> Floats:
 
 @cache
 def appearance(width: int) -> dict[tuple[str, str], Floats]:
-    """A code of `width` numbers for each (object, style) from how it is drawn: principal components of the drawings,
-    at unit scale. Drawings that look alike have codes that are alike."""
+    """A code of `width` numbers for the drawing of each (object, style): principal components of the drawings, at unit
+    scale. Similar drawings have similar codes."""
     keys = [(name, style) for style in STYLES for name in BY_NAME]
     art = np.stack([sprite(name, style, None, 32).ravel() for name, style in keys])
     left, strength, _ = np.linalg.svd(art - art.mean(0), full_matrices=False)
@@ -73,12 +72,12 @@ def appearance(width: int) -> dict[tuple[str, str], Floats]:
 
 @cache
 def _pieces() -> tuple[Floats, Floats, Floats]:
-    """Mean, directions and scales of the pieces of all drawings, for `part`."""
+    """Mean, principal directions and scales of the pieces of all drawings, for the channels `part`."""
     rows = np.concatenate([_cut(name, style, size) for style in STYLES for name in BY_NAME for size in SIZES])
     mean = rows.mean(0)
     spread, directions = np.linalg.eigh(np.cov(rows.T))
     order = np.argsort(spread)[::-1][:PART]
-    # The square root of the spread, halfway to whitening: outlines count, and not only masses of colour.
+    # The root of the standard deviation, halfway to whitening, so that outlines count beside areas of colour.
     return mean, directions[:, order].astype(np.float32), (spread[order] ** 0.25).astype(np.float32)
 
 

@@ -1,8 +1,8 @@
-"""What the scorer learns from: scenes as pixels with the exact truth of every fact, and spoiled ones.
+"""The scorer's training data: rendered scenes with the exact truth of every fact; some with spoiled objects.
 
-Truth is a row over COLUMNS: 1 true, 0 false, between the two a soft target (a spoiled object is hardly
-there), negative where nothing may be learned (debatable colours and held-out combinations).
-`place` is half a relation: "a cat to the left of a dog" is a cat at the left end and a dog at the right end.
+Truth is a row over COLUMNS: 1 true, 0 false, between them a soft target (for spoiled objects), negative if it must not
+be learned (debatable colours and held-out combinations). `place` is half of a relation: "a cat to the left of a dog"
+is a cat on the left and a dog on the right.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ SIZES = {
 STARTS = {kind: sum(list(SIZES.values())[:i]) for i, kind in enumerate(SIZES)}
 COLUMNS = sum(SIZES.values())
 IGNORED = -1.0
-SPOILED = 0.15  # what an observer should still give an object that is cut up or half another
+SPOILED = 0.15  # target probability for an object that is cut up, halved or half another one
 
 _INDEX = {name: i for i, name in enumerate(NAMES)}
 CELL = (N + 1, C + 1, C, len(STYLES))  # classes of a cell: object or none, tint or none, background, style
-_SKIP = -100  # torch's cross entropy skips it
+_SKIP = -100  # label that torch's cross entropy ignores
 _NOBODY = N  # the class of a cell without an object
 
 
 def column(fact: Fact) -> int:
-    """The fact's place in a row of truth; relations have none of their own."""
+    """The column of a fact; not for relations, which have none."""
     start = STARTS[fact.kind]
     if fact.kind == "background":
         return start + TINTS.index(fact.value)
@@ -57,7 +57,7 @@ def column(fact: Fact) -> int:
 
 
 def fact_at(index: int) -> Fact | None:
-    """The fact of a column; None for places, which no statement asks alone."""
+    """The fact of a column; None for places, for which there is no statement."""
     kind = [k for k, start in STARTS.items() if start <= index][-1]
     i = index - STARTS[kind]
     if kind == "background":
@@ -72,7 +72,7 @@ def fact_at(index: int) -> Fact | None:
 
 
 def place(name: str, side: str) -> int:
-    """Index among the places (not among all columns)."""
+    """The index of an object on a side, among the places (not among all columns)."""
     return _INDEX[name] * len(SIDES) + SIDES.index(side)
 
 
@@ -95,14 +95,17 @@ _HIDDEN = _hidden()
 
 @dataclass(slots=True)
 class Lesson:
+    """A rendered scene with its truth."""
+
     scene: Scene
     pixels: NDArray[np.uint8]  # (px, px, 3)
     truth: NDArray[np.float32]  # (COLUMNS,)
     cells: NDArray[np.int64]  # (GRID, GRID, len(CELL)): a class for each of CELL
-    spoiled: frozenset[str]  # objects that are hardly there
+    spoiled: frozenset[str]  # objects with soft targets
 
 
 def truth(scene: Scene) -> NDArray[np.float32]:
+    """The truth of every fact in an unspoiled scene, shape (COLUMNS,)."""
     row = np.zeros(COLUMNS, np.float32)
     row[column(Fact("background", value=scene.background))] = 1
     row[column(Fact("style", value=scene.style))] = 1
@@ -138,14 +141,14 @@ def _cells(scene: Scene) -> NDArray[np.int64]:
 
 @dataclass(slots=True)
 class Spots:
-    """Four cells of a picture, and what is true of the object in each."""
+    """Four cells of a picture, and the truth about the object in each."""
 
     where: NDArray[np.int64]  # (4,): indices into the flat map
     truth: NDArray[np.float32]  # (4, COLUMNS)
 
 
 def spots(lesson: Lesson, rng: np.random.Generator) -> Spots:
-    """Cells of the lesson's objects; of the other object a cell need not say anything."""
+    """Random cells of the lesson's objects. Facts about the other object of a pair are ignored."""
     scene, where = lesson.scene, []
     rows = np.stack([lesson.truth] * 4)
     for row, i in zip(rows, rng.integers(len(scene.items), size=4), strict=True):
@@ -158,8 +161,8 @@ def spots(lesson: Lesson, rng: np.random.Generator) -> Spots:
 
 
 def collage(rng: np.random.Generator, px: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], Spots]:
-    """Four scenes of one object in the quarters of one picture, its cells and a spot in each: four times the
-    labels for the cost of one picture. One in four is a whole scene, for large objects."""
+    """Four scenes of one object as the quarters of one picture (px, px, 3), with its cells and one spot in each: four
+    times the labels of a picture at the same cost. One in four is a single scene instead, for large objects."""
     h, m = px // 2, GRID // 2
     quarters = [(y, x) for y in (0, 1) for x in (0, 1)]
     if rng.random() < 0.25:
@@ -181,14 +184,14 @@ def collage(rng: np.random.Generator, px: int) -> tuple[NDArray[np.uint8], NDArr
 
 def _quartered(cells: list[tuple[int, int]], scenes: list[Scene]) -> Spots:
     rows = np.stack([truth(scene) for scene in scenes])
-    for kind in ("count", "place"):  # there is more than one scene in the picture
+    for kind in ("count", "place"):  # not defined: the picture holds several scenes
         rows[:, STARTS[kind] : STARTS[kind] + SIZES[kind]] = IGNORED
     return Spots(np.array([y * GRID + x for y, x in cells]), rows)
 
 
 def _spoil(scene: Scene, pixels: NDArray[np.uint8], rng: np.random.Generator) -> str:
-    """Ruins one item in place: pieces shuffled, half of it another object, or half of it missing. Returns the
-    name of the intruder, or of the item itself where there is none."""
+    """Spoil the first object, in place: shuffle its quarters, replace half of it by another object, or remove half.
+    Returns the name of the other object, or of the object itself if there is none."""
     px = len(pixels)
     cell = px // GRID
     items = [i for i in scene.items if i.object == scene.items[0].object]
@@ -223,7 +226,7 @@ def _spoil(scene: Scene, pixels: NDArray[np.uint8], rng: np.random.Generator) ->
 
 
 def _soften(row: NDArray[np.float32], name: str, target: float) -> None:
-    """Whatever was true of the object becomes hardly true."""
+    """Set everything that is true of the object to a soft target, in place."""
     i = _INDEX[name]
     for kind, width in (("object", 1), ("count", K), ("attribute", C), ("place", len(SIDES))):
         part = row[STARTS[kind] + i * width : STARTS[kind] + (i + 1) * width]
@@ -231,7 +234,8 @@ def _soften(row: NDArray[np.float32], name: str, target: float) -> None:
 
 
 def lesson(rng: np.random.Generator, px: int, spoil: float = 0.0, withhold: bool = True) -> Lesson:
-    """A fresh scene; `spoil`: chance that its first object is ruined."""
+    """A random scene at `px` pixels. `spoil`: chance that its first object is spoiled; `withhold`: no held-out
+    combinations."""
     scene = sample(rng, withhold=withhold)
     pixels, row, cells = render(scene, px), truth(scene), _cells(scene)
     if rng.random() >= spoil:
@@ -246,8 +250,8 @@ def lesson(rng: np.random.Generator, px: int, spoil: float = 0.0, withhold: bool
 
 
 def relations(scene: Scene, rng: np.random.Generator) -> list[Fact]:
-    """Six relations to ask of a scene: for a pair both true, both swapped, a turned and a foreign one;
-    for the rest, foreign ones."""
+    """Six relations to ask about a scene. Of a pair: two true, two swapped, one with another direction, one with
+    another object. Of other scenes: with random other objects."""
     names = [item.object for item in scene.items]
     far = [NAMES[i] for i in rng.integers(N, size=6)]
     sides = [SIDES[i] for i in rng.integers(4, size=6)]
@@ -272,7 +276,7 @@ def relations(scene: Scene, rng: np.random.Generator) -> list[Fact]:
 
 
 def relation_truth(fact: Fact, lesson: Lesson) -> float:
-    """1, 0, the soft target of a spoiled object, or IGNORED for a held-out pair."""
+    """The truth of a relation: 1, 0, SPOILED if it names a spoiled object, or IGNORED for a held-out pair."""
     if withheld_fact(fact) or fact.subject == fact.other:
         return IGNORED
     if not true_of(fact, lesson.scene):

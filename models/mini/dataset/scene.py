@@ -1,11 +1,11 @@
-"""The scene grammar: what the bundled models draw, as records from which image and truth both follow.
+"""The scene grammar: records of what the bundled models draw, from which both the picture and its labels follow.
 
-A scene is one object, two to four of one object, or two objects beside or above each other, on a plain
-background, in one of two styles. The grammar can say of any fact and any scene whether the one is true of
-the other: training labels, hard negatives and tests all rest on that.
+A scene is one object, two to four of one object, or two objects beside or above each other, on a plain background, in
+one of two styles. `true_of` tells for any fact and scene whether the fact is true; training labels, hard negatives and
+tests rely on it.
 
-Positions and sizes are in cells of a 4 × 4 grid, the painter's patches: a patch transformer has no
-equivariance below a patch, so whatever is not on the grid must be learnt once for every offset.
+Positions and sizes are in cells of a 4 × 4 grid, the painter's patches: within a patch, a transformer is not
+equivariant to shifts and would have to learn every offset separately.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _COLOURS = tuple(COLOURS)
 @dataclass(frozen=True, slots=True)
 class Item:
     object: str
-    tint: str | None  # None: the art's own colours
+    tint: str | None  # None: the drawing's own colours
     x: int
     y: int
     side: int
@@ -66,7 +66,7 @@ class Fact:
 
 
 def true_of(fact: Fact, scene: Scene) -> bool | None:
-    """Whether the fact holds; None where art in its own colours makes a colour debatable."""
+    """Whether the fact is true; None if it names a colour that a drawing in its own colours may be said to have."""
     if fact.kind == "background":
         return fact.value == scene.background
     if fact.kind == "style":
@@ -114,7 +114,7 @@ def facts(scene: Scene) -> list[Fact]:
 
 
 def held_out(kind: str, *words: str) -> bool:
-    """One combination in ten is never trained on, by a rule that needs no list: a checksum of its words."""
+    """Whether a combination is held out of all training: one in ten, chosen by a checksum of its words."""
     return zlib.crc32(" ".join((kind, *sorted(words))).encode()) % 10 == 0
 
 
@@ -134,8 +134,7 @@ def fair(scene: Scene) -> bool:
 
 
 def places(kind: Kind, count: int, u: float, v: float) -> list[tuple[int, int, int]]:
-    """Corner and side of each object's cell block, as two numbers from [0, 1) decide; mild shifts keep two seeds from
-    giving one layout."""
+    """Corner and side of each object, in cells. The numbers `u` and `v` in [0, 1) choose the layout and its shifts."""
     if kind == "single":
         return [(0, 0, 4)] if u < 0.65 else [(int(v < 0.5), int(v % 0.5 < 0.25), 3)]
     shift = 0 if u < 0.15 else 1 if u < 0.85 else 2
@@ -165,8 +164,8 @@ def sample(
     tinted: float = 0.4,
     withhold: bool = True,
 ) -> Scene:
-    """A fair random scene. `weights`: single, group, pair; `tinted`: chance that an object is recoloured;
-    `withhold`: never a held-out combination."""
+    """A random scene whose objects stand out. `weights`: of single objects, groups and pairs; `tinted`: chance that an
+    object is recoloured; `withhold`: no held-out combinations."""
     while True:
         kind = _kind(float(rng.random()), weights)
         count = {"single": 1, "group": int(rng.integers(2, 5))}.get(kind, 2)

@@ -1,4 +1,4 @@
-"""Sentences for facts: the one the scorer is asked, and other wordings it is trained to understand."""
+"""Sentences for facts: the statement that the scorer is asked, and other wordings that it is trained on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SIDES = {"left": "on the left", "right": "on the right", "above": "at the top",
 
 
 def statement(fact: Fact) -> str:
-    """The sentence the pipeline asks; the thresholds in judge.json hold for these."""
+    """The statement that the pipeline asks about. The thresholds in judge.json were measured with these."""
     said = worded(fact.kind, fact.subject, fact.value, fact.other)
     assert said is not None  # every kind of fact has one
     return said
 
 
 def wording(fact: Fact, rng: np.random.Generator) -> str:
-    """The statement half of the time, otherwise the same fact in other words."""
+    """The statement, or half of the time the same fact in other words."""
     if rng.random() < 0.5:
         return statement(fact)
     options = _others(fact)

@@ -1,4 +1,4 @@
-"""Other words for what the bundled models know, and the nearest thing they know to what they do not."""
+"""Synonyms for the vocabulary of the bundled models, and the nearest word in it for words outside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from models.english import RELATIONS
 from models.mini.dataset.vocabulary import BY_NAME, COUNTS, OBJECTS, STYLES
 from models.palette import COLOURS
 
-# Only words that one entry of the vocabulary fits; a taxi is not simply a car.
+# Only words that mean the same: a taxi is not just a car.
 NEAR: dict[str, tuple[str, ...]] = {
     "airplane": ("plane", "aeroplane", "aircraft", "jet", "airliner"),
     "backpack": ("rucksack", "knapsack"),
@@ -90,7 +90,7 @@ STYLE_WORDS: dict[str, tuple[str, ...]] = {
     "cartoon": ("cartoonish", "cartoony", "comic", "comic book", "toon", "cartoons"),
 }
 
-# For notes only: never drawn instead without being asked.
+# For suggestions in notes only; they are never drawn instead.
 KIN: dict[str, str] = {
     **dict.fromkeys(("wolf", "coyote", "jackal"), "dog"),
     **dict.fromkeys(("leopard", "cheetah", "jaguar", "panther"), "tiger"),
@@ -138,7 +138,7 @@ KIN = {word: name for word, name in KIN.items() if name in BY_NAME or name in CO
 
 
 def drawable() -> dict[str, object]:
-    """What the bundled image model can draw, in the form of `range.json`; a test holds the two equal."""
+    """The range of the bundled image model, in the form of `range.json`; a test checks that both are equal."""
     return {
         "objects": {thing.name: [thing.plural, *NEAR.get(thing.name, ())] for thing in OBJECTS},
         "colours": {name: list(COLOUR_WORDS.get(name, ())) for name in COLOURS},

@@ -1,7 +1,7 @@
-"""What the bundled models know by name: objects, colours, styles and counts.
+"""The vocabulary of the bundled models: objects, styles and counts.
 
-Everything else rests on this table: the art, the scene grammar, the painter's tokenizer, the scorer's
-questions, the brief reader, and what the pipeline calls outside the model's range.
+The art, the scene grammar, the tokenizers, the scorer's statements, the examples of the brief reader, and range.json
+are derived from this table.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ class Thing:
 
 
 def _thing(line: str) -> Thing:
-    """`name[/plural][ = icon]`; the plural adds s and the icon takes hyphens unless said otherwise."""
+    """Parse `name[/plural][ = icon]`. By default the plural is the name with s, and the icon is the name with
+    hyphens."""
     words, _, icon = (part.strip() for part in line.partition("="))
     name, _, plural = words.partition("/")
     return Thing(name, plural or name + "s", icon or name.replace(" ", "-"))

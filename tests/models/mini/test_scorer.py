@@ -6,25 +6,26 @@ Bars are shares of true statements that pass; they lie below what `python -m scr
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import open_clip
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from models.mini.dataset.scene import Fact, Item, Scene, held_out
 from models.mini.dataset.statements import statement
 from models.mini.dataset.vocabulary import BY_NAME
 from models.palette import COLOURS
-from pipeline.config import bands, load_preset
+from pipeline.calls.load import Models
+from pipeline.config import Preset
 from scripts.evaluation.scorer import (
     KINDS,
     SCORER,
+    Asked,
     ask,
     corrected,
     correction,
-    load,
     pictures,
     questions,
     scenes,
@@ -33,14 +34,6 @@ from scripts.training.tune_scorer import BOXES, FACTS, UNASKED, VIEWS, blend, cu
 from scripts.training.tune_scorer import KINDS as KINDS_OF_VIEWS
 
 BARS = {"object": 0.97, "count": 0.95, "attribute": 0.92, "relation": 0.95, "background": 0.98, "style": 0.93}
-
-
-@pytest.fixture(scope="module")
-def scorer() -> Any:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("HF_HUB_OFFLINE", "1")
-    yield load(SCORER)
-    patch.undo()
 
 
 def test_folder_is_small_and_needs_no_code() -> None:
@@ -60,16 +53,18 @@ def test_it_is_a_sigmoid_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def answers(scorer: Any) -> Any:
-    found = scenes(80, seed=42, held_out_only=False)
+def answers(mini: tuple[Preset, Models]) -> tuple[list[Asked], NDArray[np.float64]]:
+    found = scenes(30, seed=42, held_out_only=False)
     asked = questions(found, seed=43)
-    return asked, ask(scorer, pictures(found, degraded=False, seed=44), asked)
+    return asked, ask(mini[1].scorer, pictures(found, degraded=False, seed=44), asked)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_true_passes_and_what_is_false_does_not(answers: Any, kind: str) -> None:
+def test_what_is_true_passes_and_what_is_false_does_not(
+    mini: tuple[Preset, Models], answers: tuple[list[Asked], NDArray[np.float64]], kind: str
+) -> None:
     asked, p = answers
-    band = bands(load_preset("mini").judge, SCORER)[kind]
+    band = mini[1].bands[kind]
     mine = [i for i, a in enumerate(asked) if a.fact.kind == kind]
     true = np.array([asked[i].true for i in mine])
     passed = np.array([band.corrected(p[i]) >= band.pass_ for i in mine])
@@ -96,8 +91,8 @@ def test_corrected_odds_are_those_of_the_truth() -> None:
     assert ((p > 0.5) == true).mean() > 0.98
 
 
-def test_questions_are_half_true_and_worded_as_agreed(answers: Any) -> None:
-    asked, _ = answers
+def test_questions_are_half_true_and_worded_as_agreed() -> None:
+    asked = questions(scenes(20, seed=42, held_out_only=False), seed=43)
     assert np.mean([a.true for a in asked]) == 0.5
     assert all(statement(a.fact).startswith("a picture ") for a in asked)
 

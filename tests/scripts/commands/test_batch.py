@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGINT, SIGKILL
 
 import pytest
 
 from pipeline.brief import Brief
 from pipeline.config import Preset
 from pipeline.store import Store
+from tests.scripts import signalled
+from tests.scripts.signalled import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 Tiny = Callable[..., Preset]
@@ -26,7 +27,9 @@ def command(*args: str) -> list[str]:
 
 
 def easel(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*args), cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        command(*args), cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,23 +66,14 @@ def test_only_bad_rows_are_told_and_end_with_status_2(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 @pytest.mark.slow
 def test_ctrl_c_writes_the_report_and_says_how_to_go_on(tiny: Tiny, tmp_path: Path) -> None:
-    preset = tiny(judge=NEVER_PASS, loop={"images": 400, "together": 1})
-    (tmp_path / "x.csv").write_text("brief,images\na cat,2\na dog,400\n")
+    preset = tiny(judge=NEVER_PASS, loop={"images": 3, "together": 1})
+    (tmp_path / "x.csv").write_text("brief,images\na cat,2\na dog,3\n")
     args = ["batch", str(tmp_path / "x.csv"), "--out", str(tmp_path / "out"), "--preset", str(preset.source)]
-    process = subprocess.Popen(
-        command(*args), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    until = time.monotonic() + 240
-    while not list(tmp_path.glob("out/a-dog/attempts/1-1.png")):
-        assert time.monotonic() < until, "no first attempt"
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    told, errors = process.communicate(timeout=120)
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
-    assert "1 not met, 1 not finished" in told
-    assert f"The same command goes on: easel {args[0]} {args[1]}" in told
+    stopped = signalled.easel(*args, signal=SIGINT, file="a-dog/attempts/1-1.png")
+    assert stopped.returncode == 130, stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert "1 not met, 1 not finished" in stopped.stdout
+    assert f"The same command goes on: easel {args[0]} {args[1]}" in stopped.stdout
     assert (tmp_path / "out" / "report.html").exists()
     (tmp_path / "x.csv").write_text("brief,images\na cat,2\n")
     done = easel(*args)
@@ -94,7 +88,7 @@ def test_nothing_is_lost_doubled_or_done_twice_by_kills(tiny: Tiny) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scripts.benches.chaos_kill", "--warm", "--kills", "5", "--images", "2", "--preset",
          str(preset.source)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=900,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 differences, 0 kept results made twice" in done.stdout
@@ -103,27 +97,22 @@ def test_nothing_is_lost_doubled_or_done_twice_by_kills(tiny: Tiny) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="kills")
 @pytest.mark.slow
 def test_a_killed_workers_job_is_finished_by_the_next(tiny: Tiny, tmp_path: Path) -> None:
-    preset = tiny(judge=NEVER_PASS, loop={"images": 14})
+    preset = tiny(judge=NEVER_PASS, loop={"images": 5})
     store = Store(tmp_path)
     payload = {"brief": Brief(text="a cat").model_dump(mode="json"), "preset": str(preset.source)}
     store.jobs.submit("x", "brief", payload)
-    args = command("worker", "--out", str(tmp_path), "--until-empty")
-    process = subprocess.Popen(args, cwd=ROOT, stdout=subprocess.DEVNULL)
-    until = time.monotonic() + 240
-    while store.results.count().get("image", 0) < 3:
-        assert time.monotonic() < until, "no images"
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    had = store.results.count()["image"]
+    args = ("worker", "--out", str(tmp_path), "--until-empty")
+    killed = signalled.easel(*args, signal=SIGKILL, file="attempts/3-1.png")
+    assert killed.returncode == -SIGKILL, killed.stderr
     job = store.jobs.get("x")
     assert job is not None
     assert job.state == "running"
-    done = subprocess.run(args, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert store.results.count()["image"] == 3
+    assert len(store.runs.candidates("x")) == 2
+    done = easel(*args)
     assert done.returncode == 0, done.stderr
     job = store.jobs.get("x")
     assert job is not None
     assert job.state == "done"
-    assert had < 14 == store.results.count()["image"]
-    assert len(store.runs.candidates("x")) == 14
+    assert store.results.count()["image"] == 5
+    assert len(store.runs.candidates("x")) == 5
