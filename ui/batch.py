@@ -16,6 +16,7 @@ from pipeline.config import available
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.store.tables import RunRow
+from pipeline.work.estimate import Estimate, estimate
 from pipeline.work.report import OUTCOMES, Entry, duration, gather
 from pipeline.work.rows import KINDS, Rows, parse_rows
 from pipeline.work.task import BATCH
@@ -89,13 +90,9 @@ class Page:
     def rows(self, data: bytes, kind: str, name: str, where: str, preset: str) -> tuple[Any, ...]:
         """Text, kind and name to submit, the rows as understood, and whether there are any."""
         rows = parse_rows(data, kind, name, preset, where=where)
-        seen = card(estimate(rows, self.pace(preset)) + preview(rows), "Rows of the file")
+        expected = estimate(rows.good, self.desk.store)
+        seen = card(estimated(rows, expected) + preview(rows), "Rows of the file")
         return data.decode("utf-8-sig"), kind, name, seen, gr.Button(interactive=bool(rows.good))
-
-    def pace(self, preset: str) -> float | None:
-        """Seconds for an image with this preset, as measured by runs in the store; None without any."""
-        runs = [r for r in self.desk.store.runs.find(preset=preset, limit=100) if r.images and r.seconds]
-        return sum(r.seconds for r in runs) / sum(r.images for r in runs) if runs else None
 
     def start(self, text: str, kind: str, name: str, preset: str) -> tuple[Any, ...]:
         if not text:
@@ -131,18 +128,18 @@ class Page:
         )  # fmt: skip
 
 
-def estimate(rows: Rows, pace: float | None) -> str:
-    """What a batch may take: a range, from one image a brief to all that its budget allows."""
-    least = len(rows.good)
-    most = sum(int(row.brief.limits.images or row.preset.loop.images or 1) for row in rows.good)
-    time = f"{duration(least * pace)} to {duration(most * pace)}" if pace else "not known yet"
-    return figures(
-        (
-            (str(len(rows.good)), "brief" if len(rows.good) == 1 else "briefs"),
-            (str(len(rows.bad)), "row left out" if len(rows.bad) == 1 else "rows left out"),
-            (f"{least} to {most}", "images"), (time, "time, by earlier runs" if pace else "time: no run to go by"),
-        )
-    )  # fmt: skip
+def estimated(rows: Rows, expected: Estimate | None) -> str:
+    """How many rows there are and what they will take, in the same words as `easel batch --estimate`."""
+    cells = [
+        (str(len(rows.good)), "brief" if len(rows.good) == 1 else "briefs"),
+        (str(len(rows.bad)), "row left out" if len(rows.bad) == 1 else "rows left out"),
+        (expected.images if expected else "none left", "images"),
+    ]
+    if expected and expected.time:
+        cells.append((expected.time, "model time, by earlier runs"))
+    elif expected:
+        cells.append(("not known yet", "time: no run to go by"))
+    return figures(cells)
 
 
 def preview(rows: Rows) -> str:

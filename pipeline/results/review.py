@@ -16,7 +16,7 @@ from typing import Literal
 
 from pipeline.brief import Reading
 from pipeline.store import Store
-from pipeline.store.reviews import Review, standing
+from pipeline.store.reviews import Review, latest
 from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
 
@@ -48,7 +48,7 @@ def queue(store: Store, who: str, audit: float = AUDIT, twice: float = TWICE) ->
     ids = [run.id for run in runs]
     checks, best = store.figures.checks(ids), store.figures.best(ids)
     said: dict[tuple[str, str], list[Review]] = {}
-    for review in store.reviews.standing():
+    for review in store.reviews.latest():
         said.setdefault((review.run, review.candidate), []).append(review)
     items = []
     for run in reversed(runs):
@@ -93,7 +93,7 @@ class Agreement:
 def agreement(log: Sequence[Review]) -> Agreement:
     """How often the first two people who decided on a picture agree."""
     by_picture: dict[tuple[str, str], list[bool]] = {}
-    for review in standing(log):
+    for review in latest(log):
         if review.decision in ("approve", "reject"):
             by_picture.setdefault((review.run, review.candidate), []).append(review.decision == "approve")
     pairs = [tuple(votes[:2]) for votes in by_picture.values() if len(votes) >= 2]

@@ -1,12 +1,13 @@
 """The store: what Easel remembers across runs and processes.
 
-    store.runs      briefs, their attempts, candidates, checks and model calls
-    store.figures   sums over many runs
-    store.results   what models answered, by the hash of everything that decides it
-    store.pictures  images as files named by their content
-    store.jobs      work for `easel worker`
-    store.reviews   what people said
-    store.spans     traces
+    store.runs        briefs, their attempts, candidates, checks and model calls
+    store.figures     what became of given runs, for reports
+    store.statistics  counts over the whole history
+    store.results     kept answers of models, by the hash of everything that decides them
+    store.pictures    images as files named by their content
+    store.jobs        work for `easel worker`
+    store.reviews     decisions of people
+    store.spans       traces
 
 One SQLite file below the output folder, or Postgres by URL; pictures are files in either case.
 """
@@ -26,6 +27,7 @@ from pipeline.store.results import Results
 from pipeline.store.reviews import Reviews
 from pipeline.store.runs import Runs
 from pipeline.store.spans import Spans
+from pipeline.store.statistics import Statistics
 
 VARIABLE = "EASEL_STORE"
 
@@ -63,6 +65,10 @@ class Store:
     @cached_property
     def figures(self) -> Figures:
         return Figures(self.engine)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        return Statistics(self.engine)
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -148,13 +148,13 @@ def test_reviews_are_a_log_and_undo_takes_back_the_last(tiny: Tiny, store: Store
     for who, decision in (("ann", "approve"), ("ann", "reject"), ("bo", "approve"), ("ann", "undo")):
         store.reviews.add(Review(run="r", candidate="1-1", who=who, decision=decision))  # type: ignore[arg-type]
     assert [r.decision for r in store.reviews.log("r")] == ["approve", "reject", "approve", "undo"]
-    assert {(r.who, r.decision) for r in store.reviews.standing("r")} == {
+    assert {(r.who, r.decision) for r in store.reviews.latest("r")} == {
         ("ann", "approve"),
         ("bo", "approve"),
     }
     store.reviews.add(Review(run="r", candidate="1-1", who="ann", decision="undo"))
     store.reviews.add(Review(run="r", candidate="1-1", who="ann", decision="undo"))
-    assert {r.who for r in store.reviews.standing("r")} == {"bo"}
+    assert {r.who for r in store.reviews.latest("r")} == {"bo"}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_nothing_recorded_nothing_guessed(tiny: Tiny, tmp_path: Path) -> None:
     found = estimate([Row(1, Brief(text="a cat"), preset)], store)
     assert found is not None
     assert found.seconds_likely is None
-    assert "at most 3 images" in str(found)
+    assert "images: at most 3; no speeds" in str(found)
     assert estimate([], store) is None
 
 
