@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from pipeline.calls.energy import in_words
-from pipeline.results.stats import DAY, HOUR, MONTH, Spend, Stats, gather
+from pipeline.results.stats import DAY, HOUR, MONTH, Spend, Stats, gather, spend_by
 from pipeline.store.spans import Span
 from pipeline.store.tables import CallRow, RunRow
 from pipeline.work.report import duration
@@ -218,9 +218,8 @@ class Page:
         since = now - timedelta(days=days) if days else None
         by = HOUR if days == 1 else DAY
         stats = gather(self.desk.store, since=since, by=by)
-        if len(stats.spend) > _MOST_COLUMNS:
-            stats = gather(self.desk.store, since=since, by=MONTH)
-        time = over_time(stats.spend, since, now)
+        many = len(stats.spend) > _MOST_COLUMNS
+        time = over_time(spend_by(self.desk.store, MONTH, since=since) if many else stats.spend, since, now)
         runs = self.desk.store.runs.find(since=since, limit=_TRACEABLE)
         names = [(f"{run.text[:60]} ({run.started:%d %b %H:%M}, {word(run.status)})", run.id) for run in runs]
         kept = chosen if chosen in {run.id for run in runs} else names[0][1] if names else None

@@ -12,7 +12,7 @@ from datetime import datetime
 from pipeline.brief import Record
 from pipeline.store import Store
 from pipeline.store.runs import OPEN
-from pipeline.store.statistics import STAGES, Selection, StageHour, StatusFigures
+from pipeline.store.statistics import STAGES, Selection, StageCosts, StatusFigures
 
 # How long a period of `Stats.spend` is, by the format of its name; the name of a longer one begins a shorter one's.
 HOUR, DAY, MONTH = "%Y-%m-%d %H", "%Y-%m-%d", "%Y-%m"
@@ -85,15 +85,18 @@ def gather(store: Store, batch: str | None = None, since: datetime | None = None
     """Figures over all runs of a store, over those of a batch, or over those that began in the hour of `since` or
     later. `by`: HOUR, DAY or MONTH."""
     count, chosen = store.statistics, Selection(batch, since)
-    statuses, costs = count.statuses(chosen), count.hourly_costs(chosen)
-    fallen = count.fallen_calls(chosen)
+    statuses, costs, fallen = (
+        count.statuses(chosen),
+        count.costs(chosen, _length(by)),
+        count.fallen_calls(chosen),
+    )
     newest = count.newest(chosen)
     return Stats(
         totals=_totals(statuses, costs, fallen, count.median_seconds(chosen)),
         funnel=_funnel(statuses, count.unread(chosen), count.among(store.reviews.approved_runs(), chosen)),
         latency=_latency(store, chosen, costs, fallen),
         failures=count.check_outcomes(chosen),
-        spend=_spend(count.starts(chosen), costs, by),
+        spend=_spend(count.starts(chosen, _length(by)), costs),
         currency=str((newest.settings.get("machine") or {}).get("currency", "")) if newest else "",
         degraded=_reasons(count.degraded_runs(chosen)),
         fallen=tuple(
@@ -103,9 +106,22 @@ def gather(store: Store, batch: str | None = None, since: datetime | None = None
     )
 
 
+def spend_by(
+    store: Store, by: str, batch: str | None = None, since: datetime | None = None
+) -> tuple[Spend, ...]:
+    """`Stats.spend` alone."""
+    count, chosen, length = store.statistics, Selection(batch, since), _length(by)
+    return _spend(count.starts(chosen, length), count.costs(chosen, length))
+
+
+def _length(by: str) -> int:
+    """How many characters of an hour's name are the name of its period."""
+    return len(f"{datetime(2026, 3, 1):{by}}")
+
+
 def _totals(
     statuses: Mapping[str, StatusFigures],
-    costs: Sequence[StageHour],
+    costs: Sequence[StageCosts],
     fallen: Mapping[str, tuple[int, int]],
     median: float | None,
 ) -> Totals:
@@ -117,10 +133,10 @@ def _totals(
         accepted=accepted / ended if ended else None,
         images_each=images / accepted if accepted else None,
         seconds=median,
-        tokens=sum(hour.tokens for hour in costs),
-        joules=sum(hour.joules for hour in costs),
+        tokens=sum(cost.tokens for cost in costs),
+        joules=sum(cost.joules for cost in costs),
         measured=_measured(costs),
-        money=sum(hour.money for hour in costs),
+        money=sum(cost.money for cost in costs),
         degraded=sum(degraded for _, degraded in fallen.values()),
     )
 
@@ -143,7 +159,7 @@ def _funnel(statuses: Mapping[str, StatusFigures], unread: int, approved: int) -
 
 
 def _latency(
-    store: Store, chosen: Selection, costs: Sequence[StageHour], fallen: Mapping[str, tuple[int, int]]
+    store: Store, chosen: Selection, costs: Sequence[StageCosts], fallen: Mapping[str, tuple[int, int]]
 ) -> tuple[Latency, ...]:
     took = store.statistics.percentiles(chosen)
     found = []
@@ -153,26 +169,22 @@ def _latency(
         found.append(
             Latency(
                 stage=stage, calls=times.calls, p50=times.p50, p90=times.p90, p99=times.p99,
-                tokens=sum(hour.tokens for hour in costs if hour.stage == stage), errors=errors, degraded=degraded,
+                tokens=sum(cost.tokens for cost in costs if cost.stage == stage), errors=errors, degraded=degraded,
             )
         )  # fmt: skip
     return tuple(found)
 
 
-def _spend(starts: Mapping[str, int], costs: Sequence[StageHour], by: str) -> tuple[Spend, ...]:
-    length = len(f"{datetime(2026, 3, 1):{by}}")
-    periods: dict[str, list[StageHour]] = {}
+def _spend(starts: Mapping[str, int], costs: Sequence[StageCosts]) -> tuple[Spend, ...]:
+    periods: dict[str, list[StageCosts]] = {}
     for cost in costs:
-        periods.setdefault(cost.hour[:length], []).append(cost)
-    began: Counter[str] = Counter()
-    for hour, runs in starts.items():
-        began[hour[:length]] += runs
+        periods.setdefault(cost.period, []).append(cost)
     return tuple(
-        _period(name, began[name], periods.get(name, ())) for name in sorted({*periods, *began})
-    )  # fmt: skip
+        _period(name, starts.get(name, 0), periods.get(name, ())) for name in sorted({*periods, *starts})
+    )
 
 
-def _period(name: str, runs: int, costs: Sequence[StageHour]) -> Spend:
+def _period(name: str, runs: int, costs: Sequence[StageCosts]) -> Spend:
     joules = {stage: sum(cost.joules for cost in costs if cost.stage == stage) for stage in STAGES}
     return Spend(
         day=name, runs=runs, images=sum(cost.images for cost in costs), seconds=sum(cost.seconds for cost in costs),
@@ -182,7 +194,7 @@ def _period(name: str, runs: int, costs: Sequence[StageHour]) -> Spend:
     )  # fmt: skip
 
 
-def _measured(costs: Sequence[StageHour]) -> bool:
+def _measured(costs: Sequence[StageCosts]) -> bool:
     return bool(costs) and not any(cost.estimated for cost in costs)
 
 

@@ -13,9 +13,14 @@ from pipeline.store.tables import Table
 _AT_ONCE = 500
 
 
-def insert_into(session: Session, table: type[Table]) -> Any:
+def dialect_of(session: Session) -> str:
+    """sqlite or postgresql."""
+    return session.get_bind().dialect.name
+
+
+def insert_into(table: type[Table], dialect: str) -> Any:
     """An INSERT that can say what happens when the key is in the table already."""
-    insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert
     # Into the table, not the class: nothing here needs the ORM, and without it inserts take half the time.
     return insert(table.__table__)
 
@@ -23,7 +28,7 @@ def insert_into(session: Session, table: type[Table]) -> Any:
 def add_new(session: Session, table: type[Table], rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows whose key is not in the table yet. Existing rows stay as they are."""
     if rows:
-        session.execute(insert_into(session, table).on_conflict_do_nothing(), list(rows))
+        session.execute(insert_into(table, dialect_of(session)).on_conflict_do_nothing(), list(rows))
 
 
 def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -137,16 +137,17 @@ class Runs:
             return session.get(RunRow, id)
 
     def named(self, text: str, limit: int = 10) -> list[RunRow]:
-        """The run of this id or folder name; where there is none, those whose id begins with the text."""
-        folder = Path(text).name
-        exact = select(RunRow).where(or_(RunRow.id == text, RunRow.folder == folder)).limit(limit)
+        """The run of this id or folder; where there is none, at most `limit` of those whose id begins with the text."""
+        exact = select(RunRow).where(or_(RunRow.id == text, RunRow.folder == Path(text).name))
         # The ids are searched by themselves: that reads an index, and no row but those that are found.
-        ids = select(RunRow.id).where(RunRow.id.startswith(text, autoescape=True)).limit(limit)
+        # LIKE of SQLite ignores case, hence the comparison of what it finds.
+        ids = select(RunRow.id).where(RunRow.id.startswith(text, autoescape=True))
         with reading(self._engine) as session:
             found = list(session.scalars(exact))
             if found or not text:
                 return found
-            return list(session.scalars(select(RunRow).where(RunRow.id.in_(list(session.scalars(ids))))))
+            some = [id for id in session.scalars(ids.order_by(RunRow.id).limit(limit)) if id.startswith(text)]
+            return list(session.scalars(select(RunRow).where(RunRow.id.in_(some)).order_by(RunRow.id)))
 
     def find(
         self,
@@ -209,6 +210,20 @@ class Runs:
 
     def calls(self, id: str) -> list[CallRow]:
         return self._of(CallRow, CallRow.run == id, CallRow.attempt, CallRow.position)
+
+    def folders(self) -> set[str]:
+        """The names of all run folders."""
+        with reading(self._engine) as session:
+            return set(session.scalars(select(RunRow.folder)))
+
+    def naming(self, pictures: Sequence[str]) -> set[str]:
+        """Those of these pictures that a candidate of any run names."""
+        with reading(self._engine) as session:
+            return {
+                name
+                for some in chunks(pictures)
+                for name in session.scalars(select(CandidateRow.image).where(CandidateRow.image.in_(some)))
+            }
 
     def _of(self, table: Any, condition: Any, *order: Any) -> list[Any]:
         with reading(self._engine) as session:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, case, func, or_, select
+from sqlalchemy import Engine, Select, case, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from pipeline.store.engine import reading
@@ -31,12 +31,13 @@ class Selection:
         return self.batch is None and self.since is None
 
     def of_runs(self) -> list[Any]:
-        """Conditions on rows of runs."""
-        return self._of(RunRow.hour, RunRow.batch)
+        """Conditions on rows of runs. On expressions, not on the columns: SQLite would use their indexes, and read
+        whole rows for what an index of another order holds."""
+        return self.on(RunRow.hour.concat(""), RunRow.batch.concat(""))
 
     def of_sums(self, table: Any) -> list[Any]:
         """Conditions on rows that carry `run_hour` and `batch`."""
-        return self._of(table.run_hour, table.batch)
+        return self.on(table.run_hour, table.batch)
 
     def of_calls(self) -> list[Any]:
         """Conditions on rows of calls. By EXISTS, so that the calls are found first and their runs looked up."""
@@ -44,7 +45,8 @@ class Selection:
             return []
         return [select(RunRow.id).where(RunRow.id == CallRow.run, *self.of_runs()).exists()]
 
-    def _of(self, hour: Any, batch: Any) -> list[Any]:
+    def on(self, hour: Any, batch: Any) -> list[Any]:
+        """Conditions on columns that hold the hour in which a run began, and its batch."""
         conditions = [] if self.since is None else [hour >= hour_of(self.since)]
         return conditions if self.batch is None else [*conditions, batch == self.batch]
 
@@ -70,10 +72,10 @@ class Percentiles:
 
 
 @dataclass(frozen=True)
-class StageHour:
-    """What the calls of one stage took in one hour (UTC, "2026-03-01 14")."""
+class StageCosts:
+    """What the calls of one stage took in a period."""
 
-    hour: str
+    period: str
     stage: str
     seconds: float
     tokens: int
@@ -103,15 +105,16 @@ class Statistics:
 
     def unread(self, chosen: Selection) -> int:
         """How many of the chosen runs have no requirements yet."""
-        query = select(func.count()).select_from(RunRow)
+        query = select(func.count()).select_from(RunRow).where(RunRow.reading.is_(None), *chosen.of_runs())
         with reading(self._engine) as session:
-            return int(session.scalar(query.where(RunRow.reading.is_(None), *chosen.of_runs())) or 0)
+            return int(session.scalar(query) or 0)
 
-    def starts(self, chosen: Selection) -> dict[str, int]:
-        """How many of the chosen runs began in each hour."""
-        query = select(RunRow.hour, func.count()).where(*chosen.of_runs()).group_by(RunRow.hour)
+    def starts(self, chosen: Selection, length: int) -> dict[str, int]:
+        """How many of the chosen runs began in each period; for `length` see `costs`."""
+        period = func.substr(RunRow.hour, 1, length)
+        query = select(period, func.count()).where(*chosen.of_runs()).group_by(text("1"))
         with reading(self._engine) as session:
-            return {hour: int(count) for hour, count in session.execute(query)}
+            return {name: int(count) for name, count in session.execute(query)}
 
     def median_seconds(self, chosen: Selection) -> float | None:
         """Of the chosen runs that have ended."""
@@ -164,20 +167,22 @@ class Statistics:
         with reading(self._engine) as session:
             return {str(reasons): int(count) for reasons, count in session.execute(query)}
 
-    def hourly_costs(self, chosen: Selection) -> list[StageHour]:
-        """What calls took, by hour and stage, in order of time."""
+    def costs(self, chosen: Selection, length: int) -> list[StageCosts]:
+        """What calls took, by period and stage, in order of time. A period is named by the first `length` characters
+        of its hours, "2026-03-01 14" in UTC: 13 for hours, 10 for days, 7 for months."""
+        period = func.substr(HourlyCostRow.hour, 1, length).label("period")
         names = ("seconds", "tokens", "images", "joules", "money", "estimated")
         sums = [func.sum(getattr(HourlyCostRow, name)).label(name) for name in names]
         query = (
-            select(HourlyCostRow.hour, HourlyCostRow.stage, *sums)
+            select(period, HourlyCostRow.stage, *sums)
             .where(*chosen.of_sums(HourlyCostRow))
-            .group_by(HourlyCostRow.hour, HourlyCostRow.stage)
-            .order_by(HourlyCostRow.hour)
+            .group_by(text("1"), HourlyCostRow.stage)
+            .order_by(text("1"), HourlyCostRow.stage)
         )
         with reading(self._engine) as session:
             return [
-                StageHour(
-                    row.hour, row.stage, row.seconds, int(row.tokens), int(row.images), row.joules, row.money,
+                StageCosts(
+                    row.period, row.stage, row.seconds, int(row.tokens), int(row.images), row.joules, row.money,
                     int(row.estimated),
                 )
                 for row in session.execute(query)
@@ -209,9 +214,13 @@ class Statistics:
             )
 
     def newest(self, chosen: Selection) -> RunRow | None:
-        query = select(RunRow).where(*chosen.of_runs()).order_by(RunRow.started.desc(), RunRow.id).limit(1)
+        query = (
+            select(RunRow)
+            .where(*chosen.on(RunRow.hour, RunRow.batch))
+            .order_by(RunRow.started.desc(), RunRow.id)
+        )
         with reading(self._engine) as session:
-            return session.scalar(query)
+            return session.scalar(query.limit(1))
 
 
 def _count(condition: Any) -> Any:

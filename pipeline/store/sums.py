@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
-from pipeline.store.rows import insert_into
+from pipeline.store.rows import dialect_of, insert_into
 from pipeline.store.tables import HourlyCheckRow, HourlyCostRow, Table, WholeCallRow
 
 HOUR = "%Y-%m-%d %H"  # as the columns `hour` and `run_hour` hold it; its beginning is the day
@@ -81,19 +82,27 @@ def _add_whole_calls(session: Session, place: Place, calls: Sequence[dict[str, A
         for call in calls
     ]  # fmt: skip
     if rows:
-        insert = insert_into(session, WholeCallRow)
-        # The first part may have had only kept answers.
-        answered = or_(WholeCallRow.answered, insert.excluded.answered)
-        keys = [WholeCallRow.stage, WholeCallRow.started]
-        session.execute(insert.on_conflict_do_update(index_elements=keys, set_={"answered": answered}), rows)
+        session.execute(_merging(dialect_of(session)), rows)
+
+
+@cache
+def _merging(dialect: str) -> Any:
+    """INSERT of whole calls. The part written first may have had only kept answers: a later one can add its own."""
+    insert = insert_into(WholeCallRow, dialect)
+    answered = or_(WholeCallRow.answered, insert.excluded.answered)
+    keys = [WholeCallRow.stage, WholeCallRow.started]
+    return insert.on_conflict_do_update(index_elements=keys, set_={"answered": answered})
 
 
 def _add(session: Session, table: type[Table], rows: Sequence[dict[str, Any]], sums: Sequence[str]) -> None:
     """Insert the rows; where a key is there already, add the columns `sums` to it. Rows come in the order of their
     keys, so that two writers do not wait for each other in a circle."""
     if rows:
-        insert = insert_into(session, table)
-        columns = table.__table__.columns
-        added = {name: columns[name] + insert.excluded[name] for name in sums}
-        keys = list(table.__table__.primary_key)
-        session.execute(insert.on_conflict_do_update(index_elements=keys, set_=added), list(rows))
+        session.execute(_adding(table, tuple(sums), dialect_of(session)), list(rows))
+
+
+@cache
+def _adding(table: type[Table], sums: tuple[str, ...], dialect: str) -> Any:
+    insert, columns = insert_into(table, dialect), table.__table__.columns
+    added = {name: columns[name] + insert.excluded[name] for name in sums}
+    return insert.on_conflict_do_update(index_elements=list(table.__table__.primary_key), set_=added)

@@ -28,6 +28,10 @@ from sqlalchemy.types import TypeDecorator
 Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite generates INTEGER keys only
 
 
+# SQLite stores the rows in the order of their key, which is the order that sums are grouped in.
+_BY_KEY = {"sqlite_with_rowid": False}
+
+
 class Utc(TypeDecorator[datetime]):
     """A time with its zone. SQLite stores no zone, so times go in and come out as UTC."""
 
@@ -64,10 +68,10 @@ class RunRow(Table):
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     folder: Mapped[str] = mapped_column(unique=True)  # below the output folder
-    batch: Mapped[str | None] = mapped_column(index=True)
+    batch: Mapped[str | None]
     job: Mapped[str | None] = mapped_column(String(64), index=True)
     text: Mapped[str]
-    preset: Mapped[str] = mapped_column(index=True)
+    preset: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(default="")
@@ -169,11 +173,12 @@ class HourlyCostRow(Table):
     """What the calls of an hour took, for the runs of a batch (empty: of no batch) that began in `run_hour`."""
 
     __tablename__ = "hourly_costs"
+    __table_args__ = _BY_KEY
 
-    run_hour: Mapped[str] = mapped_column(String(13), primary_key=True)
-    batch: Mapped[str] = mapped_column(primary_key=True)
     hour: Mapped[str] = mapped_column(String(13), primary_key=True)
     stage: Mapped[str] = mapped_column(String(16), primary_key=True)
+    run_hour: Mapped[str] = mapped_column(String(13), primary_key=True)
+    batch: Mapped[str] = mapped_column(primary_key=True)
     seconds: Mapped[float]
     tokens: Mapped[int] = mapped_column(BigInteger)
     images: Mapped[int]  # painted, not kept
@@ -186,11 +191,12 @@ class HourlyCheckRow(Table):
     """How many checks of must-haves had an outcome, in the runs of a batch that began in `run_hour`."""
 
     __tablename__ = "hourly_checks"
+    __table_args__ = _BY_KEY
 
-    run_hour: Mapped[str] = mapped_column(String(13), primary_key=True)
-    batch: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
     outcome: Mapped[str] = mapped_column(String(16), primary_key=True)
+    run_hour: Mapped[str] = mapped_column(String(13), primary_key=True)
+    batch: Mapped[str] = mapped_column(primary_key=True)
     checks: Mapped[int]
 
 
@@ -263,6 +269,8 @@ class SpanRow(Table):
 # Indexes that hold every column a statistic needs: no row with its JSON is read. They hold no free text, because
 # Postgres refuses long index entries.
 Index("runs_by_start", RunRow.started, RunRow.id)
+Index("runs_by_batch", RunRow.batch, RunRow.started, RunRow.hour)
+Index("runs_by_preset", RunRow.preset, RunRow.started)
 Index("runs_by_hour", RunRow.hour, RunRow.batch)
 Index("runs_by_outcome", RunRow.status, RunRow.started, RunRow.hour, RunRow.batch, RunRow.images, RunRow.best)
 Index("runs_by_seconds", RunRow.seconds, RunRow.status, RunRow.hour, RunRow.batch)
@@ -273,5 +281,9 @@ Index("checks_by_kind", CheckRow.kind, CheckRow.run)
 Index(
     "whole_calls_by_seconds", WholeCallRow.stage, WholeCallRow.seconds, WholeCallRow.answered,
     WholeCallRow.run_hour, WholeCallRow.batch,
+)  # fmt: skip
+Index(
+    "whole_calls_fallen", WholeCallRow.stage, WholeCallRow.failed, WholeCallRow.degraded, WholeCallRow.run_hour,
+    WholeCallRow.batch, **_where(WholeCallRow.failed | WholeCallRow.degraded),
 )  # fmt: skip
 Index("results_by_image", ResultRow.image, ResultRow.at)

@@ -27,7 +27,7 @@ from tests.pipeline.test_loop import NEVER_PASS
 
 Tiny = Callable[..., Preset]
 WORDS = "two purple zebras on a red background"
-RUNS = 150  # enough for each status, batch, error and kept answer to occur
+RUNS = 100  # enough for each status, batch, error and kept answer to occur
 SINCE = END - timedelta(days=20)
 
 
@@ -154,7 +154,7 @@ def together(count: int, seed: int) -> Rows:
     return whole
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_figures_are_those_of_a_plain_count(store: Store, seed: int) -> None:
     fill(store, RUNS, seed)
     rows = together(RUNS, seed)

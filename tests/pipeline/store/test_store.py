@@ -99,6 +99,19 @@ def test_runs_are_found_by_what_they_are(tiny: Tiny, store: Store) -> None:
     assert store.runs.get("nobody") is None
 
 
+def test_a_run_is_found_by_its_name(tiny: Tiny, store: Store) -> None:
+    preset = tiny()
+    for id, name in (("ab12", "cat"), ("ab34", "dog"), ("cd%6", "ab12-x"), ("Ab56", "fox")):
+        store.runs.begin(id, Brief(text="a cat", name=name), preset, store.out)
+    for text, ids in (
+        ("ab12", {"ab12"}), ("cat", {"ab12"}), ("out/dog", {"ab34"}), ("out/dog/", {"ab34"}), ("ab12-x", {"cd%6"}),
+        ("ab", {"ab12", "ab34"}), ("ab3", {"ab34"}), ("cd%", {"cd%6"}), ("%", set()), ("b1", set()), ("", set()),
+        ("do", set()),
+    ):  # fmt: skip
+        assert {row.id for row in store.runs.named(text)} == ids, text
+    assert len(store.runs.named("ab", limit=1)) == 1
+
+
 def test_results_are_kept_once_and_come_back_whole(store: Store) -> None:
     image = picture()
     store.results.put("image", {"a": Result({"steps": 8}, image)})

@@ -47,6 +47,7 @@ FILL = (
     FROM checks c JOIN runs r ON r.id = c.run WHERE c.must GROUP BY 1, 2, 3, 4
     """,
 )
+FALLEN = sa.or_(sa.column("failed", sa.Boolean()), sa.column("degraded", sa.Boolean()))
 
 
 def upgrade() -> None:
@@ -66,37 +67,42 @@ def upgrade() -> None:
     )
     op.create_table(
         "hourly_costs",
-        sa.Column("run_hour", sa.String(length=13), nullable=False),
-        sa.Column("batch", sa.Text(), nullable=False),
         sa.Column("hour", sa.String(length=13), nullable=False),
         sa.Column("stage", sa.String(length=16), nullable=False),
+        sa.Column("run_hour", sa.String(length=13), nullable=False),
+        sa.Column("batch", sa.Text(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("tokens", sa.BigInteger(), nullable=False),
         sa.Column("images", sa.Integer(), nullable=False),
         sa.Column("joules", sa.Double(), nullable=False),
         sa.Column("money", sa.Double(), nullable=False),
         sa.Column("estimated", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("run_hour", "batch", "hour", "stage"),
+        sa.PrimaryKeyConstraint("hour", "stage", "run_hour", "batch"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "hourly_checks",
-        sa.Column("run_hour", sa.String(length=13), nullable=False),
-        sa.Column("batch", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("run_hour", sa.String(length=13), nullable=False),
+        sa.Column("batch", sa.Text(), nullable=False),
         sa.Column("checks", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("run_hour", "batch", "kind", "outcome"),
+        sa.PrimaryKeyConstraint("kind", "outcome", "run_hour", "batch"),
+        sqlite_with_rowid=False,
     )
     words = SQLITE if op.get_bind().dialect.name == "sqlite" else POSTGRES
     for statement in FILL:
         op.execute(statement.format(**words))
     for name, table in (
-        ("ix_runs_started", "runs"), ("runs_by_outcome", "runs"), ("ix_calls_stage", "calls"),
-        ("ix_calls_started", "calls"), ("ix_checks_kind", "checks"), ("ix_checks_outcome", "checks"),
+        ("ix_runs_started", "runs"), ("ix_runs_batch", "runs"), ("ix_runs_preset", "runs"),
+        ("runs_by_outcome", "runs"), ("ix_calls_stage", "calls"), ("ix_calls_started", "calls"),
+        ("ix_checks_kind", "checks"), ("ix_checks_outcome", "checks"),
     ):  # fmt: skip
         op.drop_index(name, table)
     for name, table, columns, where in (
         ("runs_by_start", "runs", "started id", None),
+        ("runs_by_batch", "runs", "batch started hour", None),
+        ("runs_by_preset", "runs", "preset started", None),
         ("runs_by_hour", "runs", "hour batch", None),
         ("runs_by_outcome", "runs", "status started hour batch images best", None),
         ("runs_by_seconds", "runs", "seconds status hour batch", None),
@@ -105,9 +111,10 @@ def upgrade() -> None:
         ("calls_fallen", "calls", "started", "degraded IS NOT NULL OR error IS NOT NULL"),
         ("checks_by_kind", "checks", "kind run", None),
         ("whole_calls_by_seconds", "whole_calls", "stage seconds answered run_hour batch", None),
+        ("whole_calls_fallen", "whole_calls", "stage failed degraded run_hour batch", FALLEN),
         ("results_by_image", "results", "image at", None),
     ):
-        condition = sa.text(where) if where else None
+        condition = sa.text(where) if isinstance(where, str) else where
         op.create_index(name, table, columns.split(), sqlite_where=condition, postgresql_where=condition)
 
 
