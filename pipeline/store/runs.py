@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import Engine, func, or_, select, update
 
 from pipeline.brief import Brief, Requirement
 from pipeline.calls.record import Call
@@ -140,13 +140,12 @@ class Runs:
         """The run of this id or folder; where there is none, at most `limit` of those whose id begins with the text."""
         exact = select(RunRow).where(or_(RunRow.id == text, RunRow.folder == Path(text).name))
         # The ids are searched by themselves: that reads an index, and no row but those that are found.
-        # LIKE of SQLite ignores case, hence the comparison of what it finds.
-        ids = select(RunRow.id).where(RunRow.id.startswith(text, autoescape=True))
+        ids = select(RunRow.id).where(func.substr(RunRow.id, 1, len(text)) == text).limit(limit)
         with reading(self._engine) as session:
             found = list(session.scalars(exact))
             if found or not text:
                 return found
-            some = [id for id in session.scalars(ids.order_by(RunRow.id).limit(limit)) if id.startswith(text)]
+            some = list(session.scalars(ids))
             return list(session.scalars(select(RunRow).where(RunRow.id.in_(some)).order_by(RunRow.id)))
 
     def find(

@@ -103,12 +103,12 @@ def test_a_run_is_found_by_its_name(tiny: Tiny, store: Store) -> None:
     preset = tiny()
     for id, name in (("ab12", "cat"), ("ab34", "dog"), ("cd%6", "ab12-x"), ("Ab56", "fox")):
         store.runs.begin(id, Brief(text="a cat", name=name), preset, store.out)
-    for text, ids in (
+    for key, ids in (
         ("ab12", {"ab12"}), ("cat", {"ab12"}), ("out/dog", {"ab34"}), ("out/dog/", {"ab34"}), ("ab12-x", {"cd%6"}),
         ("ab", {"ab12", "ab34"}), ("ab3", {"ab34"}), ("cd%", {"cd%6"}), ("%", set()), ("b1", set()), ("", set()),
         ("do", set()),
     ):  # fmt: skip
-        assert {row.id for row in store.runs.named(text)} == ids, text
+        assert {row.id for row in store.runs.named(key)} == ids, key
     assert len(store.runs.named("ab", limit=1)) == 1
 
 
