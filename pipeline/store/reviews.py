@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 
 from pipeline.brief import Record
 from pipeline.store.engine import reading, writing
+from pipeline.store.rows import chunks
 from pipeline.store.tables import ReviewRow
 
 Decision = Literal["approve", "reject", "skip", "rerun", "undo"]
@@ -64,9 +65,16 @@ class Reviews:
             rows = session.scalars(select(ReviewRow).where(*asked).order_by(ReviewRow.id))
             return [Review(**row.record) for row in rows]
 
-    def latest(self, run: str | None = None) -> list[Review]:
-        """The latest decision of each person on each candidate, leaving out those that were taken back."""
-        return latest(self.log(run))
+    def latest(self, runs: Sequence[str]) -> list[Review]:
+        """The latest decision of each person on each candidate of these runs, without those that were taken back."""
+        log: list[Review] = []
+        with reading(self._engine) as session:
+            for some in chunks(runs):
+                rows = session.scalars(
+                    select(ReviewRow).where(ReviewRow.run.in_(some)).order_by(ReviewRow.id)
+                )
+                log += [Review(**row.record) for row in rows]
+        return latest(log)
 
     def approved_runs(self) -> list[str]:
         """The ids of runs that a person approved and did not take back."""

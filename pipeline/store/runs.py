@@ -158,12 +158,11 @@ class Runs:
         kind: str | None = None,
         text: str | None = None,
         since: datetime | None = None,
-        ended: bool = False,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[RunRow]:
         """Runs, newest first. `kind`: with a requirement of that kind; `text`: words of the brief; `since`: begun
-        then or later; `ended`: with an outcome."""
+        then or later."""
         asked: list[Any] = [
             column == value
             for column, value in (
@@ -180,8 +179,6 @@ class Runs:
             asked.append(RunRow.text.icontains(text, autoescape=True))
         if since is not None:
             asked.append(RunRow.started >= since)
-        if ended:
-            asked.append(RunRow.status.not_in(OPEN))
         query = select(RunRow).where(*asked).order_by(RunRow.started.desc(), RunRow.id)
         with reading(self._engine) as session:
             return list(session.scalars(query.limit(limit).offset(offset)))

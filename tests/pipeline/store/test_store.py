@@ -161,13 +161,13 @@ def test_reviews_are_a_log_and_undo_takes_back_the_last(tiny: Tiny, store: Store
     for who, decision in (("ann", "approve"), ("ann", "reject"), ("bo", "approve"), ("ann", "undo")):
         store.reviews.add(Review(run="r", candidate="1-1", who=who, decision=decision))  # type: ignore[arg-type]
     assert [r.decision for r in store.reviews.log("r")] == ["approve", "reject", "approve", "undo"]
-    assert {(r.who, r.decision) for r in store.reviews.latest("r")} == {
+    assert {(r.who, r.decision) for r in store.reviews.latest(["r"])} == {
         ("ann", "approve"),
         ("bo", "approve"),
     }
     store.reviews.add(Review(run="r", candidate="1-1", who="ann", decision="undo"))
     store.reviews.add(Review(run="r", candidate="1-1", who="ann", decision="undo"))
-    assert {r.who for r in store.reviews.latest("r")} == {"bo"}
+    assert {r.who for r in store.reviews.latest(["r"])} == {"bo"}
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_the_database_lets_no_review_be_changed(tiny: Tiny, store: Store, change
 def test_an_address_that_leads_nowhere_is_one_sentence(tmp_path: Path) -> None:
     for url, says in (
         ("mysql://me:secret@host/db", "neither SQLite nor Postgres"),
-        ("nonsense", "no address of a store"),
+        ("nonsense", "not an address of a store"),
         ("postgresql://me:secret@127.0.0.1:1/db", "see that the database runs"),
         (f"sqlite:///{tmp_path}/no/such/folder/x.db", "unable to open"),
     ):
