@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -37,9 +38,15 @@ def write(path: Path, data: bytes) -> None:
         ) from None
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote a file left beside it."""
+def leftovers(folder: Path) -> Iterator[Path]:
+    """Unfinished files beside their target: their process was killed while it wrote them."""
     for part in folder.glob(f".*{PART}"):
         owner = part.name.removesuffix(PART).rpartition(".")[2]
         if not owner.isdigit() or not psutil.pid_exists(int(owner)):
-            part.unlink(missing_ok=True)
+            yield part
+
+
+def sweep(folder: Path) -> None:
+    """Remove the leftovers in a folder."""
+    for part in leftovers(folder):
+        part.unlink(missing_ok=True)

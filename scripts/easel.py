@@ -151,6 +151,27 @@ def stats(
 
 
 @app.command()
+def clean(
+    out: Annotated[Path, typer.Option(help="folder of run folders")] = Path("out"),
+    older_than: Annotated[
+        str,
+        typer.Option(
+            metavar="AGE", envvar="EASEL_RETENTION", help="free kept results older than this: 12h, 30d or 6w"
+        ),
+    ] = "30d",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="remove it; without this, only say what would go")
+    ] = False,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Free room: old kept results, and pictures that no run, review or kept result names."""
+    from scripts.commands.clean import show
+
+    show(out, store, older_than, yes, as_json)
+
+
+@app.command()
 def presets(as_json: AsJson = False) -> None:
     """List the presets: what each can do and needs."""
     rows = [load_preset(name) for name in available()]

@@ -15,6 +15,7 @@ from pipeline.config import available
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.store.tables import RunRow
+from pipeline.work.estimate import Estimate, estimate
 from pipeline.work.report import OUTCOMES, Entry, duration, gather
 from pipeline.work.rows import KINDS, Rows, parse_rows
 from pipeline.work.task import BATCH
@@ -90,13 +91,9 @@ class Page:
     def rows(self, data: bytes, kind: str, name: str, where: str, preset: str) -> tuple[Any, ...]:
         """Returns text, kind and name to submit, a preview of the rows, and whether Start is enabled."""
         rows = parse_rows(data, kind, name, preset, where=where)
-        seen = card(estimate(rows, self.pace(preset)) + preview(rows), "Rows of the file")
+        expected = estimate(rows.good, self.desk.store)
+        seen = card(estimated(rows, expected) + preview(rows), "Rows of the file")
         return data.decode("utf-8-sig"), kind, name, seen, gr.Button(interactive=bool(rows.good))
-
-    def pace(self, preset: str) -> float | None:
-        """Seconds per image with this preset, from the latest runs in the store; None without any."""
-        runs = [r for r in self.desk.store.runs.find(preset=preset, limit=100) if r.images and r.seconds]
-        return sum(r.seconds for r in runs) / sum(r.images for r in runs) if runs else None
 
     def start(self, text: str, kind: str, name: str, preset: str) -> tuple[Any, ...]:
         if not text:
@@ -132,18 +129,18 @@ class Page:
         )  # fmt: skip
 
 
-def estimate(rows: Rows, pace: float | None) -> str:
-    """Estimate of images and time: from one image per brief to all that the budgets allow."""
-    least = len(rows.good)
-    most = sum(int(row.brief.limits.images or row.preset.loop.images or 1) for row in rows.good)
-    time = f"{duration(least * pace)} to {duration(most * pace)}" if pace else "not known yet"
-    return figures(
-        (
-            (str(len(rows.good)), "brief" if len(rows.good) == 1 else "briefs"),
-            (str(len(rows.bad)), "row skipped" if len(rows.bad) == 1 else "rows skipped"),
-            (f"{least} to {most}", "images"), (time, "estimated from earlier runs" if pace else "time: no earlier run"),
-        )
-    )  # fmt: skip
+def estimated(rows: Rows, expected: Estimate | None) -> str:
+    """How many rows there are and what they will take, in the same words as `easel batch --estimate`."""
+    cells = [
+        (str(len(rows.good)), "brief" if len(rows.good) == 1 else "briefs"),
+        (str(len(rows.bad)), "row left out" if len(rows.bad) == 1 else "rows left out"),
+        (expected.images if expected else "none left", "images"),
+    ]
+    if expected and expected.time:
+        cells.append((expected.time, "model time, by earlier runs"))
+    elif expected:
+        cells.append(("not known yet", "time: no run to go by"))
+    return figures(cells)
 
 
 def preview(rows: Rows) -> str:

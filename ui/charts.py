@@ -1,4 +1,4 @@
-"""Figures → bars and columns, as HTML that follows the theme, fits a phone and can be read aloud."""
+"""Bar charts as HTML: they follow the theme, fit a phone and work with a screen reader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ui.parts import card
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: its parts side by side, each (size, class of its colour), and what it says in words."""
+    """One bar: its parts, each (size, CSS class of its colour), and its value in words (`said`)."""
 
     label: str
     parts: tuple[tuple[float, str], ...]
@@ -24,7 +24,7 @@ class Bar:
 
 
 def bars(title: str, rows: Sequence[Bar], legend: Iterable[tuple[str, str]] = (), note: str = "") -> str:
-    """Rows of bars on one scale. `legend`: (class of a colour, what it stands for)."""
+    """Horizontal bars on one scale. `legend`: (CSS class of a colour, its meaning)."""
     if not any(row.size for row in rows):
         return _empty(title)
     most = max(row.size for row in rows)
@@ -44,7 +44,7 @@ def columns(
     words: Callable[[float], str],
     legend: Iterable[tuple[str, str]] = (),
 ) -> str:
-    """One column for each stretch of time, the empty ones too; `words` says a size."""
+    """One column for each period, including empty ones. `words`: a size → its text on the scale."""
     if not any(point.size for point in points):
         return _empty(title)
     top = nice(max(point.size for point in points))
@@ -65,7 +65,7 @@ def columns(
 
 
 def nice(most: float) -> float:
-    """The end of a scale that holds `most`: 1, 2, 4, 6 or 8 times a power of ten, so that its half is round too."""
+    """The end of a scale up to `most`: 1, 2, 4, 6 or 8 times a power of ten, so that half of it is round too."""
     power = 10.0 ** math.floor(math.log10(most))
     return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= most * 0.9999)
 

@@ -112,7 +112,7 @@ class Page:
             kind=None if kind == ANY_KIND else kind, limit=int(size) + 1,
         )  # fmt: skip
         words: dict[str, list[str]] = {}
-        for review in self.desk.store.reviews.standing():
+        for review in self.desk.store.reviews.latest([row.id for row in rows]):
             words.setdefault(review.run, []).append(review.decision)
         return cards(rows[: int(size)], self.desk, words, chosen), gr.Button(visible=len(rows) > int(size))
 

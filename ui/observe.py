@@ -1,4 +1,4 @@
-"""The Observe tab: what passes, what fails and why, what it costs, and the trace of a run."""
+"""The Observe tab: statistics of a period, and the trace of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from pipeline.calls.energy import format_joules
-from pipeline.results.stats import DAY, HOUR, MONTH, Spend, Stats, gather
+from pipeline.results.stats import DAY, HOUR, MONTH, Spend, Stats, gather, spend_by
 from pipeline.store.tables import RunRow
 from pipeline.telemetry.spans import Span, recorded
 from pipeline.work.report import duration
@@ -22,13 +22,13 @@ from ui.parts import card, figures, html, mark, table, word
 PERIODS = {"Last day": 1, "Last 7 days": 7, "Last 30 days": 30, "Everything": None}
 OUTCOMES = ("pass", "unsure", "unchecked", "fail")
 FUNNEL = ("briefs", "read", "painted", "accepted", "accepted at the first attempt", "approved by a person")
-_MOST_COLUMNS = 62  # days that are drawn one by one; beyond that, months
-_FALLEN = 50  # degraded calls that are shown
-_TRACEABLE = 60  # newest runs whose trace is offered
+_MOST_COLUMNS = 62  # days that are drawn as columns; more are drawn as months
+_FALLEN = 50  # degraded or failed calls that are shown
+_TRACEABLE = 60  # newest runs in the list of traces
 
 
 def totals(stats: Stats) -> str:
-    """The figures at the top."""
+    """The figures at the top of the tab."""
     told = stats.totals
     known = "counted" if told.measured else "estimated"
     cells = [
@@ -45,7 +45,7 @@ def totals(stats: Stats) -> str:
 
 
 def funnel(stats: Stats) -> str:
-    """How many briefs come how far."""
+    """How many briefs reach each stage."""
     whole = stats.funnel["briefs"]
     rows = [
         Bar(
@@ -79,7 +79,7 @@ def by_kind(stats: Stats) -> str:
 
 
 def latency(stats: Stats) -> str:
-    """Median and ninth decile of the seconds of a call, by stage."""
+    """Median and 90th percentile of the seconds of a call, by stage."""
     rows = [
         Bar(
             row.stage, ((row.p50, f"c-{row.stage}"), (row.p90 - row.p50, f"c-{row.stage} faint")),
@@ -124,7 +124,7 @@ def cost(stretches: Sequence[tuple[str, Spend | None]], currency: str) -> str:
 def over_time(
     spend: Sequence[Spend], since: datetime | None, now: datetime
 ) -> list[tuple[str, Spend | None]]:
-    """Every hour of a day, else every day (or month), with what it took; those in which nothing happened too."""
+    """(label, what it took) of every hour of the last day, else of every day or month. None: nothing happened then."""
     known = {one.day: one for one in spend}
     if since is not None and now - since <= timedelta(days=1):
         times = [now - timedelta(hours=h) for h in range(23, -1, -1)]
@@ -138,7 +138,7 @@ def over_time(
 
 
 def degraded(stats: Stats) -> str:
-    """Which calls a stand-in answered, and which failed."""
+    """The newest calls that failed, or that a model further down the ladder answered."""
     rows = [
         (
             f"{fall.at:%d %b %H:%M:%S}", escape(fall.stage), escape(fall.model), escape(fall.why),
@@ -146,7 +146,7 @@ def degraded(stats: Stats) -> str:
         )
         for fall in reversed(stats.fallen[-_FALLEN:])
     ]  # fmt: skip
-    body = table(("When", "Stage", "Model", "What stood in, or failed", ""), rows) if rows else (
+    body = table(("When", "Stage", "Model", "Why", ""), rows) if rows else (
         '<p class="soft">None: every answer came from the model that was asked.</p>'
     )  # fmt: skip
     return card(f"<h2>Degraded calls</h2>{body}", "Degraded calls", "chart")
@@ -201,9 +201,8 @@ class Page:
         since = now - timedelta(days=days) if days else None
         by = HOUR if days == 1 else DAY
         stats = gather(self.desk.store, since=since, by=by)
-        if len(stats.spend) > _MOST_COLUMNS:
-            stats = gather(self.desk.store, since=since, by=MONTH)
-        time = over_time(stats.spend, since, now)
+        many = len(stats.spend) > _MOST_COLUMNS
+        time = over_time(spend_by(self.desk.store, MONTH, since=since) if many else stats.spend, since, now)
         runs = self.desk.store.runs.find(since=since, limit=_TRACEABLE)
         names = [(f"{run.text[:60]} ({run.started:%d %b %H:%M}, {word(run.status)})", run.id) for run in runs]
         kept = chosen if chosen in {run.id for run in runs} else names[0][1] if names else None

@@ -87,7 +87,7 @@ def read(
     user listed the requirements, their list holds."""
     unread = [i for i, brief in enumerate(briefs) if brief.requirements is None]
     asked = [briefs[i].text for i in unread] if text else []
-    reply = text.ask(_requests(asked, prompting), stop=stop) if text else None
+    reply = text.ask(requests(asked, prompting), stop=stop) if text else None
     readings, calls = [], []
     for i, brief in enumerate(briefs):
         mine: tuple[Call, ...] = ()
@@ -162,7 +162,8 @@ def most_tokens(brief: Brief, prompting: Prompting) -> int:
     return MAX_TOKENS + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
 
 
-def _requests(texts: Sequence[str], prompting: Prompting) -> list[TextRequest]:
+def requests(texts: Sequence[str], prompting: Prompting) -> list[TextRequest]:
+    """What the text model is asked to read these briefs."""
     held = schemas(texts, prompting)
     return [
         TextRequest(tuple(conversation(text, prompting)), schema_of(held, i), MAX_TOKENS)

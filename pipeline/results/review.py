@@ -1,7 +1,7 @@
-"""What people look at, and what their decisions come to.
+"""The queue of pictures for people to review, how far reviewers agree, and the log of decisions as a file.
 
-A picture goes to a person because the judge was unsure or could not check, because something stood in for a model
-that failed, or because chance picked it: without that audit, the labels would only ever come from hard cases.
+A picture goes to a person because the judge was unsure or could not check it, because a fallback replaced a model that
+failed, or because it was drawn for an audit. Without the audit, labels would only come from hard cases.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from typing import Literal
 
 from pipeline.brief import Reading
 from pipeline.store import Store
-from pipeline.store.reviews import Review, standing
+from pipeline.store.reviews import Review, latest
 from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
 
 Why = Literal["unsure", "unchecked", "degraded", "audit", "overruled"]
-AUDIT, TWICE = 0.1, 0.2  # shares of accepted pictures that are audited, and of all that two people rate
-_LOOKED_AT = 2_000  # newest runs that are searched for work
+AUDIT, TWICE = (
+    0.1,
+    0.2,
+)  # share of accepted pictures that are audited; of all queued ones that two people review
+_LOOKED_AT = 2_000  # newest runs that the queue is made from
 _SETTLES = ("approve", "reject", "rerun")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture for a person to decide on."""
+    """One picture for a person to decide on. `twice`: two people review it."""
 
     run: RunRow
     candidate: str
@@ -43,19 +46,19 @@ class Item:
 
 
 def queue(store: Store, who: str, audit: float = AUDIT, twice: float = TWICE) -> list[Item]:
-    """What is left for this person, the oldest first."""
+    """The pictures that this person has not decided on and that need another decision, oldest first."""
     runs = [run for run in store.runs.find(limit=_LOOKED_AT) if run.status not in OPEN and run.best]
     ids = [run.id for run in runs]
     checks, best = store.figures.checks(ids), store.figures.best(ids)
-    said: dict[tuple[str, str], list[Review]] = {}
-    for review in store.reviews.standing():
-        said.setdefault((review.run, review.candidate), []).append(review)
+    decisions: dict[tuple[str, str], list[Review]] = {}
+    for review in store.reviews.latest(ids):
+        decisions.setdefault((review.run, review.candidate), []).append(review)
     items = []
     for run in reversed(runs):
         why = reason(run, checks.get(run.id, ()), audit)
         if why is None or run.best is None or run.id not in best:
             continue
-        mine = said.get((run.id, run.best), ())
+        mine = decisions.get((run.id, run.best), ())
         settled = {review.who for review in mine if review.decision in _SETTLES}
         both = chance(f"twice {run.id}") < twice
         if any(review.who == who for review in mine) or len(settled) >= (2 if both else 1):
@@ -65,7 +68,7 @@ def queue(store: Store, who: str, audit: float = AUDIT, twice: float = TWICE) ->
 
 
 def reason(run: RunRow, checks: Sequence[CheckRow], audit: float = AUDIT) -> Why | None:
-    """Why a person should look at a run's best picture; None where none needs to."""
+    """Why a person should review a run's best picture; None if nobody needs to."""
     if run.status == "needs_review":
         return "unchecked" if any(c.must and c.outcome == "unchecked" for c in checks) else "unsure"
     if run.degraded:
@@ -76,14 +79,14 @@ def reason(run: RunRow, checks: Sequence[CheckRow], audit: float = AUDIT) -> Why
 
 
 def chance(text: str) -> float:
-    """A number in [0, 1) that is the same for the same text: who is asked at one look is asked at the next."""
+    """A number in [0, 1) that depends on the text alone, so that the queue is the same each time it is made."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two people on the same pictures. `kappa` (Cohen) is their agreement beyond chance; None where either of them
-    always says the same."""
+    """How often two people agree on the same pictures. `kappa` is Cohen's kappa, the agreement beyond chance; None if
+    chance alone would make them agree always."""
 
     pictures: int
     agreed: int
@@ -91,9 +94,9 @@ class Agreement:
 
 
 def agreement(log: Sequence[Review]) -> Agreement:
-    """How often the first two people who decided on a picture agree."""
-    by_picture: dict[tuple[str, str], list[bool]] = {}
-    for review in standing(log):
+    """Agreement of the first two people who decided on each picture."""
+    by_picture: dict[tuple[str, str], list[bool]] = {}  # approved or not
+    for review in latest(log):
         if review.decision in ("approve", "reject"):
             by_picture.setdefault((review.run, review.candidate), []).append(review.decision == "approve")
     pairs = [tuple(votes[:2]) for votes in by_picture.values() if len(votes) >= 2]
@@ -110,12 +113,12 @@ _COLUMNS = ("at", "who", "run", "candidate", "decision", "why", "reason", "requi
 
 
 def as_jsonl(log: Sequence[Review]) -> str:
-    """The log, a decision a line."""
+    """The log as JSON, one decision a line."""
     return "".join(review.model_dump_json() + "\n" for review in log)
 
 
 def as_csv(log: Sequence[Review]) -> str:
-    """The log as a table; a cell that a spreadsheet would take for a formula is quoted."""
+    """The log as CSV. Cells that a spreadsheet would read as a formula get a leading quote."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(_COLUMNS)

@@ -1,4 +1,4 @@
-"""The run folder: what a run leaves on disk.
+"""The run folder: the files of a run.
 
     out/<name>/
       accepted.png, or best.png where nothing passed
@@ -6,8 +6,8 @@
       attempts/1-1.png   candidate <attempt>-<number>, each with its own record in its metadata
       run.json           brief, requirements, attempts, calls, outcome
 
-Files appear whole or not at all, and run.json is written anew after each attempt: whatever stops a run, what
-it had is there.
+Files are written whole or not at all, and run.json is rewritten after each attempt. Whatever stops a run, the folder
+holds everything up to then.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from pipeline.results.sheet import sheet
 
 METADATA_KEY = "easel"
 RECORD = "run.json"
-VERSION = 1
-FAST = 1  # zlib level; pictures are a fifth larger than at the usual 6, and written in a quarter of the time
+VERSION = 1  # of run.json and of the metadata in PNGs
+FAST = 1  # zlib level; files are a fifth larger than at the usual 6 and take a quarter of the time to write
 
 
 class RunFolder:
-    """Takes in one brief's events and keeps its folder up to date. A run that was cut short and is played again
-    writes the same files."""
+    """Writes the files of one run from its events. A run that is played again after it was cut short writes the same
+    files."""
 
     def __init__(self, path: Path, brief: Brief, preset: Preset) -> None:
         try:
@@ -60,7 +60,7 @@ class RunFolder:
         self._outcome: Outcome | None = None
 
     def take(self, event: Started | Attempt | Outcome) -> None:
-        """Write what the event adds. Raises OutputError when the disk refuses."""
+        """Write what the event adds. Raises OutputError if a file cannot be written."""
         if isinstance(event, Started):
             self._started = event
         elif isinstance(event, Attempt):
@@ -84,7 +84,7 @@ class RunFolder:
             )
 
     def record(self) -> dict[str, Any]:
-        """Everything known of the run, as plain JSON values."""
+        """The content of run.json."""
         attempts = [attempt.model_dump(mode="json", exclude={"brief"}) for attempt in self._attempts]
         return {
             "version": VERSION,
@@ -108,9 +108,9 @@ class RunFolder:
 def metadata(
     brief: Brief, preset: Preset, reading: Reading | None, candidate: Candidate, verdict: Verdict
 ) -> PngInfo:
-    """What a PNG says of itself: Easel's record as JSON, and one line in the form other tools read."""
+    """Metadata of a PNG: Easel's record as JSON, and one line in the format that other tools read."""
     plan = candidate.plan
-    said = [reading and reading.degraded, plan.prompt.degraded, candidate.degraded, verdict.degraded]
+    degraded = [reading and reading.degraded, plan.prompt.degraded, candidate.degraded, verdict.degraded]
     record = {
         "version": VERSION,
         "brief": brief.model_dump(mode="json"),
@@ -118,7 +118,7 @@ def metadata(
         "requirements": [r.model_dump(mode="json") for r in reading.requirements] if reading else [],
         "candidate": candidate.model_dump(mode="json"),
         "verdict": verdict.model_dump(mode="json"),
-        "degraded": [text for text in said if text],
+        "degraded": [text for text in degraded if text],
     }
     info = PngInfo()
     info.add_itxt(METADATA_KEY, json.dumps(record, ensure_ascii=False))
@@ -138,7 +138,7 @@ def one_line(path: Path, **more: Any) -> str:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Easel's record inside a PNG. Raises OutputError where there is none."""
+    """Easel's record from a PNG. Raises OutputError if it has none."""
     try:
         with Image.open(path) as image:
             text = getattr(image, "text", {}).get(METADATA_KEY)

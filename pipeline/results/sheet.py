@@ -1,4 +1,4 @@
-"""The contact sheet: every candidate of a brief beside its checks, as one picture."""
+"""The contact sheet: one image with every candidate of a brief and its checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLOURS = {"pass": "#2b8a3e", "fail": "#c92a2a", "unsure": "#b35c00", "unchecke
 def sheet(
     title: str, requirements: Sequence[Requirement], made: Sequence[tuple[Candidate, Verdict]]
 ) -> Image.Image:
-    """Candidates in order, four to a row, each above its prompt and its checks."""
+    """Candidates in order, four in a row; below each its prompt and its checks."""
     font, bold = _font(13), _font(16)
     text = {r.id: r.text for r in requirements} | {"intact": "a picture at all"}
     columns = min(_COLUMNS, len(made))

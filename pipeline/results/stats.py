@@ -1,27 +1,26 @@
-"""What the store knows of its runs, in figures: how far briefs come, what is slow, what fails, what it costs.
+"""Statistics of a store: how far briefs come, what is slow, what fails, what it costs.
 
-Every figure of a console, a page or a report over many runs is counted here; those only draw."""
+Every figure over many runs that a console or a page shows comes from here, and is counted by the database.
+"""
 
 from __future__ import annotations
 
-import statistics
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from pipeline.brief import Record
 from pipeline.store import Store
 from pipeline.store.runs import OPEN
-from pipeline.store.tables import CallRow, RunRow
+from pipeline.store.statistics import STAGES, Selection, StageCosts, StatusFigures
 
-STAGES = ("text", "image", "scorer")
-# How long a stretch of `Stats.spend` is, by the name it gets.
-HOUR, DAY, MONTH = "%Y-%m-%d %H:00", "%Y-%m-%d", "%Y-%m"
+# How long a period of `Stats.spend` is, by the format of its name; the name of a longer one begins a shorter one's.
+HOUR, DAY, MONTH = "%Y-%m-%d %H", "%Y-%m-%d", "%Y-%m"
+MOST_FALLEN = 100  # calls in `Stats.fallen`
 
 
 class Totals(Record):
-    """Over the runs that have ended. What cannot be said of none is None."""
+    """Over the runs that have ended, and over all their calls. None: there is nothing to count it from."""
 
     ended: int
     accepted: float | None  # share
@@ -29,9 +28,9 @@ class Totals(Record):
     seconds: float | None  # median of a brief
     tokens: int
     joules: float
-    measured: bool
+    measured: bool  # all joules; else some are estimated
     money: float
-    degraded: int  # calls that a stand-in answered
+    degraded: int  # calls that a model further down the ladder answered
 
 
 class Latency(Record):
@@ -48,10 +47,10 @@ class Latency(Record):
 
 
 class Spend(Record):
-    """What a day or an hour took."""
+    """What an hour, a day or a month took. `day` names it: "2026-03-01 14", "2026-03-01" or "2026-03", in UTC."""
 
     day: str
-    runs: int
+    runs: int  # that began then
     images: int
     seconds: float
     tokens: int
@@ -62,7 +61,7 @@ class Spend(Record):
 
 
 class Fall(Record):
-    """A call that failed, or that a stand-in answered."""
+    """A call that failed, or that a model further down the ladder answered."""
 
     at: datetime
     stage: str
@@ -75,124 +74,134 @@ class Stats(Record):
     totals: Totals
     funnel: dict[str, int]
     latency: tuple[Latency, ...]
-    failures: dict[str, dict[str, int]]  # kind of requirement → outcome → checks of candidates
-    spend: tuple[Spend, ...]
+    failures: dict[str, dict[str, int]]  # kind of requirement → outcome → checks of must-haves
+    spend: tuple[Spend, ...]  # in order of time
     currency: str
-    degraded: dict[str, int]  # descents, and in how many runs
-    fallen: tuple[Fall, ...]  # in order of time
+    degraded: dict[str, int]  # reason → runs that were degraded for it
+    fallen: tuple[Fall, ...]  # the newest MOST_FALLEN, in order of time
 
 
 def gather(store: Store, batch: str | None = None, since: datetime | None = None, by: str = DAY) -> Stats:
-    """Figures over all runs of a store, or over those of a batch, or since a moment."""
-    runs = store.runs.find(batch=batch, since=since)
-    ids = [run.id for run in runs]
-    calls = store.runs.calls_of(ids)
+    """Figures over all runs of a store, over those of a batch, or over those that began in the hour of `since` or
+    later. `by`: HOUR, DAY or MONTH."""
+    count, chosen = store.statistics, Selection(batch, since)
+    statuses, costs, fallen = (
+        count.statuses(chosen),
+        count.costs(chosen, _length(by)),
+        count.fallen_calls(chosen),
+    )
+    newest = count.newest(chosen)
     return Stats(
-        totals=_totals(runs, calls),
-        funnel=_funnel(runs, store),
-        latency=tuple(_latency(stage, [c for c in calls if c.stage == stage]) for stage in STAGES),
-        failures=_failures(ids, store),
-        spend=_spend(runs, calls, by),
-        currency=str(((runs[0].settings or {}).get("machine") or {}).get("currency", "")) if runs else "",
-        degraded=dict(Counter(text for run in runs for text in (run.degraded or "").split("; ") if text)),
+        totals=_totals(statuses, costs, fallen, count.median_seconds(chosen)),
+        funnel=_funnel(statuses, count.unread(chosen), count.among(store.reviews.approved_runs(), chosen)),
+        latency=_latency(store, chosen, costs, fallen),
+        failures=count.check_outcomes(chosen),
+        spend=_spend(count.starts(chosen, _length(by)), costs),
+        currency=str((newest.settings.get("machine") or {}).get("currency", "")) if newest else "",
+        degraded=_reasons(count.degraded_runs(chosen)),
         fallen=tuple(
             Fall(at=c.started, stage=c.stage, model=c.model, why=c.degraded or c.error or "", run=c.run)
-            for c in calls
-            if c.degraded or c.error
+            for c in reversed(count.newest_fallen(chosen, MOST_FALLEN))
         ),
     )
 
 
-def _totals(runs: Sequence[RunRow], calls: Sequence[CallRow]) -> Totals:
-    ended = [run for run in runs if run.status not in OPEN]
-    accepted = sum(run.status == "accepted" for run in ended)
-    images = sum(run.images for run in ended)
+def spend_by(
+    store: Store, by: str, batch: str | None = None, since: datetime | None = None
+) -> tuple[Spend, ...]:
+    """`Stats.spend` alone."""
+    count, chosen, length = store.statistics, Selection(batch, since), _length(by)
+    return _spend(count.starts(chosen, length), count.costs(chosen, length))
+
+
+def _length(by: str) -> int:
+    """How many characters of an hour's name are the name of its period."""
+    return len(f"{datetime(2026, 3, 1):{by}}")
+
+
+def _totals(
+    statuses: Mapping[str, StatusFigures],
+    costs: Sequence[StageCosts],
+    fallen: Mapping[str, tuple[int, int]],
+    median: float | None,
+) -> Totals:
+    over = {status: figures for status, figures in statuses.items() if status not in OPEN}
+    ended, images = sum(f.runs for f in over.values()), sum(f.images for f in over.values())
+    accepted = over["accepted"].runs if "accepted" in over else 0
     return Totals(
-        ended=len(ended),
-        accepted=accepted / len(ended) if ended else None,
+        ended=ended,
+        accepted=accepted / ended if ended else None,
         images_each=images / accepted if accepted else None,
-        seconds=statistics.median(run.seconds for run in ended) if ended else None,
-        tokens=sum(call.tokens for call in calls),
-        joules=sum(call.joules for call in calls),
-        measured=_measured(calls),
-        money=sum(call.money for call in calls),
-        degraded=len({(call.stage, call.started) for call in calls if call.degraded}),
+        seconds=median,
+        tokens=sum(cost.tokens for cost in costs),
+        joules=sum(cost.joules for cost in costs),
+        measured=_measured(costs),
+        money=sum(cost.money for cost in costs),
+        degraded=sum(degraded for _, degraded in fallen.values()),
     )
 
 
-def _funnel(runs: Sequence[RunRow], store: Store) -> dict[str, int]:
-    status = Counter(run.status for run in runs)
-    first = sum(run.status == "accepted" and str(run.best or "").startswith("1-") for run in runs)
-    approved = {review.run for review in store.reviews.standing() if review.decision == "approve"}
+def _funnel(statuses: Mapping[str, StatusFigures], unread: int, approved: int) -> dict[str, int]:
+    of = {status: statuses.get(status, StatusFigures()) for status in (*statuses, "accepted")}
+    runs = Counter({status: figures.runs for status, figures in of.items()})
     return {
-        "briefs": len(runs),
-        "read": sum(run.reading is not None for run in runs),
-        "painted": sum(run.images > 0 or run.best is not None for run in runs),
-        "accepted": status["accepted"],
-        "accepted at the first attempt": first,
-        "approved by a person": len(approved & {run.id for run in runs}),
-        "needs review": status["needs_review"],
-        "exhausted": status["exhausted"],
-        "failed": status["failed"],
-        "under way": sum(status[open] for open in OPEN),
+        "briefs": runs.total(),
+        "read": runs.total() - unread,
+        "painted": sum(figures.painted for figures in of.values()),
+        "accepted": runs["accepted"],
+        "accepted at the first attempt": of["accepted"].first,
+        "approved by a person": approved,
+        "needs review": runs["needs_review"],
+        "exhausted": runs["exhausted"],
+        "failed": runs["failed"],
+        "under way": sum(runs[status] for status in OPEN),
     }
 
 
-def _latency(stage: str, calls: Sequence[CallRow]) -> Latency:
-    # A batched call is there once for each run with a part in it; it began at one moment.
-    whole: dict[Any, float] = {}
-    for call in calls:
-        if not call.error and len(call.record["kept"]) < len(call.record["inputs"]):
-            wall = call.record.get("wall")
-            whole[call.started] = call.seconds if wall is None else wall
-    seconds = sorted(whole.values())
-    return Latency(
-        stage=stage, calls=len(seconds), p50=percentile(seconds, 50), p90=percentile(seconds, 90),
-        p99=percentile(seconds, 99), tokens=sum(call.tokens for call in calls),
-        errors=len({call.started for call in calls if call.error}),
-        degraded=len({call.started for call in calls if call.degraded}),
-    )  # fmt: skip
+def _latency(
+    store: Store, chosen: Selection, costs: Sequence[StageCosts], fallen: Mapping[str, tuple[int, int]]
+) -> tuple[Latency, ...]:
+    took = store.statistics.percentiles(chosen)
+    found = []
+    for stage in STAGES:
+        errors, degraded = fallen.get(stage, (0, 0))
+        times = took[stage]
+        found.append(
+            Latency(
+                stage=stage, calls=times.calls, p50=times.p50, p90=times.p90, p99=times.p99,
+                tokens=sum(cost.tokens for cost in costs if cost.stage == stage), errors=errors, degraded=degraded,
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
-def percentile(ordered: Sequence[float], percent: int) -> float:
-    """By linear interpolation; 0 where there is nothing."""
-    if len(ordered) < 2:
-        return float(ordered[0]) if ordered else 0.0
-    return statistics.quantiles(ordered, n=100, method="inclusive")[percent - 1]
-
-
-def _failures(ids: Sequence[str], store: Store) -> dict[str, dict[str, int]]:
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    for kind, outcome, count in store.runs.check_counts(ids):
-        found[kind][outcome] += count
-    return {kind: dict(found[kind]) for kind in sorted(found)}
-
-
-def _spend(runs: Sequence[RunRow], calls: Sequence[CallRow], by: str) -> tuple[Spend, ...]:
-    stretches: dict[str, list[CallRow]] = defaultdict(list)
-    for call in calls:
-        stretches[call.started.strftime(by)].append(call)
-    began = Counter(run.started.strftime(by) for run in runs)
+def _spend(starts: Mapping[str, int], costs: Sequence[StageCosts]) -> tuple[Spend, ...]:
+    periods: dict[str, list[StageCosts]] = {}
+    for cost in costs:
+        periods.setdefault(cost.period, []).append(cost)
     return tuple(
-        Spend(
-            day=day, runs=began[day],
-            images=sum(
-                len(c.record["outputs"]) - len(c.record["kept"]) for c in stretches[day]
-                if c.stage == "image" and not c.error
-            ),
-            seconds=sum(c.seconds for c in stretches[day]),
-            tokens=sum(c.tokens for c in stretches[day]),
-            joules=sum(c.joules for c in stretches[day]),
-            measured=_measured(stretches[day]),
-            money=sum(c.money for c in stretches[day]),
-            by_stage={
-                stage: joules for stage in STAGES
-                if (joules := sum(c.joules for c in stretches[day] if c.stage == stage))
-            },
-        )
-        for day in sorted({*stretches, *began})
+        _period(name, starts.get(name, 0), periods.get(name, ())) for name in sorted({*periods, *starts})
+    )
+
+
+def _period(name: str, runs: int, costs: Sequence[StageCosts]) -> Spend:
+    joules = {stage: sum(cost.joules for cost in costs if cost.stage == stage) for stage in STAGES}
+    return Spend(
+        day=name, runs=runs, images=sum(cost.images for cost in costs), seconds=sum(cost.seconds for cost in costs),
+        tokens=sum(cost.tokens for cost in costs), joules=sum(cost.joules for cost in costs),
+        measured=_measured(costs), money=sum(cost.money for cost in costs),
+        by_stage={stage: used for stage, used in joules.items() if used},
     )  # fmt: skip
 
 
-def _measured(calls: Sequence[CallRow]) -> bool:
-    return bool(calls) and all(call.record.get("measured", False) for call in calls)
+def _measured(costs: Sequence[StageCosts]) -> bool:
+    return bool(costs) and not any(cost.estimated for cost in costs)
+
+
+def _reasons(joined: Mapping[str, int]) -> dict[str, int]:
+    """How many runs have each reason, from how many have each list of reasons."""
+    found: Counter[str] = Counter()
+    for reasons, runs in joined.items():
+        for reason in reasons.split("; "):
+            found[reason] += runs
+    return dict(found.most_common())

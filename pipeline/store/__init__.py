@@ -1,11 +1,12 @@
 """The store: what Easel remembers across runs and processes.
 
-    store.runs      briefs, their attempts, candidates, checks and model calls
-    store.figures   sums over many runs
-    store.results   what models answered, by the hash of everything that decides it
-    store.pictures  images as files named by their content
-    store.jobs      work for `easel worker`
-    store.reviews   what people said
+    store.runs        briefs, their attempts, candidates, checks and model calls
+    store.figures     what became of given runs, for reports
+    store.statistics  counts over the whole history
+    store.results     kept answers of models, by the hash of everything that decides them
+    store.pictures    images as files named by their content
+    store.jobs        work for `easel worker`
+    store.reviews     decisions of people
 
 One SQLite file below the output folder, or Postgres by URL; pictures are files in either case.
 """
@@ -24,6 +25,7 @@ from pipeline.store.pictures import Pictures
 from pipeline.store.results import Results
 from pipeline.store.reviews import Reviews
 from pipeline.store.runs import Runs
+from pipeline.store.statistics import Statistics
 
 VARIABLE = "EASEL_STORE"
 
@@ -61,6 +63,10 @@ class Store:
     @cached_property
     def figures(self) -> Figures:
         return Figures(self.engine)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        return Statistics(self.engine)
 
     @cached_property
     def jobs(self) -> Jobs:

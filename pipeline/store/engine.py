@@ -1,4 +1,4 @@
-"""Opening a database: SQLite in WAL mode below the output folder, or Postgres by URL; brought up to date first."""
+"""Opens a database, SQLite in WAL mode below the output folder or Postgres by URL, and migrates its tables."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import StoreError
 
-HEAD = "0002"  # the newest file in migrations/versions
+HEAD = "0004"  # the newest file in migrations/versions
 FILE = "easel.db"
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK = 0x65617365  # of Postgres, while one process brings the tables up to date
+_LOCK = 0x65617365  # Postgres advisory lock: one process migrates at a time
 
 
 def open_engine(url: str) -> Engine:
-    """An engine on a database whose tables are up to date. Raises StoreError where that cannot be had."""
+    """An engine on a database with up-to-date tables. Raises StoreError if the database cannot be used."""
     try:
         address = make_url(driver(url))
         if address.get_backend_name() not in ("sqlite", "postgresql"):
@@ -28,19 +28,19 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(address, **_options(url))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise StoreError(
-            f"{masked(url)} is no address of a store ({error}); write sqlite:///FILE or "
+            f"{masked(url)} is not an address of a store ({error}); write sqlite:///FILE or "
             "postgresql://USER@HOST/DATABASE"
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
-    with spoken(engine):
-        _bring_up_to_date(engine)
+    with store_errors(engine):
+        _migrate_to_head(engine)
     return engine
 
 
 def driver(url: str) -> str:
-    """The URL with psycopg 3 as driver, where it names Postgres alone."""
+    """The URL with psycopg 3 as its driver, if it names Postgres and no driver."""
     for plain in ("postgresql://", "postgres://"):
         if url.startswith(plain):
             return "postgresql+psycopg://" + url.removeprefix(plain)
@@ -61,21 +61,21 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _on_connect(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions begin where we say, see below
+    connection.isolation_level = None  # transactions begin in _on_begin
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _on_begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later may find the lock taken, at once and whatever the timeout;
-    # one that means to write asks for the lock when it begins.
+    # SQLite fails a transaction that first reads and then writes while another one writes, whatever the timeout.
+    # A writing transaction therefore takes the lock when it begins.
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 @contextmanager
-def spoken(engine: Engine) -> Iterator[None]:
-    """Database errors as one sentence that says what to do."""
+def store_errors(engine: Engine) -> Iterator[None]:
+    """Turns database errors into a StoreError that says what to do."""
     try:
         yield
     except DBAPIError as error:
@@ -101,14 +101,14 @@ def _advice(why: str) -> str:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """A session that commits whole or not at all."""
-    _there(engine)
-    with spoken(engine), Session(engine) as session, session.begin():
+    """A session in one transaction: committed at the end, rolled back on an error."""
+    _check_file(engine)
+    with store_errors(engine), Session(engine) as session, session.begin():
         yield session
 
 
-def _there(engine: Engine) -> None:
-    # SQLite goes on writing into a file that was deleted, and says nothing.
+def _check_file(engine: Engine) -> None:
+    # SQLite keeps writing to a deleted file without an error.
     file = engine.url.database if engine.dialect.name == "sqlite" else None
     if file and not file.startswith((":", "file:")) and not Path(file).exists():
         raise StoreError(
@@ -119,12 +119,13 @@ def _there(engine: Engine) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    with spoken(engine), Session(engine.execution_options(reading=True)) as session:
+    """A session that only reads; it does not wait for writers."""
+    with store_errors(engine), Session(engine.execution_options(reading=True)) as session:
         yield session
 
 
-def _bring_up_to_date(engine: Engine) -> None:
-    # alembic is slow to import, and seldom needed.
+def _migrate_to_head(engine: Engine) -> None:
+    # Checked first, because alembic is slow to import and rarely needed.
     if _version(engine) == HEAD:
         return
     with engine.begin() as connection:
@@ -146,7 +147,7 @@ def _version(engine: Engine) -> str | None:
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:
-    """Bring the tables to a revision, inside the connection's transaction."""
+    """Migrate the tables to a revision, inside the connection's transaction."""
     from alembic import command
     from alembic.config import Config
 

@@ -1,4 +1,4 @@
-"""Sums over many runs, for reports: asked of the database in a few queries, however many runs there are."""
+"""What became of given runs, for reports: a few queries, however many runs are named."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ class StageCost:
     joules: float = 0.0
     money: float = 0.0
     degraded: int = 0
+
+
+@dataclass(frozen=True)
+class StageSpeed:
+    """What calls of one stage took for `inputs` that the model answered. Calls with kept answers are left out."""
+
+    seconds: float
+    inputs: int
+    tokens: int
+    joules: float
+    image_steps: int
 
 
 class Figures:
@@ -66,7 +77,7 @@ class Figures:
         return found
 
     def costs(self, ids: Sequence[str]) -> list[StageCost]:
-        """What the model calls of these runs took, stage by stage."""
+        """What the model calls of these runs took, by stage."""
         found = {stage: StageCost(stage) for stage in ("text", "image", "scorer")}
         sums = (
             func.count(), func.sum(CallRow.kept), func.sum(CallRow.seconds), func.sum(CallRow.tokens),
@@ -82,3 +93,35 @@ class Figures:
                     for name, value in zip(names, values, strict=True):
                         setattr(cost, name, getattr(cost, name) + value)
         return list(found.values())
+
+    def images_of_newest(self, presets: Sequence[str], most: int) -> dict[str, int]:
+        """Run id → images of the newest ended runs, at most `most` of each preset."""
+        found: dict[str, int] = {}
+        with reading(self._engine) as session:
+            for preset in presets:
+                query = (
+                    select(RunRow.id, RunRow.images)
+                    .where(RunRow.preset == preset, RunRow.ended.is_not(None))
+                    .order_by(RunRow.started.desc())
+                )
+                found.update(row.tuple() for row in session.execute(query.limit(most)))
+        return found
+
+    def speeds(self, ids: Sequence[str]) -> dict[str, StageSpeed]:
+        """What calls of these runs took, by stage; a stage without calls is left out."""
+        columns = (CallRow.seconds, CallRow.worked, CallRow.tokens, CallRow.joules, CallRow.image_steps)
+        sums: dict[str, list[float]] = {}
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                query = (
+                    select(CallRow.stage, *map(func.sum, columns))
+                    .where(CallRow.run.in_(some), CallRow.worked > 0, CallRow.kept == 0)
+                    .group_by(CallRow.stage)
+                )
+                for stage, *values in session.execute(query):
+                    before = sums.setdefault(stage, [0.0] * len(columns))
+                    sums[stage] = [a + float(b) for a, b in zip(before, values, strict=True)]
+        return {
+            stage: StageSpeed(seconds, int(inputs), int(tokens), joules, int(steps))
+            for stage, (seconds, inputs, tokens, joules, steps) in sums.items()
+        }

@@ -4,8 +4,8 @@
                ↓ ↑
              paused
 
-A worker claims one job at a time and shows by its heartbeat that it lives; the job of one that does not is
-claimed again. What a job did before is kept, so being done twice costs nothing and changes nothing.
+A worker claims one job at a time and sends a heartbeat while it works. The job of a worker without a heartbeat can be
+claimed again. Finished work is kept, so doing a job twice costs nothing and changes nothing.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pipeline.store.tables import JobRow
 State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
 End = Literal["done", "failed", "cancelled", "paused", "queued"]
 OPEN: tuple[State, ...] = ("queued", "running", "paused")
-MOST_CLAIMS = 5  # in a row without getting on: a job that kills its workers
-STALE = timedelta(seconds=20)  # without a heartbeat a worker is taken for dead
+MOST_CLAIMS = 5  # in a row without progress; then the job fails, because it kills its workers
+STALE = timedelta(seconds=20)  # after this long without a heartbeat a worker counts as dead
 
 
 class Job(Record):
-    """`place`: jobs before it in the queue, 0 where it runs; None where it does not wait."""
+    """`place`: how many jobs are before it in the queue, 0 while it runs, None if it neither waits nor runs."""
 
     id: str
     kind: str
@@ -51,14 +51,13 @@ class Jobs:
         self._engine = engine
 
     def submit(self, id: str, kind: str, payload: dict[str, Any]) -> Job:
-        """Queue a job. The caller names it: submitted again, whatever became of the first call, it is the same
-        job in the same place."""
+        """Queue a job. The caller chooses its id: a job with an id that is in the queue already is not added again."""
         row = {
             "id": id, "kind": kind, "state": "queued", "submitted": datetime.now(UTC), "payload": payload,
             "progress": {}, "claims": 0,
         }  # fmt: skip
         with writing(self._engine) as session:
-            # Looked up first: an insert that meets a conflict still uses up a number in Postgres.
+            # Looked up first, because in Postgres an insert with a conflict still uses up a number.
             if session.scalar(select(JobRow.id).where(JobRow.id == id)) is None:
                 add_new(session, JobRow, [row])
         job = self.get(id)
@@ -71,7 +70,7 @@ class Jobs:
             return None if row is None else _job(row, self._before(session, row))
 
     def list(self, *states: State, limit: int = 200) -> list[Job]:
-        """Jobs, newest first; all states where none is named."""
+        """Jobs in these states, newest first; without states, all jobs."""
         query = select(JobRow).order_by(JobRow.number.desc()).limit(limit)
         if states:
             query = query.where(JobRow.state.in_(states))
@@ -79,7 +78,7 @@ class Jobs:
             return [_job(row, self._before(session, row)) for row in session.scalars(query)]
 
     def states(self, ids: Sequence[str]) -> dict[str, str]:
-        """The state of each of these jobs that is known."""
+        """Job id → state, of those of these jobs that exist."""
         with reading(self._engine) as session:
             return {
                 id: state
@@ -96,8 +95,8 @@ class Jobs:
         return int(session.scalar(select(func.count()).select_from(JobRow).where(ahead)))
 
     def ask(self, id: str, what: Literal["cancel", "pause", "resume"]) -> Job | None:
-        """Cancel, pause or resume a job. A running one hears of it at its next step; a job that has ended is
-        left as it is."""
+        """Cancel, pause or resume a job. A running job follows at its next step; a job that has ended does not
+        change."""
         with writing(self._engine) as session:
             row = session.scalar(select(JobRow).where(JobRow.id == id).with_for_update())
             if row is not None and row.state in OPEN:
@@ -113,8 +112,8 @@ class Jobs:
         return self.get(id)
 
     def claim(self, worker: str) -> Job | None:
-        """Take the next job: one that this worker held in a former life, one whose worker is dead, or the
-        first in the queue. None where there is nothing to do."""
+        """Take the next job: a running one of this worker's name (from before a restart) or of a dead worker, else the
+        first in the queue. None if there is no job."""
         now = datetime.now(UTC)
         orphaned = and_(
             JobRow.state == "running", or_(JobRow.worker == worker, JobRow.heartbeat < now - STALE)
@@ -140,8 +139,8 @@ class Jobs:
             return _job(row, 0)
 
     def beat(self, id: str, worker: str) -> str | None:
-        """Show that the worker lives. Returns what was asked of the job (cancel, pause), "lost" where another
-        worker has it now."""
+        """Send a heartbeat. Returns what was asked of the job (cancel, pause), "lost" if another worker has it, else
+        None."""
         with writing(self._engine) as session:
             found = session.execute(
                 update(JobRow)
@@ -152,12 +151,12 @@ class Jobs:
             return "lost" if found is None else found[0]
 
     def asked(self, id: str) -> str | None:
-        """What was asked of a job; quick enough for every diffusion step."""
+        """What was asked of a job (cancel, pause), or None. Fast enough to call at every diffusion step."""
         with reading(self._engine) as session:
             return session.scalar(select(JobRow.asked).where(JobRow.id == id))
 
     def report(self, id: str, worker: str, progress: dict[str, Any]) -> None:
-        """Say how far the job is."""
+        """Store the progress of a job."""
         with writing(self._engine) as session:
             session.execute(
                 update(JobRow)
@@ -166,7 +165,7 @@ class Jobs:
             )
 
     def end(self, id: str, worker: str, state: End, error: str | None = None) -> None:
-        """Let go of a job. `queued`: it goes on later, in its old place."""
+        """End a job's run on this worker. With `queued` or `paused` it can be continued, in its old place."""
         ended = None if state in OPEN else datetime.now(UTC)
         with writing(self._engine) as session:
             session.execute(

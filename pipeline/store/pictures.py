@@ -1,13 +1,19 @@
-"""Images as files named by their content: the same picture is kept once, and a damaged file is noticed."""
+"""Images as files named by their content: the same picture is kept once, and a damaged file is noticed.
+
+A picture is written before the row that names it. Who removes pictures that no row names must therefore leave alone
+those that were kept a short time ago: the time of a file is the last time its picture was kept.
+"""
 
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
-from pipeline.files import sweep, write
+from pipeline.files import PART, sweep, write
 from pipeline.pixels import fingerprint
 
 FOLDER = "easel.pictures"  # with a dot, so that no run folder has this name
@@ -25,15 +31,37 @@ class Pictures:
         """Keep a picture; returns its fingerprint. Raises OutputError where the disk refuses."""
         name = fingerprint(image)
         path = self.path(name)
-        if not path.exists():
+        try:
+            os.utime(path)
+        except OSError:
             path.parent.mkdir(parents=True, exist_ok=True)
             buffer = io.BytesIO()
             image.save(buffer, "PNG", compress_level=1)
             write(path, buffer.getvalue())
         return name
 
+    def files(self) -> Iterator[list[Path]]:
+        """The files of all pictures, a folder at a time."""
+        for folder in sorted(self.folder.glob("*")):
+            yield sorted(folder.glob("*.png"))
+
+    def remove(self, path: Path, kept_before: float) -> bool:
+        """Remove a picture's file unless it was kept at `kept_before` (seconds since 1970) or later. Safe while
+        others keep pictures."""
+        aside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        # From here on nobody can keep this file, only write it again; it may have been kept just before.
+        if aside.stat().st_mtime >= kept_before:
+            aside.replace(path)
+            return False
+        aside.unlink()
+        return True
+
     def sweep(self) -> None:
-        """Remove files that were never finished."""
+        """Remove unfinished files of processes that ended."""
         for folder in self.folder.glob("*"):
             sweep(folder)
 

@@ -1,11 +1,11 @@
-"""Kept results: what a model answered to one input, under the hash of everything that decides it."""
+"""Kept results: a model's answer to one input, under a hash of everything that decides it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, Text, cast, delete, func, select
 
 from pipeline.calls.kept import Result
 from pipeline.store.engine import reading, writing
@@ -13,13 +13,15 @@ from pipeline.store.pictures import Pictures
 from pipeline.store.rows import add_new, chunks
 from pipeline.store.tables import ResultRow
 
+_AT_ONCE = 500  # results that one transaction drops
+
 
 class Results:
     def __init__(self, engine: Engine, pictures: Pictures) -> None:
         self._engine, self._pictures = engine, pictures
 
     def get(self, keys: Sequence[str]) -> dict[str, Result]:
-        """Those of the keys whose result is kept whole; a result whose picture is gone or damaged is not."""
+        """The results of those keys that have one. A result whose picture is gone or damaged counts as missing."""
         found: dict[str, Result] = {}
         with reading(self._engine) as session:
             rows = [
@@ -35,7 +37,7 @@ class Results:
         return found
 
     def put(self, stage: str, results: Mapping[str, Result]) -> None:
-        """Keep results. The picture comes first: a row never names a picture that is not there."""
+        """Keep results. Pictures are written first, so that no row names a missing one."""
         now = datetime.now(UTC)
         rows = []
         for key, result in results.items():
@@ -55,10 +57,32 @@ class Results:
             rows = session.execute(select(ResultRow.stage, func.count()).group_by(ResultRow.stage))
             return {stage: int(number) for stage, number in rows}
 
+    def older(self, before: datetime) -> tuple[int, int]:
+        """How many results were kept before a moment, and the bytes of their values."""
+        size = func.coalesce(func.sum(func.length(cast(ResultRow.value, Text))), 0)
+        with reading(self._engine) as session:
+            found = session.execute(select(func.count(), size).where(ResultRow.at < before)).one()
+            return int(found[0]), int(found[1])
+
     def forget(self, before: datetime) -> int:
-        """Drop results kept before a moment; returns how many. Pictures stay: runs may show them."""
-        with writing(self._engine) as session:
-            gone = list(
-                session.scalars(delete(ResultRow).where(ResultRow.at < before).returning(ResultRow.key))
-            )
-            return len(gone)
+        """Drop results that were kept before a moment. Returns how many. Their pictures stay: runs may show them."""
+        some = select(ResultRow.key).where(ResultRow.at < before).limit(_AT_ONCE)
+        gone = 0
+        while True:  # in short transactions, so that others can write in between
+            with writing(self._engine) as session:
+                keys = list(session.scalars(some))
+                session.execute(delete(ResultRow).where(ResultRow.key.in_(keys)))
+            gone += len(keys)
+            if len(keys) < _AT_ONCE:
+                return gone
+
+    def naming(self, pictures: Sequence[str], since: datetime) -> set[str]:
+        """Those of these pictures that a result names that was kept at `since` or later."""
+        with reading(self._engine) as session:
+            return {
+                str(name)
+                for some in chunks(pictures)
+                for name in session.scalars(
+                    select(ResultRow.image).where(ResultRow.image.in_(some), ResultRow.at >= since)
+                )
+            }

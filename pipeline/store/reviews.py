@@ -1,16 +1,17 @@
-"""What people said of candidates: an append-only log."""
+"""Decisions of people on candidates: an append-only log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
 from sqlalchemy import Engine, select
 
 from pipeline.brief import Record
 from pipeline.store.engine import reading, writing
+from pipeline.store.rows import chunks
 from pipeline.store.tables import ReviewRow
 
 Decision = Literal["approve", "reject", "skip", "rerun", "undo"]
@@ -54,7 +55,7 @@ class Reviews:
             )  # fmt: skip
 
     def log(self, run: str | None = None, who: str | None = None) -> list[Review]:
-        """Everything that was said, in order."""
+        """Every decision, in order: all of them, or those on a run or of a person."""
         asked: list[Any] = []
         if run is not None:
             asked.append(ReviewRow.run == run)
@@ -64,13 +65,45 @@ class Reviews:
             rows = session.scalars(select(ReviewRow).where(*asked).order_by(ReviewRow.id))
             return [Review(**row.record) for row in rows]
 
-    def standing(self, run: str | None = None) -> list[Review]:
-        """The decisions that hold: the last of each person on each candidate that was not taken back."""
-        return standing(self.log(run))
+    def latest(self, runs: Sequence[str]) -> list[Review]:
+        """The latest decision of each person on each candidate of these runs, without those that were taken back."""
+        log: list[Review] = []
+        with reading(self._engine) as session:
+            for some in chunks(runs):
+                rows = session.scalars(
+                    select(ReviewRow).where(ReviewRow.run.in_(some)).order_by(ReviewRow.id)
+                )
+                log += [Review(**row.record) for row in rows]
+        return latest(log)
+
+    def approved_runs(self) -> list[str]:
+        """The ids of runs that a person approved and did not take back."""
+        columns = (ReviewRow.run, ReviewRow.candidate, ReviewRow.who, ReviewRow.decision)
+        with reading(self._engine) as session:
+            rows = session.execute(select(*columns).order_by(ReviewRow.id)).all()
+        approved = {row.run for row in latest(rows) if row.decision == "approve"}
+        return sorted(approved)
 
 
-def standing(log: Sequence[Review]) -> list[Review]:
-    stacks: dict[tuple[str, str, str], list[Review]] = {}
+class Decided(Protocol):
+    """Who decided what on which candidate: a Review, or a row with these columns."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def candidate(self) -> str: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def decision(self) -> str: ...
+
+
+D = TypeVar("D", bound=Decided)
+
+
+def latest(log: Sequence[D]) -> list[D]:
+    """The latest decision of each person on each candidate. An undo takes back the one before it."""
+    stacks: dict[tuple[str, str, str], list[D]] = {}
     for review in log:
         stack = stacks.setdefault((review.run, review.candidate, review.who), [])
         if review.decision != "undo":

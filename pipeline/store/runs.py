@@ -1,14 +1,13 @@
-"""Runs: one brief's way through the loop, written down as it happens."""
+"""Runs: what happens to one brief in the loop, written as it happens."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, or_, select, update
 
 from pipeline.brief import Brief, Requirement
 from pipeline.calls.record import Call
@@ -18,6 +17,7 @@ from pipeline.files import slug
 from pipeline.store.engine import reading, writing
 from pipeline.store.pictures import Pictures
 from pipeline.store.rows import add_new, chunks
+from pipeline.store.sums import Place, add_calls, add_checks, hour_of
 from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, RunRow
 
 RUNNING, STOPPED = "running", "stopped"
@@ -37,7 +37,7 @@ class Runs:
         batch: str | None = None,
         job: str | None = None,
     ) -> str:
-        """Enter a run and claim a folder name below `out`; a run that is entered already keeps its own."""
+        """Enter a run. Returns the name of its folder below `out`: a new one, or its own if it was entered before."""
         stem = slug(brief.name or brief.text)
         with writing(self._engine) as session:
             if (mine := session.get(RunRow, id)) is not None:
@@ -48,25 +48,21 @@ class Runs:
             while folder in taken or (out / folder).exists():
                 number += 1
                 folder = f"{stem}-{number}"
+            now = datetime.now(UTC)
             session.add(
                 RunRow(
                     id=id, folder=folder, batch=batch, job=job, text=brief.text, preset=preset.name,
-                    seed=brief.seed, status=RUNNING, started=datetime.now(UTC),
+                    seed=brief.seed, status=RUNNING, started=now, hour=hour_of(now),
                     brief=brief.model_dump(mode="json"), settings=preset.model_dump(mode="json", by_alias=True),
                 )
             )  # fmt: skip
             return folder
 
     def take(self, id: str, event: Event) -> None:
-        """Write down what an event adds. What a run did before it was cut short is there already and stays."""
+        """Write what an event adds. A run that is played again after it was cut short sends its first events again:
+        what they wrote before stays as it is."""
         if isinstance(event, Started):
-            values: dict[str, Any] = {
-                "reading": event.reading.model_dump(mode="json"),
-                "degraded": event.reading.degraded,
-            }
-            with writing(self._engine) as session:
-                session.execute(update(RunRow).where(RunRow.id == id).values(**values))
-                add_new(session, CallRow, _calls(id, 0, event.calls))
+            self._start(id, event)
         elif isinstance(event, Attempt):
             self._attempt(id, event)
         else:
@@ -79,10 +75,25 @@ class Runs:
             with writing(self._engine) as session:
                 session.execute(update(RunRow).where(RunRow.id == id).values(**values))
 
+    def _start(self, id: str, event: Started) -> None:
+        values: dict[str, Any] = {
+            "reading": event.reading.model_dump(mode="json"),
+            "degraded": event.reading.degraded,
+        }
+        with writing(self._engine) as session:
+            session.execute(update(RunRow).where(RunRow.id == id).values(**values))
+            if session.get(CallRow, (id, 0, 0)) is None:
+                calls = _calls(id, 0, event.calls)
+                add_new(session, CallRow, calls)
+                hour, batch = session.execute(select(RunRow.hour, RunRow.batch).where(RunRow.id == id)).one()
+                add_calls(session, Place(hour, batch or ""), calls)
+
     def _attempt(self, id: str, attempt: Attempt) -> None:
         images = [self._pictures.keep(candidate.image) for candidate in attempt.candidates]
         with writing(self._engine) as session:
-            run = session.get_one(RunRow, id)
+            run = session.get_one(RunRow, id, with_for_update=True)  # sums must not be added twice at once
+            if session.get(AttemptRow, (id, attempt.number)) is not None:
+                return
             wants = {r["id"]: Requirement(**r) for r in (run.reading or {}).get("requirements", ())}
             head = {
                 "run": id, "number": attempt.number, "action": attempt.change.action,
@@ -105,13 +116,17 @@ class Runs:
                             "must": want.must if want else True, **check.model_dump(),
                         }
                     )  # fmt: skip
+            calls = _calls(id, attempt.number, attempt.calls)
             add_new(session, AttemptRow, [head])
             add_new(session, CandidateRow, candidates)
             add_new(session, CheckRow, checks)
-            add_new(session, CallRow, _calls(id, attempt.number, attempt.calls))
+            add_new(session, CallRow, calls)
+            place = Place(run.hour, run.batch or "")
+            add_calls(session, place, calls)
+            add_checks(session, place, checks)
 
     def stop(self, ids: Sequence[str]) -> None:
-        """Say of those of these runs that are under way that nobody works on them any more."""
+        """Set the status of those of these runs that are running to stopped."""
         with writing(self._engine) as session:
             for some in chunks(ids):
                 mine = (RunRow.id.in_(some), RunRow.status == RUNNING)
@@ -120,6 +135,18 @@ class Runs:
     def get(self, id: str) -> RunRow | None:
         with reading(self._engine) as session:
             return session.get(RunRow, id)
+
+    def named(self, text: str, limit: int = 10) -> list[RunRow]:
+        """The run of this id or folder; where there is none, at most `limit` of those whose id begins with the text."""
+        exact = select(RunRow).where(or_(RunRow.id == text, RunRow.folder == Path(text).name))
+        # The ids are searched by themselves: that reads an index, and no row but those that are found.
+        ids = select(RunRow.id).where(func.substr(RunRow.id, 1, len(text)) == text).limit(limit)
+        with reading(self._engine) as session:
+            found = list(session.scalars(exact))
+            if found or not text:
+                return found
+            some = list(session.scalars(ids))
+            return list(session.scalars(select(RunRow).where(RunRow.id.in_(some)).order_by(RunRow.id)))
 
     def find(
         self,
@@ -144,7 +171,10 @@ class Runs:
             if value is not None
         ]  # fmt: skip
         if kind is not None:
-            asked.append(RunRow.id.in_(select(CheckRow.run).where(CheckRow.kind == kind)))
+            # By EXISTS, so that the search follows the runs in their order and stops when it has enough.
+            asked.append(
+                select(CheckRow.run).where(CheckRow.run == RunRow.id, CheckRow.kind == kind).exists()
+            )
         if text:
             asked.append(RunRow.text.icontains(text, autoescape=True))
         if since is not None:
@@ -154,7 +184,7 @@ class Runs:
             return list(session.scalars(query.limit(limit).offset(offset)))
 
     def statuses(self, ids: Sequence[str]) -> dict[str, str]:
-        """The status of those runs that are entered."""
+        """The status of those of these runs that are entered."""
         found: dict[str, str] = {}
         with reading(self._engine) as session:
             for some in chunks(ids):
@@ -177,23 +207,19 @@ class Runs:
     def calls(self, id: str) -> list[CallRow]:
         return self._of(CallRow, CallRow.run == id, CallRow.attempt, CallRow.position)
 
-    def calls_of(self, ids: Sequence[str]) -> list[CallRow]:
-        """The calls of many runs, in order of time."""
-        found = [row for some in chunks(ids) for row in self._of(CallRow, CallRow.run.in_(some))]
-        return sorted(found, key=lambda call: call.started)
-
-    def check_counts(self, ids: Sequence[str]) -> list[tuple[str, str, int]]:
-        """How many checks of must-haves of these runs' candidates had which outcome, by kind of requirement."""
-        counts: Counter[tuple[str, str]] = Counter()
+    def folders(self) -> set[str]:
+        """The names of all run folders."""
         with reading(self._engine) as session:
-            for some in chunks(ids):
-                query = (
-                    select(CheckRow.kind, CheckRow.outcome, func.count())
-                    .where(CheckRow.run.in_(some), CheckRow.must)
-                    .group_by(CheckRow.kind, CheckRow.outcome)
-                )
-                counts.update({(kind, outcome): n for kind, outcome, n in session.execute(query)})
-        return [(kind, outcome, n) for (kind, outcome), n in counts.items()]
+            return set(session.scalars(select(RunRow.folder)))
+
+    def naming(self, pictures: Sequence[str]) -> set[str]:
+        """Those of these pictures that a candidate of any run names."""
+        with reading(self._engine) as session:
+            return {
+                name
+                for some in chunks(pictures)
+                for name in session.scalars(select(CandidateRow.image).where(CandidateRow.image.in_(some)))
+            }
 
     def _of(self, table: Any, condition: Any, *order: Any) -> list[Any]:
         with reading(self._engine) as session:
@@ -201,15 +227,14 @@ class Runs:
 
 
 def _calls(run: str, attempt: int, calls: Sequence[Call]) -> list[dict[str, Any]]:
-    rows = []
-    for position, call in enumerate(calls):
-        rows.append(
-            {
-                "run": run, "attempt": attempt, "position": position, "stage": call.stage,
-                "model": call.model["name"], "revision": call.model["revision"], "started": call.started,
-                "seconds": call.seconds, "tokens": call.tokens, "kept": len(call.kept), "error": call.error,
-                "image_steps": call.image_steps, "joules": call.joules, "money": call.money,
-                "degraded": call.degraded, "record": call.model_dump(mode="json"),
-            }
-        )  # fmt: skip
-    return rows
+    return [
+        {
+            "run": run, "attempt": attempt, "position": position, "stage": call.stage,
+            "model": call.model["name"], "revision": call.model["revision"], "started": call.started,
+            "seconds": call.seconds, "tokens": call.tokens, "kept": len(call.kept),
+            "worked": 0 if call.error else len(call.inputs) - len(call.kept), "image_steps": call.image_steps,
+            "joules": call.joules, "money": call.money, "degraded": call.degraded, "error": call.error,
+            "record": call.model_dump(mode="json"),
+        }
+        for position, call in enumerate(calls)
+    ]  # fmt: skip

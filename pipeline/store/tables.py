@@ -1,20 +1,39 @@
-"""The tables. Records stay the pydantic ones: each row holds its record as JSON, plus the columns that are
-queried. Natural keys throughout, so that writing the same thing twice leaves one row."""
+"""The tables. Each row holds its pydantic record as JSON, plus the columns that queries use. Keys are natural, so
+writing the same thing twice leaves one row.
+
+Three tables hold sums that are kept up to date as runs are written (see `sums`): statistics over a long history then
+read hundreds of rows, not hundreds of thousands.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up INTEGER keys only
+Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite generates INTEGER keys only
+
+
+# SQLite stores the rows in the order of their key, which is the order that sums are grouped in.
+_BY_KEY = {"sqlite_with_rowid": False}
 
 
 class Utc(TypeDecorator[datetime]):
-    """A moment with its zone; SQLite keeps none of its own."""
+    """A time with its zone. SQLite stores no zone, so times go in and come out as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -32,18 +51,27 @@ class Table(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON(), list[Any]: JSON(), datetime: Utc(), str: Text()}  # noqa: RUF012
 
 
+def _hour() -> MappedColumn[str]:
+    """An hour in UTC: "2026-03-01 14"."""
+    return mapped_column(String(13), server_default="")
+
+
+def _where(condition: ColumnElement[bool]) -> dict[str, Any]:
+    """Arguments of an index over only the rows that meet the condition."""
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 class RunRow(Table):
-    """One brief on its way through the loop. `status` is running, or stopped, until it has an
-    outcome."""
+    """One brief in the loop. `status` is running or stopped until the run has an outcome."""
 
     __tablename__ = "runs"
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     folder: Mapped[str] = mapped_column(unique=True)  # below the output folder
-    batch: Mapped[str | None] = mapped_column(index=True)
+    batch: Mapped[str | None]
     job: Mapped[str | None] = mapped_column(String(64), index=True)
     text: Mapped[str]
-    preset: Mapped[str] = mapped_column(index=True)
+    preset: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(default="")
@@ -52,7 +80,8 @@ class RunRow(Table):
     tokens: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
     best: Mapped[str | None]  # a candidate's id
-    started: Mapped[datetime] = mapped_column(index=True)
+    started: Mapped[datetime]
+    hour: Mapped[str] = _hour()  # of `started`
     ended: Mapped[datetime | None]
     brief: Mapped[dict[str, Any]]
     settings: Mapped[dict[str, Any]]  # the preset
@@ -92,9 +121,9 @@ class CheckRow(Table):
     run: Mapped[str] = mapped_column(_of_run(), primary_key=True)
     candidate: Mapped[str] = mapped_column(String(32), primary_key=True)
     requirement: Mapped[str] = mapped_column(String(64), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(16), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
     must: Mapped[bool]
-    outcome: Mapped[str] = mapped_column(String(16), index=True)
+    outcome: Mapped[str] = mapped_column(String(16))
     probability: Mapped[float | None]
     judge: Mapped[str]
     reason: Mapped[str]
@@ -108,13 +137,14 @@ class CallRow(Table):
     run: Mapped[str] = mapped_column(_of_run(), primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    stage: Mapped[str] = mapped_column(String(16), index=True)
+    stage: Mapped[str] = mapped_column(String(16))
     model: Mapped[str]
     revision: Mapped[str]
-    started: Mapped[datetime] = mapped_column(index=True)
-    seconds: Mapped[float]
+    started: Mapped[datetime]
+    seconds: Mapped[float]  # this run's share of the call
     tokens: Mapped[int]
     kept: Mapped[int]  # inputs answered from kept results: no time, no tokens
+    worked: Mapped[int] = mapped_column(server_default="0")  # inputs that the model answered in this call
     image_steps: Mapped[int]
     joules: Mapped[float]
     money: Mapped[float]
@@ -123,8 +153,55 @@ class CallRow(Table):
     record: Mapped[dict[str, Any]]
 
 
+class WholeCallRow(Table):
+    """One model call, however many runs have a part in it. It counts for the hour and the batch of the run that was
+    written first."""
+
+    __tablename__ = "whole_calls"
+
+    stage: Mapped[str] = mapped_column(String(16), primary_key=True)
+    started: Mapped[datetime] = mapped_column(primary_key=True)
+    run_hour: Mapped[str] = _hour()
+    batch: Mapped[str] = mapped_column(server_default="")
+    seconds: Mapped[float]
+    answered: Mapped[bool]  # by the model, at least one input; else all were kept, or the call failed
+    failed: Mapped[bool]
+    degraded: Mapped[bool]
+
+
+class HourlyCostRow(Table):
+    """What the calls of an hour took, for the runs of a batch (empty: of no batch) that began in `run_hour`."""
+
+    __tablename__ = "hourly_costs"
+    __table_args__ = _BY_KEY
+
+    hour: Mapped[str] = mapped_column(String(13), primary_key=True)
+    stage: Mapped[str] = mapped_column(String(16), primary_key=True)
+    run_hour: Mapped[str] = mapped_column(String(13), primary_key=True)
+    batch: Mapped[str] = mapped_column(primary_key=True)
+    seconds: Mapped[float]
+    tokens: Mapped[int] = mapped_column(BigInteger)
+    images: Mapped[int]  # painted, not kept
+    joules: Mapped[float]
+    money: Mapped[float]
+    estimated: Mapped[int]  # calls whose joules are estimated, not measured
+
+
+class HourlyCheckRow(Table):
+    """How many checks of must-haves had an outcome, in the runs of a batch that began in `run_hour`."""
+
+    __tablename__ = "hourly_checks"
+    __table_args__ = _BY_KEY
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16), primary_key=True)
+    run_hour: Mapped[str] = mapped_column(String(13), primary_key=True)
+    batch: Mapped[str] = mapped_column(primary_key=True)
+    checks: Mapped[int]
+
+
 class ReviewRow(Table):
-    """What a person said. Rows are added, never changed: triggers of the database refuse it."""
+    """A person's decision. Rows are added, never changed: triggers of the database refuse it."""
 
     __tablename__ = "reviews"
 
@@ -138,7 +215,7 @@ class ReviewRow(Table):
 
 
 class JobRow(Table):
-    """Work for a worker. `number` orders the queue; a job's place in it is counted, not stored."""
+    """Work for a worker. `number` orders the queue; a job's place in the queue is counted, not stored."""
 
     __tablename__ = "jobs"
 
@@ -146,10 +223,10 @@ class JobRow(Table):
     id: Mapped[str] = mapped_column(String(64), unique=True)
     kind: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16), index=True)
-    asked: Mapped[str | None] = mapped_column(String(16))  # cancel or pause, of a running job
+    asked: Mapped[str | None] = mapped_column(String(16))  # of a running job: cancel or pause
     worker: Mapped[str | None]
     heartbeat: Mapped[datetime | None]
-    claims: Mapped[int] = mapped_column(default=0)  # since it last got on
+    claims: Mapped[int] = mapped_column(default=0)  # since its last progress
     submitted: Mapped[datetime]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
@@ -159,7 +236,7 @@ class JobRow(Table):
 
 
 class ResultRow(Table):
-    """What a model answered to one input, under the hash of everything that decides it."""
+    """A model's answer to one input. The key is a hash of everything that decides the answer."""
 
     __tablename__ = "results"
 
@@ -172,21 +249,24 @@ class ResultRow(Table):
     value: Mapped[dict[str, Any]]
 
 
-class SpanRow(Table):
-    """One span of a trace, as OpenTelemetry has it; times in nanoseconds since 1970."""
-
-    __tablename__ = "spans"
-
-    trace_id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    span_id: Mapped[str] = mapped_column(String(16), primary_key=True)
-    parent_id: Mapped[str | None] = mapped_column(String(16))
-    run: Mapped[str | None] = mapped_column(String(64), index=True)
-    name: Mapped[str]
-    start_ns: Mapped[int] = mapped_column(BigInteger, index=True)
-    end_ns: Mapped[int] = mapped_column(BigInteger)
-    status: Mapped[str] = mapped_column(String(16))
-    attributes: Mapped[dict[str, Any]]
-    events: Mapped[list[Any]]
-
-
-Index("runs_by_outcome", RunRow.status, RunRow.started)
+# Indexes that hold every column a statistic needs: no row with its JSON is read. They hold no free text, because
+# Postgres refuses long index entries.
+Index("runs_by_start", RunRow.started, RunRow.id)
+Index("runs_by_batch", RunRow.batch, RunRow.started, RunRow.hour)
+Index("runs_by_preset", RunRow.preset, RunRow.started)
+Index("runs_by_hour", RunRow.hour, RunRow.batch)
+Index("runs_by_outcome", RunRow.status, RunRow.started, RunRow.hour, RunRow.batch, RunRow.images, RunRow.best)
+Index("runs_by_seconds", RunRow.seconds, RunRow.status, RunRow.hour, RunRow.batch)
+Index("runs_degraded", RunRow.hour, RunRow.batch, **_where(RunRow.degraded.is_not(None)))
+Index("runs_unread", RunRow.hour, RunRow.batch, **_where(RunRow.reading.is_(None)))
+Index("calls_fallen", CallRow.started, **_where(CallRow.degraded.is_not(None) | CallRow.error.is_not(None)))
+Index("checks_by_kind", CheckRow.kind, CheckRow.run)
+Index(
+    "whole_calls_by_seconds", WholeCallRow.stage, WholeCallRow.seconds, WholeCallRow.answered,
+    WholeCallRow.run_hour, WholeCallRow.batch,
+)  # fmt: skip
+Index(
+    "whole_calls_fallen", WholeCallRow.stage, WholeCallRow.failed, WholeCallRow.degraded, WholeCallRow.run_hour,
+    WholeCallRow.batch, **_where(WholeCallRow.failed | WholeCallRow.degraded),
+)  # fmt: skip
+Index("results_by_image", ResultRow.image, ResultRow.at)

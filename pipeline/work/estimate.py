@@ -1,100 +1,105 @@
-"""What a batch will take, before it starts: from the speeds that the store has recorded for the same models."""
+"""What a batch will take, before it starts: from speeds that the store has recorded for the same presets.
+
+The console and the page both show this estimate.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.brief import Record
 from pipeline.store import Store
-from pipeline.store.tables import CallRow
+from pipeline.store.figures import StageSpeed
+from pipeline.store.runs import OPEN, RUNNING
 from pipeline.work.report import duration
 from pipeline.work.rows import Row
 
+NEWEST = 1_000  # ended runs of each preset that the speeds are taken from
+
 
 class Estimate(Record):
-    """`likely` images go by how many finished runs took; `most` by what the limits allow. Seconds, joules and money
-    are of model calls. None where nothing is recorded to go by."""
+    """`likely`: with as many images for each brief as recorded runs took. `most`: with all that the limits allow.
+    Seconds, joules and money are of model calls. None: no speeds are recorded."""
 
     briefs: int
     runs: int  # that the figures come from
     images_likely: float
     images_most: int
-    seconds_likely: float | None
-    seconds_most: float | None
-    tokens_likely: float | None
-    joules_likely: float | None
-    money_likely: float | None
-    money_most: float | None
+    seconds_likely: float | None = None
+    seconds_most: float | None = None
+    tokens_likely: float | None = None
+    joules_likely: float | None = None
+    money_likely: float | None = None
+    money_most: float | None = None
     currency: str
 
-    def __str__(self) -> str:
+    @property
+    def images(self) -> str:
+        """The images in words."""
+        if self.seconds_likely is None:
+            return f"at most {self.images_most}"
+        return f"about {self.images_likely:.0f} (at most {self.images_most})"
+
+    @property
+    def time(self) -> str | None:
+        """The model time in words; None where no speeds are recorded."""
         if self.seconds_likely is None or self.seconds_most is None:
-            return (
-                f"estimate: {self.briefs} briefs, at most {self.images_most} images; no speeds are recorded yet for "
-                "these models, so the first run will tell"
-            )
-        parts = [
-            f"about {self.images_likely:.0f} images (at most {self.images_most})",
-            f"{duration(self.seconds_likely)} of model time (at most {duration(self.seconds_most)})",
-        ]
+            return None
+        return f"{duration(self.seconds_likely)} (at most {duration(self.seconds_most)})"
+
+    def __str__(self) -> str:
+        parts = [f"estimate: {self.briefs} briefs", f"images: {self.images}"]
+        if self.time is None:
+            return f"{', '.join(parts)}; no speeds are recorded for these models yet, the first run will record them"
+        parts.append(f"model time: {self.time}")
         if self.tokens_likely:
             parts.append(f"{self.tokens_likely:,.0f} tokens")
         if self.joules_likely:
             parts.append(f"{self.joules_likely:,.0f} joules")
         if self.money_likely:
             parts.append(f"{self.money_likely:.4f} {self.currency} (at most {self.money_most or 0:.4f})")
-        return f"estimate: {self.briefs} briefs, {', '.join(parts)}, from {self.runs} runs recorded"
+        return f"{', '.join(parts)}, from {self.runs} recorded runs"
 
 
 def estimate(rows: Sequence[Row], store: Store) -> Estimate | None:
-    """For rows that are still to be run; None where there are none. Rows may have presets of their own."""
+    """For those of the rows that have no outcome yet; None where all have one. Rows may have presets of their own."""
+    status = store.runs.statuses([row.id for row in rows])
+    rows = [row for row in rows if status.get(row.id, RUNNING) in OPEN]
     if not rows:
         return None
     preset = rows[0].preset
     most = sum(row.brief.limits.images or row.preset.loop.images for row in rows)
     if preset.loop.batch.images:
         most = min(most, preset.loop.batch.images)
-    runs = [
-        run for name in {row.preset.name for row in rows} for run in store.runs.find(preset=name) if run.ended
-    ]
-    calls = [
-        call for call in store.runs.calls_of([run.id for run in runs]) if not call.error and not call.kept
-    ]
-    painting = _each([c for c in calls if c.stage == "image"])
-    ended = [run for run in runs if run.images]
-    each = statistics.fmean(run.images for run in ended) if ended else None
-    likely = min(float(most), each * len(rows)) if each else float(most)
-    steps_ratio = _steps_ratio(rows, calls)
-    if painting is None or each is None:
-        return Estimate(
-            briefs=len(rows), runs=len(runs), images_likely=likely, images_most=most, seconds_likely=None,
-            seconds_most=None, tokens_likely=None, joules_likely=None, money_likely=None, money_most=None,
-            currency=preset.machine.currency,
-        )  # fmt: skip
-    scoring = _each([c for c in calls if c.stage == "scorer"])
-    reading = [c for c in calls if c.stage == "text"]
-    read = sum(c.seconds for c in reading) / len(runs)
-    tokens = sum(c.tokens for c in reading) / len(runs)
-    one = painting * steps_ratio + (scoring or 0.0)
-    seconds, seconds_most = read * len(rows) + one * likely, read * len(rows) + one * most
-    joules = sum(c.record.get("joules", 0.0) for c in calls) / max(1e-9, sum(c.seconds for c in calls))
+    images = store.figures.images_of_newest(sorted({row.preset.name for row in rows}), NEWEST)
+    painted = [count for count in images.values() if count]
+    speeds = store.figures.speeds(list(images))
+    unknown = Estimate(
+        briefs=len(rows), runs=len(images), images_likely=most, images_most=most,
+        currency=preset.machine.currency,
+    )  # fmt: skip
+    if not painted or "image" not in speeds:
+        return unknown
+    likely = min(float(most), statistics.fmean(painted) * len(rows))
+    reading = speeds["text"].seconds / len(images) * len(rows) if "text" in speeds else 0.0
+    one = _seconds_each(speeds, rows)
+    seconds, seconds_most = reading + one * likely, reading + one * most
+    watts = sum(s.joules for s in speeds.values()) / max(1e-9, sum(s.seconds for s in speeds.values()))
     price = preset.machine.price / 3600
-    return Estimate(
-        briefs=len(rows), runs=len(runs), images_likely=likely, images_most=most, seconds_likely=seconds,
-        seconds_most=seconds_most, tokens_likely=tokens * len(rows), joules_likely=joules * seconds,
-        money_likely=price * seconds, money_most=price * seconds_most, currency=preset.machine.currency,
+    return unknown.model_copy(
+        update={
+            "images_likely": likely, "seconds_likely": seconds, "seconds_most": seconds_most,
+            "tokens_likely": speeds["text"].tokens / len(images) * len(rows) if "text" in speeds else 0.0,
+            "joules_likely": watts * seconds, "money_likely": price * seconds, "money_most": price * seconds_most,
+        }
     )  # fmt: skip
 
 
-def _each(calls: Sequence[CallRow]) -> float | None:
-    """Seconds for each input of these calls."""
-    inputs = sum(len(call.record["inputs"]) for call in calls)
-    return sum(call.seconds for call in calls) / inputs if inputs else None
-
-
-def _steps_ratio(rows: Sequence[Row], calls: Sequence[CallRow]) -> float:
-    """How many more denoising steps the rows ask for than the recorded images took."""
-    taken = [out.get("steps", 0) for c in calls if c.stage == "image" for out in c.record["outputs"]]
+def _seconds_each(speeds: Mapping[str, StageSpeed], rows: Sequence[Row]) -> float:
+    """Seconds to paint and to score one image, painting scaled to the denoising steps that the rows ask for."""
+    image, scorer = speeds["image"], speeds.get("scorer")
+    recorded = image.image_steps / image.inputs
     wanted = statistics.fmean(row.preset.image.steps for row in rows)
-    return wanted / statistics.fmean(taken) if taken and sum(taken) else 1.0
+    painting = image.seconds / image.inputs * (wanted / recorded if recorded else 1.0)
+    return painting + (scorer.seconds / scorer.inputs if scorer else 0.0)

@@ -1,4 +1,4 @@
-"""What became of a batch: what passed, what did not and why, as a page that needs nothing else, and as CSV."""
+"""The report of a batch, as one self-contained HTML page and as CSV: what passed, what did not, and why."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _CHECKS = ("fail", "unchecked", "unsure", "pass")
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the file, and what became of it."""
+    """One row of the file, and its outcome."""
 
     line: int
     name: str
@@ -54,16 +54,17 @@ class Entry:
 
     @property
     def wants(self) -> dict[str, str]:
-        """The requirements' words by id."""
+        """Requirement id → its words."""
         reading = (self.run.reading if self.run else None) or {}
         return {r["id"]: r["text"] for r in reading.get("requirements", ())} | {"intact": "a picture at all"}
 
     def lacking(self, *outcomes: str) -> str:
+        """The requirements whose checks have one of these outcomes, in words."""
         return "; ".join(self.wants[c.requirement] for c in self.checks if c.outcome in outcomes)
 
     @property
     def shown(self) -> str | None:
-        """The picture's file below the output folder."""
+        """Path of the picture below the output folder; None if there is none yet."""
         if self.run is None or self.picture is None or self.run.status in OPEN:
             return None
         return f"{self.run.folder}/{'accepted' if self.status == 'accepted' else 'best'}.png"
@@ -97,16 +98,17 @@ class Report:
 
     @property
     def spent(self) -> str:
-        """What it took, in a few words."""
+        """Images, model time and money in words."""
         money = f", {self.money:.2f} {self.currency}" if self.money else ""
         return f"{self.images} images, {duration(self.seconds)} of model time{money}"
 
     @property
     def kept(self) -> int:
+        """Inputs that were answered from kept results."""
         return sum(cost.kept for cost in self.costs)
 
     def by_kind(self) -> list[tuple[str, dict[str, int]]]:
-        """For each kind of requirement, the outcomes of its checks in the best pictures, the worst kind first."""
+        """(kind of requirement, outcome → checks of the best pictures), the kind that passes least first."""
         tally: dict[str, Counter[str]] = {}
         for check in (c for e in self.entries for c in e.checks if c.kind in Kind.__args__):  # type: ignore[attr-defined]
             tally.setdefault(check.kind, Counter())[check.outcome] += 1
@@ -114,12 +116,12 @@ class Report:
         return sorted(rows, key=lambda row: row[1]["pass"] / sum(row[1].values()))
 
     def by_images(self) -> list[tuple[int, int]]:
-        """How many briefs were accepted at their n-th image."""
+        """(n, how many briefs were accepted at their n-th image)."""
         found = Counter(e.run.images for e in self.entries if e.run and e.status == "accepted")
         return [(n, found[n]) for n in range(1, max(found, default=0) + 1)]
 
     def reasons(self) -> list[tuple[str, int]]:
-        """The wants that kept briefs from being accepted, the most frequent first."""
+        """(requirement, how many briefs were not accepted because of it), the most frequent first."""
         found = Counter(
             f"{c.kind}: {e.wants[c.requirement]}"
             for e in self.entries
@@ -131,7 +133,7 @@ class Report:
 
 
 def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Report:
-    """What the store knows of the rows of a file, in the order of the file."""
+    """The report of the rows of a file, in the order of the file. `unstarted`: rows whose models cannot be loaded."""
     ids = [row.id for row in rows.good]
     runs, best, checks = store.figures.runs(ids), store.figures.best(ids), store.figures.checks(ids)
     why = {row.id: group.why for group in unstarted for row in group.rows}
@@ -143,7 +145,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
             Entry(
                 row.line, row.brief.name, row.brief.text,
                 status=run.status if run and ended else "open",
-                reason=run.reason if run and ended else why.get(row.id, "the same command goes on with it"),
+                reason=run.reason if run and ended else why.get(row.id, "run the same command again to continue"),
                 row=row, run=run, picture=best[row.id].image if row.id in best else None,
                 checks=tuple(checks.get(row.id, ())),
             )
@@ -158,7 +160,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
 
 
 def write_report(report: Report, store: Store, stem: str = "report") -> Path:
-    """Write page and CSV into the output folder; returns the page's path."""
+    """Write the page and the CSV into the output folder. Returns the path of the page."""
     page = store.out / f"{stem}.html"
     write(page.with_suffix(".csv"), as_csv(report).encode())
     write(page, as_html(report, store).encode())
@@ -188,7 +190,7 @@ def as_csv(report: Report) -> str:
 
 
 def _plain(cell: Any) -> Any:
-    """A text cell that a spreadsheet cannot take for a formula."""
+    """The cell; a text that a spreadsheet would read as a formula gets a leading quote."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
 
 
@@ -206,7 +208,7 @@ def as_html(report: Report, store: Store) -> str:
 
 
 def _thumbnail(store: Store, name: str) -> str | None:
-    """A small picture as a data URL."""
+    """The picture at most THUMBNAIL pixels wide and high, as a data URL; None if its file is missing."""
     image = store.pictures.get(name)
     if image is None:
         return None
@@ -218,7 +220,7 @@ def _thumbnail(store: Store, name: str) -> str | None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 40 s, 12 min, 3 h 20 min."""
+    """Seconds in words: 40 s, 12 min, 3 h 20 min."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 90:

@@ -3,9 +3,9 @@
     python -m scripts.benches.chaos_faults
 
 (For full disks, read-only folders and locked stores, see tests/scripts/commands/test_disk_faults.py.)
-Each fault is injected permanently into one model of the preset (pipeline/calls/faults.py): once with the same model without a
-fault as fallback, once without a fallback. Exit status 1 if a run accepted an unchecked picture or did not name the
-fault.
+Each fault is injected permanently into one model of the preset (pipeline/calls/faults.py): once with the same model
+without a fault as fallback, once without a fallback. Exit status 1 if a run accepted an unchecked picture or did not
+name the fault.
 """
 
 from __future__ import annotations

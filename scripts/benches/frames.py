@@ -51,7 +51,7 @@ def main() -> None:
             at_backend.append(ours(sys._getframe().f_back))
             return paint(*given)
 
-        model.paint = watched_paint  # type: ignore[method-assign]
+        model.paint = watched_paint
         return model
 
     def watched_save(image: Image.Image, target: Any, *given: Any, **more: Any) -> None:
@@ -59,7 +59,7 @@ def main() -> None:
         save(image, target, *given, **more)
 
     models.load.load_image = watched_load
-    Image.Image.save = watched_save  # type: ignore[method-assign]
+    Image.Image.save = watched_save
     with tempfile.TemporaryDirectory() as out:
         row = Row(1, Brief(text="a red apple on a white background, flat style"), load_preset("mini"))
         list(play([row], Store(Path(out))))

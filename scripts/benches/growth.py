@@ -1,4 +1,4 @@
-"""Whether the app grows: many jobs through it, and what its processes and folders hold on the way.
+"""Whether memory and files of the app grow: runs many jobs and prints sizes on the way.
 
 python -m scripts.benches.growth --jobs 200
 """
@@ -25,11 +25,11 @@ BRIEF = "a panda on a purple background, cartoon style"
 
 
 def main(
-    jobs: Annotated[int, typer.Option(help="how many")] = 200,
-    every: Annotated[int, typer.Option(help="look after so many")] = 20,
+    jobs: Annotated[int, typer.Option(help="how many jobs to run")] = 200,
+    every: Annotated[int, typer.Option(help="print sizes after so many jobs")] = 20,
     port: Annotated[int, typer.Option(help="port of the app")] = 7899,
 ) -> None:
-    """Print memory of app and worker, files that are neither runs nor pictures, and the database, as jobs pass."""
+    """Print the memory of app and worker, the number of other files, and the size of the database as jobs are done."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         command = [sys.executable, "-m", "scripts.easel", "ui", "--out", str(out), "--port", str(port)]
@@ -70,7 +70,7 @@ def _up(url: str) -> str:
 
 
 def _others(out: Path) -> int:
-    """Files that no run accounts for: uploads, previews, temporary ones."""
+    """How many files are neither in run folders nor pictures nor the database: uploads, previews, temporary ones."""
     return sum(
         path.is_file()
         for path in out.rglob("*")

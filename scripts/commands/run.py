@@ -150,7 +150,7 @@ def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: 
     console.print(
         f"[bold {colour}]{outcome.status.replace('_', ' ')}[/]: {escape(outcome.reason)} ({spent(outcome, currency)})"
     )
-    for text in outcome.degraded:
-        console.print(f"[yellow]degraded:[/] {escape(text)}")
+    for degraded in outcome.degraded:
+        console.print(f"[yellow]degraded:[/] {escape(degraded)}")
     shown = {"accepted": "accepted.png"}.get(outcome.status, "best.png") if outcome.best else "run.json"
     console.print(str(folder / shown), soft_wrap=True, markup=False)

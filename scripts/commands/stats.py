@@ -1,4 +1,4 @@
-"""`easel stats`: the figures of a store on the console."""
+"""`easel stats`: the statistics of a store on the console."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _OUTCOMES = ("pass", "fail", "unsure", "unchecked")
 
 
 def show(out: Path, store_url: str | None, batch: str | None, as_json: bool) -> None:
+    """Print the statistics of all runs, or of those of a batch."""
     stats = gather(Store(out, store_url), batch)
     if as_json:
         print(stats.model_dump_json())

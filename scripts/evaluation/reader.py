@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,19 +24,23 @@ import numpy as np
 import typer
 
 from models.mini.dataset.language import Split, write
-from models.protocols import ModelError, TextModel
+from models.protocols import ModelError, Text
+from pipeline.calls.caller import Tariff
+from pipeline.calls.energy import Assumed
+from pipeline.calls.load import make_stage
+from pipeline.calls.operations import TextOperation, TextRequest
+from pipeline.calls.pool import ModelPool
+from pipeline.calls.stage import Stage
 from pipeline.painting.prompt import write as write_prompts
 from pipeline.range import Range, load_range
 from pipeline.reading.consensus import Evidence, combined, key_of
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import (
-    MAX_TOKENS,
     Prompting,
-    conversation,
     from_line,
     parsed,
-    schemas,
+    requests,
     to_line,
 )
 from pipeline.reading.rules import found_in, numbered
@@ -151,13 +156,14 @@ def row(name: str, reader: str, s: Score, seconds: float) -> str:
 
 
 def answers(
-    model: TextModel, examples: Sequence[Example], prompting: Prompting
+    model: Stage[TextRequest, Text], examples: Sequence[Example], prompting: Prompting
 ) -> dict[str, list[Found] | None]:
     """Brief → what the text model reads in it; None if its answer cannot be parsed."""
     texts = [example.text for example in examples]
-    asked = [conversation(text, prompting) for text in texts]
-    made = model.generate(asked, schema=schemas(texts, prompting), max_tokens=MAX_TOKENS)
-    found = [parsed(answer.text) for answer in made]
+    found = [
+        parsed(answer.value.text) if answer.value else None
+        for answer in model.ask(requests(texts, prompting)).answers
+    ]
     return {text: item if isinstance(item, list) else None for text, item in zip(texts, found, strict=True)}
 
 
@@ -207,20 +213,27 @@ def main(
 
     if text_model is not None:
         rng = np.random.default_rng(7)
-        made = write_prompts([wishes(rng)[0] for _ in range(briefs // 4)], text_model)
+        made = write_prompts([wishes(rng)[0] for _ in range(briefs // 4)], text_model).each
         print(
             f"prompts written: {len(made)}, of them {sum(p.origin == 'model' for p in made)} used as they are"
         )
         print(*(f"   {note}" for note, _ in Counter(p.note for p in made if p.note).most_common(3)), sep="\n")
 
 
-def _model(model: str, gguf_file: str | None, adapter: str | None) -> TextModel:
-    from models.specs import TransformersText
+def _model(model: str, gguf_file: str | None, adapter: str | None) -> Stage[TextRequest, Text]:
+    from models.text.transformers_backend import TransformersText
+
     from models.text.hf_text import load
 
     spec = TransformersText(kind="transformers", model=model, gguf_file=gguf_file, adapter=adapter)
+    pool = ModelPool()
     try:
-        return load(spec, ROOT)
+        return make_stage(
+            TextOperation(),
+            spec,
+            lambda one: pool.request(one, ROOT, partial(load, offline=True)),
+            Tariff(Assumed(1.0)),
+        )
     except ModelError as error:
         raise SystemExit(f"the text model cannot be loaded: {error}") from None
 

@@ -65,7 +65,7 @@ def test_options_of_the_readme_exist(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    for command in ("run", "batch", "worker", "trace", "stats", "ui"):
+    for command in ("run", "batch", "worker", "trace", "stats", "clean", "ui"):
         monkeypatch.setattr(sys, "argv", ["easel", command, "--help"])
         with pytest.raises(SystemExit):
             main()

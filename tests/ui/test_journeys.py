@@ -387,7 +387,7 @@ def test_a_rejected_picture_is_overruled(page: Page, store: Store, accepted: str
     assert (said.decision, said.reason) == ("reject", "it looks sad")
     page.locator("#overrule-approve").click()
     expect(page.locator("#overrule-said")).to_contain_text("is approved")
-    assert store.reviews.standing(accepted)[-1].decision == "approve"
+    assert store.reviews.latest([accepted])[-1].decision == "approve"
 
 
 def test_settings_come_back_from_a_png(page: Page, store: Store, accepted: str, tmp_path: Path) -> None:

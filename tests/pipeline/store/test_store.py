@@ -98,6 +98,19 @@ def test_runs_are_found_by_what_they_are(tiny: Tiny, store: Store) -> None:
     assert store.runs.get("nobody") is None
 
 
+def test_a_run_is_found_by_its_name(tiny: Tiny, store: Store) -> None:
+    preset = tiny()
+    for id, name in (("ab12", "cat"), ("ab34", "dog"), ("cd%6", "ab12-x"), ("Ab56", "fox")):
+        store.runs.begin(id, Brief(text="a cat", name=name), preset, store.out)
+    for key, ids in (
+        ("ab12", {"ab12"}), ("cat", {"ab12"}), ("out/dog", {"ab34"}), ("out/dog/", {"ab34"}), ("ab12-x", {"cd%6"}),
+        ("ab", {"ab12", "ab34"}), ("ab3", {"ab34"}), ("cd%", {"cd%6"}), ("%", set()), ("b1", set()), ("", set()),
+        ("do", set()),
+    ):  # fmt: skip
+        assert {row.id for row in store.runs.named(key)} == ids, key
+    assert len(store.runs.named("ab", limit=1)) == 1
+
+
 def test_results_are_kept_once_and_come_back_whole(store: Store) -> None:
     image = picture()
     store.results.put("image", {"a": Result({"steps": 8}, image)})
@@ -132,13 +145,13 @@ def test_reviews_are_a_log_and_undo_takes_back_the_last(tiny: Tiny, store: Store
     for who, decision in (("ann", "approve"), ("ann", "reject"), ("bo", "approve"), ("ann", "undo")):
         store.reviews.add(Review(run="r", candidate="1-1", who=who, decision=decision))  # type: ignore[arg-type]
     assert [r.decision for r in store.reviews.log("r")] == ["approve", "reject", "approve", "undo"]
-    assert {(r.who, r.decision) for r in store.reviews.standing("r")} == {
+    assert {(r.who, r.decision) for r in store.reviews.latest(["r"])} == {
         ("ann", "approve"),
         ("bo", "approve"),
     }
     store.reviews.add(Review(run="r", candidate="1-1", who="ann", decision="undo"))
     store.reviews.add(Review(run="r", candidate="1-1", who="ann", decision="undo"))
-    assert {r.who for r in store.reviews.standing("r")} == {"bo"}
+    assert {r.who for r in store.reviews.latest(["r"])} == {"bo"}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +180,7 @@ def test_the_database_lets_no_review_be_changed(tiny: Tiny, store: Store, change
 def test_an_address_that_leads_nowhere_is_one_sentence(tmp_path: Path) -> None:
     for url, says in (
         ("mysql://me:secret@host/db", "neither SQLite nor Postgres"),
-        ("nonsense", "no address of a store"),
+        ("nonsense", "not an address of a store"),
         ("postgresql://me:secret@127.0.0.1:1/db", "see that the database runs"),
         (f"sqlite:///{tmp_path}/no/such/folder/x.db", "unable to open"),
     ):

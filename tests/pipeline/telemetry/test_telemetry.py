@@ -16,7 +16,6 @@ from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.events import Event
 from pipeline.loop import run
-from pipeline.results.stats import gather, percentile
 from pipeline.store import Store
 from pipeline.telemetry import names as name
 from pipeline.telemetry.export import Exporter
@@ -179,30 +178,3 @@ def test_the_tree_shows_time_and_cost_shares(preset: Preset, store: Store) -> No
     assert "two purple zebras" not in text
     assert "seed 6, 2 steps" in text
     assert "has no end" not in text
-
-
-def test_stats_count_what_happened(preset: Preset, store: Store) -> None:
-    events, _ = played(preset, store, (WORDS, "a cat", "a red apple, and the apple must be blue"))
-    stats = gather(store)
-    assert stats.funnel["briefs"] == 3
-    assert stats.funnel["painted"] == 2
-    assert stats.funnel["exhausted"] == 2
-    assert stats.funnel["failed"] == 1
-    text, image, scorer = stats.latency
-    assert (text.calls, image.calls, scorer.calls) == (1, 2, 2)  # three briefs, two waves: batched
-    assert text.tokens > 0
-    assert 0 < image.p50 <= image.p90 <= image.p99
-    checks = [c for e in events if hasattr(e, "verdicts") for v in e.verdicts for c in v.checks]  # type: ignore[union-attr]
-    assert sum(sum(row.values()) for row in stats.failures.values()) == len(checks)
-    assert stats.failures["intact"]["pass"] == 4
-    (day,) = stats.spend
-    assert (day.runs, day.images) == (3, 4)
-    assert day.money == pytest.approx(sum(o.money for o in events if hasattr(o, "money")))  # type: ignore[union-attr]
-    assert not day.measured
-
-
-def test_percentiles() -> None:
-    assert percentile([], 50) == 0
-    assert percentile([2.0], 99) == 2
-    assert percentile([1.0, 2.0, 3.0], 50) == 2
-    assert percentile([float(n) for n in range(101)], 90) == pytest.approx(90)

@@ -14,7 +14,7 @@ from pipeline.events import Attempt, Outcome
 from pipeline.loop import run
 from pipeline.store import Store
 from pipeline.work.estimate import estimate
-from pipeline.work.rows import Row
+from pipeline.work.rows import Row, Rows
 from tests.pipeline.test_loop import NEVER_PASS
 
 Tiny = Callable[..., Preset]
@@ -25,7 +25,7 @@ def test_nothing_recorded_nothing_guessed(tiny: Tiny, tmp_path: Path) -> None:
     found = estimate([Row(1, Brief(text="a cat"), preset)], store)
     assert found is not None
     assert found.seconds_likely is None
-    assert "at most 3 images" in str(found)
+    assert "images: at most 3; no speeds" in str(found)
     assert estimate([], store) is None
 
 
@@ -49,3 +49,31 @@ def test_recorded_speeds_are_scaled_to_the_batch(tiny: Tiny, tmp_path: Path) -> 
     assert slower is not None
     assert slower.seconds_likely is not None
     assert found.seconds_likely < slower.seconds_likely < 2 * found.seconds_likely + 1e-9
+
+
+def test_console_and_page_say_the_same_figures(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from scripts.commands.batch import run_batch
+    from ui.batch import estimated
+
+    preset = tiny(judge=NEVER_PASS, loop={"images": 2}, machine={"price": 3600.0})
+    store = Store(tmp_path)
+    rows = Rows("cats", tuple(Row(n, Brief(text=f"{n} cats"), preset) for n in (1, 2, 3)))
+    for recorded in (False, True):
+        if recorded:
+            first = rows.good[0]
+            store.runs.begin(first.id, first.brief, preset, tmp_path)
+            for event in run([first.brief], preset, load(preset)):
+                store.runs.take(first.id, event)
+        expected = estimate(rows.good, store)
+        assert expected is not None
+        assert expected.briefs == 3 - recorded  # what is done already is not done again
+        run_batch(rows, tmp_path, only_estimate=True)
+        console, page = capsys.readouterr().out, estimated(rows, expected)
+        assert f"images: {expected.images}" in console
+        assert f"<b>{expected.images}</b>" in page
+        assert bool(expected.time) == recorded
+        if expected.time:
+            assert f"model time: {expected.time}" in console
+            assert f"<b>{expected.time}</b>" in page
