@@ -43,7 +43,7 @@ from models.protocols import (
 from models.specs import Fault, Faulty, FaultyImage, FaultyText
 
 
-def load(spec: Faulty, base: Path) -> TextModel | ImageModel | Scorer:
+def load(spec: Faulty, base: Path, offline: bool) -> TextModel | ImageModel | Scorer:
     """The wrapped model, with its faults before it."""
     from models.load import load_image, load_scorer, load_text
 
@@ -51,10 +51,10 @@ def load(spec: Faulty, base: Path) -> TextModel | ImageModel | Scorer:
         raise ModelError("the model cannot be loaded (injected)")
     plan = Plan(spec.plan, spec.forever)
     if isinstance(spec, FaultyText):
-        return FaultyTextModel(load_text(spec.of, base), plan)
+        return FaultyTextModel(load_text(spec.of, base, offline), plan)
     if isinstance(spec, FaultyImage):
-        return FaultyImageModel(load_image(spec.of, base), plan)
-    return FaultyScorerModel(load_scorer(spec.of, base), plan)
+        return FaultyImageModel(load_image(spec.of, base, offline), plan)
+    return FaultyScorerModel(load_scorer(spec.of, base, offline), plan)
 
 
 class Plan:

@@ -24,6 +24,16 @@ class WeightsMissing(ModelError):
     """Weights are neither on disk nor in the cache, and downloading is off or failed."""
 
 
+class NotCached(WeightsMissing):
+    """The weights of a hub model are not in the local cache; nobody has tried to download them yet."""
+
+    def __init__(self, hub_id: str) -> None:
+        super().__init__(
+            f"The weights of {hub_id} are not in the local cache; download them with: hf download {hub_id}"
+        )
+        self.hub_id = hub_id
+
+
 class DependencyMissing(ModelError):
     """An optional package is not installed; the message holds the install command."""
 

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     NonNegativeFloat,
+    PlainValidator,
     PositiveFloat,
     PositiveInt,
+    SerializeAsAny,
     ValidationError,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from models import specs
+from models.load import parse_spec
 from models.locate import locate
 from models.specs import ImageSpec, ScorerSpec, TextSpec
-from pipeline.brief import Limits
+from pipeline.brief import Brief, Kind, Limits
 from pipeline.errors import ConfigError
+from pipeline.preset_faults import describe
+from pipeline.preset_file import read_preset_file
 
-KINDS = frozenset(("transformers", "server", "diffusers", "open_clip", "faulty"))
 FOLDER = Path(__file__).parents[1] / "configs"
+_NO_PRICE = (
+    "machine.price is 0, so this limit would never be reached; set machine.price to what an hour of this machine "
+    "costs, or remove the limit"
+)
 
 
 class Section(BaseModel):
@@ -61,9 +69,9 @@ class Judge(Section):
     """How scorer probabilities become outcomes."""
 
     default: Band = Band()
-    kinds: dict[str, Band] = Field(default_factory=dict)  # by kind of requirement
+    kinds: dict[Kind, Band] = Field(default_factory=dict)  # by kind of requirement
     measured: str | None = None  # location of a JSON file with measured bands, overridden by `kinds`
-    cannot: frozenset[str] = frozenset()  # kinds that the scorer is known not to check: these go to a person
+    cannot: frozenset[Kind] = frozenset()  # kinds that the scorer is known not to check: these go to a person
 
 
 class Loop(Limits):
@@ -99,9 +107,9 @@ class Preset(Section):
     offline: bool = True
     residency: Literal["together", "by_phase"] = "together"  # by_phase: models take turns in memory
     range: str | None = None  # location of a JSON file: what the image model can draw; None means anything
-    text: TextSpec
-    image: ImageSpec
-    scorer: ScorerSpec
+    text: Annotated[SerializeAsAny[TextSpec], PlainValidator(partial(parse_spec, "text"))]
+    image: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))]
+    scorer: Annotated[SerializeAsAny[ScorerSpec], PlainValidator(partial(parse_spec, "scorer"))]
     judge: Judge = Judge()
     loop: Loop = Loop()
     machine: Machine = Machine()
@@ -111,6 +119,35 @@ class Preset(Section):
     def base(self) -> Path:
         """The folder that relative locations start from."""
         return self.source.parent
+
+    @model_validator(mode="after")
+    def _money_needs_a_price(self) -> Preset:
+        scopes: dict[tuple[str, ...], Limits] = {
+            ("loop",): self.loop,
+            ("loop", "attempt"): self.loop.attempt,
+            ("loop", "batch"): self.loop.batch,
+        }
+        faults = [
+            InitErrorDetails(
+                type=PydanticCustomError("no_price", _NO_PRICE), loc=(*keys, "money"), input=limits.money
+            )
+            for keys, limits in scopes.items()
+            if limits.money is not None and not self.machine.price
+        ]
+        if faults:
+            raise ValidationError.from_exception_data("preset", faults)
+        return self
+
+
+def unsuited(brief: Brief, preset: Preset) -> str | None:
+    """Why a preset cannot take a brief, known before a model is loaded; None where it can."""
+    spec = preset.image
+    width, height = brief.width or spec.width, brief.height or spec.height
+    if spec.paint_size is not None and width != height:
+        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
+    if brief.limits.money is not None and not preset.machine.price:
+        return f"money: {preset.name}: {_NO_PRICE}"
+    return None
 
 
 def data_file(location: str, base: Path) -> Path:
@@ -131,10 +168,16 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
                 for kind, row in table.items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = getattr(error, "strerror", None) or repr(error)
             raise ConfigError(
-                f"judge.measured: {path} cannot be read ({_reason(error)}); name a JSON file of bands"
+                f"judge.measured: {path} cannot be read ({reason}); name a JSON file of bands"
             ) from None
-    return found | judge.kinds
+        if unknown := sorted(found.keys() - set(get_args(Kind))):
+            raise ConfigError(
+                f"judge.measured: {path} has a band for {unknown[0]!r}, which is no kind of requirement; "
+                f"known are {', '.join(get_args(Kind))}"
+            )
+    return found | dict(judge.kinds.items())
 
 
 def available() -> list[str]:
@@ -144,36 +187,11 @@ def available() -> list[str]:
 def load_preset(name_or_path: str, overrides: Sequence[str] = ()) -> Preset:
     """Read and check a preset by name or path. `overrides` are `dotted.key=value` with YAML values."""
     path = _find(name_or_path)
+    file = read_preset_file(path, overrides)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: cannot be read as text ({_reason(error)}); give a UTF-8 YAML file"
-        ) from None
-    try:
-        data = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: a preset is a mapping with text, image and scorer; see configs/mini.yaml")
-    for override in overrides:
-        _override(data, override)
-    try:
-        return Preset(**{**data, "name": path.stem, "source": path})
+        return Preset.model_validate({**file.data, "name": path.stem, "source": path})
     except ValidationError as error:
-        set_here = {override.partition("=")[0].strip() for override in overrides}
-
-        def rank(fault: Any) -> tuple[bool, bool]:
-            """A misspelt key first, as it is the cause where another is said to be missing; of those, the one set
-            here, which a fallback inherits."""
-            return fault["type"] != "extra_forbidden", ".".join(_keys(lines, fault)) not in set_here
-
-        faults = sorted(error.errors(), key=rank)
-        more = f" (faults: {len(faults)}; this is the first)" if len(faults) > 1 else ""
-        raise ConfigError(_sentence(path, lines, faults[0], set_here) + more) from None
+        raise ConfigError(describe(Preset, file, error)) from None
 
 
 def _find(name: str) -> Path:
@@ -189,85 +207,3 @@ def _find(name: str) -> Path:
             f"unknown preset {name!r};{hint} known are {', '.join(available())}, or a path to a YAML file"
         )
     return FOLDER / f"{name}.yaml"
-
-
-def _override(data: dict[str, Any], override: str) -> None:
-    key, found, value = override.partition("=")
-    if not found or not key.strip():
-        raise ConfigError(f"--set {override}: write it as key=value, for example image.steps=8")
-    *parents, last = key.strip().split(".")
-    target = data
-    for parent in parents:
-        target = target.setdefault(parent, {})
-        if not isinstance(target, dict):
-            raise ConfigError(f"--set {override}: {parent} holds a value, not a section")
-    try:
-        target[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: the value is not YAML; quote it") from None
-
-
-def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Line (1-based) of every key in a composed YAML document."""
-    found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            found[here] = key.start_mark.line + 1
-            found |= _lines(value, here)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            found[(*path, str(number))] = item.start_mark.line + 1
-            found |= _lines(item, (*path, str(number)))
-    return found
-
-
-def _keys(lines: dict[tuple[str, ...], int], item: Any) -> tuple[str, ...]:
-    """Where the preset has what a pydantic error is about."""
-    where = [str(part) for part in item["loc"]]
-    keys: tuple[str, ...] = ()
-    for i, part in enumerate(where):
-        # Discriminated unions put the chosen kind into the location, where the file does not have it as a key.
-        section = keys in {("text",), ("image",), ("scorer",)}
-        section = section or keys[-1:] == ("of",) or keys[-2:-1] == ("fallback",)
-        if not (section and part in KINDS and (*keys, part) not in lines and i < len(where) - 1):
-            keys = (*keys, part)
-    return (*keys, "kind") if item["type"] == "union_tag_invalid" else keys
-
-
-def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any, overrides: Set[str]) -> str:
-    """One pydantic error as `file:line: key: what is wrong`, or `--set: key: …` where the key was set there."""
-    keys = _keys(lines, item)
-    line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
-    place = f"{path}:{line}" if line else str(path)
-    if any(".".join(keys[:n]) in overrides for n in range(1, len(keys) + 1)):
-        place = "--set"
-    key = ".".join(keys)
-    if item["type"] == "extra_forbidden":
-        close = get_close_matches(keys[-1], _known_keys(keys[:-1]), 1)
-        return f"{place}: unknown key {key}; " + (f"did you mean {close[0]}?" if close else "take it out")
-    if item["type"] == "union_tag_invalid":
-        return f"{place}: {key} is {item['ctx']['tag']!r}; known kinds: {item['ctx']['expected_tags']}"
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{place}: {key}: {message[:1].lower()}{message[1:]}"
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or f"{error!r}")
-
-
-def _known_keys(section: tuple[str, ...]) -> list[str]:
-    classes: dict[str, list[type[BaseModel]]] = {
-        "": [Preset],
-        "judge": [Judge],
-        "loop": [Loop],
-        "machine": [Machine],
-        "text": [specs.TransformersText, specs.ServerText],
-        "image": [specs.DiffusersImage],
-        "scorer": [specs.OpenClipScorer],
-        "limits": [Limits],
-    }
-    if section[:1] == ("loop",) and section[1:]:
-        section = ("limits",)
-    owners = classes.get(section[0] if section else "", [])
-    return sorted({name for owner in owners for name in owner.model_fields})

@@ -14,23 +14,23 @@ import torch
 from PIL import Image
 
 from models.device import held_bytes, pick_device, pick_dtype
+from models.image.diffusers_backend import DiffusersImage
 from models.image.diffusers_pipeline import open_pipeline, parameters
 from models.image.preview import Moment, decode_small, watched
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
-from models.specs import DiffusersImage
 
 BLOCK = 32  # pixels; sizes are rounded up to it where the network paints at full size
 
 
-def load(spec: DiffusersImage, base: Path) -> Painter:
-    """The painter of a spec.
+def load(spec: DiffusersImage, base: Path, offline: bool) -> Painter:
+    """The painter of a spec. With `offline` nothing is downloaded.
 
     Raises WeightsMissing where a model is neither on disk nor to be had, ModelError where it cannot be read
     or does not fit what the spec asks of it.
     """
     device = pick_device(spec.device)
     dtype = pick_dtype(spec.dtype, device)
-    pipe, name, revision, loras = open_pipeline(spec, base, device, dtype)
+    pipe, name, revision, loras = open_pipeline(spec, base, device, dtype, offline)
     identity = Identity("diffusers", name, revision, device, str(dtype).removeprefix("torch."))
     constant = {
         "model": name,

@@ -17,23 +17,23 @@ import torch
 import transformers
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from models.locate import content_revision, is_offline, locate, snapshot, weights_missing
+from models.image.diffusers_backend import DiffusersImage, Lora
+from models.locate import content_revision, downloads_off, locate, snapshot, weights_missing
 from models.protocols import ModelError, WeightsMissing
-from models.specs import DiffusersImage, Lora
 
 
 def open_pipeline(
-    spec: DiffusersImage, base: Path, device: str, dtype: torch.dtype
+    spec: DiffusersImage, base: Path, device: str, dtype: torch.dtype, offline: bool
 ) -> tuple[Any, str, str, list[dict[str, Any]]]:
     """The pipeline, ready to paint, with its name and revision and the LoRAs in it.
 
     Raises WeightsMissing where a model is neither on disk nor to be had, ModelError where it cannot be read
     or does not fit what the spec asks of it.
     """
-    folder, name, revision = _folder(spec, base)
+    folder, name, revision = _folder(spec, base, offline)
     with _quiet():
         pipe = _pipeline(spec, folder, name, dtype)
-        loras = _add_loras(pipe, spec, base)
+        loras = _add_loras(pipe, spec, base, offline)
     pipe.set_progress_bar_config(disable=True)
     if spec.scheduler is not None:
         pipe.scheduler = _scheduler(spec, pipe.scheduler)
@@ -55,7 +55,7 @@ def parameters(pipe: Any) -> frozenset[str]:
     return frozenset(inspect.signature(type(pipe).__call__).parameters)
 
 
-def _folder(spec: DiffusersImage, base: Path) -> tuple[Path, str, str]:
+def _folder(spec: DiffusersImage, base: Path, offline: bool) -> tuple[Path, str, str]:
     """Where the pipeline lies, its name and its revision; downloads a hub model where that is allowed."""
     location = locate(spec.model, base)
     if isinstance(location, Path):
@@ -69,7 +69,7 @@ def _folder(spec: DiffusersImage, base: Path) -> tuple[Path, str, str]:
                     variant=spec.variant,
                     use_safetensors=True,
                     safety_checker=None,  # named here, it is not downloaded
-                    local_files_only=is_offline(),
+                    local_files_only=downloads_off(offline) is not None,
                 )
             )
     except ValueError as error:  # a variant that the model does not have
@@ -77,7 +77,7 @@ def _folder(spec: DiffusersImage, base: Path) -> tuple[Path, str, str]:
     except (OSError, httpx.HTTPError) as error:
         unknown = any(isinstance(e, RepositoryNotFoundError) for e in (error, error.__cause__))
         reason = "the hub has no model of that name that you may read" if unknown else ""
-        raise weights_missing(location, reason) from error
+        raise weights_missing(location, offline, reason) from error
     return folder, location, folder.name
 
 
@@ -124,7 +124,7 @@ def _pipeline_class(spec: DiffusersImage, index: dict[str, Any]) -> Any:
     return diffusers.AutoPipelineForText2Image
 
 
-def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, Any]]:
+def _add_loras(pipe: Any, spec: DiffusersImage, base: Path, offline: bool) -> list[dict[str, Any]]:
     """Load the LoRAs in the preset's order and set their scales; what was loaded, for the record."""
     if not spec.loras:
         return []
@@ -133,9 +133,13 @@ def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, An
     used = []
     for number, lora in enumerate(spec.loras):
         where = locate(lora.model, base)
-        folder, revision = snapshot(where, lora.revision, [lora.weight_name or "*.safetensors"])
+        files = [lora.weight_name or "*.safetensors"]
+        folder, revision = snapshot(where, lora.revision, files, offline=offline)
+        name = _lora_file(folder, lora)
         try:
-            pipe.load_lora_weights(folder, weight_name=_lora_file(folder, lora), adapter_name=f"lora{number}")
+            pipe.load_lora_weights(
+                folder, weight_name=name, adapter_name=f"lora{number}", local_files_only=True
+            )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(f"The LoRA {lora.model} does not load: {reason}") from error

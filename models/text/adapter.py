@@ -49,7 +49,12 @@ def merge(model: Any, folder: Path) -> Any:
 
     read_adapter(folder)
     try:
-        return PeftModel.from_pretrained(model, folder).merge_and_unload().eval().requires_grad_(False)
+        return (
+            PeftModel.from_pretrained(model, folder, local_files_only=True)
+            .merge_and_unload()
+            .eval()
+            .requires_grad_(False)
+        )
     except (RuntimeError, ValueError) as error:
         raise ModelError(
             f"The adapter {folder.name} does not fit this model, correct `adapter:`: {error}"

@@ -66,12 +66,13 @@ def _convert(file: Path, folder: Path) -> None:
     # transformers draws one bar with tqdm itself, past its own switch for bars.
     bar, gguf_loader.tqdm = gguf_loader.tqdm, lambda tensors, **_: tensors
     try:
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
             file.parent,
             gguf_file=file.name,
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.float32,
+            local_files_only=True,
         )
     except (ValueError, KeyError, OSError) as error:
         raise ModelError(
@@ -107,7 +108,7 @@ def build(folder: Path, dtype: Any, keep_packed: bool) -> Any:
 
     from models.text.packed import Int4Linear, Int8Linear, unpack_int4
 
-    config = AutoConfig.from_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
     with no_init_weights():
         model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     stored = load_file(folder / WEIGHTS)
@@ -130,5 +131,5 @@ def build(folder: Path, dtype: Any, keep_packed: bool) -> Any:
         head = model.get_output_embeddings()
         model.set_output_embeddings(Int8Linear(head.weight.detach(), head.bias))
         model.config.tie_word_embeddings = False
-    model.generation_config = GenerationConfig.from_pretrained(folder)
+    model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
     return model.eval().requires_grad_(False)

@@ -22,8 +22,8 @@ from models.protocols import (
     WeightsMissing,
     schema_of,
 )
-from models.specs import TransformersText
 from models.text.lanes import Lane, Runner
+from models.text.transformers_backend import TransformersText
 
 if TYPE_CHECKING:
     import torch
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
 _FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 
 
-def load(spec: TransformersText, base: Path) -> TransformersTextModel:
-    """Load the model a spec names; folders are relative to `base`. Raises ModelError and its kinds."""
+def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextModel:
+    """Load the model a spec names; folders are relative to `base`. With `offline` nothing is downloaded. Raises
+    ModelError and its kinds."""
     import torch
 
     where = locate(spec.model, base)
     patterns = [spec.gguf_file] if spec.gguf_file else _FILES
-    folder, revision = snapshot(where, spec.revision, patterns)
-    adapter = snapshot(locate(spec.adapter, base), patterns=_FILES) if spec.adapter else None
+    folder, revision = snapshot(where, spec.revision, patterns, offline=offline)
+    adapter = snapshot(locate(spec.adapter, base), patterns=_FILES, offline=offline) if spec.adapter else None
     if adapter:
         revision = f"{revision}+{adapter[1]}"
     device = pick_device(spec.device)
@@ -72,7 +73,7 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
         from models.text.packed import runs_packed
 
         cached = converted(folder / spec.gguf_file)
-        tokenizer = AutoTokenizer.from_pretrained(cached)
+        tokenizer = AutoTokenizer.from_pretrained(cached, local_files_only=True)
         packed = runs_packed(device) and spec.dtype in {"auto", "bfloat16"}
         packed = packed and (adapter is None or fits_packed(adapter))
         dtype = torch.bfloat16 if packed else pick_dtype(spec.dtype, device)
@@ -84,8 +85,8 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
         return model, tokenizer, "int4" if packed else str(dtype).removeprefix("torch.")
     dtype = pick_dtype(spec.dtype, device)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
     except OSError as error:
         raise WeightsMissing(
             f"{folder} is no complete transformers model, download it again: {error}"

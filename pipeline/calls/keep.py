@@ -28,14 +28,12 @@ from models.protocols import (
     schema_of,
     schemas_of,
 )
-from models.specs import POLICY, Spec
+from models.specs import Spec, answer_settings
 from pipeline.calls.flaws import image_flaw, scores_flaw, text_flaw
 from pipeline.calls.record import Stage
 from pipeline.pixels import fingerprint
 
 VERSION = 1  # raised when the same key would no longer mean the same answer
-# What only says how the work is done.
-_INDIFFERENT = {"max_batch", "max_parallel", "timeout_s", "api_key_env", "offload", *POLICY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class _Kept:
     def __init__(self, model: Any, spec: Spec, keep: Keep) -> None:
         self._model, self._keep = model, keep
         self.identity: Identity = model.identity
-        self._spec = spec.model_dump(mode="json", exclude=_INDIFFERENT)
+        self._spec = answer_settings(spec)
         self._most = int(getattr(spec, "max_batch", 0) or getattr(spec, "max_parallel", 1))
         self.answered: dict[int, Result] = {}
 

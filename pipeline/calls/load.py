@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from models.presence import can_load
+from models.load import check_loadable
 from models.protocols import ImageModel, ModelError, Scorer, TextModel
-from models.specs import Spec
+from models.specs import Spec, Stage
 from pipeline.calls.energy import meter
 from pipeline.calls.keep import Keep, KeptImage, KeptScorer, KeptText
 from pipeline.calls.ladders import LadderImage, LadderScorer, LadderText, rungs
@@ -31,32 +32,32 @@ class Models:
     recorder: Recorder = field(default_factory=Recorder)
 
 
-def quiet(offline: bool) -> None:
-    """Keep the libraries off the network and off the console. Only has its full effect before they are imported."""
+def quiet_libraries() -> None:
+    """Turn off telemetry, progress bars and advice of the libraries. Only has its full effect before they are
+    imported."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "1"
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 def check(preset: Preset) -> None:
-    """Raises ConfigError or ModelError for what a preset lacks, as far as that is seen before anything is loaded."""
+    """Raises ConfigError or ModelError for what a preset lacks, as far as that is seen before anything is loaded. A
+    stage is fine when one of its rungs can be loaded."""
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
-    stages: list[Spec] = [preset.image, preset.scorer]
+    stages: list[tuple[Stage, Spec]] = [("image", preset.image), ("scorer", preset.scorer)]
     if "model" in (preset.loop.reader, preset.loop.writer):
-        stages.insert(0, preset.text)
-    for spec in stages:
+        stages.insert(0, ("text", preset.text))
+    for stage, spec in stages:
         faults = []
-        for rung in (spec, *getattr(spec, "fallback", ())):
+        for rung in (spec, *spec.fallback):
             try:
-                can_load([rung], preset.base)
+                check_loadable(stage, rung, preset.base, preset.offline)
                 break
             except ModelError as error:
                 faults.append(error)
@@ -67,7 +68,7 @@ def check(preset: Preset) -> None:
 def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -> Models:
     """Load the preset's models. With `keep`, what was answered before is not asked again; `house` keeps models
     that a further preset may share. Raises ModelError where weights or packages are missing."""
-    quiet(preset.offline)
+    quiet_libraries()
     from models.load import load_image, load_scorer, load_text
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
@@ -83,15 +84,21 @@ def load(preset: Preset, keep: Keep | None = None, house: House | None = None) -
         keep = replace(keep, joules=recorder.meter.joules)
 
     def text(spec: Spec) -> TextModel:
-        model: TextModel = LodgingText(house.lodger(spec, preset.base, load_text))
+        model: TextModel = LodgingText(
+            house.lodger(spec, preset.base, partial(load_text, offline=preset.offline))
+        )
         return ObservedText(KeptText(model, spec, keep) if keep else model, recorder)
 
     def image(spec: Spec) -> ImageModel:
-        model: ImageModel = LodgingImage(house.lodger(spec, preset.base, load_image))
+        model: ImageModel = LodgingImage(
+            house.lodger(spec, preset.base, partial(load_image, offline=preset.offline))
+        )
         return ObservedImage(KeptImage(model, spec, keep) if keep else model, recorder)
 
     def scorer(spec: Spec) -> Scorer:
-        model: Scorer = LodgingScorer(house.lodger(spec, preset.base, load_scorer))
+        model: Scorer = LodgingScorer(
+            house.lodger(spec, preset.base, partial(load_scorer, offline=preset.offline))
+        )
         return ObservedScorer(KeptScorer(model, spec, keep) if keep else model, recorder)
 
     # The text model last: where models take turns it has the first one.

@@ -11,7 +11,6 @@ from pydantic import ConfigDict, Field
 from models.protocols import ImageModel, ModelError, OnStep, Paint, Painted
 from pipeline.brief import Brief, Record
 from pipeline.calls.fallback import Fallen, Standing, standing
-from pipeline.config import Preset
 from pipeline.painting.prompt import Prompt
 
 
@@ -51,15 +50,6 @@ class Candidate(Record):
     revision: str
     degraded: str | None = None  # why another model or setting painted it than the preset's first
     image: Image = Field(exclude=True, repr=False)
-
-
-def unpaintable(brief: Brief, preset: Preset) -> str | None:
-    """Why the image model of a preset cannot paint the size that a brief asks for, known before it is loaded."""
-    spec = preset.image
-    width, height = brief.width or spec.width, brief.height or spec.height
-    if spec.paint_size is not None and width != height:
-        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
-    return None
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:

@@ -13,6 +13,7 @@ from typing import Literal
 from rich.console import Console
 
 from models.protocols import ModelError
+from models.specs import Spec, Stage
 from pipeline.config import Preset, available, load_preset
 
 State = Literal["ready", "missing", "note"]
@@ -82,13 +83,18 @@ def _packages() -> list[Finding]:
 
 def _preset(preset: Preset) -> list[Finding]:
     """Whether each model's weights are on this machine; nothing is loaded or downloaded."""
-    from models.presence import weights_at_hand
+    from models.load import present
 
+    stages: tuple[tuple[Stage, Spec], ...] = (
+        ("text", preset.text),
+        ("image", preset.image),
+        ("scorer", preset.scorer),
+    )
     found = []
-    for stage, spec in (("text", preset.text), ("image", preset.image), ("scorer", preset.scorer)):
+    for stage, spec in stages:
         what = f"{preset.name} {stage}"
         try:
-            found.append(Finding(what, "ready", weights_at_hand(spec, preset.base)))
+            found.append(Finding(what, "ready", present(stage, spec, preset.base)))
         except ModelError as error:
             found.append(Finding(what, "missing", str(error)))
     return found

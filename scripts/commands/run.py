@@ -14,7 +14,7 @@ from rich.table import Table
 from models.protocols import Cancelled, Step
 from pipeline.brief import Brief, Reading
 from pipeline.calls.keep import Keep
-from pipeline.calls.load import check, load, quiet
+from pipeline.calls.load import check, load, quiet_libraries
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started
 from pipeline.loop import run
@@ -34,7 +34,7 @@ MARKS = {
 def run_brief(brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: bool = False) -> int:
     """Exit status of the run; prints as it goes (to standard error when `as_json`)."""
     console = Console(stderr=as_json, highlight=False)
-    quiet(preset.offline)
+    quiet_libraries()
     check(preset)
     store = Store(out)
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())

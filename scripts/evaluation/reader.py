@@ -204,12 +204,12 @@ def main(
 
 
 def _model(model: str, gguf_file: str | None, adapter: str | None) -> TextModel:
-    from models.specs import TransformersText
     from models.text.hf_text import load
+    from models.text.transformers_backend import TransformersText
 
     spec = TransformersText(kind="transformers", model=model, gguf_file=gguf_file, adapter=adapter)
     try:
-        return load(spec, ROOT)
+        return load(spec, ROOT, offline=True)
     except ModelError as error:
         raise SystemExit(f"evaluate_reader: {error}") from None
 

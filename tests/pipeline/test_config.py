@@ -41,7 +41,7 @@ def test_a_preset_is_named_by_its_file(preset_file: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line", "says"),
     [
-        (("kind: diffusers", "kind: diffuser"), 4, "known kinds: 'diffusers'"),
+        (("kind: diffusers", "kind: diffuser"), 4, "image.kind is 'diffuser'; known kinds: diffusers"),
         (("model: ./painter", "modle: ./painter"), 5, "unknown key image.modle; did you mean model?"),
         (("model: ./painter", "model: ./painter\n  steps: 0"), 6, "image.steps"),
         (("about: smallest", "abuot: smallest"), 1, "unknown key abuot; did you mean about?"),

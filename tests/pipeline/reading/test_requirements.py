@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from models.protocols import Message, TextModel
-from models.specs import ServerText
 from models.text import server_text
+from models.text.server_text import ServerText
 from pipeline.brief import Brief
 from pipeline.calls.ladders import REPAIR, LadderText, rungs
 from pipeline.calls.record import ObservedText, Recorder
@@ -71,7 +71,7 @@ class Server:
         spec = ServerText(kind="server", base_url=address, model="owner/tiny", retries=0)
         recorder = Recorder()
         return LadderText(
-            rungs(spec, lambda s: ObservedText(server_text.load(s, Path()), recorder)), recorder
+            rungs(spec, lambda s: ObservedText(server_text.load(s, Path(), offline=True), recorder)), recorder
         )
 
 
@@ -306,11 +306,13 @@ def test_a_server_that_is_gone_is_not_asked_for_ever(serve: Serve) -> None:
 @pytest.mark.slow
 def test_random_weights_do_no_harm(tmp_path: Path) -> None:
     """A tiny model in this process writes lines that fit the schema and mean nothing."""
-    from models.specs import TransformersText
     from models.text import hf_text
+    from models.text.transformers_backend import TransformersText
     from tests.models.text.tiny_text import save_tiny
 
-    model = hf_text.load(TransformersText(kind="transformers", model=str(save_tiny(tmp_path))), tmp_path)
+    model = hf_text.load(
+        TransformersText(kind="transformers", model=str(save_tiny(tmp_path))), tmp_path, offline=True
+    )
     (reading,) = read([Brief(text="two cats on pink")], model, RANGE)
     assert {to_line(want) for want in reading.requirements} == {"2 cat", "background pink"}
 
