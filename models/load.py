@@ -50,7 +50,7 @@ def parse_spec(stage: Stage, data: Any) -> Spec:
         raise ValueError(f"a model is a section with kind and model, not {data!r}")
     known = ", ".join(kinds(stage))
     if "kind" not in data:
-        raise _kind_fault("missing_kind", f"is missing; known kinds: {known}", None)
+        raise _kind_fault("missing_kind", f"is missing; known kinds: {known}", data)
     try:
         spec = backend_of(stage, data["kind"]).spec
     except ModelError:

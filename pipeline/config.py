@@ -33,10 +33,7 @@ from pipeline.preset_faults import describe
 from pipeline.preset_file import read_preset_file
 
 FOLDER = Path(__file__).parents[1] / "configs"
-_NO_PRICE = (
-    "machine.price is 0, so this limit would never be reached; set machine.price to what an hour of this machine "
-    "costs, or remove the limit"
-)
+_NO_PRICE = "machine.price is 0; set it to the price of a machine hour, or remove this limit"
 
 
 class Section(BaseModel):

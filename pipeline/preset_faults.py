@@ -51,6 +51,9 @@ def _sentence(preset: type[BaseModel], file: PresetFile, fault: ErrorDetails) ->
         if fault["loc"][-1] == "[key]":
             return f"{place}: unknown key {key}; {_advice(keys[-1], allowed)}"
         return f"{place}: {key} is {fault['input']!r}; {_advice(str(fault['input']), allowed)}"
+    if fault["type"] == "missing_kind" and (close := get_close_matches("kind", map(str, fault["input"]), 1)):
+        misspelt = (*keys[:-1], close[0])
+        return f"{file.place(misspelt)}: unknown key {'.'.join(misspelt)}; did you mean kind?"
     if fault["type"] in ("missing_kind", "unknown_kind"):
         return f"{place}: {key} {fault['msg']}"
     message = fault["msg"].removeprefix("Value error, ")
@@ -58,9 +61,9 @@ def _sentence(preset: type[BaseModel], file: PresetFile, fault: ErrorDetails) ->
 
 
 def _advice(given: str, known: list[str]) -> str:
-    close = get_close_matches(given, known, 1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}known are {', '.join(known)}" if known else "take it out"
+    if close := get_close_matches(given, known, 1):
+        return f"did you mean {close[0]}?"
+    return f"known are {', '.join(known)}" if known else "take it out"
 
 
 def known_keys(preset: type[BaseModel], data: dict[str, Any], section: Keys) -> list[str]:
