@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from models import device
 from tests import postgres
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bfloat16() -> Iterator[None]:
+    """EASEL_TEST_BFLOAT16=1 or 0: run the tests as on a CPU that has, or has not, bfloat16 in hardware."""
+    forced = os.environ.get("EASEL_TEST_BFLOAT16")
+    with pytest.MonkeyPatch.context() as patch:
+        if forced is not None:
+            patch.setattr(device, "cpu_has_bfloat16", lambda: forced == "1")
+        yield
 
 
 @pytest.fixture(scope="session")
