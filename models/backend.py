@@ -1,4 +1,4 @@
-"""What a backend declares about itself. Its file builds one `Backend`; models/load.py lists them."""
+"""How a backend declares itself: its file builds one `Backend`, and models/load.py lists it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Load = Callable[[Any, Path, bool], Any]
 class Backend:
     """One way to run a model of a stage.
 
-    `load(spec, base, offline)` returns the model; relative folders start at `base`, and with `offline` it must not use
-    the network. `present(spec, base)` says in words where the weights are, without loading them, and raises ModelError
-    where they are not here. With `remote` they are on a server: nothing has to be here before a run.
+    `load(spec, base, offline)` returns the model. Relative folders start at `base`; with `offline` it must not download
+    anything. `present(spec, base)` says in words where the weights are, without loading them, and raises ModelError if
+    they are not on this machine. `remote`: the weights are on a server, so a run may start without checking them.
     """
 
     stage: Stage
@@ -27,7 +27,7 @@ class Backend:
     load: Load
     present: Callable[[Any, Path], str]
     remote: bool = False
-    listed: bool = True  # among the known kinds in messages
+    listed: bool = True  # named among the known kinds in messages
 
     @property
     def kind(self) -> str:

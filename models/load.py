@@ -1,4 +1,4 @@
-"""The registry of backends: reads a section of a preset as the spec of its `kind`, and loads the model of a spec."""
+"""The registry of backends. Reads a model's section of a preset as the spec of its `kind`, and loads the model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def kinds(stage: Stage) -> list[str]:
 
 
 def backend_of(stage: Stage, kind: Any) -> Backend:
-    """The backend of a stage's `kind`. Raises ModelError, naming the known kinds, where there is none."""
+    """The backend of a stage's `kind`. Raises ModelError, which names the known kinds, if there is none."""
     for found in (*BACKENDS, *_FAULTY):
         if (found.stage, found.kind) == (stage, kind):
             return found
@@ -61,7 +61,7 @@ def parse_spec(stage: Stage, data: Any) -> Spec:
 
 
 def _kind_fault(type_: str, words: str, given: Any) -> ValidationError:
-    # In braces the words would be taken for a template.
+    # The message is a template, so words with braces must come in as a value.
     fault = PydanticCustomError(type_, "{words}", {"words": words})
     return ValidationError.from_exception_data(
         "spec", [InitErrorDetails(type=fault, loc=("kind",), input=given)]
@@ -94,7 +94,7 @@ def _load(stage: Stage, spec: Spec, base: Path, offline: bool) -> Any:
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in {"", "models"}:
-            raise  # a fault of ours, not of the installation
+            raise  # a bug of Easel, not a missing package
         raise DependencyMissing(
             f"`kind: {spec.kind}` needs the package {missing}, which is not installed; install it with: "
             f"pip install {_DISTRIBUTIONS.get(missing, missing)}"
@@ -102,14 +102,14 @@ def _load(stage: Stage, spec: Spec, base: Path, offline: bool) -> Any:
 
 
 def present(stage: Stage, spec: Spec, base: Path) -> str:
-    """Where the weights of a spec are, in words; nothing is loaded or downloaded. Raises ModelError, naming the next
-    step, where they are not here."""
+    """Where the weights of a spec are, in words; nothing is loaded or downloaded. Raises ModelError, which names the
+    next step, if they are not on this machine."""
     return backend_of(stage, spec.kind).present(spec, base)
 
 
 def check_loadable(stage: Stage, spec: Spec, base: Path, offline: bool) -> None:
-    """Raises ModelError where loading would fail after minutes for what can be seen in seconds: a folder that is not
-    there, a model that is neither cached nor to be downloaded. A server is not asked: a run goes on without it."""
+    """Raises ModelError if loading would fail for a reason that can be found in seconds: a missing folder, or a model
+    that is not cached and cannot be downloaded. A server is not asked, because a run can go on without one."""
     backend = backend_of(stage, spec.kind)
     if backend.remote:
         return

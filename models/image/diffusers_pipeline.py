@@ -1,4 +1,4 @@
-"""Opens a diffusers pipeline as a preset describes it: weights, class, LoRAs, scheduler, place in memory."""
+"""Opens a diffusers pipeline as a spec describes it: weights, class, LoRAs, scheduler, offloading."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def open_pipeline(
 ) -> tuple[Any, str, str, list[dict[str, Any]]]:
     """The pipeline, ready to paint, with its name and revision and the LoRAs in it.
 
-    Raises WeightsMissing where a model is neither on disk nor to be had, ModelError where it cannot be read
-    or does not fit what the spec asks of it.
+    Raises WeightsMissing if a model is neither on disk nor downloaded, ModelError if it cannot be read or does not
+    fit the spec.
     """
     folder, name, revision = _folder(spec, base, offline)
-    with _quiet():
+    with _without_output():
         pipe = _pipeline(spec, folder, name, dtype)
         loras = _add_loras(pipe, spec, base, offline)
     pipe.set_progress_bar_config(disable=True)
@@ -56,19 +56,19 @@ def parameters(pipe: Any) -> frozenset[str]:
 
 
 def _folder(spec: DiffusersImage, base: Path, offline: bool) -> tuple[Path, str, str]:
-    """Where the pipeline lies, its name and its revision; downloads a hub model where that is allowed."""
+    """The pipeline's folder, name and revision. A hub model is downloaded if it is not cached."""
     location = locate(spec.model, base)
     if isinstance(location, Path):
         return location, location.name, content_revision(location)
     try:
-        with _quiet(progress=True):
+        with _without_output(progress=True):
             folder = Path(
                 diffusers.DiffusionPipeline.download(
                     location,
                     revision=spec.revision,
                     variant=spec.variant,
                     use_safetensors=True,
-                    safety_checker=None,  # named here, it is not downloaded
+                    safety_checker=None,  # so that it is not downloaded
                     local_files_only=downloads_off(offline) is not None,
                 )
             )
@@ -105,7 +105,8 @@ def _pipeline(spec: DiffusersImage, folder: Path, name: str, dtype: torch.dtype)
 
 
 def _pipeline_class(spec: DiffusersImage, index: dict[str, Any]) -> Any:
-    """The class that loads the folder: the one the preset names, else the automatic one if it knows it."""
+    """The class that loads the folder: the one that the preset names, else AutoPipelineForText2Image if it knows the
+    model."""
     if spec.pipeline is not None:
         found = getattr(diffusers, spec.pipeline, None)
         if not (inspect.isclass(found) and issubclass(found, diffusers.DiffusionPipeline)):
@@ -125,7 +126,7 @@ def _pipeline_class(spec: DiffusersImage, index: dict[str, Any]) -> Any:
 
 
 def _add_loras(pipe: Any, spec: DiffusersImage, base: Path, offline: bool) -> list[dict[str, Any]]:
-    """Load the LoRAs in the preset's order and set their scales; what was loaded, for the record."""
+    """Load the LoRAs in the preset's order and set their scales; returns what was loaded, for the record."""
     if not spec.loras:
         return []
     if not hasattr(pipe, "load_lora_weights"):
@@ -155,7 +156,7 @@ def _add_loras(pipe: Any, spec: DiffusersImage, base: Path, offline: bool) -> li
 
 
 def _lora_file(folder: Path, lora: Lora) -> str:
-    """The one safetensors file of a LoRA folder; diffusers itself would ask the network which it is."""
+    """The safetensors file of a LoRA folder; diffusers itself would ask the network for its name."""
     if lora.weight_name is not None:
         return lora.weight_name
     files = sorted(path.name for path in folder.glob("*.safetensors"))
@@ -180,12 +181,12 @@ def _scheduler(spec: DiffusersImage, present: Any) -> Any:
     unknown = sorted(set(wanted.options) - set(inspect.signature(scheduler_class).parameters))
     if unknown:
         raise ModelError(f"{wanted.name} has no option {', '.join(unknown)}; correct `scheduler: options`.")
-    with _quiet():
+    with _without_output():
         return scheduler_class.from_config(present.config, **wanted.options)
 
 
 def _place(pipe: Any, spec: DiffusersImage, device: str) -> None:
-    if spec.offload == "none" or device == "cpu":  # without a GPU there is nothing to move weights off
+    if spec.offload == "none" or device == "cpu":  # on a CPU there is nothing to offload from
         pipe.to(device)
     elif spec.offload == "model":
         pipe.enable_model_cpu_offload(device=device)
@@ -194,8 +195,8 @@ def _place(pipe: Any, spec: DiffusersImage, device: str) -> None:
 
 
 @contextmanager
-def _quiet(progress: bool = False) -> Iterator[None]:
-    """Keep both libraries from chatting while they load; a download of gigabytes may show its `progress`."""
+def _without_output(progress: bool = False) -> Iterator[None]:
+    """Hide warnings of both libraries while they load, and progress bars too unless `progress` is set."""
     loggers = [logging.getLogger("diffusers"), logging.getLogger("transformers")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -58,7 +58,7 @@ def load(spec: OpenClipScorer, base: Path, offline: bool) -> Scorer:
 
 
 class Scorer:
-    """A protocols.Scorer. A model with a logit bias (SigLIP) answers by sigmoid, any other by softmax."""
+    """Implements protocols.Scorer. A model with a logit bias (SigLIP) uses a sigmoid, any other a softmax."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Scorer:
         self._tokenize = tokenize
         self._temperature = temperature
         self._windows = windows
-        # On a CPU a product over more rows may sum in another order; a score must not depend on its neighbours.
+        # On a CPU the order of summation may depend on the number of rows; a score must not depend on its batch.
         self._max_batch = 1 if identity.device == "cpu" else max_batch
         self._texts: OrderedDict[str, Tensor] = OrderedDict()
         with torch.no_grad():
@@ -86,15 +86,15 @@ class Scorer:
 
     @property
     def bytes(self) -> int:
-        """Of the weights in memory."""
+        """Size of the weights in memory."""
         return held_bytes([self._model])
 
     @torch.inference_mode()
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
-        """P(statement) for each question of each image, or P(arrangement) where it looks at parts.
+        """P(statement) for each question of each image, or P(arrangement) for a question answered from parts.
 
-        A sigmoid model gives sigmoid(scale · cos + bias) of the statement alone; a softmax model divides the
-        mass between statement and contrasts, and raises ModelError for a question that has none.
+        A sigmoid model returns sigmoid(scale · cos + bias) of the statement alone. A softmax model returns the share
+        of the statement among statement and contrasts, and raises ModelError for a question without contrasts.
         """
         if len(images) != len(questions):
             raise ValueError(f"{len(images)} images but {len(questions)} lists of questions")
@@ -114,7 +114,7 @@ class Scorer:
         return scores
 
     def _options(self, question: Question) -> tuple[str, ...]:
-        """The texts that the answer depends on, the statement first."""
+        """The texts that the answer depends on; the first is the statement."""
         if arrangement := self._by_parts(question):
             return arrangement.things
         if self._bias is not None:
@@ -122,12 +122,12 @@ class Scorer:
         return (question.statement, *question.contrasts)
 
     def _by_parts(self, question: Question) -> Arrangement | None:
-        """The arrangement, where the question is answered by looking at parts."""
+        """The arrangement, if the question is answered from parts of the image."""
         found = question.arrangement
         return found if self._windows and found and applies(found) else None
 
     def _probability(self, views: Tensor, question: Question, texts: dict[str, Tensor]) -> float:
-        """From the unit vectors of the whole image and, where the question goes by parts, of its windows."""
+        """From the unit vectors of the whole image and, for a question answered from parts, of its windows."""
         cosines = torch.stack([texts[text] for text in self._options(question)]) @ views.T
         if self._bias is None:
             return float(torch.softmax(self._scale * cosines[:, 0] / self._temperature, dim=0)[0])
@@ -151,7 +151,7 @@ class Scorer:
         return found
 
     def _embed_images(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[Tensor]:
-        """One float32 unit vector an image, on the CPU; an image nobody asks about is not embedded."""
+        """One float32 unit vector for each image, on the CPU; an image without questions is not embedded."""
         features = [torch.zeros(0)] * len(images)
         asked = [i for i, about in enumerate(questions) if about]
         for start in range(0, len(asked), self._max_batch):
@@ -163,7 +163,7 @@ class Scorer:
         return features
 
     def _embed_texts(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """One float32 unit vector a text, on the CPU; the texts seen last are remembered between calls."""
+        """One float32 unit vector for each text, on the CPU; the most recent texts are cached between calls."""
         found = {}
         for text in dict.fromkeys(texts):
             if text in self._texts:
@@ -222,7 +222,7 @@ def _source(spec: OpenClipScorer, base: Path, offline: bool) -> _Source:
             f"{', '.join(open_clip.list_pretrained_tags_by_model(spec.model)) or 'none known'}."
         )
     location = locate(spec.model.removeprefix(HUB), base)
-    # A hub model is opened as the folder it was downloaded to: that pins the revision and takes no pickles.
+    # Opening the downloaded folder, rather than the hub id, pins the revision and ignores pickled weights.
     patterns = ["*.json", "*.txt", "*.model", WEIGHTS]
     folder, revision = snapshot(location, spec.revision, patterns, offline=offline)
     for file in (CONFIG, WEIGHTS):

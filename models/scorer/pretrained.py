@@ -1,5 +1,5 @@
-"""open_clip's own architectures with `pretrained` weights. open_clip would look up every file on the hub by itself and
-cannot be told not to; so the files are found here, and open_clip is given paths."""
+"""Files of open_clip's own architectures. open_clip itself would ask the hub for each file and has no option to stay
+offline, so the files are located here and open_clip gets their paths."""
 
 from __future__ import annotations
 

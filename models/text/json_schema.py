@@ -19,10 +19,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def misfit(text: str, schema: JsonSchema) -> str:
-    """Why a text does not fit a JSON schema, or nothing where it does.
+    """Why a text does not fit a JSON schema; an empty string if it fits.
 
-    Knows types, required and additional properties, items, enum, const and the usual bounds; other keywords
-    are taken as met.
+    Checks types, required and additional properties, items, enum, const and the usual bounds; other keywords are
+    ignored.
     """
     try:
         value = json.loads(text)

@@ -1,4 +1,4 @@
-"""The text model behind a server: anything that speaks the OpenAI chat completions protocol over HTTP."""
+"""Text model behind a server: the backend `kind: server`, for the OpenAI chat completions protocol over HTTP."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ BACKEND = Backend("text", ServerText, load, present, remote=True)
 
 
 class ServerTextModel:
-    """Meets protocols.TextModel; up to `max_parallel` requests are on their way at once."""
+    """Implements protocols.TextModel; sends up to `max_parallel` requests at the same time."""
 
     def __init__(self, spec: ServerText) -> None:
         import httpx
@@ -80,9 +80,9 @@ class ServerTextModel:
         if not host:
             raise ModelError(f"`base_url: {spec.base_url}` is no address; write it as http://host:port/v1.")
         self._url = f"{address}/chat/completions"
-        # Who serves does not tell which weights it serves: the revision stays unknown.
+        # The protocol does not say which weights a server uses, so the revision stays empty.
         self.identity = Identity("server", spec.model, "", address, "")
-        self.bytes = 0  # of its weights here: they are where the server is
+        self.bytes = 0  # size of the weights in this process
 
     def generate(
         self,
@@ -95,8 +95,8 @@ class ServerTextModel:
     ) -> list[Text]:
         """Answer each conversation; see protocols.TextModel.
 
-        Raises ModelError where the server is not there, refuses, answers late or brokenly, or gives an answer
-        that ended by itself and is no JSON of the schema's shape.
+        Raises ModelError if the server cannot be reached, refuses, answers too late or not in the protocol's form, or
+        if a finished answer does not fit the schema.
         """
         if not conversations:
             return []
@@ -110,7 +110,9 @@ class ServerTextModel:
         try:
             return list(pool.map(ask, range(len(conversations))))
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)  # after an error the rest is not asked
+            pool.shutdown(
+                wait=True, cancel_futures=True
+            )  # after an error the other conversations are not sent
 
     def _ask(
         self,
@@ -136,8 +138,8 @@ class ServerTextModel:
                     "json_schema": {"name": "answer", "schema": schema, "strict": True},
                 }
             else:
-                # The server does not know the schema: the model is told.
-                body["messages"] = _told(messages, schema)
+                # The server does not enforce the schema, so the prompt states it.
+                body["messages"] = _with_schema(messages, schema)
                 if self._spec.schema_mode == "json_object":
                     body["response_format"] = {"type": "json_object"}
         text = self._read(self._post(body), messages)
@@ -211,7 +213,7 @@ class ServerTextModel:
         return Text(content, *counts, "length" if choice.get("finish_reason") == "length" else "stop")
 
 
-def _told(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, str]]:
+def _with_schema(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, str]]:
     words = f"Answer only with JSON that fits this schema, with no other words:\n{json.dumps(schema)}"
     if messages and messages[0]["role"] == "system":
         return [{"role": "system", "content": f"{messages[0]['content']}\n\n{words}"}, *messages[1:]]
@@ -219,7 +221,7 @@ def _told(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, 
 
 
 def _json_in(text: str) -> str:
-    """The text without the code fence that models like to put around JSON."""
+    """The text without the code fence that models often put around JSON."""
     bare = text.strip()
     if bare.startswith("```") and bare.endswith("```"):
         bare = bare.removeprefix("```json").removeprefix("```").removesuffix("```").strip()
@@ -227,7 +229,7 @@ def _json_in(text: str) -> str:
 
 
 def _reason(answer: httpx.Response) -> str:
-    """What an error answer says, in at most 200 characters."""
+    """The message of an error response, at most 200 characters."""
     try:
         body = answer.json()
     except ValueError:

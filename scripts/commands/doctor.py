@@ -1,4 +1,4 @@
-"""`easel doctor`: what this machine can run, and what is missing."""
+"""`easel doctor`: what this machine can run and what is missing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Finding:
 
 
 def examine(as_json: bool) -> int:
-    """Print the findings; exit status 0 if the default preset can run, 3 if not."""
+    """Print the findings. Returns exit status 0 if the default preset can run, 3 if not."""
     findings = [*_machine(), *_packages(), *(f for name in available() for f in _preset(load_preset(name)))]
     if as_json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
@@ -82,7 +82,7 @@ def _packages() -> list[Finding]:
 
 
 def _preset(preset: Preset) -> list[Finding]:
-    """Whether each model's weights are on this machine; nothing is loaded or downloaded."""
+    """Whether the weights of each model are on this machine; nothing is loaded or downloaded."""
     from models.load import present
 
     stages: tuple[tuple[Stage, Spec], ...] = (
