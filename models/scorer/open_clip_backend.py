@@ -33,7 +33,7 @@ def present(spec: OpenClipScorer, base: Path) -> str:
     """Where the weights are; see models.presence."""
     model = spec.model
     if spec.pretrained:
-        from models.scorer.pretrained import repository
+        from models.scorer.open_clip_files import repository
 
         model, _ = repository(model, spec.pretrained)
     return find_weights(model.removeprefix(HUB), base, spec.revision)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,11 @@ from PIL.Image import Image
 from torch import Tensor
 
 from models.device import held_bytes, pick_device, pick_dtype
-from models.locate import locate, snapshot
-from models.protocols import Arrangement, Identity, ModelError, Question, WeightsMissing
-from models.scorer.open_clip_backend import HUB, OpenClipScorer
-from models.scorer.pretrained import checkpoint, text_tower, tokenizer
+from models.protocols import Arrangement, Identity, ModelError, Question
+from models.scorer.open_clip_backend import OpenClipScorer
+from models.scorer.open_clip_files import find_files, tokenizer
 from models.scorer.windows import SIDE, WINDOWS, applies, together
 
-CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 REMEMBERED_TEXTS = 4096  # at 512 numbers each, 8 MB
 _PRECISION = {torch.float32: "fp32", torch.bfloat16: "pure_bf16", torch.float16: "pure_fp16"}
 
@@ -36,21 +32,21 @@ def load(spec: OpenClipScorer, base: Path, offline: bool) -> Scorer:
     # A logit is a cosine times 100 or so: bfloat16 with its 8 bits would move a probability by percents.
     finest = torch.float32 if device == "cpu" else torch.float16
     dtype = finest if spec.dtype == "auto" else pick_dtype(spec.dtype, device)
-    source = _source(spec, base, offline)
+    files = find_files(spec, base, offline)
     try:
         model, preprocess = open_clip.create_model_from_pretrained(
-            source.model, precision=_PRECISION[dtype], device=device, **source.options
+            files.model, precision=_PRECISION[dtype], device=device, **files.options
         )
-        tokenize = tokenizer(source.config, source.folder, source.model, offline)
+        tokenize = tokenizer(files, offline)
     except (ModuleNotFoundError, ModelError):
         raise  # the registry names the package to install
     except Exception as error:  # open_clip raises anything from KeyError to RuntimeError here
         lines = str(error).splitlines() or [type(error).__name__]
-        raise ModelError(f"open_clip cannot load {source.name}: {lines[0]}") from error
-    identity = Identity("open_clip", source.name, source.revision, device, str(dtype).removeprefix("torch."))
+        raise ModelError(f"open_clip cannot load {files.name}: {lines[0]}") from error
+    identity = Identity("open_clip", files.name, files.revision, device, str(dtype).removeprefix("torch."))
     if spec.windows and getattr(model, "logit_bias", None) is None:
         raise ModelError(
-            f"{source.name} is a softmax model and cannot look at windows; remove `windows` from the preset."
+            f"{files.name} is a softmax model and cannot look at windows; remove `windows` from the preset."
         )
     return Scorer(
         model.eval(), preprocess, tokenize, identity, spec.temperature, spec.max_batch, spec.windows
@@ -191,59 +187,6 @@ class Scorer:
                     f"{self.identity.name} is a softmax model and cannot judge {question.statement!r} alone; "
                     "give the question contrasts, or use a sigmoid model such as SigLIP as the scorer."
                 )
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What open_clip is to open."""
-
-    model: str  # an architecture, or `local-dir:` and a folder
-    options: dict[str, Any]  # of open_clip.create_model_from_pretrained
-    config: dict[str, Any]  # of the architecture
-    folder: Path | None  # that holds config, weights and tokenizer; None for an architecture
-    name: str  # name and revision for the records
-    revision: str
-
-
-def _source(spec: OpenClipScorer, base: Path, offline: bool) -> _Source:
-    if spec.pretrained is not None:
-        if spec.model not in open_clip.list_models():
-            raise ModelError(
-                f"open_clip knows no architecture {spec.model!r}; where `pretrained` is set, `model` must be "
-                "one of open_clip.list_models()."
-            )
-        weights, preprocessing = checkpoint(spec.model, spec.pretrained, offline)
-        config = open_clip.get_model_config(spec.model)
-        options = {"pretrained": str(weights), **preprocessing, **text_tower(config, offline)}
-        return _Source(spec.model, options, config, None, spec.model, spec.pretrained)
-    if not spec.model.startswith(HUB) and spec.model in open_clip.list_models():
-        raise ModelError(
-            f"{spec.model} is an architecture without weights; add `pretrained: TAG`, one of "
-            f"{', '.join(open_clip.list_pretrained_tags_by_model(spec.model)) or 'none known'}."
-        )
-    location = locate(spec.model.removeprefix(HUB), base)
-    # Opening the downloaded folder, rather than the hub id, pins the revision and ignores pickled weights.
-    patterns = ["*.json", "*.txt", "*.model", WEIGHTS]
-    folder, revision = snapshot(location, spec.revision, patterns, offline=offline)
-    for file in (CONFIG, WEIGHTS):
-        if not (folder / file).is_file():
-            raise WeightsMissing(
-                f"There is no {file} in {folder}; `model` must name a model in open_clip's format."
-            )
-    name = location if isinstance(location, str) else folder.name
-    config = _config(folder)
-    return _Source(f"local-dir:{folder}", text_tower(config, offline), config, folder, name, revision)
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model_cfg"]
-        _ = config["text_cfg"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{folder / CONFIG} is no configuration of an open_clip model ({error!r}); restore the file."
-        ) from error
-    return config
 
 
 def _unit(features: Tensor) -> Tensor:
