@@ -10,9 +10,11 @@ from pydantic import PositiveFloat, PositiveInt
 
 from models.backend import Backend, load_of
 from models.presence import find_weights
+from models.protocols import ModelError
 from models.specs import Device, DType, NoEffect, ScorerSpec
 
 HUB = "hf-hub:"
+WEIGHTS, PICKLED = "open_clip_model.safetensors", "open_clip_pytorch_model.bin"
 
 
 class OpenClipScorer(ScorerSpec):
@@ -33,10 +35,22 @@ def present(spec: OpenClipScorer, base: Path) -> str:
     """Where the weights are; see models.presence."""
     model = spec.model
     if spec.pretrained:
-        from models.scorer.open_clip_files import repository
-
         model, _ = repository(model, spec.pretrained)
     return find_weights(model.removeprefix(HUB), base, spec.revision)
+
+
+def repository(model: str, tag: str) -> tuple[str, tuple[str, ...]]:
+    """The hub id that holds the weights of an architecture, and the names that they may have there, safetensors first.
+    Raises ModelError for an unknown tag."""
+    import open_clip
+
+    config = open_clip.get_pretrained_cfg(model, tag)
+    if not config or not config.get("hf_hub"):
+        raise ModelError(f"open_clip knows no weights {tag!r} for {model!r}; see open_clip.list_pretrained()")
+    owner, name, *file = str(config["hf_hub"]).split("/")
+    if not file or not file[0]:
+        return f"{owner}/{name}", (WEIGHTS, PICKLED)
+    return f"{owner}/{name}", (str(Path(file[0]).with_suffix(".safetensors")), file[0])
 
 
 BACKEND = Backend("scorer", OpenClipScorer, load_of("models.scorer.open_clip_scorer"), present)

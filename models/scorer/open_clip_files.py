@@ -15,13 +15,9 @@ import open_clip
 
 from models.locate import hub_file, locate, snapshot
 from models.protocols import ModelError, WeightsMissing
-from models.scorer.open_clip_backend import HUB, OpenClipScorer
+from models.scorer.open_clip_backend import HUB, WEIGHTS, OpenClipScorer, repository
 
-CONFIG, WEIGHTS, PICKLED = (
-    "open_clip_config.json",
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.bin",
-)
+CONFIG = "open_clip_config.json"
 _TEXT_FILES = ["*.json", "*.txt", "*.model"]
 
 
@@ -77,18 +73,6 @@ def _config(folder: Path) -> dict[str, Any]:
             f"{folder / CONFIG} is no configuration of an open_clip model ({error!r}); restore the file."
         ) from error
     return config
-
-
-def repository(model: str, tag: str) -> tuple[str, tuple[str, ...]]:
-    """The hub id that holds the weights of an architecture, and the names that they may have there, safetensors first.
-    Raises ModelError for an unknown tag."""
-    config = open_clip.get_pretrained_cfg(model, tag)
-    if not config or not config.get("hf_hub"):
-        raise ModelError(f"open_clip knows no weights {tag!r} for {model!r}; see open_clip.list_pretrained()")
-    owner, name, *file = str(config["hf_hub"]).split("/")
-    if not file or not file[0]:
-        return f"{owner}/{name}", (WEIGHTS, PICKLED)
-    return f"{owner}/{name}", (str(Path(file[0]).with_suffix(".safetensors")), file[0])
 
 
 def _checkpoint(model: str, tag: str, offline: bool) -> tuple[Path, dict[str, Any]]:

@@ -12,8 +12,7 @@ import pytest
 
 from models.load import load_scorer, present
 from models.protocols import ModelError, NotCached, Question, WeightsMissing
-from models.scorer.open_clip_backend import OpenClipScorer
-from models.scorer.open_clip_files import repository
+from models.scorer.open_clip_backend import OpenClipScorer, repository
 from tests.models.scorer.test_open_clip_scorer import IMAGES, TEXTS
 from tests.models.scorer.tiny_scorer import PREPROCESS, SIGLIP, TEXT, _make
 from tests.models.text.tiny_text import save_tokenizer
