@@ -15,6 +15,14 @@ from models.protocols import ModelError
 from models.specs import Stage
 from pipeline.preset_file import Keys, PresetFile
 
+_LIST, _SECTION = "a list", "a section with keys of its own"
+_SHAPES = {
+    "model_type": _SECTION,
+    "dict_type": _SECTION,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "frozen_set_type": _LIST,
+}
 _STAGES: tuple[Stage, ...] = ("text", "image", "scorer")
 
 
@@ -56,6 +64,8 @@ def _sentence(preset: type[BaseModel], file: PresetFile, fault: ErrorDetails) ->
         return f"{file.place(misspelt)}: unknown key {'.'.join(misspelt)}; did you mean kind?"
     if fault["type"] in ("missing_kind", "unknown_kind"):
         return f"{place}: {key} {fault['msg']}"
+    if fault["type"] in _SHAPES:
+        return f"{place}: {key} is {_SHAPES[fault['type']]}, not {fault['input']!r}"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {key}: {message[:1].lower()}{message[1:]}"
 

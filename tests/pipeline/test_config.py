@@ -196,6 +196,12 @@ def test_a_fault_that_rungs_inherit_counts_once(
         ("image.stepz=4", "unknown key image.stepz; did you mean steps?"),
         ("text=nothing", "text: a model is a section with kind and model, not 'nothing'"),
         ("scorer={kind: open_clip}", "scorer.model: field required"),
+        ("loop=3", "loop is a section with keys of its own, not 3"),
+        ("judge.kinds=count", "judge.kinds is a section with keys of its own, not 'count'"),
+        ("judge.cannot=style", "judge.cannot is a list, not 'style'"),
+        ("image.fallback={steps: 4}", "image.fallback is a list, not {'steps': 4}"),
+        ("image.fallback=[4]", "image.fallback.0: a model is a section with kind and model, not 4"),
+        ("image.loras={model: x}", "image.loras is a list, not {'model': 'x'}"),
         ("offline=perhaps", "offline: "),
     ],
 )
