@@ -1,1 +1,1 @@
-"""What Easel does it with: text, image and scoring models behind three protocols."""
+"""Text models, image models and scorers behind three protocols."""

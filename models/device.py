@@ -1,5 +1,4 @@
-"""Where a model runs, in which number format and in how much memory: turns the `auto` of a spec into a device and a
-dtype."""
+"""The device and dtype that `auto` stands for on this machine, and the memory that a model takes."""
 
 from __future__ import annotations
 
@@ -15,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def pick_device(wanted: str) -> str:
-    """`cpu`, `cuda` or `mps` for a spec's `device`; `auto` takes the fastest there is.
+    """`cpu`, `cuda` or `mps` for a spec's `device`; `auto` takes the fastest that this machine has.
 
-    Raises ModelError where the wanted one is missing.
+    Raises ModelError if the wanted one is missing.
     """
     import torch
 
@@ -34,7 +33,7 @@ def pick_device(wanted: str) -> str:
 
 
 def pick_dtype(wanted: str, device: str) -> torch.dtype:
-    """The torch dtype for a spec's `dtype`; `auto` takes the smallest the device computes natively."""
+    """The torch dtype for a spec's `dtype`; `auto` takes the smallest that the device computes with in hardware."""
     import torch
 
     if wanted != "auto":
@@ -54,18 +53,19 @@ def pick_dtype(wanted: str, device: str) -> torch.dtype:
 
 @cache
 def cpu_has_bfloat16() -> bool:
-    """True where the CPU multiplies bfloat16 in hardware: AMX or AVX512-BF16, by the kernel's word."""
+    """True if the CPU multiplies bfloat16 in hardware: /proc/cpuinfo lists amx_bf16 or avx512_bf16."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return False  # not Linux: float32 is always right, if not always fastest
+        return False  # not Linux: float32 works everywhere, though it may be slower
     flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
     return "amx_bf16" in flags or "avx512_bf16" in flags
 
 
 def held_bytes(parts: Iterable[Any]) -> int:
-    """Bytes of the parameters and buffers of the modules among `parts`, packed weights included; shared ones count
-    once, and those that are elsewhere (device meta) not at all. What a model keeps while it works is not in it."""
+    """Bytes of the parameters and buffers, packed weights included, of the modules among `parts`. A tensor that two
+    modules share counts once; one on the `meta` device, which has no data here, does not count. Temporary memory
+    during a call is not included."""
     import torch
 
     found = {}

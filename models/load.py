@@ -1,71 +1,119 @@
-"""The registry: from a spec's `kind` to the backend that runs it, imported when it is first used."""
+"""The registry of backends. Reads a model's section of a preset as the spec of its `kind`, and loads the model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.protocols import DependencyMissing, ImageModel, ModelError, Scorer, TextModel
-from models.specs import Spec
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-Factory = Callable[[Any, Path], Any]
+from models.backend import Backend
+from models.image import diffusers_backend
+from models.locate import reach_hub
+from models.protocols import DependencyMissing, ImageModel, ModelError, NotCached, Scorer, TextModel
+from models.scorer import open_clip_backend
+from models.specs import Spec, Stage
+from models.text import server_text, transformers_backend
+
+BACKENDS: tuple[Backend, ...] = (
+    transformers_backend.BACKEND,
+    server_text.BACKEND,
+    diffusers_backend.BACKEND,
+    open_clip_backend.BACKEND,
+)
 
 # What to install for a module, where the two names differ.
 _DISTRIBUTIONS = {"open_clip": "open_clip_torch", "PIL": "pillow", "yaml": "pyyaml"}
 
 
-def backend(module: str) -> Factory:
-    """A factory that imports `module` when it is called and hands spec and base to its `load`."""
-
-    def factory(spec: Any, base: Path) -> Any:
-        try:
-            return import_module(module).load(spec, base)
-        except ModuleNotFoundError as error:
-            missing = (error.name or "").partition(".")[0]
-            if missing in {"", "models"}:
-                raise  # a fault of ours, not of the installation
-            raise DependencyMissing(
-                f"`kind: {spec.kind}` needs the package {missing}, which is not installed; install it with: "
-                f"pip install {_DISTRIBUTIONS.get(missing, missing)}"
-            ) from error
-
-    return factory
+def kinds(stage: Stage) -> list[str]:
+    """The kinds of a stage that a preset may name."""
+    return sorted(found.kind for found in BACKENDS if found.stage == stage)
 
 
-TEXT: dict[str, Factory] = {
-    "transformers": backend("models.text.hf_text"),
-    "server": backend("models.text.server_text"),
-}
-IMAGE: dict[str, Factory] = {
-    "diffusers": backend("models.image.diffusers_image"),
-}
-SCORER: dict[str, Factory] = {
-    "open_clip": backend("models.scorer.open_clip_scorer"),
-}
+def backend_of(stage: Stage, kind: Any) -> Backend:
+    """The backend of a stage's `kind`. Raises ModelError, which names the known kinds, if there is none."""
+    for found in BACKENDS:
+        if (found.stage, found.kind) == (stage, kind):
+            return found
+    raise ModelError(f"Unknown {stage} kind {kind!r}; known kinds: {', '.join(kinds(stage))}.")
 
 
-def load_text(spec: Spec, base: Path) -> TextModel:
-    """The text model of a spec; relative folders in it start at `base`, the preset's folder."""
-    model: TextModel = _factory(TEXT, "text", spec)(spec, base)
+def parse_spec(stage: Stage, data: Any) -> Spec:
+    """A stage's section of a preset as the spec of its `kind`, its fallback included. Raises pydantic's
+    ValidationError, with places relative to the section."""
+    if isinstance(data, Spec):
+        return data
+    if not isinstance(data, Mapping):
+        raise ValueError(f"a model is a section with kind and model, not {data!r}")
+    known = ", ".join(kinds(stage))
+    if "kind" not in data:
+        raise _kind_fault("missing_kind", f"is missing; known kinds: {known}", data)
+    try:
+        spec = backend_of(stage, data["kind"]).spec
+    except ModelError:
+        raise _kind_fault(
+            "unknown_kind", f"is {data['kind']!r}; known kinds: {known}", data["kind"]
+        ) from None
+    return spec.model_validate(data, context=lambda rung: parse_spec(stage, rung))
+
+
+def _kind_fault(type_: str, words: str, given: Any) -> ValidationError:
+    # The message is a template, so words with braces must come in as a value.
+    fault = PydanticCustomError(type_, "{words}", {"words": words})
+    return ValidationError.from_exception_data(
+        "spec", [InitErrorDetails(type=fault, loc=("kind",), input=given)]
+    )
+
+
+def load_text(spec: Spec, base: Path, offline: bool) -> TextModel:
+    """The text model of a spec; relative folders in it start at `base`, the preset's folder. With `offline` nothing
+    is downloaded. Raises ModelError and its kinds."""
+    model: TextModel = _load("text", spec, base, offline)
     return model
 
 
-def load_image(spec: Spec, base: Path) -> ImageModel:
-    """The image model of a spec; relative folders in it start at `base`, the preset's folder."""
-    model: ImageModel = _factory(IMAGE, "image", spec)(spec, base)
+def load_image(spec: Spec, base: Path, offline: bool) -> ImageModel:
+    """The image model of a spec; as `load_text`."""
+    model: ImageModel = _load("image", spec, base, offline)
     return model
 
 
-def load_scorer(spec: Spec, base: Path) -> Scorer:
-    """The scorer of a spec; relative folders in it start at `base`, the preset's folder."""
-    model: Scorer = _factory(SCORER, "scorer", spec)(spec, base)
+def load_scorer(spec: Spec, base: Path, offline: bool) -> Scorer:
+    """The scorer of a spec; as `load_text`."""
+    model: Scorer = _load("scorer", spec, base, offline)
     return model
 
 
-def _factory(table: Mapping[str, Factory], section: str, spec: Spec) -> Factory:
-    kind = str(getattr(spec, "kind", None))
-    if kind not in table:
-        raise ModelError(f"Unknown {section} kind {kind!r}; known are: {', '.join(sorted(table))}.")
-    return table[kind]
+def _load(stage: Stage, spec: Spec, base: Path, offline: bool) -> Any:
+    backend = backend_of(stage, spec.kind)
+    try:
+        return backend.load(spec, base, offline)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in {"", "models"}:
+            raise  # a bug of Easel, not a missing package
+        raise DependencyMissing(
+            f"`kind: {spec.kind}` needs the package {missing}, which is not installed; install it with: "
+            f"pip install {_DISTRIBUTIONS.get(missing, missing)}"
+        ) from error
+
+
+def present(stage: Stage, spec: Spec, base: Path) -> str:
+    """Where the weights of a spec are, in words; nothing is loaded or downloaded. Raises ModelError, which names the
+    next step, if they are not on this machine."""
+    return backend_of(stage, spec.kind).present(spec, base)
+
+
+def check_loadable(stage: Stage, spec: Spec, base: Path, offline: bool) -> None:
+    """Raises ModelError if loading would fail for a reason that can be found in seconds: a missing folder, or a model
+    that is not cached and cannot be downloaded. A server is not asked, because a run can go on without one."""
+    backend = backend_of(stage, spec.kind)
+    if backend.remote:
+        return
+    try:
+        backend.present(spec, base)
+    except NotCached as missing:
+        reach_hub(missing.hub_id, offline)

@@ -1,4 +1,4 @@
-"""The colours that Easel names: eleven words, the RGB each stands for, and the nearest of them to any RGB."""
+"""The eleven colour words that Easel uses, their RGB values, and the nearest of them to any RGB value."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ PALETTE: Floats = np.array(list(COLOURS.values()), np.float32)  # 0 to 255, shap
 
 
 def nearest(rgb: Floats) -> NDArray[np.intp]:
-    """Of each colour (n, 3), 0 to 255, the palette colour that is nearest, by its number."""
+    """The index of the nearest palette colour for each colour in `rgb` (n, 3), 0 to 255."""
     numbers: NDArray[np.intp] = np.linalg.norm(rgb[:, None] - PALETTE, axis=-1).argmin(1)
     return numbers

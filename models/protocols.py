@@ -1,7 +1,7 @@
-"""The three protocols every backend meets, and the plain records they speak in.
+"""The three protocols that backends implement, and the records that go in and come out.
 
-A protocol has one verb, works on batches, and keeps the order of its input. Backends import nothing
-from `pipeline`; what they raise is a `ModelError`, whose message says what to do next.
+Each protocol has one method, which takes a batch and returns results in the same order. Backends import nothing from
+`pipeline`; they raise `ModelError`, whose message says what to do next.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ class ModelError(Exception):
 
 
 class WeightsMissing(ModelError):
-    """Weights are neither on disk nor in the cache, and downloading is off or failed."""
+    """Weights are neither on disk nor in the cache, and downloads are forbidden or failed."""
+
+
+class NotCached(WeightsMissing):
+    """The weights of a hub model are not in the local cache; no download was tried."""
+
+    def __init__(self, hub_id: str) -> None:
+        super().__init__(
+            f"The weights of {hub_id} are not in the local cache; download them with: hf download {hub_id}"
+        )
+        self.hub_id = hub_id
 
 
 class DependencyMissing(ModelError):
@@ -30,7 +40,7 @@ class DependencyMissing(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who answered: enough to tell two models, or two revisions of one, apart in a record."""
+    """Which model answered: tells two models, or two revisions of one model, apart in a record."""
 
     kind: str  # the spec's kind: transformers, server, diffusers, open_clip
     name: str  # hub id, folder name or served model name
@@ -69,7 +79,7 @@ class TextModel(Protocol):
         temperature: float = 0.0,
         seed: int = 0,
     ) -> list[Text]:
-        """Answer each conversation. With `schema`, what finished by `stop` is JSON that fits it."""
+        """Answer each conversation. With `schema`, an answer whose `finish_reason` is `stop` is JSON that fits it."""
         ...
 
 
@@ -98,7 +108,7 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """An image and the settings that were in fact used for it, enough to paint it again."""
+    """An image and the settings that were used for it, enough to paint it again."""
 
     image: Image
     settings: dict[str, Any] = field(default_factory=dict)
@@ -108,8 +118,8 @@ class Painted:
 class Step:
     """Progress inside one batch: denoising step `index` of `total` is done (1-based).
 
-    `preview()` decodes the model's present guess at the finished images (x0), small and cheap, in the
-    order of the batch's requests; nothing is decoded unless it is called.
+    `preview()` decodes the model's current estimate of the finished images (x0) at low resolution, in the order of
+    the batch's requests; nothing is decoded unless it is called.
     """
 
     index: int
@@ -119,8 +129,8 @@ class Step:
 
 
 class Stopped(BaseException):
-    """Raised by an `on_step` callback to stop painting after the present step. No Exception, so that no handler
-    of errors takes it for one."""
+    """Raised by an `on_step` callback to stop painting after the current step. It is not an Exception, so that no
+    error handler catches it."""
 
 
 OnStep = Callable[[Step], None]
@@ -132,17 +142,17 @@ class ImageModel(Protocol):
     def identity(self) -> Identity: ...
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
-        """Paint every request. Noise comes from a CPU generator, one per image, seeded by `seed`: a batch
-        of one and a batch of eight give the same image for the same request."""
+        """Paint every request. The noise of each image comes from its own CPU generator, seeded by `seed`, so the
+        image of a request does not depend on the batch size."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """What a question says of single things, for a scorer that looks at parts of a picture (models/scorer/windows.py).
+    """A question about several things, for a scorer that looks at parts of an image (models/scorer/windows.py).
 
-    `things` are statements of one thing each. `count` says how many of the first there are, where that is asked;
-    `where` (left, right, above, below) how the first lies to the second.
+    `things` are statements about one thing each. `count`: how many of the first thing there should be, where that is
+    the question. `where`: left, right, above or below, the place of the first thing relative to the second.
     """
 
     things: tuple[str, ...]
@@ -154,8 +164,8 @@ class Arrangement:
 class Question:
     """Is `statement` true of the image, rather than one of `contrasts`?
 
-    A softmax model (CLIP) needs contrasts to give a probability; a sigmoid model (SigLIP) answers for the
-    statement alone and ignores them. A scorer that looks at parts goes by the `arrangement`.
+    A softmax model (CLIP) needs contrasts to give a probability; a sigmoid model (SigLIP) scores the statement alone
+    and ignores them. A scorer that looks at parts uses the `arrangement` instead.
     """
 
     statement: str

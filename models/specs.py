@@ -1,10 +1,12 @@
-"""What a preset may say about a model. Light to import: checking a preset loads no weights and no torch.
+"""What a preset may say about a model: the settings that all backends share. Each backend adds its own in its own file.
+
+Light to import: checking a preset loads no weights and no torch.
 
 `model` locations: a hub id (`owner/name`), a local folder (absolute, or starting with `./` or `../` and taken
 relative to the preset file), or `package:NAME/SUBPATH`, a folder inside an installed Python package.
 
-`fallback` is the stage's ladder: specs that stand in, in order, where the one above them fails. A rung without a
-`kind` is the stage's own spec with some keys changed: `{steps: 4}`, `{device: cpu}`.
+`fallback` lists specs that are tried in order when the one above them fails. A rung without a `kind` is the stage's own
+spec with some keys changed: `{steps: 4}`, `{device: cpu}`.
 """
 
 from __future__ import annotations
@@ -17,43 +19,69 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PlainValidator,
     PositiveFloat,
     PositiveInt,
+    SerializeAsAny,
+    ValidationInfo,
     model_validator,
 )
 
+Stage = Literal["text", "image", "scorer"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Side = Annotated[int, Field(ge=16, le=4096)]  # pixels
 DType = Literal["auto", "float32", "bfloat16", "float16"]
+Side = Annotated[int, Field(ge=16, le=4096)]  # pixels
+
+
+class NoEffect:
+    """Marks a field that changes how a model works but not what it answers, such as a batch size:
+    `max_batch: Annotated[PositiveInt, NoEffect()] = 8`."""
+
+
+class Part(BaseModel):
+    """A section of a spec: frozen, refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+
+def _rung(data: Any, info: ValidationInfo) -> Any:
+    """A rung as a spec; `models.load.parse_spec`, which knows the backends, comes in as the context."""
+    if isinstance(data, Spec):
+        return data
+    if info.context is None:
+        raise ValueError("give a spec; only models.load.parse_spec reads one from a mapping")
+    return info.context(data)
+
+
+Rung = Annotated[SerializeAsAny["Spec"], PlainValidator(_rung)]
 
 
 Fault = Literal["ok", "error", "out_of_memory", "nan", "blank", "malformed", "hang", "not_loaded"]
 
 
-class FaultPlan(BaseModel):
-    """Faults for tests, one for each call of the model (see pipeline/calls/faults.py). With `forever` the last one
-    is repeated; otherwise later calls are normal."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class FaultPlan(Part):
+    """Faults for tests, one for each call of the model (see pipeline/calls/faults.py). With `forever` the last one is
+    repeated; otherwise later calls are normal."""
 
     plan: tuple[Fault, ...]
     forever: bool = False
 
 
-class Spec(BaseModel):
-    """What every spec may say about failing: how often to ask again, how long to wait, when to give up for a while."""
+class Spec(Part):
+    """Settings of every backend for failures: retries, time limit, circuit breaker, and the specs to fall back to."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
-
+    kind: str  # of the backend
     retries: NonNegativeInt = 1  # of a call that raised, on the same model
-    patience_s: PositiveFloat | None = None  # a call that takes longer is taken to hang
-    break_after: PositiveInt = 3  # failed calls in a row open the circuit: the model is not asked
-    rest_s: NonNegativeFloat = 60.0  # until it is tried again
+    patience_s: PositiveFloat | None = None  # a call that takes longer counts as hung
+    break_after: PositiveInt = 3  # after so many failed calls in a row the model is no longer asked
+    rest_s: NonNegativeFloat = 60.0  # until it is asked again
     faults: FaultPlan | None = Field(default=None, exclude_if=lambda plan: plan is None)
+    fallback: tuple[Rung, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
-    def _whole_rungs(cls, data: Any) -> Any:
+    def _complete_rungs(cls, data: Any) -> Any:
+        """Fill a rung that has no `kind` with the stage's own settings."""
         if not isinstance(data, dict) or not isinstance(data.get("fallback"), list):
             return data
         own = {key: value for key, value in data.items() if key not in ("fallback", "faults")}
@@ -62,100 +90,45 @@ class Spec(BaseModel):
 
     @model_validator(mode="after")
     def _one_ladder(self) -> Spec:
-        if any(getattr(rung, "fallback", ()) for rung in getattr(self, "fallback", ())):
+        if any(rung.fallback for rung in self.fallback):
             raise ValueError("a fallback cannot have a fallback of its own; list it below the other")
         return self
 
 
-# Keys that say what to do when a model fails, and nothing about what it answers.
-POLICY = frozenset(Spec.model_fields) | {"fallback"}
+# Keys for failures. They have no effect on what a model answers.
+POLICY = frozenset(Spec.model_fields) - {"kind"}
 
 
-class TransformersText(Spec):
-    """A causal language model run in this process by transformers."""
+def answer_settings(spec: Spec) -> dict[str, Any]:
+    """The settings that can change what a model answers, as plain JSON. Two specs that agree in them may share kept
+    answers."""
+    marked = {
+        name
+        for name, field in type(spec).model_fields.items()
+        if any(isinstance(mark, NoEffect) for mark in field.metadata)
+    }
+    return spec.model_dump(mode="json", exclude=set(POLICY | marked))
 
-    kind: Literal["transformers"]
+
+class TextSpec(Spec):
+    """Settings of every text model."""
+
     model: str
-    gguf_file: str | None = None
-    revision: str | None = None
-    adapter: str | None = None  # LoRA folder, a `model` location
-    device: Device = "auto"
-    dtype: DType = "auto"
-    max_batch: PositiveInt = 8
-    fallback: tuple[TextSpec, ...] = ()
 
 
-class ServerText(Spec):
-    """Any server that speaks the OpenAI chat completions protocol: Ollama, vLLM, llama.cpp."""
+class ImageSpec(Spec):
+    """Settings of every image model. Sizes, steps and guidance are defaults for requests that name none."""
 
-    kind: Literal["server"]
-    base_url: str  # with the /v1
     model: str
-    api_key_env: str | None = None  # the environment variable that holds the key, never the key itself
-    schema_mode: Literal["json_schema", "json_object", "none"] = "json_schema"
-    timeout_s: PositiveFloat = 120.0
-    max_parallel: PositiveInt = 4
-    fallback: tuple[TextSpec, ...] = ()
-
-
-class Lora(Spec):
-    model: str
-    weight_name: str | None = None
-    revision: str | None = None
-    scale: float = 1.0
-
-
-class Scheduler(Spec):
-    """A diffusers scheduler class by name; `options` override its config."""
-
-    name: str
-    options: dict[str, Any] = Field(default_factory=dict)
-
-
-class DiffusersImage(Spec):
-    """A text-to-image pipeline run in this process by diffusers."""
-
-    kind: Literal["diffusers"]
-    model: str
-    revision: str | None = None
-    variant: str | None = None
-    pipeline: str | None = None  # explicit class, where AutoPipelineForText2Image does not know the model
-    device: Device = "auto"
-    dtype: DType = "auto"
-    scheduler: Scheduler | None = None
-    loras: tuple[Lora, ...] = ()
-    offload: Literal["none", "model", "sequential"] = "none"
-    vae_tiling: bool = False
-    paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
     width: Side = 512
     height: Side = 512
     steps: Annotated[int, Field(ge=1, le=1000)] = 28
     guidance: Annotated[float, Field(ge=0)] = 4.0
-    max_batch: PositiveInt = 4
-    call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
-    fallback: tuple[ImageSpec, ...] = ()
+    paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
+    max_batch: Annotated[PositiveInt, NoEffect()] = 4
 
 
-class OpenClipScorer(Spec):
-    """A CLIP or SigLIP model by open_clip."""
+class ScorerSpec(Spec):
+    """Settings of every scorer."""
 
-    kind: Literal["open_clip"]
-    model: (
-        str  # architecture name, `hf-hub:owner/name`, or a folder with open_clip_config.json and safetensors
-    )
-    pretrained: str | None = None  # tag, where `model` is an architecture name
-    revision: str | None = None
-    device: Device = "auto"
-    dtype: DType = "auto"
-    temperature: PositiveFloat = 1.0  # softens the softmax over contrasts (CLIP only)
-    windows: bool = False  # count and compare by looking at parts (SigLIP only); ten times the work
-    max_batch: PositiveInt = 16
-    fallback: tuple[ScorerSpec, ...] = ()
-
-
-TextSpec = Annotated[TransformersText | ServerText, Field(discriminator="kind")]
-ImageSpec = DiffusersImage
-ScorerSpec = OpenClipScorer
-
-for _spec in (TransformersText, ServerText, DiffusersImage, OpenClipScorer):
-    _spec.model_rebuild()
+    model: str

@@ -1,50 +1,58 @@
-"""Presets: one YAML file names the three models and how the loop uses them, checked whole before any weight loads."""
+"""Presets: one YAML file names the three models and how the loop uses them. It is checked before any model loads."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     NonNegativeFloat,
+    PlainValidator,
     PositiveFloat,
     PositiveInt,
+    SerializeAsAny,
     ValidationError,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from models import specs
+from models.load import parse_spec
 from models.locate import locate
 from models.specs import ImageSpec, ScorerSpec, TextSpec
-from pipeline.brief import Limits
+from pipeline.brief import Brief, Kind, Limits
 from pipeline.errors import ConfigError
+from pipeline.preset_faults import describe
+from pipeline.preset_file import read_preset_file
 
-KINDS = frozenset(("transformers", "server", "diffusers", "open_clip"))
 FOLDER = Path(__file__).parents[1] / "configs"
+_NO_PRICE = "machine.price is 0; set it to the price of a machine hour, or remove this limit"
 
 
 class Section(BaseModel):
+    """A section of a preset: frozen, refuses unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Band(Section):
-    """Where a probability settles a check: pass at `pass` or above, fail at `fail` or below, unsure between.
+    """The outcome for a probability: pass at `pass` or above, fail at `fail` or below, unsure between.
 
-    `odds` corrects what the scorer says before that (Platt): its log odds times the first, plus the second."""
+    `odds` (a, b) calibrates the scorer's probability first (Platt scaling): log odds · a + b."""
 
     pass_: float = Field(default=0.6, alias="pass", ge=0, le=1)
     fail: float = Field(default=0.4, ge=0, le=1)
     odds: tuple[PositiveFloat, float] = (1.0, 0.0)
 
     def corrected(self, p: float) -> float:
+        """The calibrated probability."""
         if self.odds == (1.0, 0.0):
             return p
         p = min(max(p, 1e-9), 1 - 1e-9)
@@ -53,7 +61,7 @@ class Band(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Band:
         if self.fail > self.pass_:
-            raise ValueError("fail lies above pass; a probability cannot do both")
+            raise ValueError("fail lies above pass, so a probability could do both; lower fail or raise pass")
         return self
 
 
@@ -61,13 +69,13 @@ class Judge(Section):
     """How scorer probabilities become outcomes."""
 
     default: Band = Band()
-    kinds: dict[str, Band] = Field(default_factory=dict)  # by kind of requirement
+    kinds: dict[Kind, Band] = Field(default_factory=dict)  # by kind of requirement
     measured: str | None = None  # location of a JSON file with measured bands, overridden by `kinds`
-    cannot: frozenset[str] = frozenset()  # kinds that the scorer is known not to check: these go to a person
+    cannot: frozenset[Kind] = frozenset()  # kinds that the scorer cannot check; a person does
 
 
 class Loop(Limits):
-    """How hard the loop tries. Its own limits are per brief; a brief may bring others."""
+    """How the loop works. Its own limits hold for each brief, unless the brief sets others."""
 
     images: PositiveInt = 6
     attempt: Limits = Limits()  # for each attempt
@@ -77,18 +85,18 @@ class Loop(Limits):
     writer: Literal["model", "template"] = "model"
     reader: Literal["model", "rules"] = "model"
     together: PositiveInt = 16  # briefs of a batch that move together
-    memory_mb: PositiveFloat = (
-        1024  # for the pictures of all of them; fewer move together where it is too little
-    )
-    prompting: Literal["bare", "instructed"] = "instructed"  # bare: for a text model trained to read briefs
+    # For the images of those briefs; if it is too little, fewer move together.
+    memory_mb: PositiveFloat = 1024
+    # bare: for a text model that was trained to read briefs.
+    prompting: Literal["bare", "instructed"] = "instructed"
 
 
 class Machine(Section):
-    """What an hour of this machine costs, and how its energy is known."""
+    """The price of a machine hour, and how energy is measured."""
 
-    price: NonNegativeFloat = 0.0  # of an hour
+    price: NonNegativeFloat = 0.0  # of a machine hour
     currency: str = "EUR"
-    watts: PositiveFloat = 65.0  # assumed where nothing measures
+    watts: PositiveFloat = 65.0  # assumed if nothing measures them
     energy: Literal["auto", "assumed", "nvml", "codecarbon"] = "auto"
 
 
@@ -99,9 +107,9 @@ class Preset(Section):
     offline: bool = True
     residency: Literal["together", "by_phase"] = "together"  # by_phase: models take turns in memory
     range: str | None = None  # location of a JSON file: what the image model can draw; None means anything
-    text: TextSpec
-    image: ImageSpec
-    scorer: ScorerSpec
+    text: Annotated[SerializeAsAny[TextSpec], PlainValidator(partial(parse_spec, "text"))]
+    image: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))]
+    scorer: Annotated[SerializeAsAny[ScorerSpec], PlainValidator(partial(parse_spec, "scorer"))]
     judge: Judge = Judge()
     loop: Loop = Loop()
     machine: Machine = Machine()
@@ -109,8 +117,37 @@ class Preset(Section):
 
     @property
     def base(self) -> Path:
-        """The folder that relative locations start from."""
+        """The folder that relative locations start at."""
         return self.source.parent
+
+    @model_validator(mode="after")
+    def _money_needs_a_price(self) -> Preset:
+        scopes: dict[tuple[str, ...], Limits] = {
+            ("loop",): self.loop,
+            ("loop", "attempt"): self.loop.attempt,
+            ("loop", "batch"): self.loop.batch,
+        }
+        faults = [
+            InitErrorDetails(
+                type=PydanticCustomError("no_price", _NO_PRICE), loc=(*keys, "money"), input=limits.money
+            )
+            for keys, limits in scopes.items()
+            if limits.money is not None and not self.machine.price
+        ]
+        if faults:
+            raise ValidationError.from_exception_data("preset", faults)
+        return self
+
+
+def unsuited(brief: Brief, preset: Preset) -> str | None:
+    """Why a preset cannot be used for a brief, checked before a model is loaded; None if it can."""
+    spec = preset.image
+    width, height = brief.width or spec.width, brief.height or spec.height
+    if spec.paint_size is not None and width != height:
+        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
+    if brief.limits.money is not None and not preset.machine.price:
+        return f"money: {preset.name}: {_NO_PRICE}"
+    return None
 
 
 def data_file(location: str, base: Path) -> Path:
@@ -120,7 +157,7 @@ def data_file(location: str, base: Path) -> Path:
 
 
 def bands(judge: Judge, base: Path) -> dict[str, Band]:
-    """The probability band of each kind: measured ones from the scorer's folder, the preset's own on top."""
+    """The band of each kind of requirement: the preset's own, and for other kinds the measured ones."""
     found: dict[str, Band] = {}
     if judge.measured:
         path = data_file(judge.measured, base)
@@ -131,10 +168,16 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
                 for kind, row in table.items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = getattr(error, "strerror", None) or repr(error)
             raise ConfigError(
-                f"judge.measured: {path} cannot be read ({_reason(error)}); name a JSON file of bands"
+                f"judge.measured: {path} cannot be read ({reason}); name a JSON file of bands"
             ) from None
-    return found | judge.kinds
+        if unknown := sorted(found.keys() - set(get_args(Kind))):
+            raise ConfigError(
+                f"judge.measured: {path} has a band for {unknown[0]!r}, which is no kind of requirement; "
+                f"known are {', '.join(get_args(Kind))}"
+            )
+    return found | dict(judge.kinds.items())
 
 
 def available() -> list[str]:
@@ -144,36 +187,11 @@ def available() -> list[str]:
 def load_preset(name_or_path: str, overrides: Sequence[str] = ()) -> Preset:
     """Read and check a preset by name or path. `overrides` are `dotted.key=value` with YAML values."""
     path = _find(name_or_path)
+    file = read_preset_file(path, overrides)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: cannot be read as text ({_reason(error)}); give a UTF-8 YAML file"
-        ) from None
-    try:
-        data = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: a preset is a mapping with text, image and scorer; see configs/mini.yaml")
-    for override in overrides:
-        _override(data, override)
-    try:
-        return Preset(**{**data, "name": path.stem, "source": path})
+        return Preset.model_validate({**file.data, "name": path.stem, "source": path})
     except ValidationError as error:
-        set_here = {override.partition("=")[0].strip() for override in overrides}
-
-        def rank(fault: Any) -> tuple[bool, bool]:
-            """A misspelt key first, as it is the cause where another is said to be missing; of those, the one set
-            here, which a fallback inherits."""
-            return fault["type"] != "extra_forbidden", ".".join(_keys(lines, fault)) not in set_here
-
-        faults = sorted(error.errors(), key=rank)
-        more = f" (faults: {len(faults)}; this is the first)" if len(faults) > 1 else ""
-        raise ConfigError(_sentence(path, lines, faults[0], set_here) + more) from None
+        raise ConfigError(describe(Preset, file, error)) from None
 
 
 def _find(name: str) -> Path:
@@ -189,87 +207,3 @@ def _find(name: str) -> Path:
             f"unknown preset {name!r};{hint} known are {', '.join(available())}, or a path to a YAML file"
         )
     return FOLDER / f"{name}.yaml"
-
-
-def _override(data: dict[str, Any], override: str) -> None:
-    key, found, value = override.partition("=")
-    if not found or not key.strip():
-        raise ConfigError(f"--set {override}: write it as key=value, for example image.steps=8")
-    *parents, last = key.strip().split(".")
-    target = data
-    for parent in parents:
-        target = target.setdefault(parent, {})
-        if not isinstance(target, dict):
-            raise ConfigError(f"--set {override}: {parent} holds a value, not a section")
-    try:
-        target[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: the value is not YAML; quote it") from None
-
-
-def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Line (1-based) of every key in a composed YAML document."""
-    found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            found[here] = key.start_mark.line + 1
-            found |= _lines(value, here)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            found[(*path, str(number))] = item.start_mark.line + 1
-            found |= _lines(item, (*path, str(number)))
-    return found
-
-
-def _keys(lines: dict[tuple[str, ...], int], item: Any) -> tuple[str, ...]:
-    """Where the preset has what a pydantic error is about."""
-    where = [str(part) for part in item["loc"]]
-    keys: tuple[str, ...] = ()
-    for i, part in enumerate(where):
-        # Discriminated unions put the chosen kind into the location, where the file does not have it as a key.
-        section = keys in {("text",), ("image",), ("scorer",)}
-        section = section or keys[-2:-1] == ("fallback",)
-        if not (section and part in KINDS and (*keys, part) not in lines and i < len(where) - 1):
-            keys = (*keys, part)
-    return (*keys, "kind") if item["type"] == "union_tag_invalid" else keys
-
-
-def _sentence(path: Path, lines: dict[tuple[str, ...], int], item: Any, overrides: Set[str]) -> str:
-    """One pydantic error as `file:line: key: what is wrong`, or `--set: key: …` where the key was set there."""
-    keys = _keys(lines, item)
-    line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
-    place = f"{path}:{line}" if line else str(path)
-    if any(".".join(keys[:n]) in overrides for n in range(1, len(keys) + 1)):
-        place = "--set"
-    key = ".".join(keys)
-    if item["type"] == "extra_forbidden":
-        close = get_close_matches(keys[-1], _known_keys(keys[:-1]), 1)
-        return f"{place}: unknown key {key}; " + (f"did you mean {close[0]}?" if close else "take it out")
-    if item["type"] == "union_tag_invalid":
-        return f"{place}: {key} is {item['ctx']['tag']!r}; known kinds: {item['ctx']['expected_tags']}"
-    if item["type"] == "literal_error" and keys[-1] == "kind":
-        return f"{place}: {key} is {item['input']!r}; known kinds: {item['ctx']['expected']}"
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{place}: {key}: {message[:1].lower()}{message[1:]}"
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or f"{error!r}")
-
-
-def _known_keys(section: tuple[str, ...]) -> list[str]:
-    classes: dict[str, list[type[BaseModel]]] = {
-        "": [Preset],
-        "judge": [Judge],
-        "loop": [Loop],
-        "machine": [Machine],
-        "text": [specs.TransformersText, specs.ServerText],
-        "image": [specs.DiffusersImage],
-        "scorer": [specs.OpenClipScorer],
-        "limits": [Limits],
-    }
-    if section[:1] == ("loop",) and section[1:]:
-        section = ("limits",)
-    owners = classes.get(section[0] if section else "", [])
-    return sorted({name for owner in owners for name in owner.model_fields})

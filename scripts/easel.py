@@ -16,9 +16,8 @@ from rich.console import Console
 
 from models.protocols import ModelError
 from pipeline.brief import Brief
-from pipeline.config import available, load_preset
+from pipeline.config import available, load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, fault
-from pipeline.painting.image import unpaintable
 
 LONGEST_INPUT = 1_000_000  # bytes of standard input; far more than any brief may have
 
@@ -75,7 +74,7 @@ def run(
     }  # fmt: skip
     extra = [f"loop.{key}={value}" for key, value in limits.items() if value is not None]
     checked = load_preset(preset, [*(overrides or []), *extra])
-    if why := unpaintable(brief, checked):
+    if why := unsuited(brief, checked):
         raise BriefError(why)
 
     from scripts.commands.run import run_brief

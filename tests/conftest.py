@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models import device
 from pipeline.calls.load import Models, load
 from pipeline.config import Preset, load_preset
 from tests import postgres
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bfloat16() -> Iterator[None]:
+    """EASEL_TEST_BFLOAT16=1 or 0: run the tests as on a CPU that has, or has not, bfloat16 in hardware."""
+    forced = os.environ.get("EASEL_TEST_BFLOAT16")
+    with pytest.MonkeyPatch.context() as patch:
+        if forced is not None:
+            patch.setattr(device, "cpu_has_bfloat16", lambda: forced == "1")
+        yield
 
 
 @pytest.fixture(scope="session")

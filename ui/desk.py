@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Requirement
+from pipeline.config import unsuited
 from pipeline.errors import BriefError, OutputError, fault
 from pipeline.results.run_folder import METADATA_KEY
 from pipeline.store import Store
@@ -34,11 +35,8 @@ class Desk:
     def submit(self, task: Task) -> Job:
         """Queue a brief. Raises ConfigError, BriefError."""
         preset = task.checked()
-        if preset.loop.money and not preset.machine.price:
-            raise BriefError(
-                f"money: {preset.name} names no price of a machine hour, so nothing would ever cost any; give the "
-                "price too, or no limit of money"
-            )
+        if why := unsuited(task.brief, preset):
+            raise BriefError(why)
         if task.brief.requirements == ():
             raise BriefError(
                 "the list of requirements is empty; add one, or change the brief to read it again"

@@ -14,23 +14,23 @@ import torch
 from PIL import Image
 
 from models.device import held_bytes, pick_device, pick_dtype
+from models.image.diffusers_backend import DiffusersImage
 from models.image.diffusers_pipeline import open_pipeline, parameters
 from models.image.preview import Moment, decode_small, watched
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
-from models.specs import DiffusersImage
 
 BLOCK = 32  # pixels; sizes are rounded up to it where the network paints at full size
 
 
-def load(spec: DiffusersImage, base: Path) -> Painter:
-    """The painter of a spec.
+def load(spec: DiffusersImage, base: Path, offline: bool) -> Painter:
+    """The painter of a spec. With `offline` nothing is downloaded.
 
-    Raises WeightsMissing where a model is neither on disk nor to be had, ModelError where it cannot be read
-    or does not fit what the spec asks of it.
+    Raises WeightsMissing if a model is neither on disk nor downloaded, ModelError if it cannot be read or does not
+    fit the spec.
     """
     device = pick_device(spec.device)
     dtype = pick_dtype(spec.dtype, device)
-    pipe, name, revision, loras = open_pipeline(spec, base, device, dtype)
+    pipe, name, revision, loras = open_pipeline(spec, base, device, dtype, offline)
     identity = Identity("diffusers", name, revision, device, str(dtype).removeprefix("torch."))
     constant = {
         "model": name,
@@ -47,18 +47,19 @@ def load(spec: DiffusersImage, base: Path) -> Painter:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """What all images of one batch have in common."""
+    """The settings that all images of a batch share."""
 
     width: int  # of the finished image
     height: int
     steps: int
     guidance: float
-    # Some pipelines treat "no negative prompt" unlike an empty one (SDXL zeroes it), so the two never mix.
+    # Some pipelines treat a missing negative prompt and an empty one differently (SDXL zeroes it), so a batch has
+    # either or neither.
     negative: bool
 
 
 class Painter:
-    """A protocols.ImageModel."""
+    """Implements protocols.ImageModel."""
 
     def __init__(self, pipe: Any, spec: DiffusersImage, identity: Identity, constant: dict[str, Any]) -> None:
         self.identity = identity
@@ -67,19 +68,19 @@ class Painter:
         self._constant = constant
         self._accepts = parameters(pipe)
         self._agreements: dict[tuple[int, _Settings], bool] = {}
-        # What a caller who wants answers as soon as they are there should ask for at once.
+        # So many requests a caller should send at once to get each image as soon as it is done.
         self.most_together = 1 if self._one_by_one else spec.max_batch
 
     @property
     def bytes(self) -> int:
-        """Of the weights in memory."""
+        """Size of the weights in memory."""
         return held_bytes(self._pipe.components.values())
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
-        """Paint every request, in batches of like settings; each image depends on its own request alone.
+        """Paint every request, in batches with equal settings; each image depends on its own request alone.
 
-        Raises ModelError for settings the pipeline refuses, for a result with NaN in it and where memory runs
-        out, and lets what `on_step` raises (`Stopped`) through.
+        Raises ModelError for settings that the pipeline refuses, for a result that contains NaN and when memory runs
+        out. What `on_step` raises (`Stopped`) is passed on.
         """
         groups: dict[_Settings, list[int]] = {}
         for position, request in enumerate(requests):
@@ -121,12 +122,12 @@ class Painter:
                 yield from ((i,) for i in rows)
 
     def _agrees(self, requests: Sequence[Paint], settings: _Settings) -> bool:
-        """True where a batch of this shape gives the very images that its requests give one by one.
+        """True if a batch of this size gives exactly the images that its requests give one at a time.
 
-        On a CPU a product or convolution over more rows may sum in another order: float32 images then differ
-        in a few bytes, bfloat16 images in many. Of the architectures tried only the pixel transformer, which
-        has no autoencoder, agreed with itself, so such models are tested, by one step both ways, once a shape
-        of batch; all others are painted one at a time. On a GPU batches are always taken.
+        On a CPU the order of summation may depend on the number of rows: float32 images then differ in a few bytes,
+        bfloat16 images in many. Of the architectures tried, only the pixel transformer, which has no autoencoder,
+        gave equal images. So models without autoencoder are tested once for each batch size, with one step; all
+        others paint one image at a time. On a GPU batches are always used.
         """
         if self.identity.device != "cpu":
             return True
@@ -161,15 +162,15 @@ class Painter:
                 on_step(Step(moment.index, moment.total, rows, preview))
 
         call = {
-            # New lists each time: some pipelines write into them.
+            # New lists for each call, because some pipelines modify them.
             "prompt": [request.prompt for request in requests],
             "width": width,
             "height": height,
             "num_inference_steps": steps,
             "guidance_scale": settings.guidance,
-            # On the CPU also where the model is not, so that a seed means the same noise everywhere.
+            # On the CPU even if the model is on a GPU, so that a seed means the same noise everywhere.
             "generator": [torch.Generator("cpu").manual_seed(request.seed) for request in requests],
-            "output_type": "np",  # not pil, where NaN turns black; not pt, which some leave raw
+            "output_type": "np",  # pil would turn NaN into black; with pt some pipelines skip the postprocessing
             **({"negative_prompt": [request.negative for request in requests]} if settings.negative else {}),
             **self._spec.call_options,
         }
@@ -185,7 +186,7 @@ class Painter:
             reason = (str(error).splitlines() or ["no reason given"])[0]
             raise ModelError(f"{type(pipe).__name__} refused the settings: {reason}") from error
         finally:
-            pipe.maybe_free_model_hooks()  # what a pipeline does itself, unless it was stopped
+            pipe.maybe_free_model_hooks()  # pipelines do this themselves, except when they were stopped
         pixels = np.asarray(images, dtype=np.float32)
         if not np.isfinite(pixels).all():
             raise ModelError(
@@ -195,11 +196,11 @@ class Painter:
         return pixels
 
     def _paint_size(self, settings: _Settings) -> tuple[int, int]:
-        """Where the network works in blocks of pixels, the wanted size rounded up to whole blocks."""
+        """The size at which the network works: `paint_size`, or the wanted size rounded up to whole blocks."""
         side = self._spec.paint_size
         if side is not None:
             return side, side
-        # Pipelines refuse, or quietly change, what is no multiple: of 8, of 16 (patches of two), Sana of 32.
+        # Pipelines refuse or change a size that is no multiple of 8, of 16 (patches of two) or, for Sana, of 32.
         factor = int(getattr(self._pipe, "vae_scale_factor", None) or 1)
         block = math.lcm(BLOCK, 2 * factor)
         return -(-settings.width // block) * block, -(-settings.height // block) * block
@@ -208,7 +209,7 @@ class Painter:
         levels = (pixels * 255).round().astype(np.uint8)
         image = Image.fromarray(levels)
         painted_size = image.size
-        if self._spec.paint_size is None:  # without what rounding up added at the edges
+        if self._spec.paint_size is None:  # cut off what rounding up added at the edges
             left, top = (image.width - settings.width) // 2, (image.height - settings.height) // 2
             image = image.crop((left, top, left + settings.width, top + settings.height))
         if image.size != (settings.width, settings.height):
@@ -226,7 +227,7 @@ class Painter:
         if request.negative and not settings.negative:
             used["ignored"] = ["negative"]  # this pipeline takes none
         if np.ptp(levels, axis=(0, 1)).max() <= 1:
-            used["blank"] = True  # one colour all over: a poor image, or what was asked for
+            used["blank"] = True  # one colour everywhere: a failed image, or what was asked for
         return Painted(image, {**used, **self._constant})
 
 

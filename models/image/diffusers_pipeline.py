@@ -1,4 +1,4 @@
-"""Opens a diffusers pipeline as a preset describes it: weights, class, LoRAs, scheduler, place in memory."""
+"""Opens a diffusers pipeline as a spec describes it: weights, class, LoRAs, scheduler, offloading."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ import torch
 import transformers
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from models.locate import content_revision, is_offline, locate, snapshot, weights_missing
+from models.image.diffusers_backend import DiffusersImage, Lora
+from models.locate import content_revision, downloads_off, locate, snapshot, weights_missing
 from models.protocols import ModelError, WeightsMissing
-from models.specs import DiffusersImage, Lora
 
 
 def open_pipeline(
-    spec: DiffusersImage, base: Path, device: str, dtype: torch.dtype
+    spec: DiffusersImage, base: Path, device: str, dtype: torch.dtype, offline: bool
 ) -> tuple[Any, str, str, list[dict[str, Any]]]:
     """The pipeline, ready to paint, with its name and revision and the LoRAs in it.
 
-    Raises WeightsMissing where a model is neither on disk nor to be had, ModelError where it cannot be read
-    or does not fit what the spec asks of it.
+    Raises WeightsMissing if a model is neither on disk nor downloaded, ModelError if it cannot be read or does not
+    fit the spec.
     """
-    folder, name, revision = _folder(spec, base)
-    with _quiet():
+    folder, name, revision = _folder(spec, base, offline)
+    with _without_output():
         pipe = _pipeline(spec, folder, name, dtype)
-        loras = _add_loras(pipe, spec, base)
+        loras = _add_loras(pipe, spec, base, offline)
     pipe.set_progress_bar_config(disable=True)
     if spec.scheduler is not None:
         pipe.scheduler = _scheduler(spec, pipe.scheduler)
@@ -55,21 +55,21 @@ def parameters(pipe: Any) -> frozenset[str]:
     return frozenset(inspect.signature(type(pipe).__call__).parameters)
 
 
-def _folder(spec: DiffusersImage, base: Path) -> tuple[Path, str, str]:
-    """Where the pipeline lies, its name and its revision; downloads a hub model where that is allowed."""
+def _folder(spec: DiffusersImage, base: Path, offline: bool) -> tuple[Path, str, str]:
+    """The pipeline's folder, name and revision. A hub model is downloaded if it is not cached."""
     location = locate(spec.model, base)
     if isinstance(location, Path):
         return location, location.name, content_revision(location)
     try:
-        with _quiet(progress=True):
+        with _without_output(progress=True):
             folder = Path(
                 diffusers.DiffusionPipeline.download(
                     location,
                     revision=spec.revision,
                     variant=spec.variant,
                     use_safetensors=True,
-                    safety_checker=None,  # named here, it is not downloaded
-                    local_files_only=is_offline(),
+                    safety_checker=None,  # so that it is not downloaded
+                    local_files_only=downloads_off(offline) is not None,
                 )
             )
     except ValueError as error:  # a variant that the model does not have
@@ -77,7 +77,7 @@ def _folder(spec: DiffusersImage, base: Path) -> tuple[Path, str, str]:
     except (OSError, httpx.HTTPError) as error:
         unknown = any(isinstance(e, RepositoryNotFoundError) for e in (error, error.__cause__))
         reason = "the hub has no model of that name that you may read" if unknown else ""
-        raise weights_missing(location, reason) from error
+        raise weights_missing(location, offline, reason) from error
     return folder, location, folder.name
 
 
@@ -105,7 +105,8 @@ def _pipeline(spec: DiffusersImage, folder: Path, name: str, dtype: torch.dtype)
 
 
 def _pipeline_class(spec: DiffusersImage, index: dict[str, Any]) -> Any:
-    """The class that loads the folder: the one the preset names, else the automatic one if it knows it."""
+    """The class that loads the folder: the one that the preset names, else AutoPipelineForText2Image if it knows the
+    model."""
     if spec.pipeline is not None:
         found = getattr(diffusers, spec.pipeline, None)
         if not (inspect.isclass(found) and issubclass(found, diffusers.DiffusionPipeline)):
@@ -124,8 +125,8 @@ def _pipeline_class(spec: DiffusersImage, index: dict[str, Any]) -> Any:
     return diffusers.AutoPipelineForText2Image
 
 
-def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, Any]]:
-    """Load the LoRAs in the preset's order and set their scales; what was loaded, for the record."""
+def _add_loras(pipe: Any, spec: DiffusersImage, base: Path, offline: bool) -> list[dict[str, Any]]:
+    """Load the LoRAs in the preset's order and set their scales; returns what was loaded, for the record."""
     if not spec.loras:
         return []
     if not hasattr(pipe, "load_lora_weights"):
@@ -133,9 +134,13 @@ def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, An
     used = []
     for number, lora in enumerate(spec.loras):
         where = locate(lora.model, base)
-        folder, revision = snapshot(where, lora.revision, [lora.weight_name or "*.safetensors"])
+        files = [lora.weight_name or "*.safetensors"]
+        folder, revision = snapshot(where, lora.revision, files, offline=offline)
+        name = _lora_file(folder, lora)
         try:
-            pipe.load_lora_weights(folder, weight_name=_lora_file(folder, lora), adapter_name=f"lora{number}")
+            pipe.load_lora_weights(
+                folder, weight_name=name, adapter_name=f"lora{number}", local_files_only=True
+            )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(f"The LoRA {lora.model} does not load: {reason}") from error
@@ -151,7 +156,7 @@ def _add_loras(pipe: Any, spec: DiffusersImage, base: Path) -> list[dict[str, An
 
 
 def _lora_file(folder: Path, lora: Lora) -> str:
-    """The one safetensors file of a LoRA folder; diffusers itself would ask the network which it is."""
+    """The safetensors file of a LoRA folder; diffusers itself would ask the network for its name."""
     if lora.weight_name is not None:
         return lora.weight_name
     files = sorted(path.name for path in folder.glob("*.safetensors"))
@@ -176,12 +181,12 @@ def _scheduler(spec: DiffusersImage, present: Any) -> Any:
     unknown = sorted(set(wanted.options) - set(inspect.signature(scheduler_class).parameters))
     if unknown:
         raise ModelError(f"{wanted.name} has no option {', '.join(unknown)}; correct `scheduler: options`.")
-    with _quiet():
+    with _without_output():
         return scheduler_class.from_config(present.config, **wanted.options)
 
 
 def _place(pipe: Any, spec: DiffusersImage, device: str) -> None:
-    if spec.offload == "none" or device == "cpu":  # without a GPU there is nothing to move weights off
+    if spec.offload == "none" or device == "cpu":  # on a CPU there is nothing to offload from
         pipe.to(device)
     elif spec.offload == "model":
         pipe.enable_model_cpu_offload(device=device)
@@ -190,8 +195,8 @@ def _place(pipe: Any, spec: DiffusersImage, device: str) -> None:
 
 
 @contextmanager
-def _quiet(progress: bool = False) -> Iterator[None]:
-    """Keep both libraries from chatting while they load; a download of gigabytes may show its `progress`."""
+def _without_output(progress: bool = False) -> Iterator[None]:
+    """Hide warnings of both libraries while they load, and progress bars too unless `progress` is set."""
     loggers = [logging.getLogger("diffusers"), logging.getLogger("transformers")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,7 +1,7 @@
-"""Looks into a running diffusion: what the model takes the finished image to be, decoded small and cheap.
+"""Previews of a running diffusion: the model's current estimate of the finished image, decoded at low resolution.
 
-Every pipeline passes through its scheduler's `step`, whatever its callback arguments are called; so that is
-where steps are counted and where the model's last prediction is found.
+Pipelines differ in their callback arguments, but all of them call their scheduler's `step`. So steps are counted and
+the model's predictions are read there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PREVIEW_SIDE = 256  # pixels: the longer side of a preview is at most about this
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One call of the scheduler, and the model's guess then at the finished image, in latent space."""
+    """One call of the scheduler, with the model's estimate of the finished image in latent space."""
 
     index: int  # 1-based
     total: int
@@ -32,7 +32,7 @@ class Moment:
 
 @contextmanager
 def watched(pipe: Any, on_moment: Callable[[Moment], None] | None) -> Iterator[None]:
-    """Report every scheduler step of `pipe`. What `on_moment` raises stops the pipeline there."""
+    """Report every scheduler step of `pipe`. An exception from `on_moment` stops the pipeline."""
     if on_moment is None:
         yield
         return
@@ -40,7 +40,7 @@ def watched(pipe: Any, on_moment: Callable[[Moment], None] | None) -> Iterator[N
     step = scheduler.step
     count = 0
 
-    # wraps: pipelines read the signature to learn whether a scheduler takes eta and generator.
+    # Pipelines read the signature to see whether a scheduler takes eta and generator, so `wraps` keeps it.
     @functools.wraps(step)
     def reporting(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
         nonlocal count
@@ -56,21 +56,20 @@ def watched(pipe: Any, on_moment: Callable[[Moment], None] | None) -> Iterator[N
     try:
         yield
     finally:
-        del scheduler.step  # uncovers the method of the class
+        del scheduler.step  # restores the method of the class
 
 
 def clean_guess(
     scheduler: Any, index: int, output: Tensor, timestep: Any, before: Tensor, result: tuple[Any, ...]
 ) -> Tensor:
-    """x0 after the `index`-th step (1-based) took latents `before` and model `output` to `result`.
-
-    Where the scheduler gives no way to x0 these are the latents after the step.
+    """The estimate of x0 at the `index`-th step (1-based), which took latents `before` and the model's `output` to
+    `result`. For a scheduler whose x0 is not known: the latents after the step.
     """
     config = scheduler.config
     kind = config.get("prediction_type")
     guess: Tensor = result[0]
     if len(result) > 1 and isinstance(result[1], Tensor) and result[1].shape == guess.shape:
-        guess = result[1] / config.get("sigma_data", 1.0)  # the scheduler says x0 itself; SCM scales it
+        guess = result[1] / config.get("sigma_data", 1.0)  # the scheduler returns x0; SCM scales it
     elif isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
         guess = before.float() - float(scheduler.sigmas[index - 1]) * output.float()
     elif _remembers_clean(scheduler):
@@ -86,9 +85,9 @@ def clean_guess(
 
 
 def decode_small(pipe: Any, latents: Tensor, width: int, height: int) -> list[Image.Image]:
-    """Previews of latents of images of width × height pixels; an empty list where their layout is unknown.
+    """Previews from the latents of images of width × height pixels; an empty list if their layout is unknown.
 
-    Latents are shrunk before they are decoded: that costs a little sharpness and saves most of the time.
+    Latents are shrunk before they are decoded, which costs some sharpness and saves most of the time.
     """
     vae = getattr(pipe, "vae", None)
     with torch.no_grad():
@@ -102,21 +101,21 @@ def decode_small(pipe: Any, latents: Tensor, width: int, height: int) -> list[Im
             spread = _shrunk(spread, max(4, round(side)))
             pixels = vae.decode(spread.to(vae.dtype), return_dict=False)[0].float()
         pixels = _shrunk(pixels, PREVIEW_SIDE)
-        # A preview is a look at work in progress; whether the finished image is sound is checked elsewhere.
+        # NaN in a preview is not an error; the finished image is checked elsewhere.
         pixels = torch.nan_to_num(pixels / 2 + 0.5).clamp(0, 1)
         arrays = (pixels * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(np.ascontiguousarray(array)) for array in arrays]
 
 
 def _remembers_clean(scheduler: Any) -> bool:
-    """True for the multistep solvers whose memory of model outputs holds x0."""
+    """True for the multistep solvers that store x0 in `model_outputs`."""
     config = scheduler.config
     solver = str(config.get("algorithm_type", "")).endswith("dpmsolver++") or config.get("predict_x0")
     return bool(solver) and getattr(scheduler, "model_outputs", [None])[-1] is not None
 
 
 def _unpacked(pipe: Any, vae: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
-    """Latents as the autoencoder takes them, (N, C, h, w), undoing each family's packing and scaling."""
+    """Latents as the autoencoder takes them, (N, C, h, w): the packing and scaling of each model family is undone."""
     config = vae.config
     if latents.ndim == 3 and hasattr(pipe, "_unpatchify_latents"):  # FLUX.2
         h, w = height // (pipe.vae_scale_factor * 2), width // (pipe.vae_scale_factor * 2)

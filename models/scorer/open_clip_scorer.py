@@ -14,19 +14,17 @@ from PIL.Image import Image
 from torch import Tensor
 
 from models.device import held_bytes, pick_device, pick_dtype
-from models.locate import locate, snapshot, weights_missing
-from models.protocols import Arrangement, Identity, ModelError, Question, WeightsMissing
+from models.protocols import Arrangement, Identity, ModelError, Question
+from models.scorer.open_clip_backend import OpenClipScorer
+from models.scorer.open_clip_files import find_files, tokenizer
 from models.scorer.windows import SIDE, WINDOWS, applies, together
-from models.specs import OpenClipScorer
 
-CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
-HUB = "hf-hub:"
 REMEMBERED_TEXTS = 4096  # at 512 numbers each, 8 MB
 _PRECISION = {torch.float32: "fp32", torch.bfloat16: "pure_bf16", torch.float16: "pure_fp16"}
 
 
-def load(spec: OpenClipScorer, base: Path) -> Scorer:
-    """The scorer of a spec.
+def load(spec: OpenClipScorer, base: Path, offline: bool) -> Scorer:
+    """The scorer of a spec. With `offline` nothing is downloaded.
 
     Raises WeightsMissing where the model is neither on disk nor to be had, ModelError where it does not load.
     """
@@ -34,23 +32,21 @@ def load(spec: OpenClipScorer, base: Path) -> Scorer:
     # A logit is a cosine times 100 or so: bfloat16 with its 8 bits would move a probability by percents.
     finest = torch.float32 if device == "cpu" else torch.float16
     dtype = finest if spec.dtype == "auto" else pick_dtype(spec.dtype, device)
-    source, pretrained, name, revision = _source(spec, base)
+    files = find_files(spec, base, offline)
     try:
         model, preprocess = open_clip.create_model_from_pretrained(
-            source, pretrained=pretrained, precision=_PRECISION[dtype], device=device
+            files.model, precision=_PRECISION[dtype], device=device, **files.options
         )
-        tokenize = open_clip.get_tokenizer(source)
-    except ModuleNotFoundError:
+        tokenize = tokenizer(files, offline)
+    except (ModuleNotFoundError, ModelError):
         raise  # the registry names the package to install
     except Exception as error:  # open_clip raises anything from KeyError to RuntimeError here
         lines = str(error).splitlines() or [type(error).__name__]
-        if pretrained is not None and isinstance(error, OSError):
-            raise weights_missing(f"{spec.model} ({pretrained})", lines[0]) from error
-        raise ModelError(f"open_clip cannot load {name}: {lines[0]}") from error
-    identity = Identity("open_clip", name, revision, device, str(dtype).removeprefix("torch."))
+        raise ModelError(f"open_clip cannot load {files.name}: {lines[0]}") from error
+    identity = Identity("open_clip", files.name, files.revision, device, str(dtype).removeprefix("torch."))
     if spec.windows and getattr(model, "logit_bias", None) is None:
         raise ModelError(
-            f"{name} is a softmax model and cannot look at windows; remove `windows` from the preset."
+            f"{files.name} is a softmax model and cannot look at windows; remove `windows` from the preset."
         )
     return Scorer(
         model.eval(), preprocess, tokenize, identity, spec.temperature, spec.max_batch, spec.windows
@@ -58,7 +54,7 @@ def load(spec: OpenClipScorer, base: Path) -> Scorer:
 
 
 class Scorer:
-    """A protocols.Scorer. A model with a logit bias (SigLIP) answers by sigmoid, any other by softmax."""
+    """Implements protocols.Scorer. A model with a logit bias (SigLIP) uses a sigmoid, any other a softmax."""
 
     def __init__(
         self,
@@ -76,7 +72,7 @@ class Scorer:
         self._tokenize = tokenize
         self._temperature = temperature
         self._windows = windows
-        # On a CPU a product over more rows may sum in another order; a score must not depend on its neighbours.
+        # On a CPU the order of summation may depend on the number of rows; a score must not depend on its batch.
         self._max_batch = 1 if identity.device == "cpu" else max_batch
         self._texts: OrderedDict[str, Tensor] = OrderedDict()
         with torch.no_grad():
@@ -86,15 +82,15 @@ class Scorer:
 
     @property
     def bytes(self) -> int:
-        """Of the weights in memory."""
+        """Size of the weights in memory."""
         return held_bytes([self._model])
 
     @torch.inference_mode()
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
-        """P(statement) for each question of each image, or P(arrangement) where it looks at parts.
+        """P(statement) for each question of each image, or P(arrangement) for a question answered from parts.
 
-        A sigmoid model gives sigmoid(scale · cos + bias) of the statement alone; a softmax model divides the
-        mass between statement and contrasts, and raises ModelError for a question that has none.
+        A sigmoid model returns sigmoid(scale · cos + bias) of the statement alone. A softmax model returns the share
+        of the statement among statement and contrasts, and raises ModelError for a question without contrasts.
         """
         if len(images) != len(questions):
             raise ValueError(f"{len(images)} images but {len(questions)} lists of questions")
@@ -114,7 +110,7 @@ class Scorer:
         return scores
 
     def _options(self, question: Question) -> tuple[str, ...]:
-        """The texts that the answer depends on, the statement first."""
+        """The texts that the answer depends on; the first is the statement."""
         if arrangement := self._by_parts(question):
             return arrangement.things
         if self._bias is not None:
@@ -122,12 +118,12 @@ class Scorer:
         return (question.statement, *question.contrasts)
 
     def _by_parts(self, question: Question) -> Arrangement | None:
-        """The arrangement, where the question is answered by looking at parts."""
+        """The arrangement, if the question is answered from parts of the image."""
         found = question.arrangement
         return found if self._windows and found and applies(found) else None
 
     def _probability(self, views: Tensor, question: Question, texts: dict[str, Tensor]) -> float:
-        """From the unit vectors of the whole image and, where the question goes by parts, of its windows."""
+        """From the unit vectors of the whole image and, for a question answered from parts, of its windows."""
         cosines = torch.stack([texts[text] for text in self._options(question)]) @ views.T
         if self._bias is None:
             return float(torch.softmax(self._scale * cosines[:, 0] / self._temperature, dim=0)[0])
@@ -151,7 +147,7 @@ class Scorer:
         return found
 
     def _embed_images(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[Tensor]:
-        """One float32 unit vector an image, on the CPU; an image nobody asks about is not embedded."""
+        """One float32 unit vector for each image, on the CPU; an image without questions is not embedded."""
         features = [torch.zeros(0)] * len(images)
         asked = [i for i, about in enumerate(questions) if about]
         for start in range(0, len(asked), self._max_batch):
@@ -163,7 +159,7 @@ class Scorer:
         return features
 
     def _embed_texts(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """One float32 unit vector a text, on the CPU; the texts seen last are remembered between calls."""
+        """One float32 unit vector for each text, on the CPU; the most recent texts are cached between calls."""
         found = {}
         for text in dict.fromkeys(texts):
             if text in self._texts:
@@ -191,33 +187,6 @@ class Scorer:
                     f"{self.identity.name} is a softmax model and cannot judge {question.statement!r} alone; "
                     "give the question contrasts, or use a sigmoid model such as SigLIP as the scorer."
                 )
-
-
-def _source(spec: OpenClipScorer, base: Path) -> tuple[str, str | None, str, str]:
-    """What open_clip is to open, the pretrained tag, and the name and revision for the records."""
-    if spec.pretrained is not None:
-        if spec.model not in open_clip.list_models():
-            raise ModelError(
-                f"open_clip knows no architecture {spec.model!r}; where `pretrained` is set, `model` must be "
-                "one of open_clip.list_models()."
-            )
-        return spec.model, spec.pretrained, spec.model, spec.pretrained
-    if not spec.model.startswith(HUB) and spec.model in open_clip.list_models():
-        raise ModelError(
-            f"{spec.model} is an architecture without weights; add `pretrained: TAG`, one of "
-            f"{', '.join(open_clip.list_pretrained_tags_by_model(spec.model)) or 'none known'}."
-        )
-    location = locate(spec.model.removeprefix(HUB), base)
-    # A hub model is opened as the folder it was downloaded to: that pins the revision and takes no pickles.
-    patterns = ["*.json", "*.txt", "*.model", WEIGHTS]
-    folder, revision = snapshot(location, spec.revision, patterns)
-    for file in (CONFIG, WEIGHTS):
-        if not (folder / file).is_file():
-            raise WeightsMissing(
-                f"There is no {file} in {folder}; `model` must name a model in open_clip's format."
-            )
-    name = location if isinstance(location, str) else folder.name
-    return f"local-dir:{folder}", None, name, revision
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Judging by parts: what a picture says of several things, from what its windows say of single ones.
+"""Counts and compares things in an image by scoring parts of it.
 
-A scorer that knows "a cat" well in a picture of one cat knows less of two cats, and little of a cat to the left of a
-dog: one vector has to say it all. So it looks at the whole picture and at nine windows of half its side, each half over
-its neighbours, and what it sees there is put together by plain rules.
+A CLIP-like scorer recognises one thing in an image well, but is unreliable for "two cats" or "a cat to the left of a
+dog", because one vector describes the whole image. So each single thing is scored in the whole image and in nine
+overlapping windows of half its width and height, and fixed rules combine these probabilities.
 """
 
 from __future__ import annotations
@@ -11,26 +11,28 @@ from collections.abc import Sequence
 
 from models.protocols import Arrangement
 
-SIDE = 0.5  # of a window, as a share of the picture
+SIDE = 0.5  # width and height of a window, as a share of the image
 _STEPS = (0.0, 0.25, 0.5)
-WINDOWS = tuple((left, top) for top in _STEPS for left in _STEPS)
-MOST = 4  # windows that do not overlap
+WINDOWS = tuple(
+    (left, top) for top in _STEPS for left in _STEPS
+)  # upper left corners, as shares of the image
+MOST = 4  # so many windows fit beside each other without overlap
 _TOWARDS = {
     "left": (1, 0),
     "right": (-1, 0),
     "above": (0, 1),
     "below": (0, -1),
-}  # from the first to the second
+}  # (x, y) direction from the first thing to the second
 
 
 def applies(arrangement: Arrangement) -> bool:
-    """Whether windows can tell."""
+    """Whether the windows can answer this arrangement."""
     return arrangement.count <= MOST and (not arrangement.where or arrangement.where in _TOWARDS)
 
 
 def together(arrangement: Arrangement, seen: Sequence[Sequence[float]]) -> float:
-    """The probability of an arrangement. `seen`: for each of its things the probabilities of its statement in the
-    whole picture and in each of WINDOWS."""
+    """The probability of an arrangement. `seen`: for each of its things, the probability of its statement in the whole
+    image, followed by that in each of WINDOWS."""
     if arrangement.where:
         return _beside(seen[0][1:], seen[1][1:], _TOWARDS[arrangement.where])
     if arrangement.count:
@@ -39,7 +41,8 @@ def together(arrangement: Arrangement, seen: Sequence[Sequence[float]]) -> float
 
 
 def _exactly(count: int, whole: float, windows: Sequence[float]) -> float:
-    """As many as asked are there, and not one more."""
+    """min(f[count], 1 - f[count + 1]), where f[n] is the n-th best probability among windows that do not overlap. For a
+    count of one, f[1] may also come from the whole image."""
     found = [*_apart(windows), 0.0]
     if count == 1:
         found[0] = max(whole, found[0])
@@ -47,7 +50,7 @@ def _exactly(count: int, whole: float, windows: Sequence[float]) -> float:
 
 
 def _apart(windows: Sequence[float]) -> list[float]:
-    """The best windows that do not overlap, MOST of them, the best first; 0 where there is no room for another."""
+    """The MOST best probabilities among windows that do not overlap, taken greedily, best first; padded with 0."""
     left, found = dict(enumerate(windows)), []
     while left:
         best = max(left, key=lambda i: left[i])
@@ -62,7 +65,8 @@ def _overlap(a: int, b: int) -> bool:
 
 
 def _beside(first: Sequence[float], second: Sequence[float], towards: tuple[int, int]) -> float:
-    """The best pair of windows of which the second lies that way from the first, and not far off the line."""
+    """The maximum of min(p, q) over pairs of windows, p for the first thing and q for the second, where the second
+    window lies a whole window in the direction `towards` and at most half a window to the side."""
     best = 0.0
     for p, (x, y) in zip(first, WINDOWS, strict=True):
         for q, (u, v) in zip(second, WINDOWS, strict=True):

@@ -1,4 +1,4 @@
-"""LoRA adapters saved by peft, put into a causal model once, when it is loaded."""
+"""Applies LoRA adapters that peft saved to a causal model, once, when the model is loaded."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from models.protocols import ModelError, WeightsMissing
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
-# Settings under which an adapter is more than up @ down beside a linear layer.
-_BEYOND = (
+# With one of these settings an adapter does more than add up @ down to a linear layer.
+_UNSUPPORTED = (
     "use_dora",
     "modules_to_save",
     "rank_pattern",
@@ -24,7 +24,7 @@ _BEYOND = (
 
 
 def read_adapter(folder: Path) -> dict[str, Any]:
-    """The adapter's config. Raises WeightsMissing where the folder holds none."""
+    """The adapter's config. Raises WeightsMissing if a file of the adapter is missing."""
     for name in (_CONFIG, _WEIGHTS):
         if not (folder / name).is_file():
             raise WeightsMissing(f"There is no {name} in {folder}; correct `adapter:` in the preset.")
@@ -33,12 +33,13 @@ def read_adapter(folder: Path) -> dict[str, Any]:
 
 
 def fits_packed(folder: Path) -> bool:
-    """True where the adapter can stand beside packed layers: plain LoRA on the layers of the body."""
+    """True if the adapter can be applied beside packed layers: plain LoRA that does not change
+    the embedding and output layers."""
     config = read_adapter(folder)
     targets = config.get("target_modules") or []
     return (
         config.get("peft_type") == "LORA"
-        and not any(config.get(name) for name in _BEYOND)
+        and not any(config.get(name) for name in _UNSUPPORTED)
         and not {"lm_head", "embed_tokens"} & set(targets if isinstance(targets, list) else [targets])
     )
 
@@ -49,7 +50,12 @@ def merge(model: Any, folder: Path) -> Any:
 
     read_adapter(folder)
     try:
-        return PeftModel.from_pretrained(model, folder).merge_and_unload().eval().requires_grad_(False)
+        return (
+            PeftModel.from_pretrained(model, folder, local_files_only=True)
+            .merge_and_unload()
+            .eval()
+            .requires_grad_(False)
+        )
     except (RuntimeError, ValueError) as error:
         raise ModelError(
             f"The adapter {folder.name} does not fit this model, correct `adapter:`: {error}"
@@ -57,7 +63,7 @@ def merge(model: Any, folder: Path) -> Any:
 
 
 def put_beside(model: Any, folder: Path) -> None:
-    """Hang the adapter beside the model's packed layers."""
+    """Add the adapter to the model's packed layers, which stay packed."""
     import torch
     from safetensors.torch import load_file
 

@@ -1,7 +1,7 @@
 """GGUF files for transformers: converted once, then read from the user's cache folder.
 
-transformers takes many seconds to turn a GGUF file into a tokenizer and weights. The result is kept, keyed by
-the file's content, with 16-level weights still packed (see models.text.packed), so that the next start is fast.
+transformers takes many seconds to turn a GGUF file into a tokenizer and weights. The result is cached, keyed by the
+file's content, so that the next start is fast. Weights with 16 levels stay packed (see models.text.packed).
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ from typing import Any
 
 from models.protocols import ModelError, WeightsMissing
 
-FORMAT = 1  # of the converted folder; a change makes old ones unused
+FORMAT = 1  # of the converted folder; folders of another format are not read
 WEIGHTS = "weights.safetensors"
-STALE_S = 3600.0  # age at which an unfinished conversion is nobody's any more
+STALE_S = 3600.0  # an unfinished conversion older than this belongs to a process that was stopped
 
 
 def converted(file: Path) -> Path:
-    """The folder with config, tokenizer and weights made from a GGUF file, at first sight or before."""
+    """The folder with config, tokenizer and weights of a GGUF file, converted now if it is not cached."""
     from platformdirs import user_cache_path
 
     if not file.is_file():
         raise WeightsMissing(f"There is no {file.name} in {file.parent}; correct `gguf_file:` in the preset.")
     with file.open("rb") as source:
         key = hashlib.file_digest(source, "sha256").hexdigest()[:16]
-    shelf = user_cache_path("easel") / "gguf"
-    folder = shelf / f"{key}-{FORMAT}"
+    cache = user_cache_path("easel") / "gguf"
+    folder = cache / f"{key}-{FORMAT}"
     if (folder / WEIGHTS).is_file():
         return folder
     try:
-        shelf.mkdir(parents=True, exist_ok=True)
-        for left in shelf.glob(f"{key}-*-unfinished"):  # by a process that was stopped
+        cache.mkdir(parents=True, exist_ok=True)
+        for left in cache.glob(f"{key}-*-unfinished"):
             if time.time() - left.stat().st_mtime > STALE_S:
                 shutil.rmtree(left, ignore_errors=True)
-        # Made aside and renamed: another process sees the whole folder or none.
-        aside = Path(tempfile.mkdtemp(prefix=f"{key}-", suffix="-unfinished", dir=shelf))
+        # Written under another name and renamed: other processes see the whole folder or none.
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{key}-", suffix="-unfinished", dir=cache))
     except OSError as error:
         raise ModelError(
-            f"Cannot write to {shelf} ({error}); point XDG_CACHE_HOME at a folder you own."
+            f"Cannot write to {cache} ({error}); point XDG_CACHE_HOME at a folder you own."
         ) from error
     try:
-        _convert(file, aside)
+        _convert(file, unfinished)
         try:
-            aside.rename(folder)
+            unfinished.rename(folder)
         except OSError:
-            if not (folder / WEIGHTS).is_file():  # else another process was first, with the same content
+            if not (folder / WEIGHTS).is_file():  # else another process finished first, with the same content
                 raise
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
@@ -63,15 +63,16 @@ def _convert(file: Path, folder: Path) -> None:
 
     from models.text.packed import pack_int4
 
-    # transformers draws one bar with tqdm itself, past its own switch for bars.
+    # transformers draws this progress bar with tqdm directly, so its switch for progress bars has no effect on it.
     bar, gguf_loader.tqdm = gguf_loader.tqdm, lambda tensors, **_: tensors
     try:
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
             file.parent,
             gguf_file=file.name,
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.float32,
+            local_files_only=True,
         )
     except (ValueError, KeyError, OSError) as error:
         raise ModelError(
@@ -99,7 +100,7 @@ def _convert(file: Path, folder: Path) -> None:
 def build(folder: Path, dtype: Any, keep_packed: bool) -> Any:
     """A transformers causal model on the CPU from a converted folder.
 
-    With `keep_packed` 16-level weights stay so, the output layer takes 8 bits, and the rest is bfloat16.
+    With `keep_packed`, weights with 16 levels stay packed, the output layer gets 8 bits, and the rest is bfloat16.
     """
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
@@ -107,7 +108,7 @@ def build(folder: Path, dtype: Any, keep_packed: bool) -> Any:
 
     from models.text.packed import Int4Linear, Int8Linear, unpack_int4
 
-    config = AutoConfig.from_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
     with no_init_weights():
         model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     stored = load_file(folder / WEIGHTS)
@@ -130,5 +131,5 @@ def build(folder: Path, dtype: Any, keep_packed: bool) -> Any:
         head = model.get_output_embeddings()
         model.set_output_embeddings(Int8Linear(head.weight.detach(), head.bias))
         model.config.tie_word_embeddings = False
-    model.generation_config = GenerationConfig.from_pretrained(folder)
+    model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
     return model.eval().requires_grad_(False)

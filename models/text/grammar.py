@@ -23,14 +23,14 @@ class Grammars:
         self._template = lru_cache(maxsize=32)(self._compile)
 
     def start(self, schema: JsonSchema) -> Constraint:
-        """A fresh constraint at the start of an answer. Raises ModelError for a schema llguidance refuses."""
+        """A new constraint for one answer. Raises ModelError for a schema that llguidance refuses."""
         return Constraint(self._template(json.dumps(schema)).deep_copy(), self._vocabulary)
 
     def _compile(self, text: str) -> Any:
         from llguidance import LLMatcher
 
         schema = json.loads(text)
-        # A small model given the choice fills its answer with blanks.
+        # If optional whitespace is allowed, a small model fills its answer with it.
         schema.setdefault("x-guidance", {"whitespace_flexible": False})
         matcher = LLMatcher(self._tokens, LLMatcher.grammar_from_json_schema(json.dumps(schema)))
         if matcher.is_error():
@@ -39,7 +39,7 @@ class Grammars:
 
 
 class Constraint:
-    """Where one answer stands in its grammar."""
+    """The state of one answer in its grammar."""
 
     def __init__(self, matcher: Any, vocabulary: int) -> None:
         self._matcher = matcher
@@ -47,11 +47,11 @@ class Constraint:
 
     @property
     def complete(self) -> bool:
-        """Nothing may follow but the end."""
+        """Whether only the end token may follow."""
         return bool(self._matcher.is_stopped())
 
     def forbid(self, logits: torch.Tensor) -> None:
-        """Set the logits (vocabulary,) of tokens that may not come next to minus infinity."""
+        """Set the logits (vocabulary,) of tokens that the grammar does not allow next to minus infinity."""
         import torch
 
         words = torch.empty((self._vocabulary + 31) // 32, dtype=torch.int32)
@@ -61,12 +61,12 @@ class Constraint:
         logits[self._vocabulary :] = float("-inf")
 
     def take(self, token: int) -> None:
-        """The model chose this token. Raises ModelError where the grammar lost its way."""
+        """Advance by the token that the model chose. Raises ModelError if the grammar fails."""
         if not self._matcher.consume_token(token) or self._matcher.is_error():
             raise ModelError(f"The JSON grammar failed, simplify the schema: {self._matcher.get_error()}")
 
     def forced(self) -> list[int]:
-        """The tokens that must come next whatever the model says, already taken."""
+        """Advance by the tokens that the grammar leaves no choice about, and return them."""
         if self._matcher.is_stopped():
             return []
         tokens: list[int] = self._matcher.compute_ff_tokens()

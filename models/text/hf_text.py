@@ -1,4 +1,4 @@
-"""The text model in this process: a causal language model of transformers, from hub, folder or GGUF."""
+"""Text model in this process: a causal language model of transformers, from the hub, a folder or a GGUF file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from models.protocols import (
     WeightsMissing,
     schema_of,
 )
-from models.specs import TransformersText
 from models.text.lanes import Lane, Runner
+from models.text.transformers_backend import TransformersText
 
 if TYPE_CHECKING:
     import torch
@@ -33,18 +33,19 @@ if TYPE_CHECKING:
 _FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 
 
-def load(spec: TransformersText, base: Path) -> TransformersTextModel:
-    """Load the model a spec names; folders are relative to `base`. Raises ModelError and its kinds."""
+def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextModel:
+    """Load the model a spec names; folders are relative to `base`. With `offline` nothing is downloaded. Raises
+    ModelError and its kinds."""
     import torch
 
     where = locate(spec.model, base)
     patterns = [spec.gguf_file] if spec.gguf_file else _FILES
-    folder, revision = snapshot(where, spec.revision, patterns)
-    adapter = snapshot(locate(spec.adapter, base), patterns=_FILES) if spec.adapter else None
+    folder, revision = snapshot(where, spec.revision, patterns, offline=offline)
+    adapter = snapshot(locate(spec.adapter, base), patterns=_FILES, offline=offline) if spec.adapter else None
     if adapter:
         revision = f"{revision}+{adapter[1]}"
     device = pick_device(spec.device)
-    with _quiet():
+    with _without_output():
         model, tokenizer, dtype = _read(spec, folder, adapter[0] if adapter else None, device)
     if tokenizer.chat_template is None:
         raise ModelError(
@@ -72,7 +73,7 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
         from models.text.packed import runs_packed
 
         cached = converted(folder / spec.gguf_file)
-        tokenizer = AutoTokenizer.from_pretrained(cached)
+        tokenizer = AutoTokenizer.from_pretrained(cached, local_files_only=True)
         packed = runs_packed(device) and spec.dtype in {"auto", "bfloat16"}
         packed = packed and (adapter is None or fits_packed(adapter))
         dtype = torch.bfloat16 if packed else pick_dtype(spec.dtype, device)
@@ -84,8 +85,8 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
         return model, tokenizer, "int4" if packed else str(dtype).removeprefix("torch.")
     dtype = pick_dtype(spec.dtype, device)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
     except OSError as error:
         raise WeightsMissing(
             f"{folder} is no complete transformers model, download it again: {error}"
@@ -98,7 +99,7 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
 
 @dataclass
 class _Answer:
-    """One answer in the making."""
+    """One answer that is being generated."""
 
     index: int
     lane: Lane
@@ -109,7 +110,7 @@ class _Answer:
 
 
 class TransformersTextModel:
-    """Meets protocols.TextModel; up to `max_batch` conversations share each forward pass."""
+    """Implements protocols.TextModel; up to `max_batch` conversations share each forward pass."""
 
     def __init__(self, identity: Identity, model: Any, tokenizer: Any, max_batch: int) -> None:
         self.identity = identity
@@ -127,7 +128,7 @@ class TransformersTextModel:
 
     @property
     def bytes(self) -> int:
-        """Of the weights in memory."""
+        """Size of the weights in memory."""
         return held_bytes([self._runner.model])
 
     def generate(
@@ -139,7 +140,7 @@ class TransformersTextModel:
         temperature: float = 0.0,
         seed: int = 0,
     ) -> list[Text]:
-        """Answer each conversation; see protocols.TextModel. Output tokens do not count the end token."""
+        """Answer each conversation; see protocols.TextModel. The end token does not count as an output token."""
         import torch
 
         if max_tokens < 1 or temperature < 0:
@@ -147,7 +148,8 @@ class TransformersTextModel:
                 f"max_tokens must be at least 1 and temperature not negative: {max_tokens}, {temperature}."
             )
         texts: dict[int, Text] = {}
-        # In order, so that a conversation given twice gets two answers, and a batch of one the first of them.
+        # A conversation given twice gets different noise the second time; the first time it gets the same noise as
+        # in a batch of one.
         times: Counter[str] = Counter()
         with self._one_at_a_time, torch.inference_mode():
             waiting: deque[_Answer] = deque()
@@ -172,7 +174,7 @@ class TransformersTextModel:
         turns = [{"role": message.role, "content": message.content} for message in conversation]
         if not turns:
             raise ModelError("A conversation needs at least one message.")
-        # An answer already begun is carried on.
+        # If the last turn is the assistant's, it is continued.
         begun = turns[-1]["role"] == "assistant"
         options = {
             "tokenize": False,
@@ -183,7 +185,7 @@ class TransformersTextModel:
         try:
             text = self._tokenizer.apply_chat_template(turns, **options)
         except TemplateError:
-            # Some templates know no system role: its words go before the user's.
+            # Some templates have no system role: put its text before the user's.
             if len(turns) < 2 or turns[0]["role"] != "system":
                 raise
             first = {"role": turns[1]["role"], "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
@@ -215,7 +217,7 @@ class TransformersTextModel:
         return answer
 
     def _step(self, active: list[_Answer], temperature: float) -> list[_Answer]:
-        """One forward pass; returns the answers that it finished."""
+        """Run one forward pass; returns the answers that are finished after it."""
         reading = {id(answer.lane) for answer in active if answer.lane.seen < len(answer.lane.prompt)}
         taking = self._runner.read([answer.lane for answer in active if id(answer.lane) in reading])
         taken = {id(lane) for lane in taking}
@@ -231,17 +233,17 @@ class TransformersTextModel:
         ]
 
     def _choose(self, answer: _Answer, logits: torch.Tensor, temperature: float) -> bool:
-        """Add the next token, and those the grammar forces after it; True where the answer is finished."""
+        """Append the next token and those that the grammar forces after it; True if the answer is finished."""
         import torch
 
         constraint = answer.constraint
         if constraint is not None:
             if not answer.tokens and (forced := constraint.forced()):
-                # What every answer begins with; these logits were of no use.
+                # Every answer begins with these tokens, so the logits are not needed.
                 return self._extend(answer, forced)
             constraint.forbid(logits)
         if temperature > 0:
-            # Gumbel noise turns the largest value into a draw from the softmax.
+            # With Gumbel noise added, the index of the largest value is a sample from the softmax.
             uniform = torch.rand(logits.shape, generator=answer.noise).clamp_(1e-20, 1 - 1e-7)
             logits = logits / temperature - torch.log(-torch.log(uniform))
         token = int(logits.argmax())
@@ -271,8 +273,8 @@ class TransformersTextModel:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no advice from transformers while a model loads."""
+def _without_output() -> Iterator[None]:
+    """Hide progress bars and warnings of transformers while a model loads."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

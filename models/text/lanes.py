@@ -1,10 +1,10 @@
 """Runs many conversations through one causal language model at once, without padding.
 
 Each conversation is a lane with its own key-value store. A forward pass takes the next tokens of every lane,
-laid end to end as one sequence; every layer works on all of them together, and only attention looks at one
-lane at a time. So lanes may differ in length and in the number of tokens they bring. Prompts are read in
-chunks that start at multiples of CHUNK, and a chunk read before is not read again. A lane's numbers depend on
-its neighbours only as far as the model's matrix products do.
+concatenated to one sequence; every layer works on all of them together, and only attention works on one lane at a
+time. So lanes may differ in length and in the number of tokens of a pass. Prompts are read in chunks that start at
+multiples of CHUNK, and the keys and values of chunks are reused. A lane's numbers depend on the other lanes only as
+far as the results of the model's matrix products depend on the number of rows.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Lane:
         return stored_keys[:, :, :end], stored_values[:, :, :end]
 
     def mask(self, window: int | None, device: torch.device) -> torch.Tensor | None:
-        """Which of all tokens each pending one may see, (new, all); None where it may see every one."""
+        """Which of all tokens each pending token may attend to, bool (new, all); None if all of them."""
         import torch
 
         if window not in self.masks:
@@ -58,10 +58,10 @@ class Lane:
             if new == 1 and (window is None or end <= window):
                 self.masks[window] = None
             else:
-                asks = torch.arange(self.seen, end, device=device)[:, None]
-                gives = torch.arange(end, device=device)[None, :]
-                allowed = gives <= asks
-                self.masks[window] = allowed if window is None else allowed & (gives > asks - window)
+                queries = torch.arange(self.seen, end, device=device)[:, None]
+                keys = torch.arange(end, device=device)[None, :]
+                allowed = keys <= queries
+                self.masks[window] = allowed if window is None else allowed & (keys > queries - window)
         return self.masks[window]
 
 
@@ -85,7 +85,7 @@ def attend(
     sliding_window: int | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention in the form transformers registers: query (1, heads, tokens, size), lanes end to end."""
+    """Attention with the signature that transformers expects: query (1, heads, tokens, size), lanes concatenated."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
@@ -104,7 +104,7 @@ def attend(
         keys, values = lane.append(module.layer_idx, key[:, :, start:end], value[:, :, start:end])
         mask = lane.mask(sliding_window, query.device)
         if end - start == 1 and mask is None:
-            # The query heads that share a key head stand in for a sequence: nothing is repeated.
+            # Treat the query heads that share a key head as a sequence, so that keys need not be repeated.
             grouped = asks.reshape(1, key.shape[1], groups, -1)
             part = scaled_dot_product_attention(grouped, keys, values, scale=scaling)
             parts.append(part.reshape(1, 1, -1, part.shape[-1]))
@@ -118,7 +118,7 @@ def attend(
 
 
 class ChunkStore:
-    """Keys and values of prompt chunks, found by all tokens up to their end; the oldest used leave first."""
+    """Cache of keys and values of prompt chunks, keyed by all tokens up to their end; least recently used go first."""
 
     def __init__(self, max_bytes: int = 256 << 20) -> None:
         self.max_bytes = max_bytes
@@ -129,7 +129,7 @@ class ChunkStore:
         return tokens in self._chunks
 
     def restore(self, lane: Lane, tokens: tuple[int, ...]) -> None:
-        """Take the stored chunk that ends `tokens` into the lane."""
+        """Append the stored chunk that ends with `tokens` to the lane."""
         chunk = self._chunks[tokens]
         self._chunks.move_to_end(tokens)
         for layer in range(chunk.shape[0]):
@@ -137,7 +137,7 @@ class ChunkStore:
         lane.seen += CHUNK
 
     def keep(self, lane: Lane, tokens: tuple[int, ...]) -> None:
-        """Copy the lane's last chunk, the one that ends `tokens`."""
+        """Store a copy of the lane's last chunk, which ends with `tokens`."""
         import torch
 
         part = slice(lane.seen - CHUNK, lane.seen)
@@ -147,7 +147,7 @@ class ChunkStore:
             if keys is not None and values is not None
         ]
         if len({pair.shape for pair in pairs}) != 1 or len(pairs) != len(lane.keys):
-            return  # layers of unlike shape are read anew each time
+            return  # chunks with layers of different shapes are not stored
         chunk = torch.stack(pairs)
         self._chunks[tokens] = chunk
         self.bytes += chunk.nbytes
@@ -178,14 +178,14 @@ class Runner:
     def read(self, lanes: Sequence[Lane]) -> list[Lane]:
         """Give each lane the next chunk of its prompt; returns the lanes that take part in the pass.
 
-        A lane waits while another one reads the very chunk it needs next.
+        A lane waits while another lane reads the same chunk.
         """
         taking: list[Lane] = []
         being_read: set[tuple[int, ...]] = set()
         for lane in lanes:
             last = (
                 (len(lane.prompt) - 1) // CHUNK * CHUNK
-            )  # one token at least is left to be read for its logits
+            )  # at least one token remains, for the logits after it
             while lane.seen < last:
                 wanted = tuple(lane.prompt[: lane.seen + CHUNK])
                 if wanted not in self.chunks:

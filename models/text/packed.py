@@ -1,6 +1,6 @@
-"""Linear layers in 4 and 8 bits for the CPU, where decoding is bound by how fast weights are read.
+"""Linear layers in 4 and 8 bits for the CPU, where reading the weights limits the speed of decoding.
 
-Both kernels work on bfloat16 rows, sum in float32 and give a row the same result whatever stands beside it.
+Both kernels work on bfloat16 rows and sum in float32; the result of a row does not depend on the rows beside it.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from torch import nn
 from torch.nn.functional import pad
 
 GROUP = 32  # weights along a row that share a scale, as in GGUF's Q4_1
-BLOCK = 32  # rows and columns that the kernels take at once
+BLOCK = 32  # the kernels take rows and columns in multiples of this
 
 
 def runs_packed(device: str) -> bool:
-    """True where torch has fast kernels for these layers (others fall back to loops many times slower)."""
+    """True if torch has fast kernels for these layers; elsewhere it falls back to loops many times slower."""
     return device == "cpu" and torch.backends.cpu.get_cpu_capability() in {"AVX2", "AVX512"}
 
 
 def pack_int4(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Codes of a weight (out, in) that lies on a 16-level grid in every group, as Q4_1 leaves it.
+    """Codes of a weight (out, in) whose groups each have at most 16 evenly spaced levels, as in Q4_1.
 
     Returns nibbles uint8 (out, in / 2), low nibble first, and bfloat16 scale and zero (in / GROUP, out, 2),
-    with weight = (code - 8) * scale + zero; None where the weight is no such grid and would lose by it.
+    with weight = (code - 8) * scale + zero; None for any other weight, which packing would change.
     """
     rows, columns = weight.shape
     if columns % GROUP or rows % BLOCK:
@@ -47,7 +47,7 @@ def codes_of(nibbles: torch.Tensor) -> torch.Tensor:
 
 
 def unpack_int4(nibbles: torch.Tensor, scale_zero: torch.Tensor) -> torch.Tensor:
-    """The float32 weight (out, in) of a packed one."""
+    """The float32 weight (out, in) that was packed."""
     codes = codes_of(nibbles)
     pair = scale_zero.float().transpose(0, 1)
     groups = codes.float().view(codes.shape[0], -1, GROUP) - 8
@@ -72,7 +72,7 @@ class Int4Linear(nn.Module):
         self.register_buffer("scale_zero", scale_zero, persistent=False)
         self.bias = bias
         self.in_features, self.out_features = nibbles.shape[1] * 2, nibbles.shape[0]
-        # The kernel's own layout depends on the CPU, so that it is made at load and never saved.
+        # The kernel's layout depends on the CPU, so it is made when the model is loaded and never saved.
         codes = codes_of(nibbles).to(torch.int32)
         self.packed: torch.Tensor = torch.ops.aten._convert_weight_to_int4pack_for_cpu(codes, 1)
         self.down: Any = None
@@ -100,7 +100,7 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
         super().__init__()
         self.out_features, self.in_features = weight.shape
-        # The kernel takes whole blocks only: on a narrow matrix, such as an adapter's, it ends the process.
+        # The kernel takes whole blocks only; a narrower matrix, such as an adapter's, would crash the process.
         self._spare = -self.in_features % BLOCK
         self.codes, self.scale = pack_int8(pad(weight, (0, self._spare, 0, -self.out_features % BLOCK)))
         self.bias = bias

@@ -1,4 +1,4 @@
-"""The text model behind a server: anything that speaks the OpenAI chat completions protocol over HTTP."""
+"""Text model behind a server: the backend `kind: server`, for the OpenAI chat completions protocol over HTTP."""
 
 from __future__ import annotations
 
@@ -7,22 +7,53 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import PositiveFloat, PositiveInt
+
+from models.backend import Backend
 from models.protocols import Identity, JsonSchema, Message, ModelError, Schemas, Text, schema_of
-from models.specs import ServerText
+from models.specs import NoEffect, TextSpec
+from models.text.json_schema import misfit
 
 if TYPE_CHECKING:
     import httpx
 
 
-def load(spec: ServerText, base: Path) -> ServerTextModel:
-    """A client for the server a spec names. Nothing is asked of the server yet; `base` is not needed."""
+class ServerText(TextSpec):
+    """Any server that speaks the OpenAI chat completions protocol: Ollama, vLLM, llama.cpp."""
+
+    kind: Literal["server"]
+    base_url: str  # with the /v1
+    # The environment variable that holds the key, never the key itself.
+    api_key_env: Annotated[str | None, NoEffect()] = None
+    schema_mode: Literal["json_schema", "json_object", "none"] = "json_schema"
+    timeout_s: Annotated[PositiveFloat, NoEffect()] = 120.0
+    max_parallel: Annotated[PositiveInt, NoEffect()] = 4
+
+
+def load(spec: ServerText, base: Path, offline: bool) -> ServerTextModel:
+    """A client for the server a spec names. Nothing is asked of the server yet. `base` and `offline` do not matter: no
+    weights are read here, and the preset names the server that may be asked."""
     return ServerTextModel(spec)
 
 
+def present(spec: ServerText, base: Path) -> str:
+    """Says that the server answers. Raises ModelError where it does not."""
+    import httpx
+
+    try:
+        httpx.get(f"{spec.base_url.rstrip('/')}/models", timeout=2.0)  # any answer will do, a refusal too
+    except (httpx.HTTPError, httpx.InvalidURL):
+        raise ModelError(f"no server answers at {spec.base_url}; start one or correct `base_url`") from None
+    return f"a server answers at {spec.base_url}"
+
+
+BACKEND = Backend("text", ServerText, load, present, remote=True)
+
+
 class ServerTextModel:
-    """Meets protocols.TextModel; up to `max_parallel` requests are on their way at once."""
+    """Implements protocols.TextModel; sends up to `max_parallel` requests at the same time."""
 
     def __init__(self, spec: ServerText) -> None:
         import httpx
@@ -49,9 +80,9 @@ class ServerTextModel:
         if not host:
             raise ModelError(f"`base_url: {spec.base_url}` is no address; write it as http://host:port/v1.")
         self._url = f"{address}/chat/completions"
-        # Who serves does not tell which weights it serves: the revision stays unknown.
+        # The protocol does not say which weights a server uses, so the revision stays empty.
         self.identity = Identity("server", spec.model, "", address, "")
-        self.bytes = 0  # of its weights here: they are where the server is
+        self.bytes = 0  # size of the weights in this process
 
     def generate(
         self,
@@ -64,8 +95,8 @@ class ServerTextModel:
     ) -> list[Text]:
         """Answer each conversation; see protocols.TextModel.
 
-        Raises ModelError where the server is not there, refuses, answers late or brokenly, or gives an answer
-        that ended by itself and is no JSON of the schema's shape.
+        Raises ModelError if the server cannot be reached, refuses, answers too late or not in the protocol's form, or
+        if a finished answer does not fit the schema.
         """
         if not conversations:
             return []
@@ -79,7 +110,9 @@ class ServerTextModel:
         try:
             return list(pool.map(ask, range(len(conversations))))
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)  # after an error the rest is not asked
+            pool.shutdown(
+                wait=True, cancel_futures=True
+            )  # after an error the other conversations are not sent
 
     def _ask(
         self,
@@ -105,8 +138,8 @@ class ServerTextModel:
                     "json_schema": {"name": "answer", "schema": schema, "strict": True},
                 }
             else:
-                # The server does not know the schema: the model is told.
-                body["messages"] = _told(messages, schema)
+                # The server does not enforce the schema, so the prompt states it.
+                body["messages"] = _with_schema(messages, schema)
                 if self._spec.schema_mode == "json_object":
                     body["response_format"] = {"type": "json_object"}
         text = self._read(self._post(body), messages)
@@ -180,7 +213,7 @@ class ServerTextModel:
         return Text(content, *counts, "length" if choice.get("finish_reason") == "length" else "stop")
 
 
-def _told(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, str]]:
+def _with_schema(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, str]]:
     words = f"Answer only with JSON that fits this schema, with no other words:\n{json.dumps(schema)}"
     if messages and messages[0]["role"] == "system":
         return [{"role": "system", "content": f"{messages[0]['content']}\n\n{words}"}, *messages[1:]]
@@ -188,7 +221,7 @@ def _told(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, 
 
 
 def _json_in(text: str) -> str:
-    """The text without the code fence that models like to put around JSON."""
+    """The text without the code fence that models often put around JSON."""
     bare = text.strip()
     if bare.startswith("```") and bare.endswith("```"):
         bare = bare.removeprefix("```json").removeprefix("```").removesuffix("```").strip()
@@ -196,7 +229,7 @@ def _json_in(text: str) -> str:
 
 
 def _reason(answer: httpx.Response) -> str:
-    """What an error answer says, in at most 200 characters."""
+    """The message of an error response, at most 200 characters."""
     try:
         body = answer.json()
     except ValueError:
@@ -205,69 +238,3 @@ def _reason(answer: httpx.Response) -> str:
     if isinstance(error, dict):
         error = error.get("message") or error.get("detail") or error
     return str(error)[:200]
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
-
-
-def misfit(text: str, schema: JsonSchema) -> str:
-    """Why a text does not fit a JSON schema, or nothing where it does.
-
-    Knows types, required and additional properties, items, enum, const and the usual bounds; other keywords
-    are taken as met.
-    """
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return "no JSON"
-    return _misfit(value, schema, "$")
-
-
-def _misfit(value: Any, schema: Any, place: str) -> str:
-    if not isinstance(schema, dict):
-        return ""
-    if "enum" in schema and value not in schema["enum"]:
-        return f"{place} is none of {schema['enum']}"
-    if "const" in schema and value != schema["const"]:
-        return f"{place} is not {schema['const']!r}"
-    wanted = schema.get("type")
-    if wanted is not None:
-        names = wanted if isinstance(wanted, list) else [wanted]
-        if not any(_is(value, name) for name in names):
-            return f"{place} is no {' or '.join(names)}"
-    size = len(value) if isinstance(value, (str, list)) else None
-    for least, most, have in (
-        ("minLength", "maxLength", size if isinstance(value, str) else None),
-        ("minItems", "maxItems", size if isinstance(value, list) else None),
-        ("minimum", "maximum", value if _is(value, "number") else None),
-    ):
-        if have is not None and not schema.get(least, have) <= have <= schema.get(most, have):
-            return f"{place} is outside {least} or {most}"
-    if isinstance(value, list):
-        parts = [(item, schema.get("items"), f"{place}[{index}]") for index, item in enumerate(value)]
-    elif isinstance(value, dict):
-        known = schema.get("properties", {})
-        absent = [name for name in schema.get("required", ()) if name not in value]
-        if absent:
-            return f"{place} lacks {absent[0]!r}"
-        more = [name for name in value if name not in known]
-        if more and schema.get("additionalProperties") is False:
-            return f"{place} has an unknown {more[0]!r}"
-        parts = [(item, known.get(name), f"{place}.{name}") for name, item in value.items()]
-    else:
-        return ""
-    return next((wrong for part in parts if (wrong := _misfit(*part))), "")
-
-
-def _is(value: Any, name: str) -> bool:
-    if isinstance(value, bool):
-        return name == "boolean"
-    return isinstance(value, _TYPES.get(name, ()))

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Generic
 
 from models.protocols import Identity, OnStep, Step
-from models.specs import Spec
+from models.specs import Spec, answer_settings
 from pipeline.calls.energy import Meter
 from pipeline.calls.faults import Faults
-from pipeline.calls.kept import Results, answer_settings, result_key
+from pipeline.calls.kept import Results, result_key
 from pipeline.calls.operations import Item, Operation, Out
 from pipeline.calls.pool import PooledModel
 from pipeline.calls.record import Call, Cost

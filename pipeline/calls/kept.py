@@ -14,11 +14,8 @@ from typing import Any, Protocol
 from PIL.Image import Image
 
 from models.protocols import Identity
-from models.specs import POLICY, Spec
 
 VERSION = 1  # raised when the same key would no longer mean the same answer
-# Settings that change how the work is done, but not the answer.
-_NO_EFFECT = {"max_batch", "max_parallel", "timeout_s", "api_key_env", "offload", *POLICY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +37,6 @@ class Results(Protocol):
         ...
 
     def put(self, stage: str, results: Mapping[str, Result]) -> None: ...
-
-
-def answer_settings(spec: Spec) -> dict[str, Any]:
-    """The settings of a spec that change its answers, as plain JSON."""
-    return spec.model_dump(mode="json", exclude=_NO_EFFECT)
 
 
 def result_key(stage: str, model: Identity, settings: Mapping[str, Any], inputs: Any) -> str:

@@ -7,10 +7,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from models.presence import can_load
+from models.load import check_loadable
 from models.protocols import ModelError, Paint, Painted, Text
 from models.specs import POLICY, Spec
 from pipeline.calls.caller import Tariff
@@ -25,13 +24,14 @@ from pipeline.calls.operations import (
     TextRequest,
 )
 from pipeline.calls.pool import ModelPool, PooledModel
+from pipeline.calls.record import StageName
 from pipeline.calls.rung import Rung
 from pipeline.calls.stage import Stage
 from pipeline.config import Band, Preset, bands, data_file
 from pipeline.range import Range, load_range
 
 _PER_CALL = ("steps", "width", "height", "guidance", "max_batch")  # specs that differ in these share a model
-Load = Callable[[Any, Path], Any]
+Load = Callable[..., Any]
 
 
 @dataclass
@@ -45,43 +45,43 @@ class Models:
     range: Range | None = None
 
 
-def quiet(offline: bool) -> None:
-    """Keep the libraries off the network and off the console. Only has its full effect before they are imported."""
+def quiet_libraries() -> None:
+    """Turn off telemetry, progress bars and advice of the libraries. Only has its full effect before they are
+    imported."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "1"
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 def check(preset: Preset) -> None:
-    """Raises ConfigError or ModelError for what a preset lacks, as far as that is seen before anything is loaded."""
+    """Raise ConfigError or ModelError for what a preset lacks, as far as that can be told before anything is loaded.
+    A stage is fine when one of its rungs can be loaded."""
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
-    stages: list[Spec] = [preset.image, preset.scorer]
+    stages: list[tuple[StageName, Spec]] = [("image", preset.image), ("scorer", preset.scorer)]
     if "model" in (preset.loop.reader, preset.loop.writer):
-        stages.insert(0, preset.text)
-    for spec in stages:
-        faults = []
-        for rung in (spec, *getattr(spec, "fallback", ())):
+        stages.insert(0, ("text", preset.text))
+    for stage, spec in stages:
+        errors = []
+        for rung in (spec, *spec.fallback):
             try:
-                can_load([rung], preset.base)
+                check_loadable(stage, rung, preset.base, preset.offline)
                 break
             except ModelError as error:
-                faults.append(error)
+                errors.append(error)
         else:
-            raise faults[0]
+            raise errors[0]
 
 
 def load(preset: Preset, results: Results | None = None, pool: ModelPool | None = None) -> Models:
     """Load the preset's models. `results`: where answers are kept, so that none is asked for twice; `pool`: keeps
     models that a further preset may share. Raises ModelError where weights or packages are missing."""
-    quiet(preset.offline)
+    quiet_libraries()
     from models.load import load_image, load_scorer, load_text
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
@@ -94,7 +94,7 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
 
     def stage(operation: Operation[Any, Any], spec: Spec, load_model: Load) -> Stage[Any, Any]:
         def build(one: Spec) -> PooledModel:
-            return pool.request(one, preset.base, load_model)
+            return pool.request(one, preset.base, partial(load_model, offline=preset.offline))
 
         return make_stage(operation, spec, build, tariff, results)
 
@@ -126,7 +126,7 @@ def make_stage(
 
     rungs = [
         Rung(rung_name(one, spec), one, operation, partial(shared, one), tariff, results)
-        for one in (spec, *getattr(spec, "fallback", ()))
+        for one in (spec, *spec.fallback)
     ]
     first: ModelError | None = None
     for rung in rungs:

@@ -12,7 +12,6 @@ from models.protocols import OnStep, Paint, Painted
 from pipeline.brief import Brief, Record
 from pipeline.calls.record import Answer, Made
 from pipeline.calls.stage import Stage
-from pipeline.config import Preset
 from pipeline.painting.prompt import Prompt
 from pipeline.stopping import Stop
 
@@ -53,15 +52,6 @@ class Candidate(Record):
     revision: str
     degraded: str | None = None  # why another model or setting painted it than the preset's first
     image: Image = Field(exclude=True, repr=False)
-
-
-def unpaintable(brief: Brief, preset: Preset) -> str | None:
-    """Why the image model of a preset cannot paint the size that a brief asks for, known before it is loaded."""
-    spec = preset.image
-    width, height = brief.width or spec.width, brief.height or spec.height
-    if spec.paint_size is not None and width != height:
-        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
-    return None
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:

@@ -29,10 +29,9 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Limits
-from pipeline.config import Preset, load_preset
+from pipeline.config import Preset, load_preset, unsuited
 from pipeline.errors import BriefError, ConfigError, fault
 from pipeline.files import slug
-from pipeline.painting.image import unpaintable
 
 MAX_BYTES = 64 * 2**20
 KINDS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".yaml": "yaml", ".yml": "yaml"}
@@ -276,7 +275,7 @@ def _row(
     chosen = (str(given.get("preset", preset)), *overrides, *_settings(given.get("set", ())), *changes)
     if chosen not in presets:
         presets[chosen] = load_preset(chosen[0], chosen[1:])
-    if why := unpaintable(brief, presets[chosen]):
+    if why := unsuited(brief, presets[chosen]):
         raise BriefError(why)
     return Row(line, brief, presets[chosen])
 

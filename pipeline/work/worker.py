@@ -29,11 +29,10 @@ from pydantic import ValidationError
 from models.protocols import ModelError, Step
 from pipeline.brief import Brief
 from pipeline.calls.pool import ModelPool
-from pipeline.config import load_preset
+from pipeline.config import load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, StoreError, fault
 from pipeline.events import Attempt, Event, Outcome, Started
 from pipeline.files import write
-from pipeline.painting.image import unpaintable
 from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.store.jobs import End, Job
@@ -153,7 +152,7 @@ class _Work:
         if self.job.kind == "brief":
             brief = Brief(**given["brief"])
             preset = load_preset(given.get("preset", "mini"), given.get("set", ()))
-            if why := unpaintable(brief, preset):
+            if why := unsuited(brief, preset):
                 raise BriefError(why)
             return Rows(brief.name, (Row(1, brief, preset, run=self.job.id),))
         if self.job.kind == "batch":

@@ -101,10 +101,10 @@ def warm_up(preset: str) -> None:
     for name in ("load_text", "load_image", "load_scorer"):
         real = getattr(models.load, name)
 
-        def cached(spec: Any, base: Path, real: Callable[[Any, Path], Any] = real) -> Any:
+        def cached(spec: Any, base: Path, offline: bool, real: Callable[..., Any] = real) -> Any:
             key = f"{spec!r}{base}"
             if key not in loaded:
-                loaded[key] = real(spec, base)
+                loaded[key] = real(spec, base, offline)
             return loaded[key]
 
         setattr(models.load, name, cached)

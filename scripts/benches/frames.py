@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 from PIL import Image
 
 import models.load
+from models.protocols import ImageModel, OnStep, Paint, Painted
 from pipeline.brief import Brief
 from pipeline.config import load_preset
 from pipeline.store import Store
@@ -38,29 +41,34 @@ def ours(frame: FrameType | None) -> list[tuple[str, str]]:
     return found[::-1]
 
 
+class Watched:
+    """An image model that notes the stack of each call."""
+
+    def __init__(self, model: ImageModel, stacks: list[list[tuple[str, str]]]) -> None:
+        self._model, self._stacks, self.identity = model, stacks, model.identity
+
+    def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
+        self._stacks.append(ours(sys._getframe().f_back))
+        return self._model.paint(requests, on_step)
+
+
 def main() -> None:
     at_backend: list[list[tuple[str, str]]] = []
     at_png: list[list[tuple[str, str]]] = []
     load_image, save = models.load.load_image, Image.Image.save
 
-    def watched_load(*arguments: Any) -> Any:
-        model = load_image(*arguments)
-        paint = model.paint
+    def watched_load(*arguments: Any, **more: Any) -> Watched:
+        return Watched(load_image(*arguments, **more), at_backend)
 
-        def watched_paint(*given: Any) -> Any:
-            at_backend.append(ours(sys._getframe().f_back))
-            return paint(*given)
-
-        model.paint = watched_paint
-        return model
-
-    def watched_save(image: Image.Image, target: Any, *given: Any, **more: Any) -> None:
+    def watched_save(*arguments: Any, **more: Any) -> None:
         at_png.append(ours(sys._getframe().f_back))
-        save(image, target, *given, **more)
+        save(*arguments, **more)
 
-    models.load.load_image = watched_load
-    Image.Image.save = watched_save
-    with tempfile.TemporaryDirectory() as out:
+    with (
+        tempfile.TemporaryDirectory() as out,
+        patch.object(models.load, "load_image", watched_load),
+        patch.object(Image.Image, "save", watched_save),
+    ):
         row = Row(1, Brief(text="a red apple on a white background, flat style"), load_preset("mini"))
         list(play([row], Store(Path(out))))
     stack = at_backend[0]

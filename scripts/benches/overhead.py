@@ -38,8 +38,9 @@ from pipeline.config import load_preset
 from models.load import load_image, load_scorer, load_text
 from models.protocols import Message, Paint, Question
 p = load_preset("mini")
-import os; os.environ["HF_HUB_OFFLINE"] = "1"
-text, image, scorer = (f(s, p.base) for f, s in ((load_text, p.text), (load_image, p.image), (load_scorer, p.scorer)))
+text = load_text(p.text, p.base, offline=True)
+image = load_image(p.image, p.base, offline=True)
+scorer = load_scorer(p.scorer, p.base, offline=True)
 text.generate([[Message("user", "a red apple")]], max_tokens=24)
 picture = image.paint([Paint("a red apple on a white background, flat style", 0)])[0].image
 scorer.score([picture], [[Question("a picture of an apple")]])

@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.load import load_image
 from models.protocols import Paint
-from pipeline.calls.load import quiet
+from pipeline.calls.load import quiet_libraries
 from pipeline.config import load_preset
 from scripts.evaluation.loop import by_boxes, interval
 from scripts.evaluation.suite import suite
@@ -33,8 +33,8 @@ def main(
     preset: str = "mini",
 ) -> None:
     chosen = load_preset(preset)
-    quiet(chosen.offline)
-    painter, cases = load_image(chosen.image, chosen.base), suite(each)
+    quiet_libraries()
+    painter, cases = load_image(chosen.image, chosen.base, chosen.offline), suite(each)
     few = getattr(chosen.image, "steps", 1)
     met, seconds, flops = {few: 0, many: 0}, {few: [0.0], many: [0.0]}, {few: 0, many: 0}
     for steps in met:

@@ -1,4 +1,4 @@
-"""`easel doctor`: what this machine can run, and what is missing."""
+"""`easel doctor`: what this machine can run and what is missing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Literal
 from rich.console import Console
 
 from models.protocols import ModelError
+from models.specs import Spec, Stage
 from pipeline.config import Preset, available, load_preset
 
 State = Literal["ready", "missing", "note"]
@@ -36,7 +37,7 @@ class Finding:
 
 
 def examine(as_json: bool) -> int:
-    """Print the findings; exit status 0 if the default preset can run, 3 if not."""
+    """Print the findings. Returns exit status 0 if the default preset can run, 3 if not."""
     findings = [*_machine(), *_packages(), *(f for name in available() for f in _preset(load_preset(name)))]
     if as_json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
@@ -81,14 +82,19 @@ def _packages() -> list[Finding]:
 
 
 def _preset(preset: Preset) -> list[Finding]:
-    """Whether each model's weights are on this machine; nothing is loaded or downloaded."""
-    from models.presence import weights_at_hand
+    """Whether the weights of each model are on this machine; nothing is loaded or downloaded."""
+    from models.load import present
 
+    stages: tuple[tuple[Stage, Spec], ...] = (
+        ("text", preset.text),
+        ("image", preset.image),
+        ("scorer", preset.scorer),
+    )
     found = []
-    for stage, spec in (("text", preset.text), ("image", preset.image), ("scorer", preset.scorer)):
+    for stage, spec in stages:
         what = f"{preset.name} {stage}"
         try:
-            found.append(Finding(what, "ready", weights_at_hand(spec, preset.base)))
+            found.append(Finding(what, "ready", present(stage, spec, preset.base)))
         except ModelError as error:
             found.append(Finding(what, "missing", str(error)))
     return found

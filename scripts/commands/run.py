@@ -12,7 +12,7 @@ from rich.table import Table
 
 from models.protocols import Step
 from pipeline.brief import Brief, Reading
-from pipeline.calls.load import check, quiet
+from pipeline.calls.load import check, quiet_libraries
 from pipeline.config import Preset
 from pipeline.errors import EaselError
 from pipeline.events import Attempt, Outcome, Started
@@ -37,7 +37,7 @@ def run_brief(
 ) -> int:
     """Exit status of the run; prints as it goes (to standard error when `as_json`)."""
     console = Console(stderr=as_json, highlight=False)
-    quiet(preset.offline)
+    quiet_libraries()
     check(preset)
     store, stop = Store(out, store_url), Stop()
     row = Row(1, brief, preset, run=uuid4().hex)

@@ -32,7 +32,7 @@ from models.load import load_image, load_scorer
 from models.mini.dataset.scene import Fact, facts, render, sample
 from models.protocols import Paint
 from pipeline.brief import Brief
-from pipeline.calls.load import load, quiet
+from pipeline.calls.load import load, quiet_libraries
 from pipeline.config import bands, load_preset
 from pipeline.events import Attempt, Outcome
 from pipeline.loop import run
@@ -66,7 +66,10 @@ def by_boxes(image: Image.Image, asked: Sequence[Fact]) -> list[bool]:
 def by_scorer(preset_name: str) -> Examiner:
     """An examiner that uses the scorer of another preset, with its bands."""
     preset = load_preset(preset_name)
-    scorer, measured = load_scorer(preset.scorer, preset.base), bands(preset.judge, preset.base)
+    scorer, measured = (
+        load_scorer(preset.scorer, preset.base, preset.offline),
+        bands(preset.judge, preset.base),
+    )
 
     def examiner(image: Image.Image, asked: Sequence[Fact]) -> list[bool]:
         (scores,) = scorer.score([image], [[put(fact) for fact in asked]])
@@ -112,7 +115,7 @@ def own_error(count: int) -> str:
 
 def first_images(cases: Sequence[Case], preset: Any, examiner: Examiner) -> list[Result]:
     """Examine the first image for the words of each brief; the image model alone."""
-    painter = load_image(preset.image, preset.base)
+    painter = load_image(preset.image, preset.base, preset.offline)
     results = []
     for i, case in enumerate(track(cases, "painting", transient=True)):
         began = time.perf_counter()
@@ -221,7 +224,7 @@ def main(
     """Measure and print."""
     console = Console(width=None if sys.stdout.isatty() else 170)  # in a file, every column whole
     chosen = load_preset(preset, overrides or [])
-    quiet(chosen.offline)
+    quiet_libraries()
     if judge is None and chosen.range is None:
         raise typer.BadParameter(f"{preset} paints anything; name a second judge with --judge PRESET")
     examiner = by_scorer(judge) if judge else by_boxes

@@ -221,9 +221,8 @@ def main(
 
 
 def _model(model: str, gguf_file: str | None, adapter: str | None) -> Stage[TextRequest, Text]:
-    from models.text.transformers_backend import TransformersText
-
     from models.text.hf_text import load
+    from models.text.transformers_backend import TransformersText
 
     spec = TransformersText(kind="transformers", model=model, gguf_file=gguf_file, adapter=adapter)
     pool = ModelPool()

@@ -36,7 +36,7 @@ from models.mini.dataset.vocabulary import BY_NAME, COUNTS, STYLES
 from models.palette import COLOURS
 from models.protocols import Paint, Scorer
 from models.scorer import open_clip_scorer
-from models.specs import OpenClipScorer
+from models.scorer.open_clip_backend import OpenClipScorer
 from pipeline.config import Band, load_preset
 from scripts.evaluation.examiner import Seen, examine
 from scripts.evaluation.suite import put, words
@@ -64,7 +64,7 @@ def load(folder: Path, windows: bool = True) -> Scorer:
     spec = load_preset("mini").scorer
     assert isinstance(spec, OpenClipScorer)
     return open_clip_scorer.load(
-        spec.model_copy(update={"model": str(folder.resolve()), "windows": windows}), folder
+        spec.model_copy(update={"model": str(folder.resolve()), "windows": windows}), folder, offline=True
     )
 
 
@@ -143,7 +143,7 @@ def painted(count: int, seed: int) -> tuple[list[Scene], list[Image.Image], list
     """What the bundled painter was asked for, what it made, and what is to be seen there."""
     preset = load_preset("mini")
     asked = [usual(scene) for scene in scenes(count, seed, held_out_only=False)]
-    made = load_image(preset.image, preset.base).paint(
+    made = load_image(preset.image, preset.base, preset.offline).paint(
         [Paint(words("combined", scene), i) for i, scene in enumerate(asked)]
     )
     kept = [(scene, p.image, examine(p.image)) for scene, p in zip(asked, made, strict=True)]

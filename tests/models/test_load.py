@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from models import load
+from models.backend import load_of
+from models.image.diffusers_backend import DiffusersImage
 from models.protocols import DependencyMissing, ModelError
-from models.specs import DiffusersImage, OpenClipScorer, TransformersText
+from models.scorer.open_clip_backend import OpenClipScorer
+from models.text.transformers_backend import TransformersText
+from tests.models.echo_backend import BACKEND, EchoText
 from tests.models.image.tiny_image import make_prx_pixel
 from tests.models.scorer.tiny_scorer import make_siglip
 
@@ -29,19 +34,15 @@ def test_importing_the_registry_imports_no_heavy_library() -> None:
 @pytest.mark.parametrize(
     ("loader", "spec", "says"),
     [
-        (
-            load.load_text,
-            TransformersText,
-            "Unknown text kind 'nope'; known are: faulty, server, transformers.",
-        ),
-        (load.load_image, DiffusersImage, "Unknown image kind 'nope'; known are: diffusers, faulty."),
-        (load.load_scorer, OpenClipScorer, "Unknown scorer kind 'nope'; known are: faulty, open_clip."),
+        (load.load_text, TransformersText, "Unknown text kind 'nope'; known kinds: server, transformers."),
+        (load.load_image, DiffusersImage, "Unknown image kind 'nope'; known kinds: diffusers."),
+        (load.load_scorer, OpenClipScorer, "Unknown scorer kind 'nope'; known kinds: open_clip."),
     ],
 )
 def test_unknown_kinds_name_the_known_ones(loader: object, spec: type, says: str) -> None:
     assert callable(loader)
     with pytest.raises(ModelError) as caught:
-        loader(spec.model_construct(kind="nope"), Path())
+        loader(spec.model_construct(kind="nope"), Path(), offline=True)
     assert str(caught.value) == says
 
 
@@ -57,13 +58,15 @@ def test_a_missing_package_is_named_with_its_install_command(
 import sys
 sys.modules[{module!r}] = None
 from pathlib import Path
-from models import load, specs
+from models import load
+from models.image.diffusers_backend import DiffusersImage
 from models.protocols import DependencyMissing
+from models.scorer.open_clip_backend import OpenClipScorer
 try:
     if {module!r} == "open_clip":
-        load.load_scorer(specs.OpenClipScorer(kind="open_clip", model="./x"), Path({str(tmp_path)!r}))
+        load.load_scorer(OpenClipScorer(kind="open_clip", model="./x"), Path({str(tmp_path)!r}), True)
     else:
-        load.load_image(specs.DiffusersImage(kind="diffusers", model="./x"), Path({str(tmp_path)!r}))
+        load.load_image(DiffusersImage(kind="diffusers", model="./x"), Path({str(tmp_path)!r}), True)
 except DependencyMissing as error:
     print(error)
 """
@@ -81,7 +84,6 @@ def test_hub_models_start_offline_from_the_cache(tmp_path: Path, monkeypatch: py
         (cached / "refs").mkdir()
         (cached / "refs" / "main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     image = load.load_image(
         DiffusersImage(
             kind="diffusers",
@@ -91,19 +93,24 @@ def test_hub_models_start_offline_from_the_cache(tmp_path: Path, monkeypatch: py
             device="cpu",
         ),
         tmp_path,
+        offline=True,
     )
-    scorer = load.load_scorer(OpenClipScorer(kind="open_clip", model="hf-hub:owner/scorer"), tmp_path)
+    scorer = load.load_scorer(
+        OpenClipScorer(kind="open_clip", model="hf-hub:owner/scorer"), tmp_path, offline=True
+    )
     assert (image.identity.name, image.identity.revision) == ("owner/painter", commit)
     assert (scorer.identity.name, scorer.identity.revision) == ("owner/scorer", commit)
 
 
-def test_a_fault_of_our_own_is_not_blamed_on_the_installation() -> None:
-    factory = load.backend("models.no_such_backend")
+def test_a_fault_of_our_own_is_not_blamed_on_the_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = replace(BACKEND, load=load_of("models.no_such_backend"))
+    monkeypatch.setattr(load, "BACKENDS", (*load.BACKENDS, broken))
     with pytest.raises(ModuleNotFoundError):
-        factory(TransformersText(kind="transformers", model="a/b"), Path())
+        load.load_text(EchoText(kind="echo", model="./x"), Path(), offline=True)
 
 
-def test_a_backend_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(load.SCORER, "other", load.backend("no_such_package_of_anyones"))
+def test_a_package_that_a_new_backend_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = replace(BACKEND, load=load_of("no_such_package_of_anyones"))
+    monkeypatch.setattr(load, "BACKENDS", (*load.BACKENDS, backend))
     with pytest.raises(DependencyMissing, match="pip install no_such_package_of_anyones"):
-        load.load_scorer(OpenClipScorer.model_construct(kind="other", model="x"), Path())
+        load.load_text(EchoText(kind="echo", model="./x"), Path(), offline=True)

@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import TypeAdapter
 
-from models.load import load_image
+from models.load import load_image, parse_spec
 from models.protocols import Paint
-from models.specs import DiffusersImage, ImageSpec, ScorerSpec, TextSpec
+from models.specs import Stage
 from tests.models.image.tiny_image import MAKERS, NEEDS, SIZE, make_lora
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ARCHITECTURE = {"turbo": "sdxl", "server": "sdxl", "studio": "flux2_klein"}
-SECTIONS: dict[str, Any] = {"text": TextSpec, "image": ImageSpec, "scorer": ScorerSpec}
+STAGES: tuple[Stage, ...] = ("text", "image", "scorer")
 
 
 def preset(name: str) -> dict[str, Any]:
@@ -30,11 +29,11 @@ def preset(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ARCHITECTURE)
 def test_sections_fit_their_specs(name: str) -> None:
     said = preset(name)
-    assert {"about", "needs", "offline", *SECTIONS} <= said.keys()
+    assert {"about", "needs", "offline", *STAGES} <= said.keys()
     assert "\n" not in said["about"] + said["needs"]
     assert said["offline"] is False
-    for section, spec in SECTIONS.items():
-        TypeAdapter(spec).validate_python(said[section])
+    for stage in STAGES:
+        parse_spec(stage, said[stage])
 
 
 @pytest.mark.parametrize("name", ARCHITECTURE)
@@ -57,9 +56,9 @@ def test_image_settings_run_on_a_tiny_checkpoint(name: str, tmp_path: Path) -> N
     said.pop("variant", None)  # the tiny weights are saved in one precision only
     said.pop("revision")
     tiny = {"model": str(folder), "width": SIZE, "height": SIZE, "device": "cpu"}
-    spec = DiffusersImage(**{**said, **tiny, **NEEDS.get(architecture, {})})
+    spec = parse_spec("image", {**said, **tiny, **NEEDS.get(architecture, {})})
     steps = []
-    painted = load_image(spec, tmp_path).paint(
+    painted = load_image(spec, tmp_path, offline=True).paint(
         [Paint("a red fox", seed=1), Paint("two pears", seed=2, negative="blurry")],
         lambda step: steps.append(len(step.preview())),
     )

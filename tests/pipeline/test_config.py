@@ -3,9 +3,28 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import BaseModel
 
-from pipeline.config import Band, available, bands, data_file, load_preset
+from models.image.diffusers_backend import DiffusersImage, Lora, Scheduler
+from models.scorer.open_clip_backend import OpenClipScorer
+from models.text.server_text import ServerText
+from models.text.transformers_backend import TransformersText
+from pipeline.brief import Brief, Limits
+from pipeline.config import (
+    Band,
+    Judge,
+    Loop,
+    Machine,
+    Preset,
+    available,
+    bands,
+    data_file,
+    load_preset,
+    unsuited,
+)
 from pipeline.errors import ConfigError
+from pipeline.preset_faults import known_keys
 
 MINIMAL = """\
 about: smallest
@@ -15,6 +34,11 @@ image:
   model: ./painter
 scorer: {kind: open_clip, model: ./judge}
 """
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
 
 
 @pytest.fixture
@@ -41,7 +65,7 @@ def test_a_preset_is_named_by_its_file(preset_file: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line", "says"),
     [
-        (("kind: diffusers", "kind: diffuser"), 4, "known kinds: 'diffusers'"),
+        (("kind: diffusers", "kind: diffuser"), 4, "image.kind is 'diffuser'; known kinds: diffusers"),
         (("model: ./painter", "modle: ./painter"), 5, "unknown key image.modle; did you mean model?"),
         (("model: ./painter", "model: ./painter\n  steps: 0"), 6, "image.steps"),
         (("about: smallest", "abuot: smallest"), 1, "unknown key abuot; did you mean about?"),
@@ -55,6 +79,175 @@ def test_errors_name_file_line_and_key(
         load_preset(str(preset_file))
     assert f"mine.yaml:{line}: " in str(error.value)
     assert says in str(error.value)
+
+
+FULL = """\
+about: every section
+text:
+  kind: transformers
+  model: ./text
+  fallback:
+    - device: cpu
+    - {kind: server, model: x, base_url: "http://127.0.0.1:1/v1"}
+image:
+  kind: diffusers
+  model: ./painter
+  scheduler:
+    name: LCMScheduler
+  loras:
+    - model: ./lora
+      scale: 0.5
+  fallback:
+    - steps: 4
+    - steps: 2
+scorer: {kind: open_clip, model: ./judge}
+judge:
+  default:
+    pass: 0.7
+    fail: 0.3
+  kinds:
+    count: {pass: 0.9, fail: 0.2}
+  cannot: [style]
+loop:
+  images: 3
+  attempt:
+    seconds: 5
+  batch:
+    images: 9
+machine:
+  price: 0.5
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "says"),
+    [
+        (3, ("kind: transformers", "knd: transformers"), "unknown key text.knd; did you mean kind?"),
+        (4, ("  model: ./text", "  modell: ./text"), "unknown key text.modell; did you mean model?"),
+        (2, ("  kind: transformers\n", ""), "text.kind is missing; known kinds: server, transformers"),
+        (5, ("  model: ./text", "  model: ./text\n  adaptr: ./a"), "unknown key text.adaptr; did you mean adapter?"),
+        (6, ("device: cpu", "devise: cpu"), "unknown key text.fallback.0.devise; did you mean device?"),
+        (6, ("device: cpu", "device: gpu"), "text.fallback.0.device is 'gpu'; did you mean cpu?"),
+        (7, ("base_url: ", "base_ulr: "), "unknown key text.fallback.1.base_ulr; did you mean base_url?"),
+        (7, ("kind: server", "kind: servr"), "text.fallback.1.kind is 'servr'; known kinds: server, transformers"),
+        (9, ("  kind: diffusers", "  kind: difusers"), "image.kind is 'difusers'; known kinds: diffusers"),
+        (10, ("  model: ./painter", "  modle: ./painter"), "unknown key image.modle; did you mean model?"),
+        (12, ("name: LCM", "nmae: LCM"), "unknown key image.scheduler.nmae; did you mean name?"),
+        (13, ("LCMScheduler", "LCMScheduler\n    retries: 2"), "unknown key image.scheduler.retries; known are name"),
+        (15, ("scale: 0.5", "sclae: 0.5"), "unknown key image.loras.0.sclae; did you mean scale?"),
+        (15, ("scale: 0.5", "patience_s: 5"), "unknown key image.loras.0.patience_s; known are model"),
+        (17, ("- steps: 4", "- stepz: 4"), "unknown key image.fallback.0.stepz; did you mean steps?"),
+        (18, ("- steps: 2", "- {steps: 2, loras: [{modle: x}]}"), "unknown key image.fallback.1.loras.0.modle"),
+        (19, ("./judge}", "./judge, devcie: cpu}"), "unknown key scorer.devcie; did you mean device?"),
+        (22, ("pass: 0.7", "pas: 0.7"), "unknown key judge.default.pas; did you mean pass?"),
+        (25, ("count: {", "cuont: {"), "unknown key judge.kinds.cuont; did you mean count?"),
+        (25, ("count: {pass", "count: {odd: 1, pass"), "unknown key judge.kinds.count.odd; did you mean odds?"),
+        (26, ("[style]", "[stile]"), "judge.cannot.0 is 'stile'; did you mean style?"),
+        (28, ("  images: 3", "  imges: 3"), "unknown key loop.imges; did you mean images?"),
+        (30, ("seconds: 5", "secnods: 5"), "unknown key loop.attempt.secnods; did you mean seconds?"),
+        (32, ("images: 9", "image: 9"), "unknown key loop.batch.image; did you mean images?"),
+        (34, ("price: 0.5", "prize: 0.5"), "unknown key machine.prize; did you mean price?"),
+        (34, ("price: 0.5", "1: 0.5"), "unknown key machine.1; known are currency"),
+        (33, ("machine:", "1: 2\nmachine:"), "unknown key 1; known are about"),
+    ],
+)  # fmt: skip
+def test_every_section_refuses_what_it_does_not_know(
+    preset_file: Path, line: int, change: tuple[str, str], says: str
+) -> None:
+    """With the line of the key itself, and as one fault where a rung inherits it."""
+    assert load_preset(str(write(preset_file, FULL))).judge.cannot == {"style"}
+    assert change[0] in FULL
+    with pytest.raises(ConfigError) as error:
+        load_preset(str(write(preset_file, FULL.replace(*change, 1))))
+    assert says in str(error.value)
+    assert str(error.value).startswith(f"{preset_file}:{line}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [(("model: ./painter", "model: ./painter\n  stepz: 4"), 1), (("  model: ./painter\n", ""), 1),
+     (("scale: 0.5", "sclae: 0.5"), 1), (("model: ./painter", "modle: ./painter"), 2)],
+)  # fmt: skip
+def test_a_fault_that_rungs_inherit_counts_once(
+    preset_file: Path, change: tuple[str, str], faults: int
+) -> None:
+    assert change[0] in FULL
+    with pytest.raises(ConfigError) as error:
+        load_preset(str(write(preset_file, FULL.replace(*change, 1))))
+    assert ("(faults: 2" in str(error.value)) == (faults == 2)
+    assert "faults: 3" not in str(error.value)
+    assert "fallback" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("judge.defalt.fail=0.1", "unknown key judge.defalt; did you mean default?"),
+        ("judge.default.fial=0.1", "unknown key judge.default.fial; did you mean fail?"),
+        ("judge.kinds.cuont.pass=0.9", "unknown key judge.kinds.cuont; did you mean count?"),
+        ("judge.kinds={cuont: {pass: 0.9}}", "unknown key judge.kinds.cuont; did you mean count?"),
+        ("judge.cannot=[stile]", "judge.cannot.0 is 'stile'; did you mean style?"),
+        ("lopp.images=3", "unknown key lopp; did you mean loop?"),
+        ("loop.batch.monney=3", "unknown key loop.batch.monney; did you mean money?"),
+        ("image.scheduler.retries=3", "unknown key image.scheduler.retries; known are name, options"),
+        ("image.loras=[{model: x, retries: 1}]", "unknown key image.loras.0.retries"),
+        ("image.fallback=[{stepz: 4}]", "unknown key image.fallback.0.stepz; did you mean steps?"),
+        ("image.stepz=4", "unknown key image.stepz; did you mean steps?"),
+        ("text=nothing", "text: a model is a section with kind and model, not 'nothing'"),
+        ("scorer={kind: open_clip}", "scorer.model: field required"),
+        ("loop=3", "loop is a section with keys of its own, not 3"),
+        ("judge.kinds=count", "judge.kinds is a section with keys of its own, not 'count'"),
+        ("judge.cannot=style", "judge.cannot is a list, not 'style'"),
+        ("image.fallback={steps: 4}", "image.fallback is a list, not {'steps': 4}"),
+        ("image.fallback=[4]", "image.fallback.0: a model is a section with kind and model, not 4"),
+        ("image.loras={model: x}", "image.loras is a list, not {'model': 'x'}"),
+        ("offline=perhaps", "offline: "),
+    ],
+)
+def test_what_was_set_is_blamed_and_nothing_else(preset_file: Path, override: str, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_preset(str(write(preset_file, FULL)), [override])
+    assert str(error.value).startswith(f"--set: {says}")
+    assert "faults:" not in str(error.value)
+
+
+def test_known_keys_are_those_of_the_models() -> None:
+    """For every section of every kind of preset, whatever is added to it later."""
+    data = yaml.safe_load(FULL)
+    sections: dict[tuple[str, ...], type[BaseModel]] = {
+        (): Preset, ("text",): TransformersText, ("text", "fallback", "0"): TransformersText,
+        ("text", "fallback", "1"): ServerText, ("image",): DiffusersImage, ("image", "loras", "0"): Lora,
+        ("image", "scheduler"): Scheduler, ("image", "fallback", "1"): DiffusersImage,
+        ("scorer",): OpenClipScorer, ("judge",): Judge, ("judge", "kinds", "count"): Band, ("loop",): Loop,
+        ("loop", "attempt"): Limits, ("loop", "batch"): Limits, ("machine",): Machine,
+    }  # fmt: skip
+    for keys, section in sections.items():
+        names = {field.alias or name for name, field in section.model_fields.items()}
+        assert known_keys(Preset, data, keys) == sorted(names), keys
+    assert known_keys(Preset, data, ("image", "call_options")) == []
+
+
+@pytest.mark.parametrize("scope", ["loop", "loop.attempt", "loop.batch"])
+def test_a_money_limit_needs_a_price(preset_file: Path, scope: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_preset(str(preset_file), [f"{scope}.money=2"])
+    assert str(error.value).startswith(f"--set: {scope}.money: machine.price is 0")
+    assert str(error.value).endswith("set it to the price of a machine hour, or remove this limit")
+    priced = load_preset(str(preset_file), [f"{scope}.money=2", "machine.price=0.4"])
+    assert priced.machine.price == 0.4
+    preset_file.write_text(MINIMAL + "loop:\n  images: 2\n  money: 1\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:9: loop\.money: machine\.price is 0"):
+        load_preset(str(preset_file))
+
+
+def test_a_brief_is_held_against_the_preset() -> None:
+    preset = load_preset("mini")
+    assert unsuited(Brief(text="a cat"), preset) is None
+    assert "paints squares" in str(unsuited(Brief(text="a cat", width=128, height=64), preset))
+    costly = Brief(text="a cat", limits=Limits(money=0.5))
+    assert str(unsuited(costly, preset)).startswith("money: mini: machine.price is 0")
+    assert unsuited(costly, load_preset("mini", ["machine.price=1"])) is None
 
 
 @pytest.mark.parametrize("text", ["{", "a: b: c", "\tx: 1", "- 1\n- 2", "", "just words"])

@@ -85,6 +85,12 @@ def is_one_line(said: Said) -> bool:
         (["a cat", "--seconds", "nan"], "loop.seconds"),
         (["a cat", "--seconds", "inf"], "loop.seconds"),
         (["a cat", "--tokens", "-1"], "loop.tokens"),
+        (["a cat", "--money", "1"], "loop.money: machine.price is 0"),
+        (["a cat", "--set", "loop.batch.money=1"], "loop.batch.money: machine.price is 0"),
+        (
+            ["a cat", "--set", "judge.defalt.fail=0.1"],
+            "--set: unknown key judge.defalt; did you mean default?",
+        ),
         (["a cat", "--seed", "-1"], "--seed"),
         (["a cat", "--seed", "9" * 30], "--seed"),
         (["a cat", "--out", "/proc/nowhere"], "--out"),

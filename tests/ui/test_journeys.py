@@ -175,7 +175,7 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
     write(page, "a cat on a red background, mostly blue", images=24)
     page.get_by_label("Money").fill("0.01")
     page.locator("#paint").click()
-    expect(page.locator(".toast-body")).to_contain_text("names no price of a machine hour")
+    expect(page.locator(".toast-body")).to_contain_text("machine.price is 0")
     page.get_by_label("Money").fill("")  # as good as 0
     page.get_by_label("Image-steps").fill("1")
     page.locator("#paint").click()

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.image.diffusers_backend import DiffusersImage, Lora, Scheduler
 from models.load import load_image
 from models.protocols import ImageModel, ModelError, Paint, Step, Stopped, WeightsMissing
-from models.specs import DiffusersImage, Lora, Scheduler
 from tests.models.image.tiny_image import MAKERS, NEEDS, SIZE, make_lora
 
 ALL = sorted(MAKERS)
 GUIDED = {"z_image": 0.0}  # painted without guidance, as its distilled form is; the others at 3
 
 
-def build(name: str, folder: Path, **more: Any) -> ImageModel:
+def build(name: str, folder: Path, offline: bool = False, **more: Any) -> ImageModel:
     given = {"device": "cpu", "dtype": "float32", "width": SIZE, "height": SIZE, "steps": 2}
     given |= {"guidance": GUIDED.get(name, 3.0), **NEEDS.get(name, {}), **more}
-    return load_image(DiffusersImage(kind="diffusers", model=str(folder), **given), Path.cwd())
+    return load_image(DiffusersImage(kind="diffusers", model=str(folder), **given), Path.cwd(), offline)
 
 
 @pytest.fixture(scope="session")
@@ -355,7 +355,7 @@ def test_offline_hub_model_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     spec = DiffusersImage(kind="diffusers", model="no-such-owner/no-such-model", device="cpu")
     with pytest.raises(WeightsMissing, match="hf download no-such-owner/no-such-model"):
-        load_image(spec, tmp_path)
+        load_image(spec, tmp_path, offline=False)
 
 
 def test_offline_lora_needs_no_network(monkeypatch: pytest.MonkeyPatch, sd: Path, tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ from PIL import Image
 from models.load import load_scorer
 from models.protocols import Arrangement, ModelError, Question, Scorer, WeightsMissing
 from models.scorer import open_clip_scorer
-from models.specs import OpenClipScorer
+from models.scorer.open_clip_backend import OpenClipScorer
 from tests.models.scorer.tiny_scorer import make_clip, make_siglip
 
 
-def build(folder: Path | str, **more: Any) -> Any:
-    return load_scorer(OpenClipScorer(kind="open_clip", model=str(folder), device="cpu", **more), Path.cwd())
+def build(folder: Path | str, offline: bool = False, **more: Any) -> Any:
+    return load_scorer(
+        OpenClipScorer(kind="open_clip", model=str(folder), device="cpu", **more), Path.cwd(), offline
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from models.protocols import Message, ModelError, Text, TextModel, WeightsMissing
-from models.specs import TransformersText
 from models.text import hf_text
-from models.text.server_text import misfit
+from models.text.json_schema import misfit
+from models.text.transformers_backend import TransformersText
 from tests.models.text.tiny_text import save_lora, save_tiny
 
 SCHEMA = {
@@ -47,7 +47,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tiny(folders: Path, name: str = "llama", **settings: object) -> hf_text.TransformersTextModel:
     options = {"device": "cpu", "dtype": "float32"} | settings
-    return hf_text.load(TransformersText(kind="transformers", model=f"./{name}", **options), folders)
+    return hf_text.load(TransformersText(kind="transformers", model=f"./{name}", **options), folders, True)
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
@@ -253,7 +253,7 @@ needs_bundled = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def bundled() -> hf_text.TransformersTextModel:
-    return hf_text.load(BUNDLED, Path())
+    return hf_text.load(BUNDLED, Path(), True)
 
 
 @needs_bundled
@@ -341,7 +341,7 @@ def test_an_adapter_beside_packed_weights_does_what_a_merged_one_does(tmp_path: 
     def logits(**settings: object) -> torch.Tensor:
         from models.text.lanes import Lane
 
-        model = hf_text.load(BUNDLED.model_copy(update=settings), tmp_path)
+        model = hf_text.load(BUNDLED.model_copy(update=settings), tmp_path, True)
         prompt = model._prompt([Message("user", "a red apple")])
         lane = Lane(prompt, pending=prompt)
         with torch.inference_mode():

@@ -20,9 +20,9 @@ import pytest
 
 from models.locate import locate
 from models.protocols import Message, ModelError, TextModel
-from models.specs import ServerText
 from models.text import server_text
-from models.text.server_text import misfit
+from models.text.json_schema import misfit
+from models.text.server_text import ServerText
 from tests.models.text.tiny_text import save_tiny
 
 # The address goes into a file of its own: the log is written to by other threads, in the middle of a line.
@@ -94,7 +94,9 @@ def transformers_serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
 
 
 def client(base_url: str, model: str = "tiny", **settings: object) -> server_text.ServerTextModel:
-    return server_text.load(ServerText(kind="server", base_url=base_url, model=model, **settings), Path())
+    return server_text.load(
+        ServerText(kind="server", base_url=base_url, model=model, **settings), Path(), True
+    )
 
 
 def ask(*words: str) -> list[list[Message]]:

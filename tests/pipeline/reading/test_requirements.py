@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from models.protocols import Message, Text
-from models.specs import ServerText, Spec
+from models.specs import Spec
 from models.text import server_text
+from models.text.server_text import ServerText
 from pipeline.brief import Brief, Reading
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import Assumed
@@ -78,7 +80,9 @@ class Server:
     def model(self) -> Stage[TextRequest, Text]:
         address = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
         spec = ServerText(kind="server", base_url=address, model="owner/tiny", retries=0)
-        return text_stage(spec, lambda s: ModelPool().request(s, Path(), server_text.load))
+        return text_stage(
+            spec, lambda s: ModelPool().request(s, Path(), partial(server_text.load, offline=True))
+        )
 
 
 def readings(*arguments: Any) -> list[Reading]:
@@ -316,12 +320,12 @@ def test_a_server_that_is_gone_is_not_asked_for_ever(serve: Serve) -> None:
 @pytest.mark.slow
 def test_random_weights_do_no_harm(tmp_path: Path) -> None:
     """A tiny model in this process writes lines that fit the schema and mean nothing."""
-    from models.specs import TransformersText
     from models.text import hf_text
+    from models.text.transformers_backend import TransformersText
     from tests.models.text.tiny_text import save_tiny
 
     spec = TransformersText(kind="transformers", model=str(save_tiny(tmp_path)))
-    model = text_stage(spec, lambda s: ModelPool().request(s, tmp_path, hf_text.load))
+    model = text_stage(spec, lambda s: ModelPool().request(s, tmp_path, partial(hf_text.load, offline=True)))
     (reading,) = readings([Brief(text="two cats on pink")], model, RANGE)
     assert {to_line(want) for want in reading.requirements} == {"2 cat", "background pink"}
 

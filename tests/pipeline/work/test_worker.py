@@ -88,6 +88,8 @@ def test_a_batch_is_done_with_a_report_and_says_how_far_it_is(
         ("brief", {"brief": {"text": ""}}, "brief is empty"),
         ("brief", {"brief": {"text": "a cat"}, "preset": "minni"}, "did you mean mini?"),
         ("brief", {"brief": {"text": "a cat", "width": 128, "height": 64}}, "paints squares"),
+        ("brief", {"brief": {"text": "a cat", "limits": {"money": 1}}}, "money: mini: machine.price is 0"),
+        ("brief", {"brief": {"text": "a cat"}, "set": ["loop.money=1"]}, "loop.money: machine.price is 0"),
         ("batch", {"text": "x", "kind": "csv"}, "no column named brief"),
         ("poem", {}, "update Easel"),
         ("batch", {"text": "brief\na cat", "kind": "csv", "set": ["image.model=./nowhere"]}, "nowhere"),

@@ -1,0 +1,44 @@
+"""How a backend declares itself: its file builds one `Backend`, and models/load.py lists it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+from models.specs import Spec, Stage
+
+Load = Callable[[Any, Path, bool], Any]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to run a model of a stage.
+
+    `load(spec, base, offline)` returns the model. Relative folders start at `base`; with `offline` it must not download
+    anything. `present(spec, base)` says in words where the weights are, without loading them, and raises ModelError if
+    they are not on this machine. `remote`: the weights are on a server, so a run may start without checking them.
+    """
+
+    stage: Stage
+    spec: type[Spec]
+    load: Load
+    present: Callable[[Any, Path], str]
+    remote: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The `kind` that a preset names: the one value that the spec allows."""
+        (kind,) = get_args(self.spec.model_fields["kind"].annotation)
+        return str(kind)
+
+
+def load_of(module: str) -> Load:
+    """The `load` of a module, imported at the first call: for modules that import heavy libraries."""
+
+    def load(spec: Any, base: Path, offline: bool) -> Any:
+        return import_module(module).load(spec, base, offline)
+
+    return load

@@ -1,0 +1,125 @@
+"""What is wrong with a preset, in one sentence with file, line and key."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from models.load import backend_of
+from models.protocols import ModelError
+from models.specs import Stage
+from pipeline.preset_file import Keys, PresetFile
+
+_LIST, _SECTION = "a list", "a section with keys of its own"
+_SHAPES = {
+    "model_type": _SECTION,
+    "dict_type": _SECTION,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "frozen_set_type": _LIST,
+}
+_STAGES: tuple[Stage, ...] = ("text", "image", "scorer")
+
+
+def describe(preset: type[BaseModel], file: PresetFile, error: ValidationError) -> str:
+    """The first fault that pydantic found, as `file:line: key: what is wrong`. Misspelt keys come first: they may be
+    why another key is missing."""
+    faults = [fault for fault in error.errors() if not _inherited(file.data, _keys(fault))]
+    faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
+    more = f" (faults: {len(faults)}; this is the first)" if len(faults) > 1 else ""
+    return _sentence(preset, file, faults[0]) + more
+
+
+def _keys(fault: ErrorDetails) -> Keys:
+    """Where the value is. pydantic adds "[key]" where a mapping's key is wrong rather than its value."""
+    return tuple(str(part) for part in fault["loc"] if part != "[key]")
+
+
+def _inherited(data: dict[str, Any], keys: Keys) -> bool:
+    """Whether a fault of a fallback rung is in a setting that the rung takes from its stage: the stage has the same
+    fault then, and one report is enough."""
+    if len(keys) < 4 or keys[0] not in _STAGES or keys[1] != "fallback":
+        return False
+    rung = data[keys[0]]["fallback"][int(keys[2])]
+    return isinstance(rung, dict) and "kind" not in rung and keys[3] not in rung
+
+
+def _sentence(preset: type[BaseModel], file: PresetFile, fault: ErrorDetails) -> str:
+    keys = _keys(fault)
+    place, key = file.place(keys), ".".join(keys)
+    if fault["type"] in ("extra_forbidden", "invalid_key"):
+        return f"{place}: unknown key {key}; {_advice(keys[-1], known_keys(preset, file.data, keys[:-1]))}"
+    if fault["type"] == "literal_error":
+        allowed = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+        if fault["loc"][-1] == "[key]":
+            return f"{place}: unknown key {key}; {_advice(keys[-1], allowed)}"
+        return f"{place}: {key} is {fault['input']!r}; {_advice(str(fault['input']), allowed)}"
+    if fault["type"] == "missing_kind" and (close := get_close_matches("kind", map(str, fault["input"]), 1)):
+        misspelt = (*keys[:-1], close[0])
+        return f"{file.place(misspelt)}: unknown key {'.'.join(misspelt)}; did you mean kind?"
+    if fault["type"] in ("missing_kind", "unknown_kind"):
+        return f"{place}: {key} {fault['msg']}"
+    if fault["type"] in _SHAPES:
+        return f"{place}: {key} is {_SHAPES[fault['type']]}, not {fault['input']!r}"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{place}: {key}: {message[:1].lower()}{message[1:]}"
+
+
+def _advice(given: str, known: list[str]) -> str:
+    if close := get_close_matches(given, known, 1):
+        return f"did you mean {close[0]}?"
+    return f"known are {', '.join(known)}" if known else "take it out"
+
+
+def known_keys(preset: type[BaseModel], data: dict[str, Any], section: Keys) -> list[str]:
+    """The keys that a section of a preset may have; none where any key may stand there, or nothing is known of it.
+    `data` says which kind of model a section of a model is for."""
+    found: Any = preset
+    if section and section[0] in _STAGES:
+        found, section = _spec(data, section)
+    for key in section:
+        found = _step(found, key)
+    classes = [part for part in _parts(found) if isinstance(part, type) and issubclass(part, BaseModel)]
+    return sorted({field.alias or name for cls in classes for name, field in cls.model_fields.items()})
+
+
+def _spec(data: dict[str, Any], section: Keys) -> tuple[Any, Keys]:
+    """The class of a stage's section, or of the fallback rung that the keys lead into, and the keys left."""
+    stage: Stage = next(name for name in _STAGES if name == section[0])
+    own, rest = data.get(stage), section[1:]
+    kind = own.get("kind") if isinstance(own, dict) else None
+    if isinstance(own, dict) and rest[:1] == ("fallback",) and len(rest) > 1:
+        rung = own["fallback"][int(rest[1])]
+        kind, rest = (rung.get("kind", kind) if isinstance(rung, dict) else kind), rest[2:]
+    try:
+        return backend_of(stage, kind).spec, rest
+    except ModelError:
+        return None, rest
+
+
+def _step(annotation: Any, key: str) -> Any:
+    """The type of the value at `key` in a value of the annotated type; None where that is not known."""
+    for part in _parts(annotation):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            for name, field in part.model_fields.items():
+                if key in (name, field.alias):
+                    return field.annotation
+        elif get_origin(part) is dict:
+            return get_args(part)[1]
+        elif get_origin(part) in (tuple, list):
+            return get_args(part)[0]
+    return None
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """The alternatives of a type, without what `Annotated` adds."""
+    if get_origin(annotation) is Annotated:
+        return _parts(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [found for part in get_args(annotation) for found in _parts(part)]
+    return [annotation]

@@ -1,0 +1,88 @@
+"""A preset's YAML file as it was read, with the place where each of its keys was written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import ConfigError
+
+Keys = tuple[str, ...]
+SET = "--set"
+
+
+@dataclass(frozen=True)
+class PresetFile:
+    """`places`: for the keys of a value, such as ("image", "steps"), the file and line, or `--set`."""
+
+    path: Path
+    data: dict[str, Any]
+    places: dict[Keys, str]
+
+    def place(self, keys: Keys) -> str:
+        """Where a value was written; for one that was left out, where the section around it was."""
+        known = (self.places[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.places)
+        return next(known, str(self.path))
+
+    def override(self, text: str) -> None:
+        """Change a value: `dotted.key=value`, with a YAML value."""
+        key, found, value = text.partition("=")
+        if not found or not key.strip():
+            raise ConfigError(f"--set {text}: write it as key=value, for example image.steps=8")
+        keys = tuple(key.strip().split("."))
+        target = self.data
+        for depth, parent in enumerate(keys[:-1], 1):
+            if parent not in target:
+                target[parent] = {}
+                self.places[keys[:depth]] = SET
+            target = target[parent]
+            if not isinstance(target, dict):
+                raise ConfigError(f"--set {text}: {parent} holds a value, not a section")
+        try:
+            target[keys[-1]] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {text}: the value is not YAML; quote it") from None
+        for replaced in [place for place in self.places if place[: len(keys)] == keys]:
+            del self.places[replaced]
+        self.places[keys] = SET
+
+
+def read_preset_file(path: Path, overrides: Sequence[str] = ()) -> PresetFile:
+    """Raises ConfigError for what is no YAML mapping, and for an override that cannot be applied."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or repr(error)
+        raise ConfigError(f"{path}: cannot be read as text ({reason}); give a UTF-8 YAML file") from None
+    try:
+        data = yaml.safe_load(text)
+        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: a preset is a mapping with text, image and scorer; see configs/mini.yaml")
+    file = PresetFile(path, data, {keys: f"{path}:{line}" for keys, line in lines.items()})
+    for override in overrides:
+        file.override(override)
+    return file
+
+
+def _lines(node: yaml.Node | None, path: Keys = ()) -> dict[Keys, int]:
+    """Line (1-based) of every key in a composed YAML document."""
+    found: dict[Keys, int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            found[here] = key.start_mark.line + 1
+            found |= _lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            found[(*path, str(number))] = item.start_mark.line + 1
+            found |= _lines(item, (*path, str(number)))
+    return found
