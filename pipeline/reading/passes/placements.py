@@ -148,7 +148,7 @@ def _on_sides(sentence: Sentence, context: Context, sides: list[int]) -> list[Fo
         names = list(dict.fromkeys([*context.objects, *names]))
     if len(names) > 2 and len(side_of) == 2:
         names = list(side_of)
-    told: set[tuple[str, str]] = set()
+    stated: set[tuple[str, str]] = set()
     settled: list[Found] = []
     for name, i in side_of.items():
         where = sentence.tokens[i].value
@@ -156,9 +156,9 @@ def _on_sides(sentence: Sentence, context: Context, sides: list[int]) -> list[Fo
         if len(others) != 1:
             found.append(Found("other", value=f"{name} {sentence.tokens[i].text}", at=i))
             context.unplaced[name] = found[-1]
-        elif (others[0], OPPOSITE[where]) not in told:
+        elif (others[0], OPPOSITE[where]) not in stated:
             found += _relation(i, name, where, others[0])
-            told.add((name, where))
+            stated.add((name, where))
             # "A turtle on the left. A snail on the right.": now the turtle's place is known too.
             if others[0] in context.unplaced:
                 settled.append(context.unplaced.pop(others[0]))
