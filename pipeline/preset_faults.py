@@ -46,7 +46,7 @@ def _inherited(data: dict[str, Any], keys: Keys) -> bool:
     if len(keys) < 4 or keys[0] not in _STAGES or keys[1] != "fallback":
         return False
     rung = data[keys[0]]["fallback"][int(keys[2])]
-    return isinstance(rung, dict) and "kind" not in rung and keys[3] not in rung
+    return isinstance(rung, dict) and "kind" not in rung and keys[3] not in map(str, rung)
 
 
 def _sentence(preset: type[BaseModel], file: PresetFile, fault: ErrorDetails) -> str:

@@ -138,6 +138,7 @@ machine:
         (15, ("scale: 0.5", "patience_s: 5"), "unknown key image.loras.0.patience_s; known are model"),
         (17, ("- steps: 4", "- stepz: 4"), "unknown key image.fallback.0.stepz; did you mean steps?"),
         (18, ("- steps: 2", "- {steps: 2, loras: [{modle: x}]}"), "unknown key image.fallback.1.loras.0.modle"),
+        (17, ("- steps: 4", "- {1: 4}"), "unknown key image.fallback.0.1; known are "),
         (19, ("./judge}", "./judge, devcie: cpu}"), "unknown key scorer.devcie; did you mean device?"),
         (22, ("pass: 0.7", "pas: 0.7"), "unknown key judge.default.pas; did you mean pass?"),
         (25, ("count: {", "cuont: {"), "unknown key judge.kinds.cuont; did you mean count?"),
