@@ -319,14 +319,22 @@ def test_who_has_nothing_to_decide_sees_no_buttons(page: Page, store: Store) -> 
 
 def test_the_name_that_was_written_last_counts(page: Page) -> None:
     """The answer for the name that stood there when the tab was opened arrives after another was entered."""
-    calls: list[Route] = []
-    page.route("**/queue/join*", lambda route: calls.append(route))
+    held: list[Route] = []
+    released = False
+
+    def hold(route: Route) -> None:
+        if released:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/queue/join*", hold)
     with page.expect_request("**/queue/join*"):
         open_tab(page, "Review")
     enter_name(page, "")
-    page.unroute("**/queue/join*")
-    for call in calls:
-        call.continue_()
+    released = True
+    for route in held:
+        route.continue_()
     expect(page.locator("#review-item")).to_contain_text("Write your name")
     wait_for_answers(page)
     expect(page.locator("#review-item")).to_contain_text("Write your name")
