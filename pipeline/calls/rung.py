@@ -160,10 +160,10 @@ class Rung(Generic[Item, Out]):
         return self._caller.given_up(model, items, began, hung, degraded)
 
 
-def _may_pass(error: Exception) -> bool:
+def _may_pass(error: BaseException) -> bool:
     """Whether asking the same model again may help."""
     final = (EaselError, Hung, Flawed, WeightsMissing, DependencyMissing)
-    return not isinstance(error, final) and not is_out_of_memory(error)
+    return isinstance(error, Exception) and not isinstance(error, final) and not is_out_of_memory(error)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -22,10 +22,7 @@ _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/
 def show(run: str, out: Path, store_url: str | None, as_json: bool) -> None:
     """Print the trace of a run, named by its folder or its id. Raises EaselError where there is none."""
     store = Store(out, store_url)
-    folder = Path(run).name
-    found = [row for row in store.runs.find() if row.id == run or row.folder == folder]
-    if not found:
-        found = [row for row in store.runs.find() if row.id.startswith(run)]
+    found = store.runs.named(run)
     if len(found) != 1:
         raise EaselError(f"{len(found) or 'no'} runs {run} in {out}; name one folder below it, or its id")
     spans = recorded(store, found[0])

@@ -17,6 +17,7 @@ from pipeline.errors import EaselError
 from pipeline.events import Attempt
 from pipeline.results.run_folder import read_metadata
 from pipeline.store import engine
+from pipeline.work import play
 from scripts.commands import run as command
 from tests.pipeline.conftest import tiny, tiny_folder  # noqa: F401
 from tests.pipeline.test_loop import NEVER_PASS
@@ -54,7 +55,7 @@ def refused(preset: Preset, out: Path) -> str:
 
 def after_first_attempt(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Something happens to the machine between the first attempt and the second."""
-    original = command.run
+    original = play.run
 
     def interrupted(*args: object, **more: object) -> Iterator[object]:
         for event in original(*args, **more):  # type: ignore[arg-type]
@@ -62,7 +63,7 @@ def after_first_attempt(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]
             if isinstance(event, Attempt) and event.number == 1:
                 act()
 
-    monkeypatch.setattr(command, "run", interrupted)
+    monkeypatch.setattr(play, "run", interrupted)
 
 
 def test_a_disk_that_fills_up(preset: Preset, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
