@@ -12,6 +12,7 @@ from models.specs import POLICY, answer_settings
 from models.text.server_text import ServerText
 from pipeline.calls.load import check
 from pipeline.calls.load import load as load_models
+from pipeline.calls.operations import TextRequest
 from pipeline.config import Preset, load_preset
 from pipeline.errors import ConfigError
 from tests.models.echo_backend import BACKEND, EchoText
@@ -46,7 +47,9 @@ def test_a_preset_may_name_it(preset: Path) -> None:
     models = load_models(loaded)
     assert models.text is not None
     assert models.text.identity.kind == "echo"
-    assert [t.text for t in models.text.generate([[Message("user", "a cat")]])] == ["A CAT"]
+    (answer,) = models.text.ask([TextRequest((Message("user", "a cat"),))]).answers
+    assert answer.value is not None
+    assert answer.value.text == "A CAT"
 
 
 def test_its_keys_are_checked(preset: Path) -> None:

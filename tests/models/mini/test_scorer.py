@@ -56,7 +56,7 @@ def test_it_is_a_sigmoid_model(monkeypatch: pytest.MonkeyPatch) -> None:
 def answers(mini: tuple[Preset, Models]) -> tuple[list[Asked], NDArray[np.float64]]:
     found = scenes(30, seed=42, held_out_only=False)
     asked = questions(found, seed=43)
-    return asked, ask(mini[1].scorer, pictures(found, degraded=False, seed=44), asked)
+    return asked, ask(mini[1].scorer.rungs[0].model.get(), pictures(found, degraded=False, seed=44), asked)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -68,7 +68,9 @@ def test_a_picture_knows_how_to_be_painted_again(finished: tuple[Path, Preset]) 
             prompt=plan["prompt"]["text"], negative=plan["prompt"]["negative"], seed=plan["seed"],
             width=used["width"], height=used["height"], steps=used["steps"], guidance=used["guidance"],
         )  # fmt: skip
-        again = painter.paint([request])[0].image
+        (answer,) = painter.ask([request]).answers
+        assert answer.value is not None
+        again = answer.value.image
         with Image.open(file) as kept:
             assert np.array_equal(np.asarray(kept), np.asarray(again))
             assert f"Seed: {plan['seed']}" in kept.text["parameters"]  # type: ignore[attr-defined]

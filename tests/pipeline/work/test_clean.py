@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from pipeline.calls.keep import Keep, Result
 from sqlalchemy import text
 
 from pipeline.brief import Brief
+from pipeline.calls.kept import Result
 from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.errors import BriefError, StoreError
@@ -43,7 +43,7 @@ def picture(seed: int = 0) -> Image.Image:
 def played(preset: Preset, store: Store, id: str = "r1") -> None:
     brief = Brief(text="two dogs on a red background", seed=5)
     store.runs.begin(id, brief, preset, store.out)
-    for event in run([brief], preset, load(preset, Keep(store.results))):
+    for event in run([brief], preset, load(preset, store.results)):
         store.runs.take(id, event)
 
 

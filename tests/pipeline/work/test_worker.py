@@ -212,7 +212,7 @@ def test_a_worker_that_is_stopped_puts_its_job_back(
     on_step = _Work.on_step
 
     def stop(work: _Work, step: Step) -> None:
-        worker.stop.ask()
+        worker.stop.pause()
         on_step(work, step)
 
     monkeypatch.setattr(_Work, "on_step", stop)
@@ -249,15 +249,15 @@ def test_previews_are_small_pictures_of_what_is_being_painted(
 def test_models_leave_memory_when_nothing_is_asked(store: Store, preset: str) -> None:
     worker = Worker(store, idle=0.0, poll=0.01)
     store.jobs.submit("x", "brief", brief("a cat", preset))
-    unload, loaded = worker.house.unload, []
+    unload, loaded = worker.pool.unload, []
 
     def watch() -> int:
         loaded.append(unload())
         if len(loaded) == 2:
-            worker.stop.ask()
+            worker.stop.pause()
         return loaded[-1]
 
-    worker.house.unload = watch  # type: ignore[method-assign]
+    worker.pool.unload = watch  # type: ignore[method-assign]
     worker.work()
     assert loaded == [2, 0]
     assert ended(store, "x").state == "done"
