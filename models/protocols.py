@@ -88,11 +88,6 @@ def schema_of(schema: Schemas, index: int) -> JsonSchema | None:
     return schema if schema is None or isinstance(schema, dict) else schema[index]
 
 
-def schemas_of(schema: Schemas, indices: Sequence[int]) -> Schemas:
-    """The schemas of some of a call's conversations."""
-    return schema if schema is None or isinstance(schema, dict) else [schema[i] for i in indices]
-
-
 @dataclass(frozen=True, slots=True)
 class Paint:
     """One image to make. `None` leaves a setting to the model's spec."""
