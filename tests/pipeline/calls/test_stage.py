@@ -29,8 +29,8 @@ TRIGGER = {
             "scorer": "NaN output"},
     "blank": {"text": "blank output", "image": "blank output: one flat colour",
               "scorer": "blank output: no probabilities"},
-    "malformed": {"text": "malformed output, also when asked again", "image": "malformed output: an answer too few",
-                  "scorer": "malformed output: no probability"},
+    "malformed": {"text": "malformed output, also when asked again", "image": "malformed output: an answer is missing",
+                  "scorer": "malformed output: a number outside 0 to 1"},
 }  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def test_a_smaller_picture_is_not_what_was_asked_for(tiny: Tiny) -> None:
     ended = [e for e in run([asked, free], preset, models) if isinstance(e, Outcome)]
     assert ended[0].status == "exhausted"
     assert ended[0].verdict is not None
-    assert "32 × 32 pixels, asked for were 64 × 64" in ended[0].verdict.checks[0].reason
+    assert "32 × 32 pixels instead of 64 × 64" in ended[0].verdict.checks[0].reason
     assert ended[1].status == "accepted"
     assert ended[1].best is not None
     assert ended[1].best.image.size == (32, 32)
