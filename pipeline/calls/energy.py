@@ -1,8 +1,8 @@
 """The energy of model calls in joules: measured where the machine has counters, otherwise estimated from watts.
 
 NVML reads the counter of an NVIDIA GPU; a reading takes microseconds. codecarbon reads the counters of processors
-(RAPL, Apple's powermetrics); it runs a thread of its own and is read at most once a second. Neither is imported unless it can
-measure. Without a counter, energy is watts × seconds.
+(RAPL, Apple's powermetrics); it runs a thread of its own and is read at most once a second. Neither is imported unless
+it can measure. Without a counter, energy is watts × seconds.
 """
 
 from __future__ import annotations

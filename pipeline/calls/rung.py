@@ -143,7 +143,7 @@ class Rung(Generic[Item, Out]):
     def _call_within_patience(
         self, model: PooledModel, items: Mapping[int, Item], listener: Listener, degraded: str | None
     ) -> Called[Out]:
-        """As Caller.call, in a thread of its own. After `patience_s` the thread is left running, and the result is Hung."""
+        """As Caller.call, in a thread of its own. After `patience_s` the result is Hung, and the thread runs on."""
         began, finished = datetime.now(UTC), list[Called[Out]]()
 
         def body() -> None:

@@ -12,7 +12,7 @@ RANGE = load_range("models/mini/range.json")
 
 def ask(text: str, **more: object) -> Ask:
     brief = Brief(text=text)
-    return Ask(brief=brief, requirements=read([brief], None, RANGE)[0].requirements, **more)  # type: ignore[arg-type]
+    return Ask(brief=brief, requirements=read([brief], None, RANGE).each[0].requirements, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
         )
-        assert "another easel is at work" in done.stderr
+        assert "another easel process uses" in done.stderr
     with exclusive(tmp_path):
         pass
     (tmp_path / "file").write_text("")

@@ -57,7 +57,7 @@ def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
     assert list(told) == [3, 6, 7, 8, 10, 11, 12, 13]
     for line, says in (
         (3, "the brief is empty"), (6, "seed"), (7, "width"), (8, "paints squares"), (10, "did you mean mini?"),
-        (11, "image.steps"), (12, "9 cells, 7 columns"), (13, "shorten it"),
+        (11, "image.steps"), (12, "9 cells but 7 columns"), (13, "shorten it"),
     ):  # fmt: skip
         assert says in told[line]
         assert "\n" not in told[line]
@@ -91,16 +91,16 @@ def test_what_is_wrong_in_a_row_is_said_in_plain_words(column: str, cell: str, s
 @pytest.mark.parametrize(
     ("kind", "text", "says"),
     [
-        ("csv", "", "holds no briefs"),
-        ("csv", "brief\n", "holds no briefs"),
+        ("csv", "", "no briefs found"),
+        ("csv", "brief\n", "no briefs found"),
         ("csv", "name,seed\nx,1\n", "no column named brief"),
         ("csv", "brief,sed\na cat,1\n", "did you mean seed?"),
         ("csv", "brief,brief\na cat,a dog\n", "two columns"),
         ("csv", "brief,\na cat,1\n", "without a name"),
-        ("yaml", "brief: a cat", "is a list"),
+        ("yaml", "brief: a cat", "not a list"),
         ("yaml", "- [", "not YAML"),
         ("yaml", "[" * 5000, "not YAML"),
-        ("jsonl", "\n\n", "holds no briefs"),
+        ("jsonl", "\n\n", "no briefs found"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence(kind: str, text: str, says: str) -> None:
@@ -145,6 +145,6 @@ def test_a_wrong_preset_is_said_once() -> None:
 
 def test_files_are_told_by_their_ending(tmp_path: Path) -> None:
     assert len(read_rows(ROOT / "tests/data/stickers.csv", "mini").good) == 5
-    for name, says in (("x.txt", "name it .csv"), ("no.csv", "cannot be read")):
+    for name, says in (("x.txt", "use a file named .csv"), ("no.csv", "cannot be read")):
         with pytest.raises(BriefError, match=says):
             read_rows(tmp_path / name, "mini")

@@ -93,7 +93,7 @@ def test_a_batch_is_done_with_a_report_and_says_how_far_it_is(
         ("batch", {"text": "x", "kind": "csv"}, "no column named brief"),
         ("poem", {}, "update Easel"),
         ("batch", {"text": "brief\na cat", "kind": "csv", "set": ["image.model=./nowhere"]}, "nowhere"),
-        ("brief", {}, "the worker's output"),
+        ("brief", {}, "see the worker's output"),
     ],
 )
 def test_a_job_that_cannot_be_done_says_why(

@@ -37,7 +37,7 @@ def easel(*args: str) -> subprocess.CompletedProcess[str]:
     [
         ("x.csv", "name\nx\n", "no column named brief"),
         ("x.csv", "brief,sed\na cat,1\n", "did you mean seed?"),
-        ("x.csv", "", "holds no briefs"),
+        ("x.csv", "", "no briefs found"),
         ("x.yaml", "- [", "not YAML"),
         ("x.txt", "a cat", "name it .csv"),
     ],
