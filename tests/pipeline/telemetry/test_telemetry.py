@@ -177,4 +177,4 @@ def test_the_tree_shows_time_and_cost_shares(preset: Preset, store: Store) -> No
     assert "EUR (" in text
     assert "two purple zebras" not in text
     assert "seed 6, 2 steps" in text
-    assert "has no end" not in text
+    assert "no outcome" not in text

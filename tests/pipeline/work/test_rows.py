@@ -67,19 +67,19 @@ def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
 @pytest.mark.parametrize(
     ("column", "cell", "says"),
     [
-        ("seed", "x", "seed: 'x' is no whole number"),
-        ("seed", "1.5", "seed: '1.5' is no whole number"),
+        ("seed", "x", "seed: 'x' is not a whole number"),
+        ("seed", "1.5", "seed: '1.5' is not a whole number"),
         ("seed", "-1", "seed: -1 is too small; the least is 0"),
         ("width", "5000", "width: 5000 is too large; the most is 4,096"),
         ("images", "0", "images: 0 is too small; give more than 0"),
-        ("seconds", "soon", "seconds: 'soon' is no number"),
+        ("seconds", "soon", "seconds: 'soon' is not a number"),
         ("money", "1", "money: mini: machine.price is 0"),
         ("loop.money", "1", "loop.money: machine.price is 0"),
         ("loop.attempt.money", "1", "loop.attempt.money: machine.price is 0"),
-        ("joules", "inf", "joules: 'inf' is no number"),
+        ("joules", "inf", "joules: 'inf' is not a number"),
         ("name", "x" * 201, "name: longer than 200 characters; shorten it"),
         ("seed", "9" * 60, f"seed: {'9' * 39}… is too large; give less than 9,223,372,036,854,775,808"),
-        ("seed", "x" * 60, f"seed: '{'x' * 38}… is no whole number"),
+        ("seed", "x" * 60, f"seed: '{'x' * 38}… is not a whole number"),
     ],
 )
 def test_what_is_wrong_in_a_row_is_said_in_plain_words(column: str, cell: str, says: str) -> None:

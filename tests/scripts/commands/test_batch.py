@@ -73,7 +73,7 @@ def test_ctrl_c_writes_the_report_and_says_how_to_go_on(tiny: Tiny, tmp_path: Pa
     assert stopped.returncode == 130, stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert "1 not met, 1 not finished" in stopped.stdout
-    assert f"The same command goes on: easel {args[0]} {args[1]}" in stopped.stdout
+    assert f"The same command continues: easel {args[0]} {args[1]}" in stopped.stdout
     assert (tmp_path / "out" / "report.html").exists()
     (tmp_path / "x.csv").write_text("brief,images\na cat,2\n")
     done = easel(*args)
