@@ -17,7 +17,7 @@ def csv(text: str, **more: object) -> Rows:
     return parse_rows(text.encode(), "csv", "stickers", "mini", **more)  # type: ignore[arg-type]
 
 
-def test_the_three_forms_say_the_same() -> None:
+def test_csv_jsonl_and_yaml_give_the_same_rows() -> None:
     rows = csv(
         'brief,name,seed,size,must,images,image.steps,set\n'
         'a cat,Tom,3,128,"a hat; no text",4,12,loop.writer=template; judge.default.pass=0.7\n'
@@ -37,7 +37,7 @@ def test_the_three_forms_say_the_same() -> None:
     assert row.id == as_lines.good[0].id == as_yaml.good[0].id
 
 
-def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
+def test_a_bad_row_is_reported_with_its_line_and_others_are_used() -> None:
     rows = csv(
         "\ufeffbrief;name;seed;width;height;preset;image.steps\n"
         "a cat;;;;;;\n"
@@ -82,7 +82,7 @@ def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
         ("seed", "x" * 60, f"seed: '{'x' * 38}… is not a whole number"),
     ],
 )
-def test_what_is_wrong_in_a_row_is_said_in_plain_words(column: str, cell: str, says: str) -> None:
+def test_errors_of_a_row_in_plain_words(column: str, cell: str, says: str) -> None:
     (bad,) = csv(f"brief,{column}\na cat,{cell}\n").bad
     assert says in bad.why
     assert len(bad.why) < 120
@@ -103,13 +103,13 @@ def test_what_is_wrong_in_a_row_is_said_in_plain_words(column: str, cell: str, s
         ("jsonl", "\n\n", "no briefs found"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_one_sentence(kind: str, text: str, says: str) -> None:
+def test_a_file_that_cannot_be_used_is_reported_in_one_line(kind: str, text: str, says: str) -> None:
     with pytest.raises(BriefError, match=says) as caught:
         parse_rows(text.encode(), kind, "x", "mini")
     assert "\n" not in str(caught.value)
 
 
-def test_bad_lines_of_jsonl_and_yaml_are_told() -> None:
+def test_bad_lines_of_jsonl_and_yaml_are_reported() -> None:
     rows = parse_rows(
         b'{"brief": "a cat"}\nnonsense\n\n{"brif": "a dog"}\n"a bus"\n[1]\n', "jsonl", "x", "mini"
     )
@@ -138,12 +138,12 @@ def test_a_run_keeps_its_id_when_the_file_grows() -> None:
     assert csv("brief\na cat\n", overrides=["image.steps=9"]).good[0].id != before.good[0].id
 
 
-def test_a_wrong_preset_is_said_once() -> None:
+def test_a_wrong_preset_is_reported_once() -> None:
     with pytest.raises(ConfigError, match="did you mean"):
         csv("brief\na cat\na dog\n", overrides=["image.stepz=3"])
 
 
-def test_files_are_told_by_their_ending(tmp_path: Path) -> None:
+def test_the_file_type_follows_from_the_suffix(tmp_path: Path) -> None:
     assert len(read_rows(ROOT / "tests/data/stickers.csv", "mini").good) == 5
     for name, says in (("x.txt", "use a file named .csv"), ("no.csv", "cannot be read")):
         with pytest.raises(BriefError, match=says):
