@@ -289,7 +289,7 @@ def test_overrides(preset_file: Path) -> None:
 
 
 def test_a_band_that_passes_and_fails_is_refused(preset_file: Path) -> None:
-    with pytest.raises(ConfigError, match="fail lies above pass"):
+    with pytest.raises(ConfigError, match="fail is above pass"):
         load_preset(str(preset_file), ["judge.default={pass: 0.2, fail: 0.8}"])
 
 
