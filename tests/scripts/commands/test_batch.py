@@ -39,7 +39,7 @@ def easel(*args: str) -> subprocess.CompletedProcess[str]:
         ("x.csv", "brief,sed\na cat,1\n", "did you mean seed?"),
         ("x.csv", "", "no briefs found"),
         ("x.yaml", "- [", "not YAML"),
-        ("x.txt", "a cat", "name it .csv"),
+        ("x.txt", "a cat", "use a file named .csv"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_line_and_status_2(
