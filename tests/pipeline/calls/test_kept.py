@@ -134,8 +134,8 @@ def test_only_missing_images_are_painted_and_steps_have_the_callers_positions(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     preset = tiny(image="prx_pixel", settings={"guidance": 1.0, "max_batch": 2})
-    counting = Counting(load_image(preset.image, preset.base))
-    monkeypatch.setattr("models.load.load_image", lambda *_: counting)
+    counting = Counting(load_image(preset.image, preset.base, offline=True))
+    monkeypatch.setattr("models.load.load_image", lambda *_, **__: counting)
     painter = load(preset, Store(tmp_path).results).image
     requests = [Paint("a cat", seed, steps=2 + seed % 2) for seed in range(6)]
     painter.ask([requests[3]])
