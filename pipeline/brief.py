@@ -17,23 +17,23 @@ Flag = Literal["contradiction", "uncheckable", "outside"]
 
 
 class Record(BaseModel):
-    """A frozen record. Run folders, PNGs, the store and the app all hold the same records."""
+    """A frozen record. Run folders, PNGs, the store and the app use the same records."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Limits(Record):
-    """Hard limits on what may be used, checked before a call and counted after it. None sets no limit."""
+    """Hard limits on what may be used; see budget.py. None: no limit."""
 
     images: PositiveInt | None = None
     image_steps: PositiveInt | None = None  # denoising steps, summed over images
-    seconds: PositiveFloat | None = None  # on the clock, waiting included
+    seconds: PositiveFloat | None = None  # wall time, waiting included
     tokens: PositiveInt | None = None  # of the text model, input and output
     joules: PositiveFloat | None = None  # of model calls
     money: PositiveFloat | None = None  # of model calls, at the preset's price of a machine hour
 
     def over(self, other: Limits) -> Limits:
-        """These limits, with those of `other` where these are None."""
+        """These limits; where one is None, that of `other`."""
         return Limits(**{name: getattr(other, name) for name in Limits.model_fields} | self.set)
 
     @property
@@ -46,8 +46,8 @@ class Limits(Record):
 class Brief(Record):
     """What the user wants, in their words.
 
-    Sizes are in pixels; where they or limits are None, the preset decides. `requirements` is the user's own list; where
-    it is given, the text is not read."""
+    Sizes are in pixels; the preset decides where a size or a limit is None. `requirements`: the user's own list; if it
+    is given, the text is not read."""
 
     text: str
     name: str = Field(default="", max_length=200)
@@ -64,7 +64,7 @@ class Brief(Record):
         text = " ".join(text.split())
         if not text:
             raise ValueError("the brief is empty; say in a sentence what the picture should show")
-        # Control characters, halves of surrogate pairs, and what stands for undecodable bytes.
+        # Control characters, lone surrogates, and the replacement character for undecodable bytes.
         if any(unicodedata.category(c) in ("Cc", "Cs") or c == "\ufffd" for c in text[: 2 * MAX_CHARACTERS]):
             raise ValueError("the brief holds binary data; give it as plain text in UTF-8")
         if len(text) > MAX_CHARACTERS:
@@ -73,12 +73,12 @@ class Brief(Record):
 
     @property
     def words(self) -> str:
-        """The text, with the must-haves that it does not contain."""
+        """The text, followed by the must-haves that it does not contain."""
         return ", ".join([self.text, *(want for want in self.must if want.lower() not in self.text.lower())])
 
 
 class Requirement(Record):
-    """One checkable want.
+    """One thing that the user wants and that can be checked.
 
     | kind       | subject   | value                                  | other                 |
     | ---------- | --------- | -------------------------------------- | --------------------- |
@@ -90,10 +90,10 @@ class Requirement(Record):
     | style      |           | style                                  |                       |
     | absence    | object that must not show |                        |                       |
     | technical  | size, palette or contrast | "256x256", colour, low/high |                  |
-    | other      |           | the want in the user's words           |                       |
+    | other      |           | the requirement in the user's words    |                       |
 
-    `flag` is set before anything is generated: the want contradicts another, no model can check it, or the image
-    model cannot draw it. `note` says why, in words.
+    `flag` is set before anything is painted: the requirement contradicts another, no model can check it
+    (uncheckable), or the image model cannot draw it (outside). `note` says why, in words.
     """
 
     id: str
@@ -101,25 +101,25 @@ class Requirement(Record):
     subject: str = ""
     value: str = ""
     other: str = ""
-    text: str  # the want in words, as shown to a person
+    text: str  # the requirement in words, as it is shown
     must: bool = True
     flag: Flag | None = None
     note: str = ""
 
 
 class Reading(Record):
-    """The requirements of one brief, and what read them."""
+    """The requirements of one brief. `reader`: what read them."""
 
     requirements: tuple[Requirement, ...]
     reader: str  # the text model's name, or "rules"
-    degraded: str | None = None  # why the rules read instead of the model
+    degraded: str | None = None  # why the rules read the brief instead of the model
 
     @property
     def blocked(self) -> str | None:
-        """Why no image can meet the brief, where that is known before painting; otherwise None."""
+        """Why no image can meet the brief, if that is known before painting; otherwise None."""
         musts = [r for r in self.requirements if r.must]
-        if clash := [r for r in musts if r.flag == "contradiction"]:
-            return f"the brief contradicts itself: {clash[0].text} {clash[0].note}; change one of them"
+        if clashes := [r for r in musts if r.flag == "contradiction"]:
+            return f"the brief contradicts itself: {clashes[0].text} {clashes[0].note}; change one of them"
         if sizes := [r for r in musts if r.kind == "technical" and r.flag == "outside"]:
             return f"no picture can have {sizes[0].text}: {sizes[0].note}; ask for another size"
         objects = [

@@ -1,9 +1,8 @@
-"""Hard limits in nested scopes, batch > brief > attempt: checked before a call, counted exactly after it.
+"""Hard limits in nested scopes: batch > brief > attempt. They are checked before a call; its cost is counted after it.
 
 The cost of a call is charged to its attempt and to the scopes around it. Before an image is painted, every scope must
 have room for it: for its steps, which are known, and for its seconds, joules and money, which are estimated from the
-images painted so far. For the first image of a run that estimate is zero; a time limit still stops it while it is
-painted.
+images painted so far. For the first image of a run that estimate is zero; a time limit stops it while it is painted.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _OVER = {
 
 @dataclass
 class Spend:
-    """What was used. `measured` is false once any part of the joules is an estimate."""
+    """What a scope has used. `measured`: whether all of the joules were measured."""
 
     images: int = 0
     image_steps: int = 0
@@ -43,13 +42,13 @@ class Spend:
         self.images += call.images
         self.image_steps += call.image_steps
         self.tokens += call.tokens_with_kept
-        took = call.with_kept
-        self.joules += took.joules
-        self.money += took.money
+        cost = call.with_kept
+        self.joules += cost.joules
+        self.money += cost.money
         self.measured = self.measured and call.measured
 
     def recall(self, outcome: Mapping[str, Any]) -> None:
-        """Count what a run took that ended before this process began. `outcome`: the record of its Outcome."""
+        """Add what a run of an earlier process used. `outcome`: the record of its Outcome."""
         for what in ("images", "image_steps", "tokens", "joules", "money"):
             setattr(self, what, getattr(self, what) + outcome.get(what, 0))
 
@@ -65,11 +64,11 @@ class Pace:
 
     def add(self, call: Call) -> None:
         if call.image_steps:
-            took = call.with_kept
+            cost = call.with_kept
             self.steps += call.image_steps
-            self.seconds += took.seconds
-            self.joules += took.joules
-            self.money += took.money
+            self.seconds += cost.seconds
+            self.joules += cost.joules
+            self.money += cost.money
 
     def expected(self, what: str, steps: int) -> float:
         """Seconds, joules or money that `steps` denoising steps are expected to take."""
@@ -78,7 +77,7 @@ class Pace:
 
 @dataclass
 class Budget:
-    """One scope: its limits and what it has used. Its seconds count from when it was opened."""
+    """One scope: its limits and what it has used. Its seconds are counted from when it was opened."""
 
     limits: Limits
     name: Name = "batch"
@@ -87,7 +86,7 @@ class Budget:
     used: Spend = field(default_factory=Spend)
     pace: Pace = field(default_factory=Pace)
     started: float = field(default_factory=time.monotonic)
-    promised: dict[str, float] = field(default_factory=dict)  # reserved for calls that are being made
+    promised: dict[str, float] = field(default_factory=dict)  # reserved for calls that are not charged yet
 
     def open(self, name: Name, limits: Limits) -> Budget:
         """Open a scope inside this one."""
@@ -95,6 +94,7 @@ class Budget:
 
     @property
     def seconds(self) -> float:
+        """Seconds since the scope was opened."""
         return time.monotonic() - self.started
 
     @property
@@ -103,32 +103,32 @@ class Budget:
         return [self, *(self.parent.scopes if self.parent else [])]
 
     def charge(self, calls: Sequence[Call]) -> None:
-        """Count what calls took, in this scope and those around it. Charge each call once, to its innermost scope."""
+        """Add the cost of calls to this scope and those around it. Charge each call once, to its innermost scope."""
         for call in calls:
             self.pace.add(call)
             for scope in self.scopes:
                 scope.used.add(call)
 
     def promise(self, **amounts: float) -> None:
-        """Reserve what a call will take, so that other briefs of the wave cannot use it meanwhile."""
+        """Reserve what a call will take, so that no other brief of the wave uses it."""
         for scope in self.scopes:
             for what, amount in amounts.items():
                 scope.promised[what] = scope.promised.get(what, 0) + amount
 
     def settle(self) -> None:
-        """Release all reservations: the calls are made and charged."""
+        """Release all reservations, after the calls were charged."""
         for scope in self.scopes:
             scope.promised.clear()
 
     def room(self, images: int, steps: int) -> int:
-        """How many of `images` images, of `steps` steps each, may be painted now."""
+        """How many images may be painted now, at most `images`, with `steps` denoising steps each."""
         for scope in self.scopes:
             for what in scope.limits.set:
                 images = min(images, scope._room(what, steps))
         return max(0, images)
 
     def lacks(self, steps: int) -> str | None:
-        """The limit that leaves no room for another image of `steps` steps, in words; None where there is room."""
+        """The limit that does not allow another image of `steps` steps, in words; None if one is allowed."""
         for scope in self.scopes:
             for what in scope.limits.set:
                 if scope._room(what, steps) < 1:
@@ -148,20 +148,22 @@ class Budget:
 
     @property
     def late(self) -> bool:
-        """Whether the time of this scope, or of one around it, is over."""
+        """Whether the time limit of this scope, or of one around it, is over."""
         return any(s.limits.seconds is not None and s.seconds >= s.limits.seconds for s in self.scopes)
 
     def over_time(self) -> str | None:
-        """The time limit that is over, in words; None where there is time left."""
+        """The time limit that is over, in words; None if there is time left."""
         return next((s._why("seconds", 0) for s in self.scopes if s.limits.seconds and s.late), None)
 
     def _taken(self, what: str) -> float:
+        """What is used or reserved of a limit."""
         used = self.seconds if what == "seconds" else float(getattr(self.used, what))
         return used + self.promised.get(what, 0)
 
     def _room(self, what: str, steps: int) -> int:
+        """How many images of `steps` steps one limit allows."""
         left = self.limits.set[what] - self._taken(what)
-        if what == "tokens":  # painting takes none, but a brief whose tokens are used up is at its end
+        if what == "tokens":  # painting uses none, but a brief without tokens left is at its end
             return 0 if left <= 0 else 2**31
         each = {"images": 1.0, "image_steps": float(steps)}.get(what) or self.pace.expected(what, steps)
         if left <= 0:
@@ -176,7 +178,9 @@ class Budget:
             return f"{all_of} of the {self.name}'s budget {done}"
         if not more:
             more = (
-                f"; another takes {steps:,}" if what == "image_steps" else "; another image would go over it"
+                f"; another image takes {steps:,}"
+                if what == "image_steps"
+                else "; another image would go over it"
             )
         used = self._taken(what)
         return f"{all_of} of the {self.name}'s budget leave no room ({used:,.3g} used{more})"

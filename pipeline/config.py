@@ -43,7 +43,7 @@ class Section(BaseModel):
 
 
 class Band(Section):
-    """The outcome for a probability: pass at `pass` or above, fail at `fail` or below, unsure between.
+    """Thresholds that turn a probability into an outcome: pass from `pass`, fail up to `fail`, unsure between.
 
     `odds` (a, b) calibrates the scorer's probability first (Platt scaling): log odds · a + b."""
 
@@ -61,7 +61,7 @@ class Band(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Band:
         if self.fail > self.pass_:
-            raise ValueError("fail lies above pass, so a probability could do both; lower fail or raise pass")
+            raise ValueError("fail is above pass, so a probability could be both; lower fail or raise pass")
         return self
 
 
@@ -70,12 +70,12 @@ class Judge(Section):
 
     default: Band = Band()
     kinds: dict[Kind, Band] = Field(default_factory=dict)  # by kind of requirement
-    measured: str | None = None  # location of a JSON file with measured bands, overridden by `kinds`
-    cannot: frozenset[Kind] = frozenset()  # kinds that the scorer cannot check; a person does
+    measured: str | None = None  # location of a JSON file with measured bands; `kinds` overrides them
+    cannot: frozenset[Kind] = frozenset()  # kinds that the scorer cannot check; a person checks them
 
 
 class Loop(Limits):
-    """How the loop works. Its own limits hold for each brief, unless the brief sets others."""
+    """Settings of the loop. Its own limits hold for each brief, unless the brief sets others."""
 
     images: PositiveInt = 6
     attempt: Limits = Limits()  # for each attempt
@@ -84,10 +84,10 @@ class Loop(Limits):
     memory: PositiveInt = 3  # earlier prompts shown to the text model
     writer: Literal["model", "template"] = "model"
     reader: Literal["model", "rules"] = "model"
-    together: PositiveInt = 16  # briefs of a batch that move together
-    # For the images of those briefs; if it is too little, fewer move together.
+    together: PositiveInt = 16  # most briefs in a wave
+    # Memory for the images of a wave in MiB; if it is too little, the wave has fewer briefs.
     memory_mb: PositiveFloat = 1024
-    # bare: for a text model that was trained to read briefs.
+    # bare: without instructions, for a text model that was trained to read briefs.
     prompting: Literal["bare", "instructed"] = "instructed"
 
 
@@ -96,7 +96,7 @@ class Machine(Section):
 
     price: NonNegativeFloat = 0.0  # of a machine hour
     currency: str = "EUR"
-    watts: PositiveFloat = 65.0  # assumed if nothing measures them
+    watts: PositiveFloat = 65.0  # of the machine, used where energy cannot be measured
     energy: Literal["auto", "assumed", "nvml", "codecarbon"] = "auto"
 
 
@@ -140,11 +140,11 @@ class Preset(Section):
 
 
 def unsuited(brief: Brief, preset: Preset) -> str | None:
-    """Why a preset cannot be used for a brief, checked before a model is loaded; None if it can."""
+    """Why a preset cannot be used for a brief, known before a model is loaded; None if it can."""
     spec = preset.image
     width, height = brief.width or spec.width, brief.height or spec.height
     if spec.paint_size is not None and width != height:
-        return f"size: {preset.name} paints squares, not {width} × {height}; give width and height alike"
+        return f"size: {preset.name} paints squares, not {width} × {height}; give the same width and height"
     if brief.limits.money is not None and not preset.machine.price:
         return f"money: {preset.name}: {_NO_PRICE}"
     return None
@@ -158,12 +158,12 @@ def data_file(location: str, base: Path) -> Path:
 
 def bands(judge: Judge, base: Path) -> dict[str, Band]:
     """The band of each kind of requirement: the preset's own, and for other kinds the measured ones."""
-    found: dict[str, Band] = {}
+    measured: dict[str, Band] = {}
     if judge.measured:
         path = data_file(judge.measured, base)
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            found = {
+            measured = {
                 kind: Band(**{"pass": row["pass"], "fail": row["fail"], "odds": row.get("odds", (1.0, 0.0))})
                 for kind, row in table.items()
             }
@@ -172,12 +172,12 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
             raise ConfigError(
                 f"judge.measured: {path} cannot be read ({reason}); name a JSON file of bands"
             ) from None
-        if unknown := sorted(found.keys() - set(get_args(Kind))):
+        if unknown := sorted(measured.keys() - set(get_args(Kind))):
             raise ConfigError(
-                f"judge.measured: {path} has a band for {unknown[0]!r}, which is no kind of requirement; "
+                f"judge.measured: {path} has a band for {unknown[0]!r}, which is not a kind of requirement; "
                 f"known are {', '.join(get_args(Kind))}"
             )
-    return found | dict(judge.kinds.items())
+    return measured | dict(judge.kinds.items())
 
 
 def available() -> list[str]:

@@ -1,4 +1,4 @@
-"""The errors that a person can mend. Each message says what happened and what to do.
+"""Errors that the user can fix. Each message says what happened and what to do next.
 
     EaselError
     ├── BriefError      the brief cannot be used (empty, too long, binary, impossible size)
@@ -14,31 +14,31 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 _WRONG = {  # messages for pydantic's error types
-    "int_parsing": "{input} is no whole number",
-    "int_from_float": "{input} is no whole number",
-    "int_type": "{input} is no whole number",
-    "float_parsing": "{input} is no number",
-    "float_type": "{input} is no number",
-    "finite_number": "{input} is no number",
+    "int_parsing": "{input} is not a whole number",
+    "int_from_float": "{input} is not a whole number",
+    "int_type": "{input} is not a whole number",
+    "float_parsing": "{input} is not a number",
+    "float_type": "{input} is not a number",
+    "finite_number": "{input} is not a number",
     "greater_than_equal": "{number} is too small; the least is {ge:,}",
     "greater_than": "{number} is too small; give more than {gt:g}",
     "less_than_equal": "{number} is too large; the most is {le:,}",
     "less_than": "{number} is too large; give less than {lt:,}",
     "string_too_long": "longer than {max_length} characters; shorten it",
-    "string_type": "{input} is no text",
+    "string_type": "{input} is not text",
 }
 
 
 def fault(error: ValidationError, option: str = "") -> str:
-    """The first error of a validation as one line: "seed: 'x' is no whole number".
+    """The first error of a validation as one line: "seed: 'x' is not a whole number".
 
-    `option` is put before the field's name, for example "--". Errors of the brief's own text name no field."""
+    `option`: a prefix for the field's name, for example "--". Errors about the text of the brief name no field."""
     item = error.errors()[0]
     where = ".".join(str(part) for part in item["loc"] if part not in ("text", "limits"))
     what = item["msg"].removeprefix("Value error, ")
     what = what[:1].lower() + what[1:]
     if form := _WRONG.get(item["type"]):
-        given, number = (_short(said(item["input"])) for said in (repr, str))
+        given, number = (_short(as_text(item["input"])) for as_text in (repr, str))
         what = form.format(input=given, number=number, **item.get("ctx", {}))
     return f"{option}{where}: {what}" if where else what
 
@@ -48,7 +48,7 @@ def _short(text: str) -> str:
 
 
 class EaselError(Exception):
-    """An error that a person can mend. It is shown without a traceback."""
+    """An error that the user can fix. It is shown without a traceback."""
 
 
 class BriefError(EaselError):

@@ -1,4 +1,4 @@
-"""What the loop yields: a brief was read, an attempt was made, a brief ended."""
+"""The events that the loop yields: Started (a brief was read), Attempt (one turn), Outcome (a brief ended)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Status = Literal["accepted", "needs_review", "exhausted", "failed"]
 
 
 class Started(Record):
-    """A brief has been read. `brief` is its position in the list."""
+    """A brief was read. `brief`: its position in the list of briefs, as in all events."""
 
     brief: int
     given: Brief
@@ -24,7 +24,9 @@ class Started(Record):
 
 
 class Attempt(Record):
-    """One turn of the loop for one brief: what it changed, what it made, what comes next (None: it stops)."""
+    """One turn of the loop for one brief.
+
+    `change`: the repair that led to it; `next`: the repair that follows, None if the brief ends."""
 
     brief: int
     number: int
@@ -36,18 +38,19 @@ class Attempt(Record):
 
     @property
     def degraded(self) -> tuple[str, ...]:
-        """Where another model than the first of a stage answered, and why."""
+        """Each use of a fallback in this attempt, and why."""
         return degraded_in(self.candidates, self.verdicts)
 
 
 def degraded_in(candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    said = [c.plan.prompt.degraded for c in candidates]
-    said += [*(c.degraded for c in candidates), *(v.degraded for v in verdicts)]
-    return tuple(dict.fromkeys(text for text in said if text))
+    """Each use of a fallback that these records name, and why, without duplicates."""
+    reasons = [c.plan.prompt.degraded for c in candidates]
+    reasons += [*(c.degraded for c in candidates), *(v.degraded for v in verdicts)]
+    return tuple(dict.fromkeys(text for text in reasons if text))
 
 
 class Outcome(Record):
-    """How a brief ended, with the best candidate, not the last."""
+    """How a brief ended, with its best candidate (not the last one) and what it used."""
 
     brief: int
     status: Status
@@ -59,7 +62,7 @@ class Outcome(Record):
     tokens: int = 0
     image_steps: int = 0
     joules: float = 0.0
-    measured: bool = False  # the joules; else they are estimated
+    measured: bool = False  # whether the joules were measured; else they are estimated
     money: float = 0.0
     degraded: tuple[str, ...] = ()
 

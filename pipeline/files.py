@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and names that are safe to give them."""
+"""Write files atomically, and make safe names for them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PART = ".part"
 
 
 def slug(text: str) -> str:
-    """A folder name from words: "Three croissants!" → "three-croissants"."""
+    """A name for a folder, made from text: "Three croissants!" → "three-croissants"."""
     return "-".join(re.findall(r"[a-z0-9]+", text.lower()))[:60].strip("-") or "brief"
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises OutputError when the disk refuses."""
+    """Write a file atomically: it appears complete or not at all. Raises OutputError if it cannot be written."""
     try:
         handle, temporary = tempfile.mkstemp(f".{os.getpid()}{PART}", f".{path.name}.", path.parent)
         try:
@@ -33,13 +33,11 @@ def write(path: Path, data: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise OutputError(
-            f"cannot write {path} ({error.strerror}); what was accepted before is kept"
-        ) from None
+        raise OutputError(f"cannot write {path} ({error.strerror}); files written before are kept") from None
 
 
 def leftovers(folder: Path) -> Iterator[Path]:
-    """Unfinished files beside their target: their process was killed while it wrote them."""
+    """Temporary files of `write` in a folder whose process no longer runs."""
     for part in folder.glob(f".*{PART}"):
         owner = part.name.removesuffix(PART).rpartition(".")[2]
         if not owner.isdigit() or not psutil.pid_exists(int(owner)):

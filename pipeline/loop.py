@@ -4,8 +4,8 @@
                              ↑                     │
                              └── Repair ← feedback ┘ (fail)      unsure → a person
 
-It works on a list of briefs; a wave moves every open brief one attempt further, with one batched request to each
-stage. It writes nothing and prints nothing: the caller consumes what it yields.
+It works on a list of briefs. A wave moves every open brief one attempt further, with one batched request to each stage.
+The loop writes and prints nothing; it yields events, and the caller uses them.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ def run(
     budget: Budget | None = None,
     stop: Stop | None = None,
 ) -> Iterator[Event]:
-    """Move briefs together, wave by wave, as many as fit (see room.py); yields each brief's reading, attempts and
-    outcome as they happen. `budget` is the batch's, where it goes beyond this call. After `stop.finish()` every
-    brief under way ends with its best picture; after `stop.pause()` the briefs under way get no outcome."""
+    """Run briefs, as many together as fit (see room.py). Yields for each brief Started, its Attempts and its Outcome.
+
+    `budget`: that of the batch, if the batch is more than this call. After `stop.finish()` every open brief ends with
+    its best picture; after `stop.pause()` open briefs get no outcome."""
     budget, stop = budget or Budget(preset.loop.batch, currency=preset.machine.currency), stop or Stop()
     waiting = deque(enumerate(briefs))
     wave: list[Track] = []
@@ -78,7 +79,8 @@ def run(
 def _read(
     entering: Sequence[tuple[int, Brief]], preset: Preset, models: Models, batch: Budget, stop: Stop
 ) -> list[Track]:
-    """Tracks for the briefs that join, read. Where the tokens for reading are lacking, the rules read alone."""
+    """Read the briefs that join the wave, and return a track for each. If a brief's token budget is too small for the
+    text model, the rules read it instead."""
     if not entering:
         return []
     briefs, prompting = [brief for _, brief in entering], preset.loop.prompting
@@ -87,7 +89,7 @@ def _read(
     lacking: dict[int, str] = {}
     for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
         if brief.requirements is not None:
-            continue  # it came with its list
+            continue  # it has its own requirements
         most = most_tokens(brief, prompting)
         if text and (why := scope.lacks_tokens(most)):
             lacking[i] = f"text, {why} → rules"
@@ -114,7 +116,7 @@ def _read(
 
 
 def _plan(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> list[list[Plan]]:
-    """What each brief paints next. Only those that rephrase ask the text model."""
+    """What each brief paints in this attempt. The text model is asked only for briefs whose repair is to rephrase."""
     written = _write(wave, preset, models, stop)
     plans = []
     for i, track in enumerate(wave):
@@ -136,8 +138,8 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> 
 
 
 def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> dict[int, Prompt]:
-    """New prompts by position in the wave, for the briefs that rephrase. Where the tokens are lacking, the template
-    writes."""
+    """New prompts by position in the wave, for the briefs whose repair is to rephrase. If a brief's token budget is too
+    small for the text model, the template writes instead."""
     asks = {i: _ask(track, preset) for i, track in enumerate(wave) if track.next.action == "rephrase"}
     text = models.text if preset.loop.writer == "model" else None
     prompts: dict[int, Prompt] = {}
@@ -168,9 +170,9 @@ def _paint(
 def _judge(
     wave: Sequence[Track], paintings: Sequence[Painting], preset: Preset, models: Models, stop: Stop
 ) -> list[list[Verdict]]:
-    wants = [track.started.reading.requirements for track in wave]
+    requirements = [track.started.reading.requirements for track in wave]
     candidates = [painting.candidates for painting in paintings]
-    made = judge(candidates, wants, models.scorer, preset.judge, models.bands, models.range, stop)
+    made = judge(candidates, requirements, models.scorer, preset.judge, models.bands, models.range, stop)
     _charge(wave, made)
     for track in wave:
         track.attempt.settle()
@@ -178,7 +180,7 @@ def _judge(
 
 
 def _charge(wave: Sequence[Track], made: Made[Any]) -> None:
-    """Count what a stage took. Raises Stopped where it was stopped."""
+    """Charge each brief for its calls in a stage. Raises Stopped if the stage was stopped."""
     for track, calls in zip(wave, made.calls, strict=True):
         track.charge(calls)
     if made.stopped:
@@ -186,12 +188,14 @@ def _charge(wave: Sequence[Track], made: Made[Any]) -> None:
 
 
 def _latest(track: Track) -> Prompt:
+    """The prompt of the last attempt; at first, the user's own words."""
     if not track.attempts:
         return own_words(track.started.given, track.started.reading.requirements)
     return track.attempts[-1].candidates[-1].plan.prompt
 
 
 def _ask(track: Track, preset: Preset) -> Ask:
+    """What the writer gets for a brief that has made an attempt."""
     assert track.best is not None
     requirements = track.started.reading.requirements
     tried = dict.fromkeys(c.plan.prompt.text for a in track.attempts for c in a.candidates)

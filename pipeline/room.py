@@ -1,4 +1,4 @@
-"""How many briefs share a wave: as many as the preset allows, fewer where their pictures would need too much memory."""
+"""How many briefs share a wave: `loop.together`, or fewer if their pictures would take more than `loop.memory_mb`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Numbered = tuple[int, Brief]
 
 
 def admitted(waiting: deque[Numbered], inside: Sequence[Brief], preset: Preset) -> list[Numbered]:
-    """Remove from the front of `waiting` the briefs that may join those `inside`, and return them. One brief may always
-    join."""
+    """Remove from the front of `waiting` the briefs that may join the briefs of a wave (`inside`), and return them. An
+    empty wave always gets one."""
     limit = preset.loop.memory_mb * 2**20
     used = sum(picture_bytes(brief, preset) for brief in inside)
     joining: list[Numbered] = []
@@ -26,6 +26,6 @@ def admitted(waiting: deque[Numbered], inside: Sequence[Brief], preset: Preset) 
 
 
 def picture_bytes(brief: Brief, preset: Preset) -> int:
-    """Bytes of all pictures that a brief may have. They are kept until it ends, since any may be the best."""
+    """Bytes of all pictures that a brief may paint. They stay in memory until it ends, since any may be the best."""
     width, height = brief.width or preset.image.width, brief.height or preset.image.height
     return width * height * 3 * preset.loop.images

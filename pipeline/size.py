@@ -11,7 +11,7 @@ from pipeline.brief import MAX_SIDE, MIN_SIDE, Requirement
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A size in pixels, or a part of one; None where any value will do. `shape`: square, landscape or portrait."""
+    """A size in pixels, possibly incomplete: None allows any value. `shape`: square, landscape or portrait."""
 
     width: int | None = None
     height: int | None = None
@@ -37,7 +37,7 @@ class Size:
         return self.shape in (None, "square") and one_side
 
     def filled(self, usual: tuple[int, int]) -> tuple[int, int]:
-        """Width and height in pixels; what is open follows from the `usual` width and height."""
+        """Width and height in pixels. Missing values are computed from the `usual` width and height and the shape."""
         width, height = usual
         if self.shape == "square":
             width = height = min(usual)
@@ -50,7 +50,7 @@ class Size:
 
 
 def parse(value: str) -> Size | None:
-    """The size that the value of a technical requirement names; None where it has no known form."""
+    """The size that the value of a technical requirement names; None if the value is not in a known form."""
     value = value.lower().strip()
     if match := re.fullmatch(r"(\d+) ?[x×] ?(\d+)", value):
         return Size(int(match[1]), int(match[2]))
@@ -71,7 +71,7 @@ def together(one: Size, two: Size) -> Size | None:
 
 
 def wanted_size(requirements: Sequence[Requirement], usual: tuple[int, int]) -> tuple[int, int] | None:
-    """Width and height in pixels that the requirements ask for; None where they ask for no size that is possible."""
+    """Width and height in pixels that the requirements ask for; None if they ask for no size, or an impossible one."""
     size = Size()
     asked = False
     for r in requirements:

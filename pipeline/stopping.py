@@ -1,4 +1,4 @@
-"""Stopping work that is under way, from a signal handler, another thread or the page."""
+"""Stop running work, from a signal handler, another thread or the page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from models.protocols import Step, Stopped
 class Stop:
     """A request to stop.
 
-    `pause()`: the work in hand is completed and kept; what is open can be resumed later.
-    `finish()`: painting ends after the present step, and each brief ends with its best picture so far.
+    `pause()`: complete the current batch of a model, then stop; open briefs can be resumed.
+    `finish()`: stop painting after the current denoising step; each open brief ends with its best picture so far.
     """
 
     def __init__(self) -> None:
@@ -19,10 +19,11 @@ class Stop:
 
     @property
     def pausing(self) -> bool:
+        """Whether `pause` was requested, and `finish` was not."""
         return self.requested and not self.finishing
 
     def pause(self, at_step: bool = False) -> None:
-        """With `at_step`, painting ends after the present step, and the pictures in hand are lost."""
+        """With `at_step`, painting stops after the current denoising step, and unfinished pictures are lost."""
         self.requested = True
         self._at_step = self._at_step or at_step
 
@@ -30,11 +31,11 @@ class Stop:
         self.finishing = self._at_step = self.requested = True
 
     def before_batch(self, stage: str) -> None:
-        """Raise Stopped where no further batch may begin. What was painted is still scored when finishing."""
+        """Raise Stopped if no further batch may begin. After `finish`, pictures already painted are still scored."""
         if self.requested and not (self.finishing and stage == "scorer"):
             raise Stopped
 
     def after_step(self, step: Step) -> None:
-        """Raise Stopped where painting must end. After its last step a picture is complete, so it stays."""
+        """Raise Stopped if painting must end. Pictures at their last step are complete, so they are kept."""
         if self._at_step and step.index < step.total:
             raise Stopped

@@ -1,4 +1,4 @@
-"""A brief on its way through the loop: its history, its budget, and what it does next."""
+"""The state of one brief in the loop: its attempts, its budget, its best candidate, and what it does next."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.stopping import Stop
 
 @dataclass(eq=False)
 class Track:
-    """A brief under way: its history and its budget. The next attempt depends on nothing else."""
+    """The state of a brief that was started. Its next attempt depends only on this state."""
 
     started: Started
     budget: Budget
@@ -27,20 +27,18 @@ class Track:
     next: Repair = START
     outcome: Outcome | None = None
     best: tuple[Candidate, Verdict] | None = None
-    attempt: Budget = field(init=False)  # of the attempt under way
-    calls: list[Call] = field(default_factory=list)  # of the attempt under way
-    room: int = 0  # images that it may paint
-    degraded: dict[str, None] = field(
-        default_factory=dict
-    )  # what other models answered so far, and why, in order
+    attempt: Budget = field(init=False)  # of the current attempt
+    calls: list[Call] = field(default_factory=list)  # of the current attempt
+    room: int = 0  # images that the current attempt may paint
+    degraded: dict[str, None] = field(default_factory=dict)  # an ordered set: each use of a fallback, and why
 
     def __post_init__(self) -> None:
         self.begin()
-        if said := self.started.reading.degraded:
-            self.degraded[said] = None
+        if reason := self.started.reading.degraded:
+            self.degraded[reason] = None
 
     def begin(self) -> Budget:
-        """A fresh budget for the next attempt."""
+        """Open a budget for the next attempt."""
         self.attempt = self.budget.open("attempt", self.preset.loop.attempt)
         return self.attempt
 
@@ -50,12 +48,12 @@ class Track:
         return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
 
     def charge(self, calls: Sequence[Call]) -> None:
-        """Count what calls of the attempt under way took."""
+        """Record calls of the current attempt, and charge them to its budget."""
         self.calls += calls
         self.attempt.charge(calls)
 
     def add(self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> Attempt:
-        """Record an attempt, and decide whether the brief is done or what changes next."""
+        """End the current attempt: update the best candidate, then end the brief or choose the next repair."""
         number, change = len(self.attempts) + 1, self.next
         self.degraded |= dict.fromkeys(degraded_in(candidates, verdicts))
         for pair in zip(candidates, verdicts, strict=True):
@@ -83,7 +81,7 @@ class Track:
         return attempt
 
     def exhaust(self, why: str) -> Outcome:
-        """End the brief at a limit. If the judge is only unsure of the best picture, a person decides."""
+        """End the brief at a limit: exhausted, or needs_review if the judge is only unsure of the best picture."""
         if self.best is None:
             return self.close("exhausted", f"{why}; nothing was painted")
         if self.best[1].gate == "unsure":
@@ -98,6 +96,7 @@ class Track:
         return self.close("exhausted", "stopped by the user before the budget was spent")
 
     def close(self, status: Status, reason: str) -> Outcome:
+        """End the brief with this outcome."""
         best, verdict = self.best or (None, None)
         used = self.budget.used
         self.outcome = Outcome(
@@ -109,6 +108,7 @@ class Track:
         return self.outcome
 
     def _open(self, *outcomes: str) -> str:
+        """The must-haves of the best candidate that have one of these outcomes, in words."""
         assert self.best is not None
         text = {r.id: r.text for r in self.started.reading.requirements if r.must} | {
             "intact": "a picture at all"
@@ -120,12 +120,13 @@ class Track:
 
 
 def _rank(verdict: Verdict) -> tuple[int, float]:
+    """A key that orders verdicts from worst to best."""
     return ("fail", "unsure", "unchecked", "pass").index(verdict.gate), verdict.score
 
 
 def allot(wave: Sequence[Track], images: int) -> None:
-    """Reserve budget for what each open brief of a wave will paint, `images` at most. A brief without room for even
-    one image is ended."""
+    """Set how many images each open brief of a wave may paint now, at most `images`, and reserve budget for them. End
+    the briefs whose budget has no room for one image."""
     for track in wave:
         if track.outcome is not None:
             continue
@@ -142,7 +143,7 @@ def allot(wave: Sequence[Track], images: int) -> None:
 
 
 def watched(wave: Sequence[Track], on_step: OnStep | None, stop: Stop) -> OnStep:
-    """A step callback that ends painting when a stop asks for it, or when no brief of the wave has seconds left."""
+    """A step callback that raises Stopped when a stop asks for it, or when no brief of the wave has time left."""
 
     def step(done: Step) -> None:
         if on_step is not None:

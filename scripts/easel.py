@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.commands.interrupt import BAD_INPUT, INTERRUPTED  # first: from here on it answers Ctrl-C
+from scripts.commands.interrupt import BAD_INPUT, INTERRUPTED  # first: it installs the handler of Ctrl-C
 
 # isort: split
 import json
@@ -19,19 +19,20 @@ from pipeline.brief import Brief
 from pipeline.config import available, load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, fault
 
-LONGEST_INPUT = 1_000_000  # bytes of standard input; far more than any brief may have
+LONGEST_INPUT = 1_000_000  # bytes read from standard input; a brief is far shorter
 
 app = typer.Typer(
-    help="Turns a brief into images that meet it, with models that run on your own machine.",
+    help="Turn a brief into images that meet it, with models that run on your own machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 PresetName = Annotated[str, typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file")]
-AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, for machines")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
 
 StoreUrl = Annotated[
-    str | None, typer.Option("--store", help="postgresql://USER@HOST/DATABASE; left out: a file in --out")
+    str | None,
+    typer.Option("--store", help="postgresql://USER@HOST/DATABASE; default: easel.db in the --out folder"),
 ]
 
 
@@ -41,27 +42,30 @@ def run(
         str, typer.Argument(metavar="BRIEF", help="what you want, in your words; - reads standard input")
     ],
     preset: PresetName = "mini",
-    seed: Annotated[int, typer.Option(help="same brief, preset and seed: same images")] = 0,
-    out: Annotated[Path, typer.Option(help="folder for run folders")] = Path("out"),
-    name: Annotated[str, typer.Option(help="name of the run folder; from the brief if left out")] = "",
-    width: Annotated[int | None, typer.Option(help="pixels")] = None,
-    height: Annotated[int | None, typer.Option(help="pixels")] = None,
-    images: Annotated[int | None, typer.Option(help="paint at most so many images")] = None,
-    image_steps: Annotated[int | None, typer.Option(help="take at most so many denoising steps")] = None,
-    seconds: Annotated[float | None, typer.Option(help="stop after so many seconds")] = None,
-    tokens: Annotated[int | None, typer.Option(help="use at most so many text tokens")] = None,
-    joules: Annotated[float | None, typer.Option(help="use at most so much energy in model calls")] = None,
+    seed: Annotated[int, typer.Option(help="the same brief, preset and seed give the same images")] = 0,
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    name: Annotated[str, typer.Option(help="name of the run folder; default: made from the brief")] = "",
+    width: Annotated[int | None, typer.Option(help="width in pixels")] = None,
+    height: Annotated[int | None, typer.Option(help="height in pixels")] = None,
+    images: Annotated[int | None, typer.Option(help="paint at most this many images")] = None,
+    image_steps: Annotated[int | None, typer.Option(help="take at most this many denoising steps")] = None,
+    seconds: Annotated[float | None, typer.Option(help="stop after this many seconds")] = None,
+    tokens: Annotated[int | None, typer.Option(help="use at most this many text tokens")] = None,
+    joules: Annotated[float | None, typer.Option(help="use at most this many joules in model calls")] = None,
     money: Annotated[
-        float | None, typer.Option(help="spend at most so much, at machine.price an hour")
+        float | None, typer.Option(help="spend at most this much, at machine.price an hour")
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="change a key of the preset, for example image.steps=12"
+        ),
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="ask the models anew, also where an answer is kept")] = False,
+    fresh: Annotated[bool, typer.Option(help="call the models, also where an answer is kept")] = False,
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make images for one brief. Exit status: 0 accepted, 3 not met or needs a person, 2 bad input."""
+    """Make images for one brief. Exit status: 0 accepted, 3 not met or needs a person, 2 bad input, 130 stopped."""
     if text == "-":
         text = sys.stdin.buffer.read(LONGEST_INPUT).decode("utf-8", "replace")
     try:
@@ -84,21 +88,24 @@ def run(
 
 @app.command()
 def batch(
-    briefs: Annotated[Path, typer.Argument(help="a .csv, .jsonl or .yaml file, one brief a row")],
+    briefs: Annotated[Path, typer.Argument(help="a .csv, .jsonl or .yaml file with one brief per row")],
     preset: PresetName = "mini",
-    out: Annotated[Path, typer.Option(help="folder for run folders and report")] = Path("out"),
-    seed: Annotated[int, typer.Option(help="of rows that name none")] = 0,
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    seed: Annotated[int, typer.Option(help="seed of the rows that name none")] = 0,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="change a key of the preset, for example image.steps=12"
+        ),
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="ask the models anew, also where an answer is kept")] = False,
+    fresh: Annotated[bool, typer.Option(help="call the models, also where an answer is kept")] = False,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="only say what it will take, from recorded speeds")
+        bool, typer.Option("--estimate", help="only print what the batch will take, from recorded speeds")
     ] = False,
     store: StoreUrl = None,
 ) -> None:
-    """Make images for a file of briefs. Stopped in any way, the same command goes on. Exit status: 0 all accepted,
-    3 some not, 2 bad input."""
+    """Make images for a file of briefs. After any interruption, the same command continues. Exit status: 0 all
+    accepted, 3 some not, 2 bad input, 130 stopped."""
     from pipeline.work.rows import read_rows
 
     rows = read_rows(briefs, preset, overrides or (), seed)
@@ -110,14 +117,14 @@ def batch(
 
 @app.command()
 def worker(
-    out: Annotated[Path, typer.Option(help="folder for run folders")] = Path("out"),
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
     idle: Annotated[
-        float, typer.Option(min=0, help="seconds without a job until models leave memory")
+        float, typer.Option(min=0, help="seconds without a job after which the models are unloaded")
     ] = 300.0,
-    until_empty: Annotated[bool, typer.Option("--until-empty", help="end when no job is left")] = False,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="end when the queue is empty")] = False,
     store: StoreUrl = None,
 ) -> None:
-    """Do the jobs that the app submits, one at a time."""
+    """Do the jobs that the app queues, one at a time."""
     from scripts.commands.worker import run_worker
 
     raise typer.Exit(run_worker(out, store, idle, until_empty))
@@ -125,8 +132,8 @@ def worker(
 
 @app.command()
 def trace(
-    run: Annotated[str, typer.Argument(help="a run's folder, or its id")],
-    out: Annotated[Path, typer.Option(help="folder of run folders")] = Path("out"),
+    run: Annotated[str, typer.Argument(help="the run's folder, its id, or the beginning of its id")],
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
@@ -138,12 +145,12 @@ def trace(
 
 @app.command()
 def stats(
-    out: Annotated[Path, typer.Option(help="folder of run folders")] = Path("out"),
-    batch: Annotated[str | None, typer.Option(help="of one batch only, by its name")] = None,
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    batch: Annotated[str | None, typer.Option(help="only the runs of the batch with this name")] = None,
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """How many briefs were accepted, what is slow, what fails, what it cost by day."""
+    """Show how many briefs were accepted, the latency of models, what fails, and the cost by day."""
     from scripts.commands.stats import show
 
     show(out, store, batch, as_json)
@@ -151,7 +158,7 @@ def stats(
 
 @app.command()
 def clean(
-    out: Annotated[Path, typer.Option(help="folder of run folders")] = Path("out"),
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
     older_than: Annotated[
         str,
         typer.Option(
@@ -159,12 +166,12 @@ def clean(
         ),
     ] = "30d",
     yes: Annotated[
-        bool, typer.Option("--yes", help="remove it; without this, only say what would go")
+        bool, typer.Option("--yes", help="remove it; without this, only print what would be removed")
     ] = False,
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Free room: old kept results, and pictures that no run, review or kept result names."""
+    """Free disk space: old kept results, and pictures that no run, review or kept result uses."""
     from scripts.commands.clean import show
 
     show(out, store, older_than, yes, as_json)
@@ -172,7 +179,7 @@ def clean(
 
 @app.command()
 def presets(as_json: AsJson = False) -> None:
-    """List the presets: what each can do and needs."""
+    """List the presets: what each does and needs."""
     rows = [load_preset(name) for name in available()]
     if as_json:
         print(json.dumps([row.model_dump(mode="json", by_alias=True) for row in rows], indent=1))
@@ -192,31 +199,33 @@ def presets(as_json: AsJson = False) -> None:
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Say what this machine can run, and what is missing."""
+    """Show what this machine can run, and what is missing."""
     from scripts.commands.doctor import examine
 
     raise typer.Exit(examine(as_json))
 
 
 @app.command()
-def password(out: Annotated[Path, typer.Option(help="output folder that it guards")] = Path("out")) -> None:
-    """Set the password of the app; it is kept as an Argon2 hash."""
+def password(out: Annotated[Path, typer.Option(help="output folder of the app")] = Path("out")) -> None:
+    """Set the password of the app; it is stored as an Argon2 hash."""
     from ui.access import set_password
 
     set_password(out, typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
-    print(f"easel: the app asks for it from its next start; remove it by deleting {out / 'easel.password'}")
+    print(
+        f"easel: the app asks for the password from its next start on; to remove it, delete {out / 'easel.password'}"
+    )
 
 
 @app.command()
 def ui(
     out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
     host: Annotated[
-        str, typer.Option(help="address to listen on; beyond this machine it asks for a password")
+        str, typer.Option(help="address to listen on; other machines need a password")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
     store: StoreUrl = None,
     with_worker: Annotated[
-        bool, typer.Option("--worker/--no-worker", help="start a worker of its own")
+        bool, typer.Option("--worker/--no-worker", help="start a worker with the app")
     ] = True,
 ) -> None:
     """Open the app on this machine."""
@@ -226,7 +235,7 @@ def ui(
 
 
 def main() -> None:
-    """Run the command; whatever a person can mend is one line and exit status 2."""
+    """Run the command. An error that the user can fix is printed as one line, with exit status 2."""
     try:
         status = app(standalone_mode=False)  # outside standalone mode, the status of typer.Exit is returned
     except (EaselError, ModelError) as error:
@@ -234,7 +243,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         status = _refuse("stopped", INTERRUPTED)
     except Exception as error:
-        # click's own usage errors know how to show themselves.
+        # click's usage errors can format themselves.
         if not hasattr(error, "format_message"):
             raise
         status = _refuse(f"{error.format_message().rstrip('.')}; see easel --help")
@@ -242,7 +251,7 @@ def main() -> None:
 
 
 def _refuse(message: str, status: int = BAD_INPUT) -> int:
-    message = " ".join(message.split())  # libraries wrap theirs
+    message = " ".join(message.split())  # messages of libraries may have several lines
     if "--json" in sys.argv:
         print(json.dumps({"error": message, "exit_status": status}, ensure_ascii=False))
     print(f"easel: {message}", file=sys.stderr)

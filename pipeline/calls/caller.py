@@ -1,4 +1,5 @@
-"""One call of one model: kept answers first, the rest by the model in batches; timed, priced and recorded."""
+"""One call of one model. Items with a kept result are answered from it, the others by the model in batches. The call is
+timed, priced and recorded."""
 
 from __future__ import annotations
 
@@ -21,26 +22,26 @@ from pipeline.stopping import Stop
 
 @dataclass(frozen=True)
 class Listener:
-    """Who hears of each denoising step, and who may stop a call between its batches."""
+    """`on_step`: called after each denoising step; `stop`: may end a call between its batches."""
 
     on_step: OnStep | None = None
     stop: Stop | None = None
 
     def for_batch(self, positions: Sequence[int]) -> OnStep | None:
-        """The step callback of a batch whose items stand at these positions of what the stage was asked."""
-        tell = self.on_step
-        if tell is None:
+        """The step callback for a batch. `positions`: of its items in the request to the stage."""
+        callback = self.on_step
+        if callback is None:
             return None
 
         def on_step(step: Step) -> None:
-            tell(replace(step, requests=tuple(positions[i] for i in step.requests)))
+            callback(replace(step, requests=tuple(positions[i] for i in step.requests)))
 
         return on_step
 
 
 @dataclass(frozen=True)
 class Tariff:
-    """How calls are priced. `price`: of an hour of the machine, in its currency."""
+    """How calls are priced. `price`: of one hour of the machine, in its currency."""
 
     meter: Meter
     price: float = 0.0
@@ -50,7 +51,7 @@ class Tariff:
 
 
 class Stopwatch:
-    """Adds up the seconds and joules of the blocks it is entered for."""
+    """Sums the seconds and joules of the `with` blocks that use it."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -66,22 +67,20 @@ class Stopwatch:
 
 @dataclass
 class Called(Generic[Out]):
-    """What came of a call, by the positions of its items in what the stage was asked.
+    """The result of a call, by the positions of its items in the request to the stage.
 
-    Where the model raised, `error` holds what, and the outputs of the batches before it are there."""
+    If the model raised, `error` is the exception, and the outputs of the batches before it are present."""
 
     outs: dict[int, Out] = field(default_factory=dict)
-    flaws: dict[int, str] = field(default_factory=dict)  # of the outputs that cannot be used
-    kept: dict[int, Cost] = field(
-        default_factory=dict
-    )  # of the kept ones: what they took when they were made
-    costs: dict[int, Cost] = field(default_factory=dict)  # of all
+    flaws: dict[int, str] = field(default_factory=dict)  # why an output cannot be used
+    kept: dict[int, Cost] = field(default_factory=dict)  # original cost of outputs taken from kept results
+    costs: dict[int, Cost] = field(default_factory=dict)  # of all outputs
     error: BaseException | None = None
     call: Call = field(init=False)
 
 
 class Caller(Generic[Item, Out]):
-    """Calls the model of a spec. `results`: where its answers are kept; None keeps none."""
+    """Calls the model of a spec. `results`: the store of kept results; None keeps none."""
 
     def __init__(
         self, operation: Operation[Item, Out], spec: Spec, tariff: Tariff, results: Results | None = None
@@ -94,10 +93,10 @@ class Caller(Generic[Item, Out]):
     def call(
         self, model: PooledModel, items: Mapping[int, Item], listener: Listener, degraded: str | None = None
     ) -> Called[Out]:
-        """Answer the items, given by their positions in what the stage was asked.
+        """Answer the items, given by their positions in the request to the stage.
 
-        Raises nothing, and changes nothing but the kept results: a call that was given up does no harm when it ends
-        after all."""
+        Never raises: what the model raised is in the result. Changes nothing but the store of kept results, so a call
+        that was given up as hung can end later without harm."""
         operation, began, watch = self._operation, datetime.now(UTC), Stopwatch(self._tariff.meter)
         called: Called[Out] = Called()
         try:
@@ -110,13 +109,13 @@ class Caller(Generic[Item, Out]):
                 before = watch.seconds, watch.joules
                 with watch:
                     fault = self._faults.next() if self._faults else "ok"
-                    made = operation.call(model.get(), [items[at] for at in batch], on_step)
-                made = made if fault == "ok" else operation.spoiled(fault, made)
-                share = len(batch)
+                    outs = operation.call(model.get(), [items[at] for at in batch], on_step)
+                outs = outs if fault == "ok" else operation.spoiled(fault, outs)
+                size = len(batch)
                 each = self._tariff.cost(
-                    (watch.seconds - before[0]) / share, (watch.joules - before[1]) / share
+                    (watch.seconds - before[0]) / size, (watch.joules - before[1]) / size
                 )
-                self._take_new(called, items, keys, dict(zip(batch, made, strict=False)), each)
+                self._take_new(called, items, keys, dict(zip(batch, outs, strict=False)), each)
         except BaseException as raised:
             called.error = raised
         spent = self._tariff.cost(watch.seconds, watch.joules)
@@ -127,31 +126,35 @@ class Caller(Generic[Item, Out]):
         self, model: PooledModel, items: Mapping[int, Item], began: datetime, error: Exception,
         degraded: str | None,
     ) -> Called[Out]:  # fmt: skip
-        """What came of a call that nobody waits for any more."""
+        """The result of a call that is no longer waited for: no outputs, and the time since it began as its cost."""
         spent = self._tariff.cost((datetime.now(UTC) - began).total_seconds(), 0.0)
         called: Called[Out] = Called(error=error)
         called.call = self._record(called, model.identity, items, began, spent, degraded)
         return called
 
     def _keys(self, model: Identity, items: Mapping[int, Item]) -> dict[int, str]:
-        """Of the kept results; empty where nothing is kept."""
+        """The key of each item's kept result; empty where no results are kept."""
         if self._results is None:
             return {}
         stage, settings = self._operation.stage, self._settings
         inputs = self._operation.keys(list(items.values()))
-        return {at: result_key(stage, model, settings, mine) for at, mine in zip(items, inputs, strict=True)}
+        return {
+            at: result_key(stage, model, settings, given) for at, given in zip(items, inputs, strict=True)
+        }
 
     def _take_kept(self, called: Called[Out], keys: Mapping[int, str]) -> None:
-        found = self._results.get(list(dict.fromkeys(keys.values()))) if self._results else {}
+        """Answer the items whose result is in the store."""
+        results = self._results.get(list(dict.fromkeys(keys.values()))) if self._results else {}
         for at, key in keys.items():
-            if (result := found.get(key)) is not None:
+            if (result := results.get(key)) is not None:
                 called.outs[at] = self._operation.from_result(result)
                 called.kept[at] = called.costs[at] = self._tariff.cost(result.seconds, result.joules)
 
     def _batches(
         self, model: PooledModel, items: Mapping[int, Item], keys: Mapping[int, str], have: Mapping[int, Out]
     ) -> Iterator[list[int]]:
-        """Positions of the items without an output, equal items once, cut to the size that the model takes."""
+        """The positions of the items that the model must answer, in batches of the size that it takes. Of equal items
+        only the first is included."""
         positions = list(items)
         order = [positions[n] for n in self._operation.order(list(items.values()))]
         first = {keys.get(at, at): at for at in reversed(positions)}
@@ -166,11 +169,12 @@ class Caller(Generic[Item, Out]):
         called: Called[Out],
         items: Mapping[int, Item],
         keys: Mapping[int, str],
-        made: Mapping[int, Out],
+        outs: Mapping[int, Out],
         each: Cost,
     ) -> None:
+        """Enter the outputs of a batch, for equal items too, and store those that can be used."""
         results = {}
-        for at, out in made.items():
+        for at, out in outs.items():
             flaw = self._operation.flaw(items[at], out)
             if keys and not flaw:
                 result = self._operation.to_result(out)

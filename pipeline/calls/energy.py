@@ -1,8 +1,8 @@
 """The energy of model calls in joules: measured where the machine has counters, otherwise estimated from watts.
 
-NVML reads the counter of an NVIDIA GPU, in microseconds. codecarbon reads the counters of processors (RAPL, Apple's
-powermetrics); it runs a thread of its own and is read once a second at most. Neither is imported unless it can
-measure: on a machine without counters, an estimate costs one multiplication.
+NVML reads the counter of an NVIDIA GPU; a reading takes microseconds. codecarbon reads the counters of processors
+(RAPL, Apple's powermetrics); it runs a thread of its own and is read at most once a second. Neither is imported unless
+it can measure. Without a counter, energy is watts × seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REST = 1.0  # seconds between two readings of codecarbon, each of which takes m
 
 
 def format_joules(joules: float) -> str:
-    """An amount of energy for people: 840 J, 12 kJ, 45 Wh, 1.2 kWh."""
+    """Joules as text with a suitable unit: 840 J, 12 kJ, 45 Wh, 1.2 kWh."""
     for most, size, unit in ((1e3, 1.0, "J"), (1e5, 1e3, "kJ"), (3.6e6, 3.6e3, "Wh")):
         if joules < most:
             amount = joules / size
@@ -31,7 +31,8 @@ def format_joules(joules: float) -> str:
 
 
 class Meter(Protocol):
-    """`joules()` grows from an arbitrary start. `measured`: whether it reads a counter, or estimates."""
+    """Counts energy: `joules()` increases from an arbitrary start. `measured`: whether a counter is read; else it is an
+    estimate."""
 
     measured: bool
     name: str
@@ -40,7 +41,7 @@ class Meter(Protocol):
 
 
 class Assumed:
-    """An estimate: assumed watts × seconds."""
+    """An estimate: `watts` × seconds."""
 
     measured = False
 
@@ -52,7 +53,7 @@ class Assumed:
 
 
 class Nvml:
-    """The energy of all visible NVIDIA GPUs since the driver was loaded, without the processor."""
+    """The energy of all visible NVIDIA GPUs since the driver was loaded. The processor is not included."""
 
     measured = True
     name = "NVML"
@@ -89,14 +90,14 @@ class CodeCarbon:
 
     def joules(self) -> float:
         now = time.perf_counter()
-        if (gone := now - self._asked) >= _REST:
-            # One task after another: codecarbon reports energy only when a task or the tracker is stopped.
+        if (elapsed := now - self._asked) >= _REST:
+            # codecarbon reports energy only when a task or the tracker is stopped, so each reading is a task.
             used = float(self._tracker.stop_task().energy_consumed) * 3.6e6
             self._tracker.start_task()
-            self._watts, self._asked = used / gone, now
+            self._watts, self._asked = used / elapsed, now
             self._joules += used
             return self._joules
-        return self._joules + self._watts * gone
+        return self._joules + self._watts * elapsed
 
 
 def has_counter() -> bool:
@@ -105,7 +106,8 @@ def has_counter() -> bool:
 
 
 def meter(machine: Machine) -> Meter:
-    """The best meter of this machine, or the one that the preset names. Raises DependencyMissing."""
+    """The best meter of this machine, or the one that the preset names. Raises DependencyMissing where that one cannot
+    measure here."""
     if machine.energy == "nvml" or (machine.energy == "auto" and _has("pynvml")):
         try:
             return Nvml()

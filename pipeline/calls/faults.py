@@ -1,4 +1,4 @@
-"""Fault injection for tests: a plan of faults in a spec, so that what happens on a failure can be seen.
+"""Fault injection for tests: a spec's plan of faults makes its model fail in known ways.
 
     scorer:
       kind: open_clip
@@ -7,10 +7,10 @@
 
 | fault         | text                | image              | scorer                       |
 | ------------- | ------------------- | ------------------ | ---------------------------- |
-| error         | RuntimeError                                                       |||
-| out_of_memory | torch.OutOfMemoryError, as a GPU raises it                         |||
-| hang          | never returns                                                      |||
-| not_loaded    | ModelError when the model is loaded; the rest of the plan is moot  |||
+| error         | RuntimeError                                                        |||
+| out_of_memory | torch.OutOfMemoryError, as a GPU raises it                          |||
+| hang          | never returns                                                       |||
+| not_loaded    | ModelError when the model is loaded; the rest of the plan is unused |||
 | nan           | "!!!!", as from NaN logits | black, as diffusers makes of NaN | NaN     |
 | blank         | ""                  | white              | no probabilities             |
 | malformed     | JSON cut short      | one picture too few | probabilities above 1       |
@@ -25,7 +25,7 @@ from models.specs import Fault, FaultPlan
 
 
 class Faults:
-    """Hands out the faults of a plan, one for each call."""
+    """The faults of a plan, one for each call."""
 
     def __init__(self, plan: FaultPlan) -> None:
         self._plan, self._calls = plan, 0
@@ -36,7 +36,8 @@ class Faults:
             raise ModelError("the model cannot be loaded (injected)")
 
     def next(self) -> Fault:
-        """The fault of this call. The faults that are the same in every stage happen here."""
+        """The fault of this call. Raises for `error` and `out_of_memory`, and never returns for `hang`; other faults
+        change the outputs (`Operation.spoiled`)."""
         plan, number = self._plan.plan, self._calls
         self._calls += 1
         fault: Fault = "ok"

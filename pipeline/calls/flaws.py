@@ -1,4 +1,6 @@
-"""What makes an answer unusable, whatever it says: it goes to the next model, and is not kept."""
+"""Checks for unusable answers. An item with such an answer goes to the next rung, and the answer is not kept.
+
+Each function returns the flaw in words, or None for a usable answer."""
 
 from __future__ import annotations
 
@@ -29,18 +31,18 @@ def scores_flaw(scores: Sequence[float], questions: Sequence[Question]) -> str |
         return "blank output: no probabilities"
     if any(math.isnan(p) for p in scores):
         return "NaN output"
-    return None if all(0 <= p <= 1 for p in scores) else "malformed output: no probability"
+    return None if all(0 <= p <= 1 for p in scores) else "malformed output: a number outside 0 to 1"
 
 
 def fits(text: str, schema: JsonSchema) -> bool:
-    """Whether a text holds a JSON object with what the schema requires at its top. What lies deeper is the
-    reader's business, who can leave out what it does not understand."""
+    """Whether a text holds a JSON object with the required top-level keys of the schema, of the right types. Nested
+    values are not checked: the reader leaves out what it does not understand."""
     match = re.search(r"\{.*\}", text, re.DOTALL)
     try:
-        found = json.loads(match.group() if match else text)
+        value = json.loads(match.group() if match else text)
     except ValueError:
         return False
-    wanted = {name: schema["properties"][name].get("type", "") for name in schema.get("required", ())}
-    return isinstance(found, dict) and all(
-        isinstance(found.get(name), _TYPES.get(kind, object)) for name, kind in wanted.items()
+    required = {name: schema["properties"][name].get("type", "") for name in schema.get("required", ())}
+    return isinstance(value, dict) and all(
+        isinstance(value.get(name), _TYPES.get(kind, object)) for name, kind in required.items()
     )

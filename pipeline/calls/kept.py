@@ -1,6 +1,6 @@
-"""Kept results: every answer of a model is stored under a hash of everything that decides it.
+"""Kept results: every usable answer of a model is stored under a hash of everything that decides it.
 
-A run that was cut short is played again from its start; what was answered before is taken from the store.
+A run that was interrupted is played again from its start, and takes the answers it had from the store.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from PIL.Image import Image
 
 from models.protocols import Identity
 
-VERSION = 1  # raised when the same key would no longer mean the same answer
+VERSION = 1  # increased when the same inputs would give another answer
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One answer as it is stored. `value` is plain JSON; an image model's answer has its picture beside it.
+    """One stored answer. `value` is plain JSON; an image model's answer also has its picture.
     `seconds` and `joules` are the answer's share of the call that made it."""
 
     value: dict[str, Any]
@@ -30,7 +30,7 @@ class Result:
 
 
 class Results(Protocol):
-    """A place that stores results by key."""
+    """A store of results by key."""
 
     def get(self, keys: Sequence[str]) -> dict[str, Result]:
         """The stored results among `keys`; missing ones are left out."""

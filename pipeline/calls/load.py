@@ -1,4 +1,4 @@
-"""From a preset to its stages, with their models loaded."""
+"""Load a preset: its three stages with their models, its range and its bands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Load = Callable[..., Any]
 
 @dataclass
 class Models:
-    """The stages of a preset, what its image model can draw, and the measured bands of its scorer."""
+    """The stages of a preset, the range of its image model, and the bands of its scorer by kind of requirement."""
 
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
@@ -46,8 +46,8 @@ class Models:
 
 
 def quiet_libraries() -> None:
-    """Turn off telemetry, progress bars and advice of the libraries. Only has its full effect before they are
-    imported."""
+    """Turn off telemetry, progress bars and warnings of the model libraries. Call it before they are imported: some
+    read these settings only then."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "1"
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -58,8 +58,9 @@ def quiet_libraries() -> None:
 
 
 def check(preset: Preset) -> None:
-    """Raise ConfigError or ModelError for what a preset lacks, as far as that can be told before anything is loaded.
-    A stage is fine when one of its rungs can be loaded."""
+    """Raise ConfigError or ModelError if data, weights or packages of a preset are missing. Loads nothing.
+
+    A stage needs only one rung that can be loaded."""
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
@@ -79,8 +80,9 @@ def check(preset: Preset) -> None:
 
 
 def load(preset: Preset, results: Results | None = None, pool: ModelPool | None = None) -> Models:
-    """Load the preset's models. `results`: where answers are kept, so that none is asked for twice; `pool`: keeps
-    models that a further preset may share. Raises ModelError where weights or packages are missing."""
+    """Load the preset's models. `results`: the store of kept results; `pool`: holds models that presets share.
+
+    Raises ModelError where weights or packages are missing."""
     quiet_libraries()
     from models.load import load_image, load_scorer, load_text
 
@@ -98,7 +100,7 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
 
         return make_stage(operation, spec, build, tariff, results)
 
-    # The text model last: where models take turns in memory, it is used first.
+    # The text model is loaded last, since it is used first: under `by_phase` only the last one stays in memory.
     scorer = stage(ScoreOperation(), preset.scorer, load_scorer)
     image = stage(ImageOperation(), preset.image, load_image)
     needs_text = "model" in (preset.loop.reader, preset.loop.writer)
@@ -114,8 +116,8 @@ def make_stage(
     tariff: Tariff,
     results: Results | None = None,
 ) -> Stage[Any, Any]:
-    """The stage of a spec and its fallbacks, with the first model that can be loaded loaded now. Raises the first
-    spec's ModelError where none can be: an error of the preset or the set-up, known before the loop begins."""
+    """The stage of a spec and its fallbacks. The first rung that can be loaded is loaded now, so that missing weights
+    are reported before the loop begins. Raises the first rung's ModelError where none can be loaded."""
     built: dict[str, PooledModel] = {}
 
     def shared(one: Spec) -> PooledModel:
@@ -140,7 +142,8 @@ def make_stage(
 
 
 def rung_name(spec: Spec, first: Spec) -> str:
-    """A fallback by what is different about it: cpu, 4 steps, 128 × 128, or another model's name."""
+    """A rung's name in messages: the model's name, or for a fallback with the same model what it changes, for example
+    "cpu", "4 steps" or "128 × 128"."""
     model = str(getattr(spec, "model", spec))
     short = model.removeprefix("package:").rstrip("/").rsplit("/", 1)[-1]
     if spec is first or type(spec) is not type(first) or model != getattr(first, "model", None):

@@ -1,5 +1,5 @@
-"""What the three stages differ in: the call itself, what decides an answer, which answers are unusable, and how a
-request changes for a model further down the list. Everything that the stages share is in stage.py and rung.py."""
+"""How the three stages differ: the call of the model, what decides an answer, which answers are unusable, and how a
+request is adapted for a fallback. What the stages share is in stage.py, rung.py and caller.py."""
 
 from __future__ import annotations
 
@@ -49,26 +49,26 @@ class TextRequest:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """One image, and the questions that are asked of it."""
+    """One image and the questions about it."""
 
     image: Image.Image
     questions: tuple[Question, ...]
 
 
 class Operation(ABC, Generic[Item, Out]):
-    """One stage's call, as plain functions of its items and outputs."""
+    """What one stage asks of a model, as functions of items (inputs) and outputs."""
 
     stage: ClassVar[StageName]
-    last_resort: ClassVar[str]  # what the pipeline does where no model answers
-    keeps_flawed: ClassVar[bool] = False  # whether a flawed output is used where no model gives a better one
+    last_resort: ClassVar[str]  # what takes over where no rung answers, for messages
+    keeps_flawed: ClassVar[bool] = False  # whether a flawed output is used if no rung gives a better one
 
     @abstractmethod
     def call(self, model: Any, items: Sequence[Item], on_step: OnStep | None) -> list[Out]:
-        """Ask the model; outputs in the order of the items."""
+        """Call the model; returns its outputs in the order of the items."""
 
     @abstractmethod
     def flaw(self, item: Item, out: Out) -> str | None:
-        """What makes an output unusable, in words."""
+        """Why an output is unusable, in words; None if it is usable."""
 
     @abstractmethod
     def described(self, item: Item) -> Any:
@@ -80,7 +80,7 @@ class Operation(ABC, Generic[Item, Out]):
 
     @abstractmethod
     def keys(self, items: Sequence[Item]) -> list[Any]:
-        """For each item, as plain JSON, what decides its answer besides the model."""
+        """For each item, as plain JSON, everything besides the model that decides its answer."""
 
     @abstractmethod
     def to_result(self, out: Out) -> Result: ...
@@ -90,14 +90,14 @@ class Operation(ABC, Generic[Item, Out]):
 
     @abstractmethod
     def spoiled(self, fault: Fault, outs: list[Out]) -> list[Out]:
-        """The outputs of a call as a fault of a test's plan leaves them."""
+        """The outputs of a call, changed as an injected fault says (see faults.py)."""
 
     def options(self, items: Sequence[Item]) -> dict[str, Any]:
         """Settings that all items of a call share, for its record."""
         return {}
 
     def together(self, items: Sequence[Item]) -> bool:
-        """Whether the items must be answered in one batch, since their answers depend on each other."""
+        """Whether the items must be answered in one batch because their answers depend on each other."""
         return False
 
     def order(self, items: Sequence[Item]) -> list[int]:
@@ -105,11 +105,11 @@ class Operation(ABC, Generic[Item, Out]):
         return list(range(len(items)))
 
     def adapted(self, item: Item, first: Spec, spec: Spec) -> Item:
-        """The item as it is put to the model of `spec`, a stand-in for that of `first`."""
+        """The item as the fallback `spec` gets it. `first`: the spec of the first rung."""
         return item
 
     def again(self, item: Item, out: Out) -> Item | None:
-        """The item to ask instead where an output can be mended by asking the same model once more."""
+        """A changed item for the same model, if asking once more can repair a flawed output; otherwise None."""
         return None
 
 
@@ -121,11 +121,11 @@ class TextOperation(Operation[TextRequest, Text]):
         for _, same in itertools.groupby(
             items, key=lambda i: (i.schema is None, i.max_tokens, i.temperature, i.seed)
         ):
-            asked = list(same)
+            group = list(same)
             answers += model.generate(
-                [item.messages for item in asked],
-                schema=[item.schema for item in asked if item.schema is not None] or None,
-                max_tokens=asked[0].max_tokens, temperature=asked[0].temperature, seed=asked[0].seed,
+                [item.messages for item in group],
+                schema=[item.schema for item in group if item.schema is not None] or None,
+                max_tokens=group[0].max_tokens, temperature=group[0].temperature, seed=group[0].seed,
             )  # fmt: skip
         return answers
 
@@ -154,7 +154,7 @@ class TextOperation(Operation[TextRequest, Text]):
             [self.described(item), item.schema, item.max_tokens, item.temperature, item.seed]
             for item in items
         ]
-        # Sampled answers depend on the whole batch that they are drawn in.
+        # A sampled answer depends on the whole batch that it is sampled in.
         return [[key, keys, i] for i, key in enumerate(keys)] if self.together(items) else keys
 
     def together(self, items: Sequence[TextRequest]) -> bool:
@@ -167,19 +167,20 @@ class TextOperation(Operation[TextRequest, Text]):
         return Text(**result.value)
 
     def again(self, item: TextRequest, out: Text) -> TextRequest | None:
-        """JSON that is malformed is asked for once more, with the answer shown and twice the room."""
+        """For malformed JSON: the same conversation with the bad answer and a request to repair it, and twice the
+        tokens."""
         if self.flaw(item, out) != NOT_JSON:
             return None
-        more = Message("assistant", out.text), Message("user", REPAIR)
-        return replace(item, messages=(*item.messages, *more), max_tokens=2 * item.max_tokens)
+        turns = Message("assistant", out.text), Message("user", REPAIR)
+        return replace(item, messages=(*item.messages, *turns), max_tokens=2 * item.max_tokens)
 
     def spoiled(self, fault: Fault, outs: list[Text]) -> list[Text]:
-        said = {"nan": "!!!!!!!!", "blank": "", "malformed": '{"wants":["a ca'}.get(fault)
-        return outs if said is None else [Text(said, 8, 8, "length") for _ in outs]
+        text = {"nan": "!!!!!!!!", "blank": "", "malformed": '{"wants":["a ca'}.get(fault)
+        return outs if text is None else [Text(text, 8, 8, "length") for _ in outs]
 
 
 class ImageOperation(Operation[Paint, Painted]):
-    """A flat picture counts as painted where no model paints a better one: its verdict says what it is."""
+    """If no rung paints a usable picture, the first flat one is used: its verdict then fails with the reason."""
 
     stage, last_resort, keeps_flawed = "image", "nothing", True
 
@@ -199,7 +200,7 @@ class ImageOperation(Operation[Paint, Painted]):
         return [asdict(item) for item in items]
 
     def order(self, items: Sequence[Paint]) -> list[int]:
-        """Equal settings side by side, so that cutting into batches splits no batch of the model's own."""
+        """Items with equal settings next to each other: a model can batch only these."""
 
         def settings(i: int) -> tuple[Any, ...]:
             item = items[i]
@@ -212,17 +213,17 @@ class ImageOperation(Operation[Paint, Painted]):
         return Result({"settings": out.settings}, out.image)
 
     def from_result(self, result: Result) -> Painted:
-        assert result.image is not None  # the store hands out no result whose picture is gone
+        assert result.image is not None  # the store returns no result whose picture is missing
         return Painted(result.image, result.value["settings"])
 
     def adapted(self, item: Paint, first: Spec, spec: Spec) -> Paint:
-        """Size and steps change in the ratio of the two specs; the guidance is the stand-in's own, unless the
-        request asks for another than the first model's."""
+        """Size and steps are scaled by the ratio of the two specs; sizes are rounded to multiples of 8 pixels. The
+        guidance is the fallback's, unless the item asks for a guidance other than the first rung's."""
 
         def scaled(name: str, grid: int = 1) -> int:
-            wanted = float(getattr(item, name) or getattr(first, name))
+            value = float(getattr(item, name) or getattr(first, name))
             ratio = float(getattr(spec, name)) / float(getattr(first, name))
-            nearest: int = round(wanted * ratio / grid)
+            nearest: int = round(value * ratio / grid)
             return max(1, nearest) * grid
 
         guidance = item.guidance

@@ -1,4 +1,4 @@
-"""The models in memory: all of a preset together, or one at a time where memory is short."""
+"""The models in memory: all models of a preset together, or one at a time (`residency: by_phase`)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Residency = Literal["together", "by_phase"]
 
 
 class PooledModel:
-    """A model that is loaded at once, may be unloaded, and is loaded again when it is next used."""
+    """A model that can be unloaded and is loaded again at its next use. It is loaded when it is created."""
 
     def __init__(self, pool: ModelPool, load: Callable[[], Any]) -> None:
         self._pool, self._load = pool, load
         self._model: Any = None
         model = self.get()
         self.identity: Identity = model.identity
-        # Images of one call that the model paints together, where that differs from its spec's max_batch.
+        # The batch size of the model, if it differs from its spec's max_batch.
         self.most_together: int | None = getattr(model, "most_together", None)
 
     def get(self) -> Any:
@@ -38,7 +38,7 @@ class PooledModel:
 
     @property
     def bytes(self) -> int | None:
-        """Memory of its weights in this process; None where it is unloaded or runs elsewhere."""
+        """Memory of its weights in this process, in bytes; None if it is unloaded or runs in another process."""
         return getattr(self._model, "bytes", None)
 
     def unload(self) -> None:
@@ -46,7 +46,7 @@ class PooledModel:
 
 
 class ModelPool:
-    """Keeps models between presets; presets that name the same model share it."""
+    """Holds loaded models; presets that name the same model share it."""
 
     def __init__(self) -> None:
         self._residency: Residency = "together"
@@ -58,9 +58,9 @@ class ModelPool:
         self._residency, self._former, self._models = residency, {**self._former, **self._models}, {}
 
     def request(self, spec: Spec, base: Path, load: Callable[[Any, Path], Any]) -> PooledModel:
-        """The model of a spec, loaded now, so that missing weights are known before any work begins.
+        """The model of a spec. It is loaded now, so that missing weights are reported before any work begins.
 
-        Raises ModelError."""
+        Raises ModelError where it cannot be loaded."""
         key = f"{type(spec).__name__}|{spec.model_dump_json(exclude=set(POLICY))}|{base}"
         if key not in self._models:
             former = self._former.pop(key, None)
@@ -73,18 +73,18 @@ class ModelPool:
         self._former = {}
 
     def make_room(self, newcomer: PooledModel) -> None:
-        """Where models take turns, unload the others before the next one is loaded."""
+        """Under `by_phase`, unload all other models before `newcomer` is loaded."""
         if self._residency == "by_phase":
             others = (*self._models.values(), *self._former.values())
             _unload(model for model in others if model is not newcomer)
 
     def load_all(self) -> None:
-        """Load the models that were unloaded. Where they take turns, only the last one stays."""
+        """Load the models that are not loaded. Under `by_phase` only the last one stays in memory."""
         for model in self._models.values():
             model.get()
 
     def unload(self) -> int:
-        """Unload all models; returns how many were loaded. Each is loaded again when it is next used."""
+        """Unload all models; returns how many were loaded. Each is loaded again at its next use."""
         return _unload(self._models.values())
 
     @property
@@ -93,16 +93,16 @@ class ModelPool:
 
 
 def _unload(models: Iterable[PooledModel]) -> int:
-    leaving = [model for model in models if model.loaded]
-    for model in leaving:
+    loaded = [model for model in models if model.loaded]
+    for model in loaded:
         model.unload()
-    if leaving:
+    if loaded:
         free_memory()
-    return len(leaving)
+    return len(loaded)
 
 
 def free_memory() -> None:
-    """Return unused memory, that of the GPU included."""
+    """Return unused memory to the system, GPU memory included."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

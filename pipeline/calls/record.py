@@ -20,7 +20,7 @@ Out = TypeVar("Out")
 
 
 class Cost(Record):
-    """What an answer took; money in the machine's currency, at its price at the time of the record."""
+    """What an answer or a call took. `money` is in the machine's currency, at its price when the record was made."""
 
     seconds: float = 0.0
     joules: float = 0.0
@@ -28,7 +28,7 @@ class Cost(Record):
 
 
 class Call(Record):
-    """One call of one model, or one brief's part in it. `inputs` and `outputs` are aligned, without the images."""
+    """One call of one model, or one brief's part of it. `inputs` and `outputs` are aligned and hold no images."""
 
     stage: StageName
     model: dict[str, Any]  # models.protocols.Identity
@@ -37,26 +37,26 @@ class Call(Record):
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
-    batch: int = 1  # inputs of the whole call, where this is one brief's part of it
-    kept: tuple[int, ...] = ()  # positions of inputs answered from kept results: they took no time, no tokens
-    saved: tuple[Cost, ...] = ()  # what each of the kept answers took when it was made
-    wall: float | None = None  # seconds of the whole call, where this is one brief's part of it
+    batch: int = 1  # number of inputs of the whole call, if this is one brief's part of it
+    kept: tuple[int, ...] = ()  # positions of the inputs answered from kept results, at no cost
+    saved: tuple[Cost, ...] = ()  # for each of `kept`, what the answer took when it was made
+    wall: float | None = None  # seconds of the whole call, if this is one brief's part of it
     error: str | None = None
-    items: tuple[int, ...] | None = None  # positions of the inputs in what the stage was asked; None: all
-    degraded: str | None = None  # why this model answered and not the first of its stage
+    items: tuple[int, ...] | None = None  # positions of the inputs in the request to the stage; None: all
+    degraded: str | None = None  # why this model was called instead of the first rung's
     joules: float = 0.0
-    measured: bool = False  # whether the joules were counted, not estimated
+    measured: bool = False  # whether the joules were measured; else they are estimated
     money: float = 0.0
 
     @property
     def tokens(self) -> int:
-        """Input and output tokens of a text call, without those of answers that were kept."""
+        """Input and output tokens of a text call, without those of kept answers."""
         return self._tokens(set(self.kept))
 
     @property
     def tokens_with_kept(self) -> int:
-        """Tokens as they would be had nothing been kept. Budgets count these, so that a run that was cut short and
-        is played again ends as it would have ended."""
+        """Input and output tokens, those of kept answers included. Budgets count these, so that a run that was
+        interrupted and is played again ends as it would have ended without the interruption."""
         return self._tokens(set())
 
     def _tokens(self, without: set[int]) -> int:
@@ -67,8 +67,8 @@ class Call(Record):
 
     @property
     def with_kept(self) -> Cost:
-        """The cost of the call and what its kept answers took when they were made. Budgets count this, for the same
-        reason."""
+        """The cost of the call plus the original cost of its kept answers. Budgets count this, as they count
+        `tokens_with_kept`."""
         costs = (Cost(seconds=self.seconds, joules=self.joules, money=self.money), *self.saved)
         return Cost(
             seconds=sum(c.seconds for c in costs),
@@ -86,11 +86,13 @@ class Call(Record):
         return sum(int(used.get("steps") or 0) for used in self.outputs) if self.stage == "image" else 0
 
     def part(self, positions: Sequence[int]) -> Call:
-        """The part of the inputs at `positions`: their outputs, and an even share of the cost among the inputs that
-        the model worked on."""
+        """The part of the call that concerns the inputs at `positions`.
+
+        Its cost is the call's cost × (inputs at `positions` that the model answered) / (all inputs that it answered);
+        kept answers cost nothing."""
         kept = dict(zip(self.kept, self.saved or (Cost(),) * len(self.kept), strict=True))
-        worked = sum(i not in kept for i in positions)
-        share = worked / max(1, len(self.inputs) - len(kept))
+        answered = sum(i not in kept for i in positions)
+        share = answered / max(1, len(self.inputs) - len(kept))
         return self.model_copy(
             update={
                 "inputs": tuple(self.inputs[i] for i in positions),
@@ -109,14 +111,16 @@ class Call(Record):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Out]):
-    """What one item of a request got, and from which model."""
+    """The answer to one item of a request, and the model that gave it."""
 
     value: Out | None  # None: no model answered; `reason` says why
     model: Identity | None = None
     degraded: str | None = None  # which model failed, and what answered instead
-    calibrated: bool = True  # whether it came from the weights that the preset's measurements were made with
-    kept: bool = False
-    cost: Cost = field(default_factory=Cost)  # of this answer, now or when it was made
+    calibrated: bool = (
+        True  # whether it came from the first rung's weights, for which the bands were measured
+    )
+    kept: bool = False  # whether it was taken from kept results
+    cost: Cost = field(default_factory=Cost)  # of this answer; of a kept one, when it was made
     reason: str = ""
 
     @property
@@ -127,7 +131,7 @@ class Answer(Generic[Out]):
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[Out]):
-    """The answers to a request, aligned with its items, and every call that was made for them, failed ones too.
+    """The answers to a request, aligned with its items, and all calls made for it, failed ones included.
 
     `stopped`: a stop was requested before all items were answered."""
 
@@ -140,14 +144,14 @@ class Reply(Generic[Out]):
         wanted, parts = set(positions), []
         for call in self.calls:
             items = call.items if call.items is not None else range(len(call.inputs))
-            if mine := [at for at, item in enumerate(items) if item in wanted]:
-                parts.append(call.part(mine))
+            if inputs := [i for i, item in enumerate(items) if item in wanted]:
+                parts.append(call.part(inputs))
         return tuple(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Made(Generic[Out]):
-    """What a stage made for several briefs: for each brief, in order, a result and the calls it took.
+    """The results of a stage for several briefs. `each` and `calls` have one entry for each brief, in order.
 
     `stopped`: a stop was requested before the stage was done, so some results are incomplete."""
 

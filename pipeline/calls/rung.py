@@ -1,5 +1,5 @@
-"""One model in a stage's order of preference: loaded when it is first used, retried, and left alone for a while
-after it has failed too often."""
+"""A rung: one model of a stage, with its settings. It is loaded when it is first used, its calls are retried, and it is
+not called for a while after too many failures in a row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline.calls.pool import PooledModel
 from pipeline.calls.record import Call, Cost
 from pipeline.errors import EaselError
 
-stamina.instrumentation.set_on_retry_hooks([])  # retries are told in our records, not on the console
+stamina.instrumentation.set_on_retry_hooks([])  # retries are in the records of calls, not on the console
 
 
 class Hung(Exception):
@@ -32,27 +32,27 @@ class Hung(Exception):
 
 
 class CircuitOpen(Exception):
-    """The model is not asked for now: too many calls in a row have failed."""
+    """The model is not called for now: too many calls in a row have failed."""
 
 
 class Flawed(Exception):
-    """No item of a call came back in a usable form."""
+    """A call gave no usable output for any of its items."""
 
 
 @dataclass
 class Batch(Generic[Item, Out]):
-    """Items put to one model, and what came of them, by position in what the stage was asked."""
+    """Items that one rung is asked for, and the results, by the positions of the items in the request to the stage."""
 
-    items: dict[int, Item]  # as they are put to this model
-    degraded: str | None = None  # why the models before it did not answer
+    items: dict[int, Item]  # as this rung's model gets them
+    degraded: str | None = None  # why the rungs before it did not answer
     outs: dict[int, Out] = field(default_factory=dict)
-    flaws: dict[int, str] = field(default_factory=dict)
-    kept: set[int] = field(default_factory=set)
+    flaws: dict[int, str] = field(default_factory=dict)  # why an output cannot be used
+    kept: set[int] = field(default_factory=set)  # answered from kept results
     costs: dict[int, Cost] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     def take(self, positions: Sequence[int], called: Called[Out]) -> None:
-        """Enter what came of a call for the items at these positions. Raises what the model raised."""
+        """Add the result of a call for the items at these positions. Raises what the model raised."""
         self.calls.append(called.call)
         if called.error is not None:
             raise called.error
@@ -62,12 +62,12 @@ class Batch(Generic[Item, Out]):
         for at in positions:
             self.flaws.pop(at, None)
             if at not in called.outs:
-                self.flaws[at] = "malformed output: an answer too few"
+                self.flaws[at] = "malformed output: an answer is missing"
         self.flaws |= called.flaws
 
 
 class Rung(Generic[Item, Out]):
-    """`name` is how messages name the model; `build` loads it."""
+    """One model of a stage. `name`: its name in messages; `build`: loads it."""
 
     def __init__(
         self,
@@ -81,8 +81,8 @@ class Rung(Generic[Item, Out]):
         self.name, self.spec, self._operation, self._build = name, spec, operation, build
         self._caller = Caller(operation, spec, tariff, results)
         self._model: PooledModel | None = None
-        self._missing: ModelError | None = None  # weights and packages do not appear by waiting
-        self._given_up: threading.Thread | None = None  # a call that hangs
+        self._missing: ModelError | None = None  # missing weights or packages: loading is not tried again
+        self._given_up: threading.Thread | None = None  # the thread of a hung call
         self.failure = ""  # why the last call failed
         self.breaker = pybreaker.CircuitBreaker(
             fail_max=spec.break_after, reset_timeout=spec.rest_s, throw_new_error_on_trip=False,
@@ -91,7 +91,7 @@ class Rung(Generic[Item, Out]):
 
     @property
     def model(self) -> PooledModel:
-        """Raises ModelError where it cannot be loaded."""
+        """The model, loaded. Raises ModelError where it cannot be loaded."""
         if self._missing:
             raise self._missing
         if self._model is None:
@@ -105,9 +105,9 @@ class Rung(Generic[Item, Out]):
         return self._model
 
     def ask(self, batch: Batch[Item, Out], listener: Listener) -> None:
-        """Put a batch to the model; what comes of it is entered in the batch.
+        """Ask the model for the items of a batch, and add the results to the batch.
 
-        Raises what the model raised after its retries; Hung, Flawed, CircuitOpen; Stopped."""
+        Raises what the model raised at the last retry, or Hung, Flawed, CircuitOpen or Stopped."""
         if self._given_up and self._given_up.is_alive():
             raise Hung("an earlier call still hangs")
         retries = stamina.retry_context(
@@ -132,7 +132,7 @@ class Rung(Generic[Item, Out]):
             raise
 
     def _to_mend(self, batch: Batch[Item, Out]) -> dict[int, Item]:
-        """What to ask the same model once more, instead of the items whose output can be mended that way."""
+        """Changed items that ask the same model once more, by position, where that can repair a flawed output."""
         again = {
             at: self._operation.again(item, batch.outs[at])
             for at, item in batch.items.items()
@@ -143,7 +143,7 @@ class Rung(Generic[Item, Out]):
     def _call_within_patience(
         self, model: PooledModel, items: Mapping[int, Item], listener: Listener, degraded: str | None
     ) -> Called[Out]:
-        """As Caller.call, in a thread of its own that is left behind when it takes too long."""
+        """As Caller.call, in a thread of its own. After `patience_s` the result is Hung, and the thread runs on."""
         began, finished = datetime.now(UTC), list[Called[Out]]()
 
         def body() -> None:
@@ -161,7 +161,7 @@ class Rung(Generic[Item, Out]):
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether asking the same model again may help."""
+    """Whether a retry may succeed after this error."""
     final = (EaselError, Hung, Flawed, WeightsMissing, DependencyMissing)
     return isinstance(error, Exception) and not isinstance(error, final) and not is_out_of_memory(error)
 
@@ -172,7 +172,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a call failed, as it is shown: short, without what only a developer reads."""
+    """Why a call failed, in one short line for users."""
     text = " ".join(str(error).split())
     if isinstance(error, Hung | Flawed | CircuitOpen):
         return text

@@ -1,15 +1,16 @@
-"""A stage of a preset: its models in order of preference, and what happens when one fails.
+"""A stage of a preset: its rungs in order of preference, and what happens when one fails.
 
-A request goes to the first model that is not left alone for now. Items it leaves unanswered go to the next; the
-answer names that model and the reason. A model is passed over because of
+A rung is one model with its settings. The first rung is the stage's own spec; each further rung is one of its
+fallbacks. A request goes to the first rung; the items that a rung does not answer go to the next one, and their
+answers say why (`degraded`). A rung does not answer because of
 
-    an exception        after retries; then the items are tried one by one, so that one bad item costs only itself
-    out of memory       after the batch was halved down to one
-    NaN, blank or malformed output   for the items concerned
-    a hung call         after the spec's `patience_s`; the model is not asked again until that call ends
-    an open circuit     after `break_after` failed calls in a row, until `rest_s` later one call is let through
+    an exception        after the retries, and after each item was tried alone, so that one bad item affects no other
+    out of memory       after the batch was halved until it held one item
+    NaN, blank or malformed output   only the items concerned go to the next rung
+    a hung call         longer than the spec's `patience_s`; the rung is not called again until that call ends
+    an open circuit     after `break_after` failed calls in a row; `rest_s` later one call tries it again
 
-Every request begins with the first model again, so a model that recovers is used again at once.
+Every request begins with the first rung, so a model that recovers is used again at once.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from pipeline.stopping import Stop
 
 @dataclass
 class _Progress(Generic[Out]):
-    """A request under way, by position of its items: what is answered, and why the rest is not yet."""
+    """The state of a request, by the positions of its items: answers so far, and why the other items have none."""
 
     answers: dict[int, Answer[Out]] = field(default_factory=dict)
     flawed: dict[int, Answer[Out]] = field(default_factory=dict)  # the first flawed output of an item
@@ -38,6 +39,7 @@ class _Progress(Generic[Out]):
     calls: list[Call] = field(default_factory=list)
 
     def enter(self, batch: Batch[Item, Out], rung: Rung[Item, Out], calibrated: bool) -> None:
+        """Add the results of a batch that `rung` worked on."""
         self.calls += batch.calls
         self.reasons |= batch.flaws
         for at, out in batch.outs.items():
@@ -51,14 +53,14 @@ class _Progress(Generic[Out]):
 
 
 class Stage(Generic[Item, Out]):
-    """`rungs`: the models in order of preference; `operation`: what this stage asks of them."""
+    """One stage. `operation`: what it asks of a model; `rungs`: its models in order of preference."""
 
     def __init__(self, operation: Operation[Item, Out], rungs: Sequence[Rung[Item, Out]]) -> None:
         self.operation, self.rungs = operation, rungs
 
     @property
     def identity(self) -> Identity:
-        """Of the first model that can be loaded. Raises ModelError where none can be."""
+        """The identity of the first rung's model that can be loaded. Raises ModelError where none can be."""
         first: ModelError | None = None
         for rung in self.rungs:
             try:
@@ -71,8 +73,8 @@ class Stage(Generic[Item, Out]):
     def ask(
         self, items: Sequence[Item], on_step: OnStep | None = None, stop: Stop | None = None
     ) -> Reply[Out]:
-        """An answer for each item, in order. What goes wrong with a model is in the answers; raises EaselError where
-        the store of kept results fails."""
+        """An answer for each item, in order. A failure of a model is part of the answers. Raises EaselError where the
+        store of kept results fails."""
         progress: _Progress[Out] = _Progress()
         listener, stopped = Listener(on_step, stop), False
         try:
@@ -86,7 +88,7 @@ class Stage(Generic[Item, Out]):
     def _ask_rung(
         self, number: int, items: Mapping[int, Item], progress: _Progress[Out], listener: Listener
     ) -> None:
-        """Put the items to one model: all at once, and where that fails, in parts."""
+        """Ask one rung for the items: all at once, and where that fails, in parts."""
         rung, first = self.rungs[number], self.rungs[0].spec
         calibrated = getattr(rung.spec, "model", None) == getattr(first, "model", None)
         degraded, adapted = None, dict(items)
@@ -94,7 +96,9 @@ class Stage(Generic[Item, Out]):
             degraded = f"{self.operation.stage}, {progress.reasons[next(iter(items))]} → {rung.name}"
             adapted = {at: self.operation.adapted(item, first, rung.spec) for at, item in items.items()}
         parts, failures = [list(items)], 0
-        while parts and failures < 2:  # two parts in a row failed: the model is at fault, not the item
+        while (
+            parts and failures < 2
+        ):  # after two failed parts in a row the model is taken to be at fault, not the items
             part, smaller = parts.pop(0), list[list[int]]()
             batch: Batch[Item, Out] = Batch({at: adapted[at] for at in part}, degraded)
             try:
@@ -125,7 +129,7 @@ class Stage(Generic[Item, Out]):
 
 
 def _split(items: list[int], error: Exception) -> list[list[int]]:
-    """How to try the items once more on the same model."""
+    """The parts in which to try the items once more on the same rung; none if that cannot help."""
     half = len(items) // 2
     if half and is_out_of_memory(error):
         return [items[:half], items[half:]]

@@ -1,7 +1,7 @@
 """Verdicts → repair: what the next attempt of a brief changes, and why.
 
-The order goes by cost and by what helps: the user's words, then a prompt written for what failed, then another seed,
-then more steps and guidance. No plan is repeated.
+The repairs follow a fixed order: the user's own words, a new prompt written for what failed, another seed, then more
+steps with stronger guidance. No plan is repeated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ START = Repair(action="start", reason="the user's own words come first")
 
 
 def repair(requirements: Sequence[Requirement], best: Verdict, actions: Sequence[Action]) -> Repair:
-    """The next step after `actions`, from the best verdict so far and nothing else."""
+    """The repair that follows `actions` (those of all attempts so far). `best`: the best verdict so far."""
     failed = tuple(
         c.requirement for c in best.checks if c.outcome in ("fail", "unsure") and c.requirement != "intact"
     )
@@ -35,17 +35,17 @@ def repair(requirements: Sequence[Requirement], best: Verdict, actions: Sequence
     missing = ", ".join(text[id] for id in failed) or "a picture"
     action: Action
     if actions[-1] == "start" and failed:
-        action, how = "rephrase", "written anew around what is missing"
+        action, how = "rephrase", "a new prompt around what is missing"
     elif "guide" not in actions and len(actions) >= 3:
         action, how = "guide", "same words, more steps and stronger guidance"
     elif len(actions) % 3 == 0 and failed:
-        action, how = "rephrase", "written anew around what is missing"
+        action, how = "rephrase", "a new prompt around what is missing"
     else:
         action, how = "reseed", "same words, another seed"
     return Repair(action=action, failed=failed, reason=f"missing: {missing}; {how}")
 
 
 def described(requirements: Sequence[Requirement], best: Verdict, ids: Sequence[str]) -> tuple[str, ...]:
-    """Failed requirements for the text model: each with what the judge saw."""
+    """The requirements with the given ids in words, each with the judge's reason: feedback for the text model."""
     reason = {c.requirement: c.reason for c in best.checks}
     return tuple(f"{r.text} ({reason[r.id].split(' (')[0]})" for r in requirements if r.id in ids)

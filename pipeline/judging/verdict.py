@@ -24,7 +24,9 @@ _WORST: tuple[Gate, ...] = ("fail", "unchecked", "unsure", "pass")
 
 
 class Check(Record):
-    """One requirement against one candidate. `probability` is the judge's that the want is met."""
+    """The result of checking one requirement against one candidate.
+
+    `probability`, in [0, 1]: how likely the requirement is met, by the judge; None where no scorer was used."""
 
     requirement: str
     probability: float | None
@@ -39,19 +41,20 @@ class Verdict(Record):
     candidate: str
     checks: tuple[Check, ...]
     gate: Gate
-    score: float  # in [0, 1]; orders candidates that do not pass
-    degraded: str | None = None  # which scorer failed, and what stood in for it
+    score: float  # in [0, 1]; ranks candidates with the same gate
+    degraded: str | None = None  # which scorer failed, and what judged instead
 
 
 def question(r: Requirement, known: Range | None = None) -> Question | None:
-    """What to ask a scorer: the statement, and contrasting ones that a lucky image might show instead."""
-    said = statement(r.kind, r.subject, r.value, r.other)
-    if said is None:
+    """The question for a scorer: the requirement as a statement, and contrasts: statements of what the image might
+    show instead. None for a kind of requirement that has no statement. `known`: the preset's range."""
+    claim = statement(r.kind, r.subject, r.value, r.other)
+    if claim is None:
         return None
 
     def others(kind: str, values: Sequence[str]) -> tuple[str, ...]:
-        made = (statement(kind, r.subject, value, r.other) for value in values if value != r.value)
-        return tuple(text for text in made if text)
+        statements = (statement(kind, r.subject, value, r.other) for value in values if value != r.value)
+        return tuple(text for text in statements if text)
 
     contrasts: tuple[str, ...]
     if r.kind in ("object", "absence"):
@@ -73,11 +76,11 @@ def question(r: Requirement, known: Range | None = None) -> Question | None:
     else:
         named = (known.styles or ()) if known else ()
         contrasts = others("style", list(dict.fromkeys((*named, *STYLES))))
-    return Question(said, contrasts, _arrangement(r))
+    return Question(claim, contrasts, _arrangement(r))
 
 
 def _arrangement(r: Requirement) -> Arrangement | None:
-    """The single things that the requirement speaks of."""
+    """The objects of a requirement, how many there are, and where they stand. None for kinds without objects."""
     thing = statement("object", r.subject) or ""
     if r.kind in ("object", "absence"):
         return Arrangement((thing,))
@@ -99,16 +102,17 @@ def judge(
     known: Range | None,
     stop: Stop | None = None,
 ) -> Made[list[Verdict]]:
-    """Check every candidate of each brief against the brief's requirements (aligned lists), in one request.
+    """Check every candidate of each brief against that brief's requirements, in one request to the scorer.
 
-    Where no scorer answers, its checks are unchecked: they go to a person, never through the gate. Bands that were
-    measured for one scorer say nothing of another that stands in for it, which is held to the default band."""
+    `candidates` and `requirements` have one entry for each brief, and so has the result. `band_of`: the measured band
+    by kind of requirement. Where no scorer answers, the outcome is unchecked, and a person decides. Measured bands
+    hold only for the weights they were measured with; a fallback with other weights uses the default band."""
     asked = [
-        [(r, q) for r in mine if checkable(r, rules, known) and (q := question(r, known))]
-        for mine in requirements
+        [(r, q) for r in of_brief if checkable(r, rules, known) and (q := question(r, known))]
+        for of_brief in requirements
     ]
-    owners = [i for i, mine in enumerate(candidates) for _ in mine]
-    flat = [candidate for mine in candidates for candidate in mine]
+    owners = [i for i, of_brief in enumerate(candidates) for _ in of_brief]  # the brief of each candidate
+    flat = [candidate for of_brief in candidates for candidate in of_brief]
     reply = scorer.ask(
         [
             ScoreRequest(candidate.image, tuple(q for _, q in asked[i]))
@@ -125,8 +129,8 @@ def judge(
             f"not checked: {answer.degraded}" if answer.degraded else "",
         )  # fmt: skip
         verdicts[i].append(verdict.model_copy(update={"degraded": answer.degraded}))
-    positions = [[at for at, owner in enumerate(owners) if owner == i] for i in range(len(candidates))]
-    return Made(verdicts, [reply.calls_for(mine) for mine in positions], reply.stopped)
+    positions = [[n for n, owner in enumerate(owners) if owner == i] for i in range(len(candidates))]
+    return Made(verdicts, [reply.calls_for(of_brief) for of_brief in positions], reply.stopped)
 
 
 def conclude(
@@ -138,7 +142,9 @@ def conclude(
     band_of: Mapping[str, Band],
     broke: str = "",
 ) -> Verdict:
-    """From probabilities by requirement id to checks and gate; `broke` says why a scorer gave none."""
+    """Turn probabilities by requirement id into checks and a gate.
+
+    `name`: the scorer's; `broke`: why the scorer gave no probability, as the reason of an unchecked check."""
     checks = [_intact(candidate)]
     checks += [
         _check(r, candidate, probability.get(r.id), name, _band(r, band_of, rules), broke)
@@ -153,12 +159,13 @@ def conclude(
 
 
 def _band(r: Requirement, band_of: Mapping[str, Band], rules: Judge) -> Band:
-    """What holds for an object holds for its absence."""
+    """The band for a requirement; an absence uses the band of objects unless it has one of its own."""
     return band_of.get(r.kind) or band_of.get("object" if r.kind == "absence" else "", rules.default)
 
 
 def checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
-    """Whether the scorer is asked about it at all."""
+    """Whether the scorer can be asked about a requirement. An absence can be checked only of an object that the range
+    knows."""
     if r.flag in ("uncheckable", "outside") or r.kind in rules.cannot or r.kind in ("technical", "other"):
         return False
     return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
@@ -171,25 +178,25 @@ def _intact(candidate: Candidate) -> Check:
 
 
 def _shrunk(candidate: Candidate) -> str | None:
-    """A fallback may paint smaller; where a size was asked for, that does not do."""
+    """Why a fallback's image does not have the size that was asked for; None if it has, or if no size was asked for."""
     plan, image = candidate.plan, candidate.image
-    wanted = (plan.width or image.width, plan.height or image.height)
-    if not candidate.degraded or wanted == image.size:
+    width, height = plan.width or image.width, plan.height or image.height
+    if not candidate.degraded or (width, height) == image.size:
         return None
-    return f"the image is {image.width} × {image.height} pixels, asked for were {wanted[0]} × {wanted[1]}"
+    return f"the image is {image.width} × {image.height} pixels instead of {width} × {height}"
 
 
 def _check(
     r: Requirement, candidate: Candidate, probability: float | None, scorer: str, band: Band, broke: str
 ) -> Check:
-    if r.kind == "technical" and (found := pixels.meets(candidate.image, r.subject, r.value)):
-        met, why = found
+    if r.kind == "technical" and (result := pixels.meets(candidate.image, r.subject, r.value)):
+        met, why = result
         return Check(
             requirement=r.id, probability=None, outcome="pass" if met else "fail", judge="pixels", reason=why
         )
     if probability is None:
         return Check(requirement=r.id, probability=None, outcome="unchecked", judge="none",
-                     reason=r.note or broke or "no judge of this preset can check it; a person must")  # fmt: skip
+                     reason=r.note or broke or "no judge of this preset can check it; a person decides")  # fmt: skip
     probability = band.corrected(probability)
     if r.kind == "absence":
         probability = 1 - probability

@@ -17,7 +17,10 @@ from pipeline.stopping import Stop
 
 
 class Plan(Record):
-    """One image to make: everything that decides its pixels, given the image model."""
+    """One image to paint: with the image model, this decides its pixels.
+
+    `width` and `height` are in pixels; None takes the value of the image model's spec, also for `steps` and
+    `guidance`."""
 
     prompt: Prompt
     seed: int
@@ -28,7 +31,7 @@ class Plan(Record):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Equal keys give equal images."""
+        """Plans with equal keys give equal images."""
         return (
             self.prompt.text,
             self.prompt.negative,
@@ -47,20 +50,20 @@ class Candidate(Record):
 
     id: str  # "<attempt>-<number>"
     plan: Plan
-    settings: dict[str, Any]  # as used by the image model, defaults filled in
+    settings: dict[str, Any]  # that the image model used, with its defaults
     model: str
     revision: str
-    degraded: str | None = None  # why another model or setting painted it than the preset's first
+    degraded: str | None = None  # why a fallback painted it; None: the first rung did
     image: Image = Field(exclude=True, repr=False)
 
 
 def seeds(brief: Brief, painted: int, count: int) -> list[int]:
-    """Seeds of a brief's next images: its own, then the following numbers."""
+    """Seeds of a brief's next `count` images: the brief's seed plus the number of images painted before each."""
     return [(brief.seed + painted + i) % 2**63 for i in range(count)]
 
 
 class Painting(Record):
-    """What came of a brief's plans: its candidates, or why there are none."""
+    """The candidates of one brief in one attempt. `failure`: why there are none."""
 
     candidates: tuple[Candidate, ...]
     failure: str | None = None
@@ -73,27 +76,31 @@ def paint(
     on_step: OnStep | None = None,
     stop: Stop | None = None,
 ) -> Made[Painting]:
-    """Paint the plans of several briefs in one request; `attempts` are the attempt numbers that name the candidates."""
+    """Paint the plans of several briefs in one request.
+
+    `plans` and `attempts` have one entry for each brief; `attempts` holds the attempt numbers, which become part of
+    the candidates' ids."""
     flat = [
         Paint(
             prompt=plan.prompt.text, seed=plan.seed, negative=plan.prompt.negative,
             width=plan.width, height=plan.height, steps=plan.steps, guidance=plan.guidance,
         )
-        for mine in plans for plan in mine
+        for brief_plans in plans for plan in brief_plans
     ]  # fmt: skip
     reply = image.ask(flat, on_step, stop)
     paintings, calls, start = [], [], 0
-    for mine, attempt in zip(plans, attempts, strict=True):
-        positions = range(start, start + len(mine))
-        start += len(mine)
-        answers = [reply.answers[at] for at in positions]
-        made = tuple(
+    for brief_plans, attempt in zip(plans, attempts, strict=True):
+        positions = range(start, start + len(brief_plans))
+        start += len(brief_plans)
+        answers = [reply.answers[position] for position in positions]
+        candidates = tuple(
             _candidate(f"{attempt}-{number}", plan, answer)
-            for number, (plan, answer) in enumerate(zip(mine, answers, strict=True), 1)
+            for number, (plan, answer) in enumerate(zip(brief_plans, answers, strict=True), 1)
             if answer.value is not None
         )
-        failure = f"nothing could be painted: {answers[0].reason}" if mine and not made else None
-        paintings.append(Painting(candidates=made, failure=failure))
+        failed = bool(brief_plans) and not candidates
+        failure = f"nothing could be painted: {answers[0].reason}" if failed else None
+        paintings.append(Painting(candidates=candidates, failure=failure))
         calls.append(reply.calls_for(positions))
     return Made(paintings, calls, reply.stopped)
 

@@ -1,4 +1,5 @@
-"""Requirements → prompts. The user's own words come first; written prompts follow, with feedback."""
+"""Requirements → prompts. The first prompt is the user's own words; later ones are written from the requirements
+and from what failed."""
 
 from __future__ import annotations
 
@@ -41,26 +42,28 @@ class Prompt(Record):
     text: str
     negative: str = ""
     origin: Origin
-    note: str = ""  # why it is not what was asked for, where that is so
-    degraded: str | None = None  # which model failed, and what stood in for it
+    note: str = ""  # why the template wrote it instead of the user or the model
+    degraded: str | None = None  # which model failed, and what wrote the prompt instead
 
 
 class Ask(Record):
-    """What the writer gets to see: the wants, only the failed ones in detail, and a short memory."""
+    """What a prompt is written from: all requirements, those that failed, and the last prompts that were tried."""
 
     brief: Brief
     requirements: tuple[Requirement, ...]
-    failed: tuple[str, ...] = ()  # in words
-    tried: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()  # each failed requirement in words, with what the judge saw
+    tried: tuple[str, ...] = ()  # earlier prompts
 
 
 def own_words(brief: Brief, requirements: Sequence[Requirement]) -> Prompt:
-    """The brief as it stands; where the user changed the requirements so that it no longer names them, those."""
+    """The brief's own text as a prompt.
+
+    If the user edited the requirements and the text no longer names one of them, the template writes instead."""
     if brief.requirements is not None and not all(
         mentions(brief.words, r) for r in requirements if not r.flag
     ):
         return template(
-            Ask(brief=brief, requirements=tuple(requirements)), "the brief no longer names every want"
+            Ask(brief=brief, requirements=tuple(requirements)), "the brief no longer names every requirement"
         )
     return Prompt(text=brief.words, negative=_negative(requirements), origin="user")
 
@@ -70,8 +73,8 @@ def write(
 ) -> Made[Prompt]:
     """One new prompt for each ask, in one batched request.
 
-    A text that drops a want, or that repeats an earlier prompt, gives way to the template, and the prompt says so.
-    Without a text model, or where it gives no answer, the template writes."""
+    The template writes instead when there is no text model, when the model gives no answer, and when its text leaves
+    out a requirement or repeats an earlier prompt; the prompt's `note` or `degraded` says so."""
     if text is None:
         return Made([template(ask) for ask in asks], [() for _ in asks])
     requests = [TextRequest(tuple(writer_turns(ask)), WRITER_SCHEMA, WRITER_TOKENS) for ask in asks]
@@ -87,18 +90,18 @@ def write(
 
 
 def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:
-    """The wants put together in a fixed order, in words the image model was trained on."""
+    """A prompt composed from the requirements by a fixed rule, in words that the image model was trained on."""
     return Prompt(text=describe(ask.requirements) or ask.brief.text, negative=_negative(ask.requirements),
                   origin="template", note=note, degraded=degraded)  # fmt: skip
 
 
 def most_tokens(ask: Ask) -> int:
-    """What writing may take at most, by a cautious guess of three characters a token."""
+    """An upper estimate of the tokens that writing one prompt takes, at three characters a token."""
     return WRITER_TOKENS + sum(8 + len(turn.content) // 3 for turn in writer_turns(ask))
 
 
 def writer_turns(ask: Ask) -> list[Message]:
-    """What the text model is asked for one prompt."""
+    """The conversation that asks the text model for one prompt."""
     wishes = "; ".join(
         r.text for r in ask.requirements if r.kind not in ("technical", "absence") and not r.flag
     )
@@ -133,27 +136,28 @@ def _negative(requirements: Sequence[Requirement]) -> str:
 
 
 def describe(requirements: Sequence[Requirement]) -> str:
-    """One prompt with every want that can be drawn: objects and places first, then background and style."""
-    wants = [r for r in requirements if r.flag not in ("uncheckable", "contradiction")]
-    colours = {r.subject: r.value for r in wants if r.kind == "attribute"}
-    counts = {r.subject: int(r.value) for r in wants if r.kind == "count"}
+    """Words for every requirement that can be drawn: objects and their places first, then background and style."""
+    drawable = [r for r in requirements if r.flag not in ("uncheckable", "contradiction")]
+    colours = {r.subject: r.value for r in drawable if r.kind == "attribute"}
+    counts = {r.subject: int(r.value) for r in drawable if r.kind == "count"}
 
     def noun(name: str) -> str:
         return phrase(name, counts.get(name, 1), colours.get(name), counted=name in counts)
 
-    placed = [r for r in wants if r.kind == "relation"]
-    told = {name for r in placed for name in (r.subject, r.other)}
-    named = dict.fromkeys(r.subject for r in wants if r.kind in ("object", "count", "attribute"))
-    parts = [related(noun(r.subject), r.value, noun(r.other)) for r in placed]
-    parts += [noun(name) for name in named if name not in told]
+    relations = [r for r in drawable if r.kind == "relation"]
+    placed = {name for r in relations for name in (r.subject, r.other)}
+    objects = dict.fromkeys(r.subject for r in drawable if r.kind in ("object", "count", "attribute"))
+    parts = [related(noun(r.subject), r.value, noun(r.other)) for r in relations]
+    parts += [noun(name) for name in objects if name not in placed]
     text = " and ".join(parts)
-    text += "".join(f" on {article(r.value)} background" for r in wants if r.kind == "background")
-    looks = [f"{r.value} style" for r in wants if r.kind == "style"]
-    return ", ".join(part for part in (text.strip(), *looks) if part)
+    text += "".join(f" on {article(r.value)} background" for r in drawable if r.kind == "background")
+    styles = [f"{r.value} style" for r in drawable if r.kind == "style"]
+    return ", ".join(part for part in (text.strip(), *styles) if part)
 
 
 def mentions(text: str, r: Requirement) -> bool:
-    """Whether a prompt names what the requirement is about; kinds that a prompt cannot show count as named."""
+    """Whether a prompt names the requirement. Always true for technical, absence and other: a prompt does not name
+    these."""
     words = f" {re.sub(r'[^a-z0-9]+', ' ', text.lower())} "
 
     def has(*forms: str) -> bool:

@@ -1,9 +1,9 @@
-"""Export of traces and metrics to a collector, over HTTP: only where the environment names one, and without the
-words of briefs, prompts and answers unless these are asked for too.
+"""Export of traces and metrics to an OpenTelemetry collector over HTTP. Nothing is exported unless the environment
+names a collector, and no text of briefs, prompts and answers unless the environment asks for it.
 
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:6006     Phoenix, or any collector; /v1/traces is added
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=…/v1/traces        traces alone, the address as it stands
-    OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=…/v1/traces        for traces only; the address is used unchanged
+    OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true       texts too
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ _TIMEOUT_S = 5
 
 
 def content_wanted() -> bool:
+    """Whether the environment asks for texts of briefs, prompts and answers in exported spans."""
     return os.environ.get(CAPTURE, "").strip().lower() in ("true", "1", "yes", "span_only", "span_and_event")
 
 
 class Exporter:
-    """Takes in the events of any number of runs of one preset, and exports their spans and metrics. Exports nothing
-    where the environment names no collector."""
+    """Exports spans and metrics of runs of one preset from their events. Exports nothing if the environment names no
+    collector."""
 
     def __init__(self, preset: Preset) -> None:
         self._preset = preset
@@ -49,13 +50,13 @@ class Exporter:
         self._open: dict[str, _Open] = {}
 
     def take(self, run: str, event: Event) -> None:
-        """Export what an event adds to the trace of a run."""
+        """Export the spans and metrics that an event of a run adds."""
         if self._spans is None and not self._metrics.wanted:
             return
         now = time.time_ns()
         if isinstance(event, Started):
-            wants = {r.id: r for r in event.reading.requirements}
-            trace = Trace(run, self._preset.name, self._preset.machine.currency, wants)
+            requirements = {r.id: r for r in event.reading.requirements}
+            trace = Trace(run, self._preset.name, self._preset.machine.currency, requirements)
             spans = trace.of_reading(event.calls)
             first = min([span.start_ns for span in spans], default=now)
             self._open[run] = _Open(trace, event.given.text, event.given.seed, first)
@@ -71,8 +72,8 @@ class Exporter:
                 now,
             )
         else:
-            mine, outcome = self._open.pop(run), event.model_dump(mode="json")
-            spans = [mine.trace.of_run(mine.text, mine.seed, mine.start_ns, now, outcome)]
+            begun, outcome = self._open.pop(run), event.model_dump(mode="json")
+            spans = [begun.trace.of_run(begun.text, begun.seed, begun.start_ns, now, outcome)]
         if not isinstance(event, Outcome):
             for call in event.calls:
                 self._metrics.called(call, call_attributes(call, self._preset.machine.currency))
@@ -83,7 +84,7 @@ class Exporter:
                 self._spans.on_end(_readable(span, self._resource))
 
     def close(self, patience_s: float = 5.0) -> str | None:
-        """Send what is waiting, for `patience_s` seconds at most. Says, in words, what could not be delivered."""
+        """Send the remaining spans, for at most `patience_s` seconds. Returns what could not be delivered, in words."""
         self._metrics.close(patience_s)
         if self._spans is None:
             return None
@@ -94,7 +95,7 @@ class Exporter:
 
 @dataclass(frozen=True)
 class _Open:
-    """A run that has begun; its root span is exported with its outcome."""
+    """A run without an outcome yet; its root span is exported with the outcome."""
 
     trace: Trace
     text: str
@@ -120,8 +121,8 @@ def _readable(span: Span, resource: Resource) -> ReadableSpan:
     )
 
 
-class Discreet(SpanExporter):
-    """Hands spans on without what people wrote, and remembers whether they arrived."""
+class RedactingExporter(SpanExporter):
+    """Removes texts from spans, unless `whole`, and exports them. `failed`: number of spans that did not arrive."""
 
     def __init__(self, exporter: SpanExporter, whole: bool) -> None:
         self._exporter, self._whole = exporter, whole
@@ -141,32 +142,33 @@ class Discreet(SpanExporter):
 
 
 class Remote(BatchSpanProcessor):
-    """Sends in a thread of its own: a slow or dead collector holds no run up."""
+    """Sends spans in a thread of its own, so that a slow or dead collector delays no run."""
 
-    def __init__(self, exporter: Discreet, address: str) -> None:
+    def __init__(self, exporter: RedactingExporter, address: str) -> None:
         super().__init__(exporter)
-        self._discreet, self._address = exporter, address
+        self._redacting, self._address = exporter, address
 
     @property
     def failed(self) -> str | None:
-        if not self._discreet.failed:
+        """What could not be delivered, in words; None if everything was delivered."""
+        if not self._redacting.failed:
             return None
-        return f"{self._discreet.failed} spans did not reach {self._address}; `easel trace` still shows them"
+        return f"{self._redacting.failed} spans did not reach {self._address}; `easel trace` still shows them"
 
 
 def _span_processor() -> Remote | None:
-    """The way to the collector that the environment names; None where it names none."""
+    """A processor that sends spans to the collector that the environment names; None if it names none."""
     address = os.environ.get(_TRACES) or os.environ.get(_ENDPOINT)
     if not address or os.environ.get("OTEL_TRACES_EXPORTER") == "none":
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     _silence()
-    return Remote(Discreet(OTLPSpanExporter(timeout=_TIMEOUT_S), content_wanted()), address)
+    return Remote(RedactingExporter(OTLPSpanExporter(timeout=_TIMEOUT_S), content_wanted()), address)
 
 
 def _metric_reader() -> MetricReader | None:
-    """As `_span_processor`, for metrics; OTEL_METRICS_EXPORTER=none keeps them here (Phoenix takes none)."""
+    """As `_span_processor`, for metrics. OTEL_METRICS_EXPORTER=none turns them off (Phoenix accepts no metrics)."""
     address = os.environ.get(_METRICS) or os.environ.get(_ENDPOINT)
     if not address or os.environ.get("OTEL_METRICS_EXPORTER") == "none":
         return None
@@ -178,14 +180,14 @@ def _metric_reader() -> MetricReader | None:
 
 
 def without_content(span: ReadableSpan) -> ReadableSpan:
-    """The same span without what may hold words of a brief."""
+    """The same span without attributes that may contain text of a brief."""
     return ReadableSpan(
         name=span.name,
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes=_discreet(span.attributes),
-        events=[SpanEvent(e.name, _discreet(e.attributes), e.timestamp) for e in span.events],
+        attributes=_redacted(span.attributes),
+        events=[SpanEvent(e.name, _redacted(e.attributes), e.timestamp) for e in span.events],
         links=span.links,
         kind=span.kind,
         status=span.status,
@@ -195,12 +197,12 @@ def without_content(span: ReadableSpan) -> ReadableSpan:
     )
 
 
-def _discreet(attributes: Any) -> dict[str, Any]:
+def _redacted(attributes: Any) -> dict[str, Any]:
     return {
         k: v for k, v in (attributes or {}).items() if k not in CONTENT and not k.endswith(".explanation")
     }
 
 
 def _silence() -> None:
-    # What could not be delivered is said once, at the end; the exporters would log each failure with a traceback.
+    # Failures are reported once, by `Exporter.close`; the libraries would log each one with a traceback.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)

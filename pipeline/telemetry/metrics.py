@@ -1,5 +1,5 @@
-"""Metrics of calls and runs. Their names are about to change upstream; nothing but this module and names.py
-knows them. What `easel stats` shows comes from the store, not from here."""
+"""OpenTelemetry metrics of calls and runs, for a collector. `easel stats` does not use them: it reads the store. The
+conventions that name the metrics are still changing, so only this module and names.py know the names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEYS = (name.OPERATION, name.PROVIDER, name.REQUEST_MODEL, name.RESPONSE_MODEL,
 
 
 class Metrics:
-    """Three histograms, sent where a reader is; without one nothing is kept."""
+    """Three histograms: seconds of calls, tokens of calls, seconds of runs. Without a reader nothing is recorded."""
 
     def __init__(self, reader: MetricReader | None, resource: Resource) -> None:
         self._provider: MeterProvider | None = None
@@ -31,19 +31,21 @@ class Metrics:
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody reads them."""
+        """Whether there is a reader."""
         return self._provider is not None
 
     def called(self, call: Call, attributes: dict[str, Any]) -> None:
+        """Record a call. `attributes`: those of its span."""
         if self._provider is None:
             return
-        of = {key: attributes[key] for key in _KEYS if key in attributes}
-        self._duration.record(call.seconds, of)
+        dimensions = {key: attributes[key] for key in _KEYS if key in attributes}
+        self._duration.record(call.seconds, dimensions)
         for kind, key in (("input", name.INPUT_TOKENS), ("output", name.OUTPUT_TOKENS)):
             if key in attributes:
-                self._tokens.record(attributes[key], of | {name.TOKEN_TYPE: kind})
+                self._tokens.record(attributes[key], dimensions | {name.TOKEN_TYPE: kind})
 
     def ended(self, workflow: str, outcome: Outcome) -> None:
+        """Record a run that ended. `workflow`: the preset's name."""
         if self._provider is not None:
             self._workflow.record(outcome.seconds, {name.WORKFLOW: workflow, name.STATUS: outcome.status})
 

@@ -1,9 +1,9 @@
-"""The names that spans, events and metrics carry, in one place: the generative-AI conventions of OpenTelemetry (still
-in development, so they will change), OpenInference's where Phoenix wants them, and our own under `easel.`."""
+"""The names used in spans, events and metrics: those of OpenTelemetry's conventions for generative AI (still in
+development), those of OpenInference that Phoenix needs, and Easel's own, which begin with `easel.`."""
 
 from __future__ import annotations
 
-# Spans, and what is required of each.
+# Spans.
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
 INVOKE_WORKFLOW, CHAT, GENERATE_CONTENT, EMBEDDINGS = (
@@ -35,7 +35,7 @@ SCORE = "gen_ai.evaluation.score.value"
 LABEL = "gen_ai.evaluation.score.label"
 EXPLANATION = "gen_ai.evaluation.explanation"
 
-# What people wrote and models answered.
+# Texts that people wrote and models answered.
 INPUT_MESSAGES = "gen_ai.input.messages"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -53,7 +53,7 @@ def evaluation(number: int, what: str) -> str:
     return f"evaluations.{number}.evaluation.{what}"
 
 
-# Ours.
+# Easel's own.
 STAGE = "easel.stage"
 REVISION = "easel.model.revision"
 DEVICE = "easel.model.device"
@@ -64,10 +64,10 @@ WIDTH = "easel.image.width"
 HEIGHT = "easel.image.height"
 ATTEMPT = "easel.attempt"
 ACTION = "easel.action"
-BATCH = "easel.batch"  # inputs of the call; a run has a part in it
-PART = "easel.part"
-KEPT = "easel.kept"
-SECONDS = "easel.seconds"  # this run's share
+BATCH = "easel.batch"  # number of inputs of the whole call
+PART = "easel.part"  # number of inputs of this run
+KEPT = "easel.kept"  # number of answers taken from kept results
+SECONDS = "easel.seconds"  # this run's share of the call
 JOULES = "easel.joules"
 MEASURED = "easel.joules.measured"
 COST = "easel.cost"
@@ -85,7 +85,7 @@ BRIEF = "easel.brief"
 WANT = "easel.want"
 REASON = "easel.reason"
 
-# Never leaves the machine unless CAPTURE asks for it: it may hold words of the brief.
+# Exported only if CAPTURE is set: these attributes may contain text of the brief.
 CONTENT = frozenset((INPUT_MESSAGES, OUTPUT_MESSAGES, EXPLANATION, BRIEF, WANT, REASON))
 
 # Metrics.

@@ -6,8 +6,8 @@
         ├── generate_content painter
         └── embeddings scorer
 
-Nothing here is stored: spans are made from the records of a run, whenever somebody wants to see or export them. Ids
-follow from the run's id, so the same run always has the same spans.
+Spans are not stored. They are made from the records of a run when they are shown or exported. Their ids are computed
+from the run's id, so a run always has the same spans.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pipeline.telemetry import names as name
 
 
 class Span(Record):
-    """Times in nanoseconds since 1970; ids in hexadecimal. An event is {"name", "time_ns", "attributes"}."""
+    """Times are in nanoseconds since 1970, ids in hexadecimal. An event is {"name", "time_ns", "attributes"}."""
 
     trace_id: str
     span_id: str
@@ -46,17 +46,17 @@ class Span(Record):
 
 @dataclass(frozen=True)
 class Trace:
-    """Makes the spans of one run. `wants`: its requirements by id; `currency`: of its costs."""
+    """Makes the spans of one run. `requirements`: the run's, by id; `currency`: that of its costs."""
 
     run: str
     preset: str
     currency: str
-    wants: Mapping[str, Requirement] = field(default_factory=dict)
+    requirements: Mapping[str, Requirement] = field(default_factory=dict)
 
     def of_run(
         self, text: str, seed: int, start_ns: int, end_ns: int, outcome: Mapping[str, Any] | None
     ) -> Span:
-        """The root span. `outcome`: as the record of an Outcome has it; None where the run has none yet."""
+        """The root span. `outcome`: the record of the run's Outcome; None if it has none yet."""
         attributes = {
             name.OPERATION: name.INVOKE_WORKFLOW, name.PROVIDER: "easel", name.WORKFLOW: self.preset,
             name.CONVERSATION: self.run, name.KIND: "CHAIN", name.SEED: seed, name.BRIEF: text,
@@ -89,8 +89,9 @@ class Trace:
         calls: Sequence[Call],
         now_ns: int,
     ) -> list[Span]:
-        """The span of an attempt and those of its calls. `checks`: each with its candidate's id; `now_ns`: the time of
-        an attempt without calls."""
+        """The span of an attempt, then those of its calls.
+
+        `checks`: pairs of a candidate's id and a check; `now_ns`: the time for an attempt without calls."""
         start = min([_start(call) for call in calls], default=now_ns)
         end = max([_start(call) + _length(call) for call in calls], default=now_ns)
         attributes: dict[str, Any] = {
@@ -102,20 +103,20 @@ class Trace:
             attributes[name.DEGRADED] = list(degraded)
         events = []
         for at, (candidate, check) in enumerate(checks):
-            want = self.wants.get(check.requirement)
-            kind = want.kind if want else check.requirement
-            told: dict[str, Any] = {
+            requirement = self.requirements.get(check.requirement)
+            kind = requirement.kind if requirement else check.requirement
+            evaluation: dict[str, Any] = {
                 name.EVALUATION_NAME: kind, name.LABEL: check.outcome, name.EXPLANATION: check.reason,
                 name.CANDIDATE: candidate, name.REQUIREMENT: check.requirement,
-                name.MUST: want.must if want else True, name.JUDGE: check.judge,
-                name.WANT: want.text if want else "a picture at all",
+                name.MUST: requirement.must if requirement else True, name.JUDGE: check.judge,
+                name.WANT: requirement.text if requirement else "a picture at all",
             }  # fmt: skip
             attributes[name.evaluation(at, "name")] = kind
             attributes[name.evaluation(at, "label")] = check.outcome
             attributes[name.evaluation(at, "explanation")] = check.reason
             if check.probability is not None:
-                told[name.SCORE] = attributes[name.evaluation(at, "score")] = check.probability
-            events.append({"name": name.EVALUATION, "time_ns": end, "attributes": told})
+                evaluation[name.SCORE] = attributes[name.evaluation(at, "score")] = check.probability
+            events.append({"name": name.EVALUATION, "time_ns": end, "attributes": evaluation})
         path = str(number)
         span = self._span(path, f"attempt {number}", start, end, "", attributes, events=events)
         return [span, *self._calls(path, calls, path)]
@@ -142,7 +143,7 @@ class Trace:
         failed: bool = False,
         events: Sequence[dict[str, Any]] = (),
     ) -> Span:
-        """`path` tells the spans of a run apart; the root's is empty."""
+        """`path`: identifies the span within the run, for example "1/0"; empty for the root."""
         return Span(
             trace_id=_id(self.run, 16), span_id=_id(f"{self.run}/{path}", 8),
             parent_id=None if parent is None else _id(f"{self.run}/{parent}", 8),
@@ -152,48 +153,49 @@ class Trace:
 
 
 def recorded(store: Store, run: RunRow) -> list[Span]:
-    """The spans of a run from its records in the store, the root first."""
-    wants = {r["id"]: Requirement(**r) for r in (run.reading or {}).get("requirements", ())}
+    """The spans of a run, made from its records in the store; the root is first."""
+    requirements = {r["id"]: Requirement(**r) for r in (run.reading or {}).get("requirements", ())}
     currency = str(((run.settings or {}).get("machine") or {}).get("currency", ""))
-    trace = Trace(run.id, run.preset, currency, wants)
+    trace = Trace(run.id, run.preset, currency, requirements)
     calls: dict[int, list[Call]] = {}
     for row in store.runs.calls(run.id):
         calls.setdefault(row.attempt, []).append(Call(**row.record))
-    starts = [_start(call) for mine in calls.values() for call in mine]
-    ends = [_start(call) + _length(call) for mine in calls.values() for call in mine]
+    all_calls = [call for of_attempt in calls.values() for call in of_attempt]
+    starts = [_start(call) for call in all_calls]
+    ends = [_start(call) + _length(call) for call in all_calls]
     start = min(starts, default=nanoseconds(run.started))
     end = max([*ends, nanoseconds(run.ended)] if run.ended else ends, default=start)
     spans = [trace.of_run(run.text, run.seed, start, end, run.outcome), *trace.of_reading(calls.get(0, ()))]
     candidates = store.runs.candidates(run.id)
     checks = store.runs.checks(run.id)
     for attempt in store.runs.attempts(run.id):
-        mine = [c for c in candidates if c.attempt == attempt.number]
-        ids = {c.id for c in mine}
-        told = [
+        painted = [c for c in candidates if c.attempt == attempt.number]
+        ids = {c.id for c in painted}
+        judged = [
             (row.candidate, Check(**{key: getattr(row, key) for key in Check.model_fields}))
             for row in checks
             if row.candidate in ids
         ]
-        made = calls.get(attempt.number, ())
+        attempt_calls = calls.get(attempt.number, ())
         degraded = dict.fromkeys(
             text
             for text in (
-                *(c.record["plan"]["prompt"].get("degraded") for c in mine),
-                *(c.record.get("degraded") for c in mine),
-                *(call.degraded for call in made),
+                *(c.record["plan"]["prompt"].get("degraded") for c in painted),
+                *(c.record.get("degraded") for c in painted),
+                *(call.degraded for call in attempt_calls),
             )
             if text
         )
         spans += trace.of_attempt(
-            attempt.number, attempt.action, len(mine), list(degraded), told, made, start
+            attempt.number, attempt.action, len(painted), list(degraded), judged, attempt_calls, start
         )
     return spans
 
 
 def call_attributes(call: Call, currency: str) -> dict[str, Any]:
-    """The attributes of a model call, or of one run's part in it."""
+    """The attributes of the span of a model call, or of one run's part of it."""
     model = str(call.model["name"]).rstrip("/").rsplit("/", 1)[-1]
-    said: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         name.OPERATION: name.OPERATIONS[call.stage], name.PROVIDER: call.model.get("kind", "easel"),
         name.REQUEST_MODEL: model, name.RESPONSE_MODEL: model, name.STAGE: call.stage, name.LLM_MODEL: model,
         name.KIND: name.KINDS[call.stage], name.REVISION: call.model.get("revision", ""),
@@ -204,35 +206,35 @@ def call_attributes(call: Call, currency: str) -> dict[str, Any]:
         name.INPUT_MESSAGES: json.dumps(call.inputs, ensure_ascii=False, default=str),
     }  # fmt: skip
     if call.degraded:
-        said[name.DEGRADED] = [call.degraded]
+        attributes[name.DEGRADED] = [call.degraded]
     if call.error:
-        said[name.ERROR_TYPE] = call.error.partition(":")[0]
-        said[name.REASON] = call.error
+        attributes[name.ERROR_TYPE] = call.error.partition(":")[0]
+        attributes[name.REASON] = call.error
     if call.stage == "text":
-        taken = [sum(answer[key] for answer in call.outputs) for key in ("input_tokens", "output_tokens")]
-        said |= {name.INPUT_TOKENS: taken[0], name.OUTPUT_TOKENS: taken[1]}
-        said |= {name.TOKENS_PROMPT: taken[0], name.TOKENS_COMPLETION: taken[1]}
-        said[name.FINISH_REASONS] = [answer["finish_reason"] for answer in call.outputs]
-        said[name.OUTPUT_MESSAGES] = json.dumps([a["text"] for a in call.outputs], ensure_ascii=False)
-        said |= {
+        tokens = [sum(answer[key] for answer in call.outputs) for key in ("input_tokens", "output_tokens")]
+        attributes |= {name.INPUT_TOKENS: tokens[0], name.OUTPUT_TOKENS: tokens[1]}
+        attributes |= {name.TOKENS_PROMPT: tokens[0], name.TOKENS_COMPLETION: tokens[1]}
+        attributes[name.FINISH_REASONS] = [answer["finish_reason"] for answer in call.outputs]
+        attributes[name.OUTPUT_MESSAGES] = json.dumps([a["text"] for a in call.outputs], ensure_ascii=False)
+        attributes |= {
             name.TEMPERATURE: call.options.get("temperature", 0.0),
             name.SEED: call.options.get("seed", 0),
         }
-        said[name.MAX_TOKENS] = call.options.get("max_tokens", 0)
+        attributes[name.MAX_TOKENS] = call.options.get("max_tokens", 0)
     elif call.stage == "image":
-        said |= {name.OUTPUT_TYPE: "image", name.CHOICES: len(call.inputs)}
+        attributes |= {name.OUTPUT_TYPE: "image", name.CHOICES: len(call.inputs)}
         if call.inputs:
-            said[name.SEED] = call.inputs[0]["seed"]
-        for key, wanted in (
+            attributes[name.SEED] = call.inputs[0]["seed"]
+        for key, attribute in (
             ("steps", name.STEPS), ("guidance", name.GUIDANCE), ("width", name.WIDTH), ("height", name.HEIGHT)
         ):  # fmt: skip
             if call.outputs and call.outputs[0].get(key) is not None:
-                said[wanted] = call.outputs[0][key]
-    return said
+                attributes[attribute] = call.outputs[0][key]
+    return attributes
 
 
 def nanoseconds(moment: datetime) -> int:
-    """Since 1970."""
+    """Nanoseconds since 1970."""
     return int(moment.timestamp() * 1e9)
 
 
@@ -241,11 +243,11 @@ def _start(call: Call) -> int:
 
 
 def _length(call: Call) -> int:
-    """Nanoseconds of the whole call, of which the run has its part."""
+    """The duration of the whole call in nanoseconds, also where the run has only a part of it."""
     return int((call.seconds if call.wall is None else call.wall) * 1e9)
 
 
 def _id(text: str, size: int) -> str:
-    """A stable id of so many bytes, in hexadecimal; OpenTelemetry forbids zero."""
+    """An id of `size` bytes in hexadecimal, computed from `text`. It is never zero, which OpenTelemetry forbids."""
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:size], "big") or 1
     return f"{number:0{2 * size}x}"

@@ -1,4 +1,4 @@
-"""One process at a time in an output folder."""
+"""A lock that lets one process at a time write to an output folder."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ LOCK = "easel.lock"
 
 @contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """Lock an output folder for this process; the lock ends with the process. Raises OutputError where another
-    process holds it."""
+    """Lock an output folder within the block, and remove unfinished files there. The lock ends with the process.
+
+    Raises OutputError where another process holds the lock or the folder cannot be written."""
     try:
         lock = FileLock(out / LOCK)
         lock.acquire(timeout=0)
     except Timeout:
         raise OutputError(
-            f"another easel is at work in {out}; wait until it is done, or choose another folder with --out"
+            f"another easel process uses {out}; wait until it is done, or choose another folder with --out"
         ) from None
     except OSError as error:
         raise OutputError(

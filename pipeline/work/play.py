@@ -1,7 +1,7 @@
-"""Rows through the loop, in waves, each into its run folder and the store: one row, or a whole file of them.
+"""Run rows through the loop, and write each run into its run folder and the store. Used for one brief and for batches.
 
-Nothing here remembers where it stood. A row's run has the same id whenever the file is read; a run with an outcome
-is done, any other is played again from its start, with kept results for what models answered before.
+No progress is stored apart from the runs. A row's run has the same id each time the file is read. A run with an outcome
+is done; any other is played again from its start, with kept results instead of model calls made before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.work.rows import Row, Unstarted
 
 @dataclass(frozen=True)
 class Undelivered:
-    """Spans that did not reach their collector; `why` says how many and where."""
+    """Spans that did not reach the collector. `why` says how many, and its address."""
 
     why: str
 
@@ -53,9 +53,10 @@ def play(
     on_step: OnStep | None = None,
     fresh: bool = False,
 ) -> Iterator[Happened]:
-    """Run the rows that are not finished; yields each event once it is written down. Ends early where a stop is
-    requested. `batch`, `job`: what the runs belong to; `pool`: keeps models from one call to the next; `fresh`: ask
-    the models anew, also where an answer is kept."""
+    """Run the rows that have no outcome yet. Yields each event after it was written; ends early if a stop is requested.
+
+    `batch`, `job`: what the runs belong to; `pool`: keeps models loaded from one call to the next; `fresh`: ignore kept
+    results, and keep none. Raises StoreError or OutputError."""
     stop, pool = stop or Stop(), pool or ModelPool()
     budget = shared_budget(rows, store)
     store.pictures.sweep()
@@ -72,7 +73,7 @@ def play(
                 if isinstance(event, Started):
                     name = store.runs.begin(row.id, row.brief, preset, store.out, batch, job)
                     folders[event.brief] = RunFolder(store.out / name, row.brief, preset)
-                # The folder first: what the store calls done can be seen there.
+                # The folder first, so that a run that is done in the store is complete there.
                 folders[event.brief].take(event)
                 store.runs.take(row.id, event)
                 exporter.take(row.id, event)
@@ -96,23 +97,25 @@ def play_one(brief: Brief, preset: Preset, store: Store, on_step: OnStep | None 
             raise ModelError(happened.why)
         if isinstance(happened, tuple) and isinstance(happened[1], Outcome):
             return happened[1]
-    raise AssertionError("a run that nobody stops has an outcome")
+    raise AssertionError("without a stop, a run has an outcome")
 
 
 def shared_budget(rows: Sequence[Row], store: Store) -> Budget:
-    """The batch's budget, with what its finished runs took before; limits are those of the first row's preset."""
+    """The budget of a batch, charged with what its finished runs used. Its limits are those of the first row's
+    preset."""
     if not rows:
         return Budget(Limits())
     preset = rows[0].preset
     budget = Budget(preset.loop.batch, currency=preset.machine.currency)
     if preset.loop.batch.set:
         for row in rows:
-            if (former := store.runs.get(row.id)) is not None:
-                budget.used.recall(former.outcome or {})
+            if (finished := store.runs.get(row.id)) is not None:
+                budget.used.recall(finished.outcome or {})
     return budget
 
 
 def _by_preset(rows: Sequence[Row]) -> list[tuple[Preset, list[Row]]]:
+    """The rows grouped by equal presets, in the order of their first rows."""
     groups: dict[str, tuple[Preset, list[Row]]] = {}
     for row in rows:
         key = f"{row.preset.source}|{row.preset.model_dump_json()}"

@@ -1,15 +1,15 @@
 """A file of briefs: CSV, JSONL or YAML, one brief a row. A bad row is reported with its line; the others are used.
 
-| key                     | meaning                                                           |
-| ----------------------- | ----------------------------------------------------------------- |
-| brief                   | what you want, in your words (the only key that must be there)    |
-| name                    | of the run folder; from the brief if left out                     |
-| seed                    | same brief, preset and seed: same images                          |
-| size, or width, height  | pixels: 256, or 512x256                                           |
-| must                    | further must-haves: a list, or "a cat; no text"                   |
-| preset                  | a preset for this row                                             |
+| key                     | meaning                                                                 |
+| ----------------------- | ----------------------------------------------------------------------- |
+| brief                   | what you want, in your words (the only required key)                    |
+| name                    | name of the run folder; default: made from the brief                    |
+| seed                    | the same brief, preset and seed give the same images                    |
+| size, or width, height  | in pixels: 256, or 512x256                                              |
+| must                    | further must-haves: a list, or "a cat; no text"                         |
+| preset                  | the preset for this row                                                 |
 | image.steps and so on   | any key of the preset; also set: "image.steps=12; loop.writer=template" |
-| images, seconds, tokens and so on | what this brief may use                                 |
+| images, seconds, tokens and so on | limits for this brief                                         |
 """
 
 from __future__ import annotations
@@ -48,15 +48,17 @@ KNOWN = (*_PLAIN, *Limits.model_fields)
 
 @dataclass(frozen=True)
 class Row:
-    """A brief that can be run. `id` is the same for the same brief, name and preset, whenever the file is read."""
+    """A brief that can be run, with its preset. `line`: its line in the file."""
 
     line: int
     brief: Brief
     preset: Preset
-    run: str = ""  # an id of its own, where the same brief may be run again
+    run: str = ""  # the id of the run, if it is not computed; the same brief can then be run again
 
     @property
     def id(self) -> str:
+        """The id of the run. Unless `run` is set it is a hash of brief and preset, so each reading of a file gives the
+        same ids."""
         if self.run:
             return self.run
         whole = [self.brief.model_dump(mode="json"), self.preset.model_dump(mode="json", by_alias=True)]
@@ -74,12 +76,16 @@ class Bad:
 
 @dataclass(frozen=True)
 class Unreadable:
+    """A row that cannot be parsed, and why."""
+
     why: str
 
 
 @dataclass(frozen=True)
 class Rows:
-    name: str  # of the batch
+    """The rows of a file. `name`: the name of the batch."""
+
+    name: str
     good: tuple[Row, ...]
     bad: tuple[Bad, ...] = field(default=())
 
@@ -93,10 +99,12 @@ class Unstarted:
 
 
 def read_rows(path: Path, preset: str, overrides: Sequence[str] = (), seed: int = 0) -> Rows:
-    """The rows of a file. Raises BriefError where the file itself cannot be used."""
+    """Read a file of briefs. `preset`, `overrides` and `seed` are the defaults for rows that name none.
+
+    Raises BriefError if the file as a whole cannot be used, ConfigError for the default preset."""
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
-        raise BriefError(f"{path}: cannot tell what it holds; name it .csv, .jsonl or .yaml")
+        raise BriefError(f"{path}: unknown file type; use a file named .csv, .jsonl or .yaml")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -114,7 +122,7 @@ def parse_rows(
     seed: int = 0,
     where: str = "the file",
 ) -> Rows:
-    """The rows of a file's bytes; `kind` is csv, jsonl or yaml. Raises BriefError, or ConfigError for the preset."""
+    """As `read_rows`, from the bytes of a file. `kind`: csv, jsonl or yaml; `where`: the file's name in messages."""
     if len(data) > MAX_BYTES:
         raise BriefError(f"{where}: larger than {MAX_BYTES // 2**20} MB; split it")
     try:
@@ -123,13 +131,13 @@ def parse_rows(
         raise BriefError(
             f"{where}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
         ) from None
-    load_preset(preset, overrides)  # an error here would be one of every row
-    found = {"csv": _csv, "jsonl": _jsonl, "yaml": _yaml}[kind](text, where)
+    load_preset(preset, overrides)  # raises once what would otherwise be an error of every row
+    parsed = {"csv": _csv, "jsonl": _jsonl, "yaml": _yaml}[kind](text, where)
     good: list[Row] = []
     bad: list[Bad] = []
     names: set[str] = set()
     presets: dict[tuple[str, ...], Preset] = {}
-    for line, given in found:
+    for line, given in parsed:
         try:
             row = _row(line, given, preset, overrides, seed, presets)
         except (BriefError, ConfigError) as error:
@@ -144,11 +152,12 @@ def parse_rows(
             continue
         good.append(Row(line, row.brief.model_copy(update={"name": _free(row.brief, names)}), row.preset))
     if not good and not bad:
-        raise BriefError(f"{where}: holds no briefs; write one a row, in a column named brief")
+        raise BriefError(f"{where}: no briefs found; write one per row, in a column named brief")
     return Rows(slug(name), tuple(good), tuple(bad))
 
 
 def _free(brief: Brief, taken: set[str]) -> str:
+    """A name for the brief that is not in `taken`; it is added there."""
     stem = slug(brief.name or brief.text)
     name, number = stem, 1
     while name in taken:
@@ -178,14 +187,14 @@ def _csv(text: str, where: str) -> Given:
                 yield (
                     line,
                     Unreadable(
-                        f"{len(cells)} cells, {len(keys)} columns; put quotes around cells with commas"
+                        f"{len(cells)} cells but {len(keys)} columns; put quotes around cells with commas"
                     ),
                 )
             else:
                 given = zip(keys, (cell.strip() for cell in cells), strict=False)
                 yield line, {key: cell for key, cell in given if cell}
     except csv.Error as error:
-        yield begins, Unreadable(f"not CSV from here on ({error}); check the quotes")
+        yield begins, Unreadable(f"not CSV from this line on ({error}); check the quotes")
 
 
 def _check_columns(keys: list[str], where: str, line: int) -> None:
@@ -204,7 +213,7 @@ def _jsonl(text: str, where: str) -> Given:
             try:
                 yield line, json.loads(words)
             except (ValueError, RecursionError) as error:
-                yield line, Unreadable(f"not JSON ({error}); write one object a line")
+                yield line, Unreadable(f"not JSON ({error}); write one object per line")
 
 
 def _yaml(text: str, where: str) -> Given:
@@ -218,7 +227,7 @@ def _yaml(text: str, where: str) -> Given:
             f"{at}: not YAML: {getattr(error, 'problem', None) or 'nested too deeply'}"
         ) from None
     if not isinstance(node, yaml.SequenceNode):
-        raise BriefError(f"{where}: a file of briefs is a list; begin each with a dash")
+        raise BriefError(f"{where}: not a list; begin each brief with a dash")
     yield from ((item.start_mark.line + 1, value) for item, value in zip(node.value, data, strict=True))
 
 
@@ -284,10 +293,10 @@ def _size(given: dict[str, Any]) -> tuple[Any, Any]:
     if "size" not in given:
         return given.get("width"), given.get("height")
     if "width" in given or "height" in given:
-        raise BriefError("size: give either size, or width and height")
+        raise BriefError("size: give size, or width and height, not both")
     match = re.fullmatch(r"(\d+)(?:\s*[x×*]\s*(\d+))?", str(given["size"]).strip().lower())
     if match is None:
-        raise BriefError(f"size: {given['size']!r} is no size; write 256 or 512x256")
+        raise BriefError(f"size: {given['size']!r} is not a size; write 256 or 512x256")
     return int(match[1]), int(match[2] or match[1])
 
 

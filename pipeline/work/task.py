@@ -1,4 +1,4 @@
-"""Jobs that paint nothing, the payload of a single brief, and what a worker has in memory."""
+"""Jobs that paint nothing, the payload of a job for one brief, and the models that a worker has in memory."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ RESIDENTS = "easel.worker.json"
 
 
 class Task(Record):
-    """The payload of a job for one brief, to be painted or only read."""
+    """The payload of a job for one brief: to paint it, or only to read it."""
 
     brief: Brief
     preset: str = "mini"
-    set: tuple[str, ...] = Field(default=())  # dotted.key=value, over the preset
+    set: tuple[str, ...] = Field(default=())  # changes to the preset: dotted.key=value
 
     def checked(self) -> Preset:
         """The preset with its changes. Raises ConfigError."""
@@ -41,20 +41,20 @@ class Residents(Record):
 
     pid: int
     at: datetime
-    memory: int  # bytes that the process holds
+    memory: int  # resident memory of the process in bytes
     loaded: tuple[
         dict[str, Any], ...
-    ]  # models.protocols.Identity, and the bytes of its parameters and buffers
+    ]  # models.protocols.Identity, with `bytes`: of its parameters and buffers
 
     @property
     def alive(self) -> bool:
-        """Whether that process runs; this can only be told on its own machine."""
-        found: bool = psutil.pid_exists(self.pid)
-        return found
+        """Whether the process runs; only valid on the machine that it runs on."""
+        exists: bool = psutil.pid_exists(self.pid)
+        return exists
 
 
 def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> dict[str, Any]:
-    """Do a job that paints nothing; returns its progress, which holds the result."""
+    """Do a job that paints nothing; returns its final progress, which has the result."""
     if kind == UNLOAD:
         return {"stage": "done", "unloaded": pool.unload()}
     if kind == LOAD:
@@ -70,18 +70,18 @@ def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> 
 
 
 def say_residents(out: Path, loaded: list[PooledModel]) -> None:
-    """Write down which models are in memory, for the page."""
-    said = Residents(
+    """Write a file that tells the page which models are in memory."""
+    current = Residents(
         pid=os.getpid(), at=datetime.now(UTC), memory=psutil.Process().memory_info().rss,
         loaded=tuple(asdict(model.identity) | {"bytes": model.bytes} for model in loaded),
     )  # fmt: skip
-    write(out / RESIDENTS, said.model_dump_json().encode())
+    write(out / RESIDENTS, current.model_dump_json().encode())
 
 
 def residents(out: Path) -> Residents | None:
-    """What the worker has in memory; None where no worker runs."""
+    """The models that the worker has in memory; None if no worker runs."""
     try:
-        said = Residents.model_validate_json((out / RESIDENTS).read_text())
+        latest = Residents.model_validate_json((out / RESIDENTS).read_text())
     except (OSError, ValueError):
         return None
-    return said if said.alive else None
+    return latest if latest.alive else None

@@ -1,16 +1,17 @@
 """The worker: does the jobs of the store, one at a time.
 
-It is a process apart from the page. A job whose worker died is claimed again and goes on from the kept results.
+It is a process of its own, apart from the page. A job whose worker died is claimed again and continues with the kept
+results.
 
-| kind  | payload                                                                          |
-| ----- | -------------------------------------------------------------------------------- |
-| brief | brief: a Brief; preset: name or path; set: ["image.steps=12", ...]               |
-| batch | text: the file's content; kind: csv, jsonl or yaml; name; preset; set; seed      |
-| read  | as brief; the reading by the text model is its progress                           |
-| load, unload | preset; the models come into memory, or leave it                            |
+| kind         | payload                                                                     |
+| ------------ | --------------------------------------------------------------------------- |
+| brief        | brief: a Brief; preset: name or path; set: ["image.steps=12", ...]          |
+| batch        | text: the file's content; kind: csv, jsonl or yaml; name; preset; set; seed |
+| read         | as brief; its progress holds the requirements that the text model read      |
+| load, unload | preset; loads its models into memory, or unloads all models                 |
 
-Progress, as a page shows it: stage, step, steps, name and run of the brief in hand, attempt, done, of, accepted,
-images, preview (a file below the output folder), report (of a batch), said (the last event in words).
+The progress of a job has the keys stage, step, steps, name and run (of the latest brief), attempt, done, of, accepted,
+images, preview (a file below the output folder), report (of a batch) and said (the latest event in words).
 """
 
 from __future__ import annotations
@@ -49,18 +50,19 @@ _SAY, _SHOW = 0.25, 0.5  # seconds between progress reports, and between preview
 
 
 class Worker:
-    """`idle`: seconds without a job after which the models are unloaded; `poll`: seconds between looks at the queue."""
+    """Does the jobs of a store. `idle`: seconds without a job after which the models are unloaded; `poll`: seconds
+    between two checks of the queue."""
 
     def __init__(
         self, store: Store, stop: Stop | None = None, idle: float = 300.0, poll: float = 0.5
     ) -> None:
         self.store, self.stop, self.pool = store, stop or Stop(), ModelPool()
-        # The output folder is locked, so only one process has this name, and it may go on with jobs under it.
+        # The output folder is locked, so only one process has this name. It may continue jobs claimed under it.
         self.name = f"{socket.gethostname()}:{store.out.resolve()}"
         self._idle, self._poll = idle, poll
 
     def work(self, until_empty: bool = False) -> None:
-        """Do jobs until a stop is requested, or with `until_empty` until there are none."""
+        """Do jobs until a stop is requested; with `until_empty` only until the queue is empty."""
         last = time.monotonic()
         say_residents(self.store.out, self.pool.loaded)
         while not self.stop.requested:
@@ -76,7 +78,7 @@ class Worker:
                 time.sleep(self._poll)
 
     def do(self, job: Job) -> None:
-        """Do one job, until it ends or a stop is requested."""
+        """Do one job until it ends or a stop is requested. Raises StoreError only; other errors end the job."""
         work = _Work(self, job)
         try:
             with work.alive():
@@ -88,27 +90,30 @@ class Worker:
         except ValidationError as error:
             state, why = "failed", f"the job cannot be read: {fault(error)}; submit it again"
         except Exception as error:
-            # A fault of Easel's own. The worker goes on: the next job may succeed.
+            # A bug in Easel. The worker continues: the next job may succeed.
             _log.exception("job %s", job.id)
-            state, why = "failed", f"{type(error).__name__}: {error}; the worker's output says where"
+            state, why = (
+                "failed",
+                f"{type(error).__name__}: {error}; see the worker's output for the traceback",
+            )
         finally:
             work.preview.unlink(missing_ok=True)
         self.store.jobs.end(job.id, self.name, state, why)
 
 
 class _Work:
-    """A job that is being done."""
+    """The job that the worker is doing."""
 
     def __init__(self, worker: Worker, job: Job) -> None:
         self.worker, self.job, self.store = worker, job, worker.store
         self.stop = Stop()
-        self.asked: str | None = None  # cancel, pause, lost; or leave: the worker itself is to stop
+        self.asked: str | None = None  # cancel, pause or lost; leave: the worker itself was stopped
         self.preview = worker.store.out / PREVIEWS / f"{job.id}.png"
         self.progress: dict[str, Any] = {"stage": "loading", "done": 0, "accepted": 0, "images": 0}
         self._said = self._showed = 0.0
 
     def run(self) -> tuple[End, str | None]:
-        """Do the job; returns the state it ends in, and what went wrong."""
+        """Do the job; returns the state it ends in, and what went wrong, if anything."""
         if self.job.kind in SMALL:
             self.say(now=True)
             self.say(now=True, **small(self.job.kind, self.job.payload, self.store, self.worker.pool))
@@ -117,8 +122,8 @@ class _Work:
         single = self.job.kind == "brief"
         unstarted: list[Unstarted] = []
         status = self.store.runs.statuses([row.id for row in rows.good])
-        over = [s for s in status.values() if s not in ("running", "stopped")]
-        self.say(of=len(rows.good), done=len(over), accepted=over.count("accepted"), now=True)
+        ended = [s for s in status.values() if s not in ("running", "stopped")]
+        self.say(of=len(rows.good), done=len(ended), accepted=ended.count("accepted"), now=True)
         for happened in play(
             rows.good, self.store, batch=None if single else rows.name, job=self.job.id, stop=self.stop,
             pool=self.worker.pool, on_step=self.on_step,
@@ -136,14 +141,14 @@ class _Work:
             page = write_report(gather(rows, self.store, unstarted), self.store, f"report-{self.job.id}")
             self.say(report=page.name)
         self.say(stage="done", now=True)
-        ended: dict[str, End] = {
+        end: dict[str, End] = {
             "cancel": "cancelled",
             "pause": "paused",
             "leave": "queued",
             "lost": "queued",
         }
         if self.asked is not None and (self.asked == "cancel" or self.progress["done"] < self.progress["of"]):
-            return ended[self.asked], None
+            return end[self.asked], None
         why = "; ".join(group.why for group in unstarted) or None
         return "failed" if why and not self.progress["done"] else "done", why
 
@@ -160,10 +165,10 @@ class _Work:
                 given["text"].encode(), given["kind"], given.get("name", "batch"), given.get("preset", "mini"),
                 given.get("set", ()), given.get("seed", 0),
             )  # fmt: skip
-        raise BriefError(f"a job of kind {self.job.kind!r} is unknown here; update Easel")
+        raise BriefError(f"unknown kind of job {self.job.kind!r}; update Easel")
 
     def listen(self) -> None:
-        """Read what was asked of the job or of the worker."""
+        """Check whether the job or the worker was asked to stop."""
         if self.asked is None:
             self.asked = "leave" if self.worker.stop.requested else self.store.jobs.asked(self.job.id)
         self._request_stop()
@@ -172,7 +177,7 @@ class _Work:
         if self.asked == "cancel" and self.job.kind == "brief":
             self.stop.finish()
         elif self.asked is not None:
-            # Of many briefs, those that are open could go on later.
+            # Briefs of a batch that have no outcome yet can be resumed.
             self.stop.pause(at_step=self.asked == "cancel")
 
     def on_step(self, step: Step) -> None:
@@ -190,6 +195,7 @@ class _Work:
         self.progress["preview"] = f"{PREVIEWS}/{self.preview.name}"
 
     def tell(self, row: Row, event: Event) -> None:
+        """Report an event of a run as progress."""
         about: dict[str, Any] = {"name": row.brief.name, "run": row.id}
         if isinstance(event, Started):
             wants = ", ".join(r.text for r in event.reading.requirements)
@@ -203,7 +209,7 @@ class _Work:
         self.say(**about, now=True)
 
     def say(self, now: bool = False, **what: Any) -> None:
-        """Report progress, at most every quarter of a second unless `now`."""
+        """Add to the progress and report it, at most every quarter of a second unless `now`."""
         self.progress |= what
         if now or time.monotonic() - self._said > _SAY:
             self._said = time.monotonic()
@@ -211,7 +217,7 @@ class _Work:
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """Send heartbeats in the background, so that a worker in a long call is not taken for dead."""
+        """Send heartbeats in the background, so that a worker in a long call does not count as dead."""
         over = threading.Event()
 
         def beat() -> None:
@@ -219,7 +225,7 @@ class _Work:
                 try:
                     asked = self.store.jobs.beat(self.job.id, self.worker.name)
                 except StoreError:
-                    continue  # the main thread meets the same error and reports it
+                    continue  # the main thread gets the same error and reports it
                 if asked is not None:
                     self.asked = self.asked or asked
                     self._request_stop()

@@ -1,4 +1,4 @@
-"""`easel batch`: a file of briefs through the loop, told on the console, with a report at the end."""
+"""`easel batch`: run a file of briefs, show the progress on the console, and write a report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLOURS = {"accepted": "green", "needs_review": "yellow"}
 
 
 class Pace(ProgressColumn):
-    """Rate, and the time left, from what was done in this process: what was done before took no time."""
+    """Briefs per minute and the time left. Only briefs that this process finished count."""
 
     def render(self, task: Task) -> Text:
         done, began = task.fields["done"], task.fields["began"]
@@ -42,7 +42,7 @@ class Pace(ProgressColumn):
 def run_batch(
     rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False, only_estimate: bool = False
 ) -> int:
-    """Exit status of the batch. Says first what it will take, and with `only_estimate` nothing else."""
+    """Run a batch; returns its exit status. It begins with an estimate; with `only_estimate` it ends there."""
     console = Console(highlight=False, soft_wrap=True)
     store = Store(out, store_url)
     with exclusive(out):
@@ -51,7 +51,7 @@ def run_batch(
         todo = unfinished(rows.good, store)
         before = len(rows.good) - len(todo)
         if before:
-            rest = "going on with the others" if todo else "nothing is left to do"
+            rest = "continuing with the others" if todo else "nothing is left to do"
             console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
         if expected := estimate(todo, store):
             console.print(str(expected))
@@ -64,16 +64,18 @@ def run_batch(
         report = gather(rows, store, unstarted)
         page = write_report(report, store)
     counts = report.counts
-    told = ", ".join(
+    summary = ", ".join(
         f"{counts[status]} {label.lower()}" for status, label in OUTCOMES.items() if counts[status]
     )
-    console.print(f"[bold]{told}[/] ({report.spent})")
+    console.print(f"[bold]{summary}[/] ({report.spent})")
     for group in unstarted:
         console.print(f"[red]not started[/]: {len(group.rows)} briefs: {escape(group.why)}")
     console.print(f"report: {page} and {page.with_suffix('.csv').name}")
     if stop.requested and counts["open"]:
         command = shlex.join(["easel", *sys.argv[1:]])
-        console.print(f"stopped; everything made so far is kept. The same command goes on: {escape(command)}")
+        console.print(
+            f"stopped; everything made so far is kept. The same command continues: {escape(command)}"
+        )
         return INTERRUPTED
     if not any(counts[status] for status in ("accepted", "needs_review", "exhausted", "failed")):
         return BAD_INPUT
@@ -109,7 +111,7 @@ def _watch(
 
         def on_step(step: Step) -> None:
             words = (
-                "stopping after the images in hand" if stop.requested else f"step {step.index}/{step.total}"
+                "stopping after the current images" if stop.requested else f"step {step.index}/{step.total}"
             )
             progress.update(bar, description=words)
 

@@ -1,4 +1,4 @@
-"""`easel clean`: says what can be freed in an output folder, and frees it when told to."""
+"""`easel clean`: show what can be freed in an output folder, and free it with `--yes`."""
 
 from __future__ import annotations
 
@@ -24,24 +24,26 @@ def show(out: Path, store_url: str | None, older_than: str, remove: bool, as_jso
         console.print("nothing to free")
     elif remove:
         console.print(
-            f"freed {megabytes(found.total)} in {out}; the database file keeps its size and reuses the room"
+            f"freed {megabytes(found.total)} in {out}; the database file keeps its size and reuses the space"
         )
     else:
-        console.print(f"would free {megabytes(found.total)} in {out}; nothing was removed. --yes removes it")
+        console.print(
+            f"would free {megabytes(found.total)} in {out}; nothing was removed. Add --yes to remove it"
+        )
 
 
 def table(found: Cleaned, older_than: str) -> Table:
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for i, heading in enumerate(("what", "number", "size")):
-        made.add_column(heading, justify="right" if i else "left")
+        rows.add_column(heading, justify="right" if i else "left")
     for label, freed in (
         (f"kept results older than {older_than}", found.results),
         ("pictures that no run and no kept result names", found.pictures),
         ("unfinished files of processes that ended", found.leftovers),
         ("previews of jobs that ended", found.previews),
     ):
-        made.add_row(label, f"{freed.count:,}", megabytes(freed))
-    return made
+        rows.add_row(label, f"{freed.count:,}", megabytes(freed))
+    return rows
 
 
 def megabytes(freed: Freed) -> str:

@@ -1,4 +1,4 @@
-"""`easel doctor`: what this machine can run and what is missing."""
+"""`easel doctor`: show what this machine can run, and what is missing."""
 
 from __future__ import annotations
 

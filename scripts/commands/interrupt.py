@@ -1,9 +1,8 @@
-"""Ctrl-C, from the first import to the last line: exit status 130, one line, nothing lost, never a traceback.
+"""Ctrl-C at any moment: exit status 130, one line, no traceback, nothing written before is lost.
 
-While libraries and weights load, an exception may come out of any C extension and be swallowed or turned into
-another, so there the process ends at once. In the loop the first Ctrl-C asks it to stop after the present step,
-and it ends as any run does; a second ends the process. Files of a run appear whole or not at all, so ending at
-any moment breaks none.
+While libraries and weights load, a KeyboardInterrupt could be raised inside a C extension and be swallowed or changed
+there, so the process ends at once. In the loop the first Ctrl-C asks the loop to stop after the current step, and a
+second one ends the process. Files are written atomically, so ending at any moment leaves none incomplete.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import os
 import signal
 import sys
 
-# Only where this process is the command: who imports it for something else keeps their own Ctrl-C. Before the
-# other imports, and by names resolved later, so that as little as can be goes before it.
+# Only if this process is the command: a program that imports this module keeps its own handler. This comes before the
+# other imports, so that Ctrl-C is handled as early as possible.
 if os.path.basename(sys.argv[0]) in ("easel", "easel.py", "easel.exe"):  # noqa: PTH119
     signal.signal(signal.SIGINT, lambda *_: end_process())
 
@@ -25,16 +24,16 @@ ACCEPTED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 2, 3, 130  # exit statuses
 
 
 def end_process(*_: object) -> None:
-    """End the process: the signal handler outside the loop."""
+    """End the process at once. This is the handler of Ctrl-C outside the loop."""
     if "--json" in sys.argv:
         _say(1, f'{{"error": "stopped", "exit_status": {INTERRUPTED}}}')
-    _say(2, "easel: stopped; what was written until now is kept")
+    _say(2, "easel: stopped; everything written so far is kept")
     os._exit(INTERRUPTED)
 
 
 def _say(stream: int, line: str) -> None:
-    # Past Python's buffers, in which the handler may have interrupted a write.
-    start = "\r" if os.isatty(stream) else ""  # over the ^C, or the bar
+    # Not through Python's buffers: the handler may have interrupted a write to them.
+    start = "\r" if os.isatty(stream) else ""  # overwrite the ^C or the progress bar
     with suppress(OSError):
         os.write(stream, f"{start}{line}\n".encode())
 
@@ -42,7 +41,7 @@ def _say(stream: int, line: str) -> None:
 @contextmanager
 def on_interrupt(act: Callable[[], object]) -> Iterator[None]:
     """Within the block the first Ctrl-C calls `act`; a second one ends the process."""
-    former = signal.getsignal(signal.SIGINT)
+    previous = signal.getsignal(signal.SIGINT)
 
     def first(*_: object) -> None:
         signal.signal(signal.SIGINT, end_process)
@@ -52,4 +51,4 @@ def on_interrupt(act: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, former)
+        signal.signal(signal.SIGINT, previous)

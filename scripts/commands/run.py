@@ -1,4 +1,4 @@
-"""`easel run`: one brief through the loop, told on the console as it happens, kept in a run folder."""
+"""`easel run`: run one brief, show each event on the console, and leave a run folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ MARKS = {
 def run_brief(
     brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: bool = False, store_url: str | None = None
 ) -> int:
-    """Exit status of the run; prints as it goes (to standard error when `as_json`)."""
+    """Run a brief and print each event; returns the exit status. With `as_json` events go to standard error, and the
+    record to standard output. Raises EaselError or ModelError if the run cannot start."""
     console = Console(stderr=as_json, highlight=False)
     quiet_libraries()
     check(preset)
@@ -43,7 +44,7 @@ def run_brief(
     row = Row(1, brief, preset, run=uuid4().hex)
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
     outcome: Outcome | None = None
-    # In a log or a pipe a bar would be litter.
+    # No progress bar in a log or a pipe.
     with (
         exclusive(out),
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
@@ -54,7 +55,7 @@ def run_brief(
             progress.update(bar, description=what, completed=done or 0, total=of)
 
         def stopping() -> None:
-            console.print("[yellow]stopping after this step;[/] Ctrl-C again stops at once")
+            console.print("[yellow]stopping after this step;[/] press Ctrl-C again to stop at once")
             stop.finish()
 
         def on_step(step: Step) -> None:
@@ -81,9 +82,9 @@ def run_brief(
                 else:
                     outcome = event
     assert outcome is not None
-    entered = store.runs.get(row.id)
-    assert entered is not None
-    folder = out / entered.folder
+    stored = store.runs.get(row.id)
+    assert stored is not None
+    folder = out / stored.folder
     _tell_outcome(console, reading, outcome, folder, preset.machine.currency)
     status = ACCEPTED if outcome.status == "accepted" else NOT_MET
     if stop.requested:
@@ -94,8 +95,8 @@ def run_brief(
 
 
 def _tell_reading(console: Console, reading: Reading) -> None:
-    wants = ", ".join(r.text + ("" if r.must else " (nice to have)") for r in reading.requirements)
-    console.print(f"[bold]Wants[/] ({reading.reader}): {escape(wants) or 'nothing that can be checked'}")
+    texts = ", ".join(r.text + ("" if r.must else " (nice to have)") for r in reading.requirements)
+    console.print(f"[bold]Wants[/] ({reading.reader}): {escape(texts) or 'nothing that can be checked'}")
     if reading.degraded:
         console.print(f"[yellow]degraded:[/] {escape(reading.degraded)}")
     for r in reading.requirements:
@@ -120,7 +121,7 @@ def _tell_attempt(console: Console, attempt: Attempt) -> None:
 
 
 def spent(outcome: Outcome, currency: str) -> str:
-    """What a brief took, in words."""
+    """What a brief used, in words."""
     parts = [f"images: {outcome.images}", f"seconds: {outcome.seconds:.1f}", f"tokens: {outcome.tokens}"]
     if outcome.joules:
         parts.append(f"joules: {outcome.joules:.0f}{'' if outcome.measured else ' estimated'}")
@@ -134,12 +135,12 @@ def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: 
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for heading in ("want", "must", "verdict", "p", "judge", "why"):
             table.add_column(heading, overflow="fold")
-        text = {r.id: r for r in reading.requirements}
+        requirements = {r.id: r for r in reading.requirements}
         for check in outcome.verdict.checks:
-            want = text.get(check.requirement)
+            requirement = requirements.get(check.requirement)
             table.add_row(
-                escape(want.text) if want else "a picture at all",
-                "yes" if want is None or want.must else "no",
+                escape(requirement.text) if requirement else "a picture at all",
+                "yes" if requirement is None or requirement.must else "no",
                 MARKS[check.outcome],
                 "" if check.probability is None else f"{check.probability:.2f}",
                 check.judge,

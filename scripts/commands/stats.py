@@ -1,4 +1,4 @@
-"""`easel stats`: the statistics of a store on the console."""
+"""`easel stats`: print the statistics of a store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OUTCOMES = ("pass", "fail", "unsure", "unchecked")
 
 
 def show(out: Path, store_url: str | None, batch: str | None, as_json: bool) -> None:
-    """Print the statistics of all runs, or of those of a batch."""
+    """Print the statistics of all runs, or of the runs of one batch."""
     stats = gather(Store(out, store_url), batch)
     if as_json:
         print(stats.model_dump_json())

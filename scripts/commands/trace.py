@@ -1,4 +1,4 @@
-"""`easel trace`: one run as a tree of spans, with what each took."""
+"""`easel trace`: print one run as a tree of spans, with the time and cost of each."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/
 
 
 def show(run: str, out: Path, store_url: str | None, as_json: bool) -> None:
-    """Print the trace of a run, named by its folder or its id. Raises EaselError where there is none."""
+    """Print the trace of a run. `run`: its folder, its id or the beginning of its id. Raises EaselError unless it names
+    exactly one run."""
     store = Store(out, store_url)
     found = store.runs.named(run)
     if len(found) != 1:
-        raise EaselError(f"{len(found) or 'no'} runs {run} in {out}; name one folder below it, or its id")
+        raise EaselError(
+            f"{len(found) or 'no'} runs in {out} are named {run}; give one run's folder or its id"
+        )
     spans = recorded(store, found[0])
     if as_json:
         print(json.dumps([span.model_dump(mode="json") for span in spans], ensure_ascii=False))
@@ -33,7 +36,7 @@ def show(run: str, out: Path, store_url: str | None, as_json: bool) -> None:
 
 
 def tree(spans: list[Span], label: str) -> Tree:
-    """The spans below their parents; shares are of the model time and the cost of all calls."""
+    """The spans as a tree. Shares are of the total model time and cost of the run's calls."""
     below: dict[str | None, list[Span]] = defaultdict(list)
     known = {span.span_id for span in spans}
     for span in sorted(spans, key=lambda s: (s.start_ns, -s.end_ns)):
@@ -43,7 +46,8 @@ def tree(spans: list[Span], label: str) -> Tree:
     money = sum(s.attributes[name.COST] for s in calls)
     ended = any(name.STATUS in span.attributes for span in spans)
     root = Tree(
-        f"[bold]{escape(label)}[/]" + ("" if ended else " [yellow](has no end: cut short, or under way)[/]")
+        f"[bold]{escape(label)}[/]"
+        + ("" if ended else " [yellow](no outcome: interrupted, or still running)[/]")
     )
 
     def add(parent: Tree, span: Span) -> None:
@@ -60,30 +64,31 @@ def tree(spans: list[Span], label: str) -> Tree:
 
 
 def _line(span: Span, seconds: float, money: float) -> str:
-    said, took = span.attributes, (span.end_ns - span.start_ns) / 1e9
-    parts = [f"[bold]{escape(span.name)}[/] {took:.2f} s"]
-    if name.STAGE in said:
-        mine = said[name.SECONDS]
-        parts.append(f"{mine / seconds:.0%} of model time" if seconds else "from kept results")
-        if said[name.BATCH] > said[name.PART]:
-            parts.append(f"{said[name.PART]} of a batch of {said[name.BATCH]}")
-    if tokens := said.get(name.INPUT_TOKENS, 0) + said.get(name.OUTPUT_TOKENS, 0):
+    attributes, elapsed = span.attributes, (span.end_ns - span.start_ns) / 1e9
+    parts = [f"[bold]{escape(span.name)}[/] {elapsed:.2f} s"]
+    if name.STAGE in attributes:
+        model_seconds = attributes[name.SECONDS]
+        parts.append(f"{model_seconds / seconds:.0%} of model time" if seconds else "from kept results")
+        if attributes[name.BATCH] > attributes[name.PART]:
+            parts.append(f"{attributes[name.PART]} of a batch of {attributes[name.BATCH]}")
+    if tokens := attributes.get(name.INPUT_TOKENS, 0) + attributes.get(name.OUTPUT_TOKENS, 0):
         parts.append(f"{tokens} tokens")
-    if name.STEPS in said:
-        parts.append(f"seed {said[name.SEED]}, {said[name.STEPS]} steps")
-    if cost := said.get(name.COST):
-        share = f" ({cost / money:.0%})" if name.STAGE in said and money else ""
-        parts.append(f"{cost:.6f} {said[name.CURRENCY]}{share}")
-    if name.STATUS in said:
-        parts.append(f"{said[name.STATUS].replace('_', ' ')}: {escape(said.get(name.REASON, ''))}")
+    if name.STEPS in attributes:
+        parts.append(f"seed {attributes[name.SEED]}, {attributes[name.STEPS]} steps")
+    if cost := attributes.get(name.COST):
+        share = f" ({cost / money:.0%})" if name.STAGE in attributes and money else ""
+        parts.append(f"{cost:.6f} {attributes[name.CURRENCY]}{share}")
+    if name.STATUS in attributes:
+        parts.append(
+            f"{attributes[name.STATUS].replace('_', ' ')}: {escape(attributes.get(name.REASON, ''))}"
+        )
     if span.status == "error":
-        parts.append(f"[red]{escape(said.get(name.REASON, 'error'))}[/]")
-    parts += [f"[yellow]degraded: {escape(text)}[/]" for text in said.get(name.DEGRADED, ())]
+        parts.append(f"[red]{escape(attributes.get(name.REASON, 'error'))}[/]")
+    parts += [f"[yellow]degraded: {escape(text)}[/]" for text in attributes.get(name.DEGRADED, ())]
     return ", ".join(parts)
 
 
-def _check(said: dict[str, Any]) -> str:
-    chance = f" {said[name.SCORE]:.2f}" if name.SCORE in said else ""
-    return (
-        f"{_MARKS[said[name.LABEL]]} [dim]{escape(said[name.CANDIDATE])}[/] {escape(said[name.WANT])}{chance}"
-    )
+def _check(attributes: dict[str, Any]) -> str:
+    probability = f" {attributes[name.SCORE]:.2f}" if name.SCORE in attributes else ""
+    mark, candidate = _MARKS[attributes[name.LABEL]], escape(attributes[name.CANDIDATE])
+    return f"{mark} [dim]{candidate}[/] {escape(attributes[name.WANT])}{probability}"

@@ -1,4 +1,4 @@
-"""`easel ui`: the app, and a worker beside it."""
+"""`easel ui`: serve the app, and keep a worker running for it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ui.access import guard
 from ui.serve import serve
 
 ROOT = Path(__file__).parents[2]
-_AGAIN = 3.0  # seconds until a worker that ended is started again
+_AGAIN = 3.0  # seconds before a worker that ended is started again
 
 
 def open_app(out: Path, store_url: str | None, host: str, port: int, with_worker: bool) -> None:
-    """Serve until stopped. The worker is told to end with the app; a job in its hands goes on at the next start."""
+    """Serve the app until it is stopped. Its worker ends with it; an unfinished job continues at the next start."""
     guard(out, host)  # before anything starts
     store = Store(out, store_url)
     attendant = Attendant(out, store_url) if with_worker else None
@@ -33,7 +33,7 @@ def open_app(out: Path, store_url: str | None, host: str, port: int, with_worker
             attendant.start()
         signal.pause()
     except KeyboardInterrupt:
-        print("easel: stopped; what waits in the queue goes on at the next start", file=sys.stderr)
+        print("easel: stopped; queued jobs continue at the next start", file=sys.stderr)
     finally:
         if attendant:
             attendant.end()
@@ -41,14 +41,13 @@ def open_app(out: Path, store_url: str | None, host: str, port: int, with_worker
 
 
 class Attendant(threading.Thread):
-    """Keeps a worker at work: starts one where the output folder has none, again where it died."""
+    """Keeps a worker running: starts one if the output folder has none, and again if it ends."""
 
     def __init__(self, out: Path, store_url: str | None) -> None:
         super().__init__(daemon=True)
         self._out, self._over = out.resolve(), threading.Event()
         self._command = [sys.executable, "-m", "scripts.easel", "worker", "--out", str(self._out)]
-        # By its environment, not its arguments: these are there for everybody to see, and the address may hold a
-        # password.
+        # The address of the store may contain a password, so it is not an argument: other users can see arguments.
         self._environment = (
             os.environ | {"PYTHONPATH": str(ROOT)} | ({"EASEL_STORE": store_url} if store_url else {})
         )
@@ -57,7 +56,7 @@ class Attendant(threading.Thread):
     def run(self) -> None:
         while not self._over.is_set():
             if self._free():
-                # In a session of its own: Ctrl-C reaches the app, and the app tells the worker.
+                # In a process session of its own: Ctrl-C reaches only the app, and the app stops the worker.
                 self._worker = subprocess.Popen(
                     self._command,
                     cwd=ROOT,
@@ -69,7 +68,7 @@ class Attendant(threading.Thread):
             self._over.wait(_AGAIN)
 
     def end(self) -> None:
-        """Ask the worker to end, and wait a little: it may have an image in hand."""
+        """Ask the worker to end, and wait up to ten seconds: it may be painting an image."""
         self._over.set()
         if self._worker is not None and self._worker.poll() is None:
             self._worker.terminate()
@@ -77,7 +76,7 @@ class Attendant(threading.Thread):
                 self._worker.wait(timeout=10)
 
     def _free(self) -> bool:
-        """Whether no worker holds the output folder."""
+        """Whether no process has locked the output folder."""
         with contextlib.suppress(Timeout), FileLock(self._out / LOCK, timeout=0):
             return True
         return False

@@ -1,4 +1,4 @@
-"""`easel worker`: does the jobs of a store, one at a time, until it is stopped."""
+"""`easel worker`: do the jobs of a store, one at a time, until it is stopped."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, on_interrupt
 
 
 def run_worker(out: Path, store_url: str | None, idle: float, until_empty: bool) -> int:
-    """Exit status of the worker."""
+    """Do jobs until Ctrl-C or SIGTERM, or with `until_empty` until the queue is empty; returns the exit status."""
     console = Console(highlight=False, soft_wrap=True)
     store, stop = Store(out, store_url), Stop()
     with exclusive(out), on_interrupt(stop.pause):
         signal.signal(signal.SIGTERM, lambda *_: stop.pause())
-        console.print(f"at work in {out}; Ctrl-C ends it after the images in hand, and jobs go on next time")
+        console.print(
+            f"doing the jobs of {out}; Ctrl-C stops after the current images, and an unfinished job continues next time"
+        )
         Worker(store, stop, idle).work(until_empty)
     return INTERRUPTED if stop.requested else ACCEPTED

@@ -152,7 +152,7 @@ machine:
         (33, ("machine:", "1: 2\nmachine:"), "unknown key 1; known are about"),
     ],
 )  # fmt: skip
-def test_every_section_refuses_what_it_does_not_know(
+def test_every_section_refuses_unknown_keys(
     preset_file: Path, line: int, change: tuple[str, str], says: str
 ) -> None:
     """With the line of the key itself, and as one fault where a rung inherits it."""
@@ -206,7 +206,7 @@ def test_a_fault_that_rungs_inherit_counts_once(
         ("offline=perhaps", "offline: "),
     ],
 )
-def test_what_was_set_is_blamed_and_nothing_else(preset_file: Path, override: str, says: str) -> None:
+def test_an_override_error_names_the_override(preset_file: Path, override: str, says: str) -> None:
     with pytest.raises(ConfigError) as error:
         load_preset(str(write(preset_file, FULL)), [override])
     assert str(error.value).startswith(f"--set: {says}")
@@ -252,7 +252,7 @@ def test_a_brief_is_held_against_the_preset() -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "a: b: c", "\tx: 1", "- 1\n- 2", "", "just words"])
-def test_what_is_not_a_preset_is_refused_in_a_line(preset_file: Path, text: str) -> None:
+def test_a_malformed_preset_is_refused_in_one_line(preset_file: Path, text: str) -> None:
     preset_file.write_text(text)
     with pytest.raises(ConfigError) as error:
         load_preset(str(preset_file))
@@ -289,11 +289,11 @@ def test_overrides(preset_file: Path) -> None:
 
 
 def test_a_band_that_passes_and_fails_is_refused(preset_file: Path) -> None:
-    with pytest.raises(ConfigError, match="fail lies above pass"):
+    with pytest.raises(ConfigError, match="fail is above pass"):
         load_preset(str(preset_file), ["judge.default={pass: 0.2, fail: 0.8}"])
 
 
-def test_measured_bands_give_way_to_the_presets_own(tmp_path: Path, preset_file: Path) -> None:
+def test_the_presets_bands_override_measured_ones(tmp_path: Path, preset_file: Path) -> None:
     (tmp_path / "judge.json").write_text(
         '{"count": {"pass": 0.8, "fail": 0.1}, "style": {"pass": 0.7, "fail": 0.3}}'
     )

@@ -80,13 +80,13 @@ def test_the_best_candidate_is_returned_not_the_last(tiny: Tiny) -> None:
     assert scores[outcomes[0].best.id] == max(scores.values())
 
 
-def test_unsure_goes_to_a_person_after_the_budget(tiny: Tiny) -> None:
+def test_an_unsure_candidate_goes_to_a_person_when_the_budget_is_spent(tiny: Tiny) -> None:
     _, attempts, outcomes = play(tiny(judge=ALWAYS_UNSURE, loop={"images": 2}), ["a cat"])
     assert len(attempts) == 2
     assert outcomes[0].status == "needs_review"
 
 
-def test_what_nothing_can_check_goes_to_a_person_at_once(tiny: Tiny) -> None:
+def test_a_requirement_that_cannot_be_checked_goes_to_a_person_at_once(tiny: Tiny) -> None:
     _, attempts, outcomes = play(tiny(judge=ALWAYS_PASS), ["a cat. It should feel premium."])
     assert len(attempts) == 1
     assert outcomes[0].status == "needs_review"
@@ -102,7 +102,7 @@ def test_a_contradiction_is_found_before_anything_is_painted(tiny: Tiny) -> None
 
 
 @pytest.mark.parametrize("image", ["sd_tiny_vae", "prx_pixel"])
-def test_a_wave_of_four_paints_what_each_brief_gets_alone(tiny: Tiny, image: str) -> None:
+def test_a_wave_of_four_paints_the_same_as_each_brief_alone(tiny: Tiny, image: str) -> None:
     texts = ["a cat", "two dogs on a red background", "a red apple", "a bus"]
     preset = tiny(image=image, judge=NEVER_PASS, loop={"images": 2})
     together = {(a.brief, c.id): np.asarray(c.image) for a in play(preset, texts)[1] for c in a.candidates}

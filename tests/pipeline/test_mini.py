@@ -52,7 +52,7 @@ def test_what_is_accepted_passed_every_must_have(played: list[Started | Attempt 
         assert outcome.best.image.size == (256, 256)
 
 
-def test_the_loop_loops(played: list[Started | Attempt | Outcome]) -> None:
+def test_the_loop_makes_further_attempts(played: list[Started | Attempt | Outcome]) -> None:
     """Some brief fails at first and is met later, with the feedback in between. Which one may differ by machine."""
     met_later = []
     for outcome in outcomes(played):
@@ -93,7 +93,7 @@ def test_one_and_four_give_the_same_pixels(
     assert all(together[1, name] == pixels for name, pixels in made.items())
 
 
-def test_a_want_outside_the_range_is_flagged_and_nothing_else_is_painted(mini: tuple[Preset, Models]) -> None:
+def test_a_requirement_outside_the_range_is_flagged(mini: tuple[Preset, Models]) -> None:
     started, outcome = play(mini, ("a unicorn on a pink background",))
     assert isinstance(started, Started)
     assert isinstance(outcome, Outcome)

@@ -70,7 +70,7 @@ def test_pause_at_the_step_completes_nothing(preset: Preset) -> None:
     assert [step.index for step in steps] == [1, 2, 1, 2, 1]
 
 
-def test_finish_goes_over_pause(preset: Preset) -> None:
+def test_finish_overrides_pause(preset: Preset) -> None:
     def both(stop: Stop) -> None:
         stop.pause()
         stop.finish()
@@ -79,7 +79,7 @@ def test_finish_goes_over_pause(preset: Preset) -> None:
     assert of(Outcome, events) == [0, 1]
 
 
-def test_briefs_that_wait_go_on_when_the_time_of_a_wave_is_over(tiny: Tiny) -> None:
+def test_waiting_briefs_run_after_the_time_of_a_wave_is_over(tiny: Tiny) -> None:
     """The first two briefs have no time at all; the third, which waits meanwhile, has as much as it wants."""
     preset = tiny(judge=NEVER_PASS, loop={"images": 2, "together": 2})
     briefs = [b.model_copy(update={"limits": Limits(seconds=1e-6)}) for b in BRIEFS[:2]] + BRIEFS[2:]
@@ -88,7 +88,7 @@ def test_briefs_that_wait_go_on_when_the_time_of_a_wave_is_over(tiny: Tiny) -> N
     assert [o.images for o in outcomes] == [0, 0, 2]
 
 
-def test_painting_that_was_cut_short_leaves_the_waiting_briefs_alone(tiny: Tiny) -> None:
+def test_waiting_briefs_run_after_painting_was_stopped(tiny: Tiny) -> None:
     """As when the clock of the first brief runs out at a step."""
     preset, cut = tiny(judge=NEVER_PASS, loop={"images": 2, "together": 1}), list[Step]()
 

@@ -131,7 +131,7 @@ def test_huge_binary_and_empty_input_is_refused(data: bytes, says: str, tmp_path
 
 
 @pytest.mark.parametrize("text", ["about: [", "\x00\x89PNG", "just words", "- 1", "about: x"])
-def test_what_is_no_preset_is_refused(text: str, tmp_path: Path, here: Here) -> None:
+def test_a_file_that_is_not_a_preset_is_refused(text: str, tmp_path: Path, here: Here) -> None:
     (tmp_path / "mine.yaml").write_bytes(text.encode("latin-1"))
     said = here("run", "a cat", "--preset", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "out"))
     assert said.status == 2
@@ -161,7 +161,7 @@ def test_weights_cut_short_leave_no_empty_folder(tmp_path: Path, here: Here) -> 
     assert not list((tmp_path / "out").glob("a-cat*"))
 
 
-def test_brackets_in_a_brief_are_no_markup(tmp_path: Path, here: Here) -> None:
+def test_brackets_in_a_brief_are_not_markup(tmp_path: Path, here: Here) -> None:
     said = here("run", "a cat [/] [red] [bold", *RULES, "--images", "1", "--out", str(tmp_path))
     assert said.status in (0, 3)
     assert "[/] [red] [bold" in said.out
@@ -175,7 +175,7 @@ def test_unknown_commands_point_to_help(args: list[str], here: Here) -> None:
     assert is_one_line(said)
 
 
-def test_presets_and_doctor_speak_json(here: Here) -> None:
+def test_presets_and_doctor_print_json(here: Here) -> None:
     names = [row["name"] for row in json.loads(here("presets", "--json").out)]
     assert {"mini", "turbo", "studio", "server"} <= set(names)
     said = here("doctor", "--json")
@@ -217,7 +217,7 @@ def test_missing_weights_name_the_next_step(tmp_path: Path) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_no_network_is_said_in_one_line(tmp_path: Path) -> None:
+def test_no_network_is_reported_in_one_line(tmp_path: Path) -> None:
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
     done = easel("run", "a cat", "--preset", "studio", "--out", str(tmp_path / "out"), **nowhere)
     assert done.returncode == 2
@@ -253,7 +253,7 @@ def test_a_brief_that_cannot_be_met_ends_with_status_3(tmp_path: Path, here: Her
 
 
 @pytest.mark.parametrize("size", ["9999x9999", "512x300"])
-def test_a_size_that_cannot_be_is_said_before_painting(size: str, tmp_path: Path, here: Here) -> None:
+def test_an_impossible_size_is_reported_before_painting(size: str, tmp_path: Path, here: Here) -> None:
     said = here("run", f"a cat on white, {size}", *RULES, "--out", str(tmp_path), "--json")
     record = json.loads(said.out)
     assert (said.status, record["outcome"]["status"], record["attempts"]) == (3, "failed", [])
@@ -262,7 +262,7 @@ def test_a_size_that_cannot_be_is_said_before_painting(size: str, tmp_path: Path
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_written(tmp_path: Path) -> None:
     stopped = signalled.easel(
         "run", "a cat on a red background, mostly blue", "--out", str(tmp_path), "--images", "3", *RULES,
         signal=signal.SIGINT, file="attempts/1-1.png",

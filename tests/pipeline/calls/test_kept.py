@@ -64,7 +64,7 @@ def play(preset: Preset, models: Models, stop: Stop | None = None) -> list[Event
     return list(run(BRIEFS, preset, models, stop=stop))
 
 
-def test_kept_results_give_the_same_run_for_nothing(preset: Preset, tmp_path: Path) -> None:
+def test_kept_results_give_the_same_run_without_model_calls(preset: Preset, tmp_path: Path) -> None:
     store = Store(tmp_path)
     bare, first, second = (
         play(preset, load(preset, results)) for results in (None, store.results, store.results)
@@ -83,7 +83,7 @@ def test_kept_results_give_the_same_run_for_nothing(preset: Preset, tmp_path: Pa
     assert store.results.count()["image"] == 12
 
 
-def test_what_was_kept_is_charged_as_if_it_were_made_now(preset: Preset, tmp_path: Path) -> None:
+def test_kept_answers_are_charged_their_original_cost(preset: Preset, tmp_path: Path) -> None:
     """Or a batch that is killed often enough would never reach its budget."""
     preset = preset.model_copy(update={"machine": Machine(price=36.0, energy="assumed", watts=100.0)})
     results = Store(tmp_path).results
@@ -100,7 +100,7 @@ def test_what_was_kept_is_charged_as_if_it_were_made_now(preset: Preset, tmp_pat
 
 
 @pytest.mark.parametrize("after", [1, 2, 5, 9])
-def test_work_that_was_cut_short_goes_on_where_it_stood(preset: Preset, tmp_path: Path, after: int) -> None:
+def test_an_interrupted_run_continues_with_kept_results(preset: Preset, tmp_path: Path, after: int) -> None:
     store = Store(tmp_path)
     cut = play(preset, load(preset, store.results), StopAfter(after))
     assert sum(isinstance(e, Outcome) for e in cut) < len(BRIEFS)
@@ -130,12 +130,12 @@ class Counting:
         return self.model.paint(requests, on_step)
 
 
-def test_only_what_is_missing_is_painted_and_steps_name_the_callers_positions(
+def test_only_missing_images_are_painted_and_steps_have_the_callers_positions(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     preset = tiny(image="prx_pixel", settings={"guidance": 1.0, "max_batch": 2})
-    counting = Counting(load_image(preset.image, preset.base))
-    monkeypatch.setattr("models.load.load_image", lambda *_: counting)
+    counting = Counting(load_image(preset.image, preset.base, offline=True))
+    monkeypatch.setattr("models.load.load_image", lambda *_, **__: counting)
     painter = load(preset, Store(tmp_path).results).image
     requests = [Paint("a cat", seed, steps=2 + seed % 2) for seed in range(6)]
     painter.ask([requests[3]])
@@ -157,7 +157,7 @@ def test_only_what_is_missing_is_painted_and_steps_name_the_callers_positions(
     )
 
 
-def test_settings_model_and_seed_all_decide(tiny: Tiny, tmp_path: Path) -> None:
+def test_settings_model_and_seed_are_part_of_the_key(tiny: Tiny, tmp_path: Path) -> None:
     results = Store(tmp_path).results
     for change in ({}, {"steps": 3}, {"guidance": 1.0}, {"max_batch": 1}):
         preset = tiny(settings=change)
@@ -192,7 +192,7 @@ def test_a_text_is_kept_with_its_temperature_seed_and_schema(tiny: Tiny, tmp_pat
     assert ask(1) == (cold[:1], [True])
 
 
-def test_models_take_turns_and_give_the_same(tiny: Tiny) -> None:
+def test_models_one_at_a_time_give_the_same_images(tiny: Tiny) -> None:
     together = tiny(judge=NEVER_PASS, loop={"images": 2})
     in_turn = together.model_copy(update={"residency": "by_phase"})
     pool = ModelPool()
@@ -209,7 +209,7 @@ def test_models_take_turns_and_give_the_same(tiny: Tiny) -> None:
     assert [e for e in run(BRIEFS[:1], in_turn, models) if isinstance(e, Outcome)]
 
 
-def test_presets_share_the_models_they_have_in_common(tiny: Tiny) -> None:
+def test_presets_share_equal_models(tiny: Tiny) -> None:
     pool, one = ModelPool(), tiny()
     first = load(one, pool=pool)
     second = load(one.model_copy(update={"loop": one.loop.model_copy(update={"images": 1})}), pool=pool)

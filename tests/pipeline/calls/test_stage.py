@@ -29,8 +29,8 @@ TRIGGER = {
             "scorer": "NaN output"},
     "blank": {"text": "blank output", "image": "blank output: one flat colour",
               "scorer": "blank output: no probabilities"},
-    "malformed": {"text": "malformed output, also when asked again", "image": "malformed output: an answer too few",
-                  "scorer": "malformed output: no probability"},
+    "malformed": {"text": "malformed output, also when asked again", "image": "malformed output: an answer is missing",
+                  "scorer": "malformed output: a number outside 0 to 1"},
 }  # fmt: skip
 
 
@@ -46,9 +46,7 @@ def preset(tiny: Tiny, tiny_text: str) -> Preset:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("stage", get_args(StageName))
-def test_a_healthy_rung_below_saves_the_run_and_the_descent_is_named(
-    preset: Preset, stage: StageName, fault: Fault
-) -> None:
+def test_a_fallback_saves_the_run_and_is_named(preset: Preset, stage: StageName, fault: Fault) -> None:
     end = play(broken(preset, stage, fault, "a healthy rung", 0.05), stage, fault, "a healthy rung")
     assert end.outcome is not None
     assert end.outcome.status == "accepted"
@@ -59,7 +57,7 @@ def test_a_healthy_rung_below_saves_the_run_and_the_descent_is_named(
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "not_loaded"])
-def test_a_text_model_that_fails_for_good_leaves_it_to_the_rules(preset: Preset, fault: Fault) -> None:
+def test_rules_read_when_the_text_model_always_fails(preset: Preset, fault: Fault) -> None:
     end = play(broken(preset, "text", fault, "nothing", 0.05), "text", fault, "nothing")
     assert end.outcome is not None
     assert end.reader == "rules"
@@ -68,7 +66,7 @@ def test_a_text_model_that_fails_for_good_leaves_it_to_the_rules(preset: Preset,
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "not_loaded"])
-def test_what_no_scorer_checked_is_never_accepted(preset: Preset, fault: Fault) -> None:
+def test_an_image_that_no_scorer_checked_is_never_accepted(preset: Preset, fault: Fault) -> None:
     """The bands of this preset let everything through that has a probability."""
     end = play(broken(preset, "scorer", fault, "nothing", 0.05), "scorer", fault, "nothing")
     assert end.outcome is not None
@@ -80,7 +78,7 @@ def test_what_no_scorer_checked_is_never_accepted(preset: Preset, fault: Fault) 
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "not_loaded"])
-def test_a_painter_that_fails_for_good_ends_the_run_with_the_reason(preset: Preset, fault: Fault) -> None:
+def test_an_image_model_that_always_fails_ends_the_run_with_the_reason(preset: Preset, fault: Fault) -> None:
     end = play(broken(preset, "image", fault, "nothing", 0.05), "image", fault, "nothing")
     assert end.outcome is not None
     if fault in ("nan", "blank"):  # a picture, if a flat one: its verdict says what it is
@@ -91,7 +89,7 @@ def test_a_painter_that_fails_for_good_ends_the_run_with_the_reason(preset: Pres
         assert end.outcome.reason == f"nothing could be painted: {trigger('image', fault)}"
 
 
-def test_the_descent_is_on_call_candidate_and_png(preset: Preset, tmp_path: Any) -> None:
+def test_a_fallback_is_named_in_call_candidate_and_png(preset: Preset, tmp_path: Any) -> None:
     sick = broken(preset, "image", "out_of_memory", "a healthy rung")
     folder = RunFolder(tmp_path / "run", Brief(text="a cat"), sick)
     events = []
@@ -121,14 +119,14 @@ def faulty(preset: Preset, *plan: Fault, forever: bool = False, **more: Any) -> 
     return preset.model_copy(update={"image": spec.model_copy(update=changes)})
 
 
-def test_a_retry_on_the_same_rung_is_no_descent(tiny: Tiny) -> None:
+def test_a_retry_is_not_degraded(tiny: Tiny) -> None:
     preset = faulty(tiny(judge=ALWAYS_PASS), "error", retries=1)
     ((first, second),) = calls_of(load(preset), preset)
     assert first.error
     assert (second.error, second.degraded) == (None, None)
 
 
-def test_an_open_circuit_spares_the_calls(tiny: Tiny) -> None:
+def test_an_open_circuit_makes_no_calls(tiny: Tiny) -> None:
     preset = faulty(
         tiny(judge=NEVER_PASS, loop={"images": 5}), "error", forever=True, break_after=2, rest_s=3600
     )
@@ -138,7 +136,7 @@ def test_an_open_circuit_spares_the_calls(tiny: Tiny) -> None:
     assert last == "image, circuit open after: RuntimeError: the model broke (injected) → sd_tiny_vae"
 
 
-def test_back_to_the_first_rung_when_it_recovers(tiny: Tiny) -> None:
+def test_the_first_rung_is_used_again_when_it_recovers(tiny: Tiny) -> None:
     preset = faulty(tiny(judge=NEVER_PASS, loop={"images": 4}), "error", "error", break_after=2, rest_s=0)
     calls = calls_of(load(preset), preset)
     assert [mine[-1].degraded is not None for mine in calls] == [True, True, False, False]
@@ -161,7 +159,7 @@ def run_all(preset: Preset, briefs: int) -> list[Any]:
     return [e.candidates[0].image for e in run(given, preset, load(preset)) if isinstance(e, Attempt)]
 
 
-def test_one_bad_request_costs_only_its_own_brief(tiny: Tiny) -> None:
+def test_one_bad_item_affects_only_its_own_brief(tiny: Tiny) -> None:
     preset = tiny(judge=NEVER_PASS, loop={"images": 1}, settings={"paint_size": 64})
     briefs = [Brief(text="a cat"), Brief(text="a dog", width=64, height=96), Brief(text="a bus")]
     outcomes = [e for e in run(briefs, preset, load(preset)) if isinstance(e, Outcome)]
@@ -169,7 +167,7 @@ def test_one_bad_request_costs_only_its_own_brief(tiny: Tiny) -> None:
     assert status == {0: "exhausted", 1: "failed", 2: "exhausted"}
 
 
-def test_rungs_may_change_a_few_keys_only(tiny: Tiny) -> None:
+def test_a_fallback_may_change_a_few_keys(tiny: Tiny) -> None:
     preset = tiny(judge=NEVER_PASS, loop={"images": 1}, settings={"steps": 4, "fallback": [{"steps": 2}]})
     assert preset.image.fallback[0].model == preset.image.model
     models = load(preset)
@@ -182,7 +180,7 @@ def test_rungs_may_change_a_few_keys_only(tiny: Tiny) -> None:
     assert str(call.degraded).endswith("→ 2 steps")
 
 
-def test_a_smaller_picture_is_not_what_was_asked_for(tiny: Tiny) -> None:
+def test_a_smaller_picture_than_requested_fails(tiny: Tiny) -> None:
     preset = tiny(judge=ALWAYS_PASS, loop={"images": 1}, settings={"fallback": [{"width": 32, "height": 32}]})
     models = load(preset)
     models.image.rungs[0].breaker.open()
@@ -190,13 +188,13 @@ def test_a_smaller_picture_is_not_what_was_asked_for(tiny: Tiny) -> None:
     ended = [e for e in run([asked, free], preset, models) if isinstance(e, Outcome)]
     assert ended[0].status == "exhausted"
     assert ended[0].verdict is not None
-    assert "32 × 32 pixels, asked for were 64 × 64" in ended[0].verdict.checks[0].reason
+    assert "32 × 32 pixels instead of 64 × 64" in ended[0].verdict.checks[0].reason
     assert ended[1].status == "accepted"
     assert ended[1].best is not None
     assert ended[1].best.image.size == (32, 32)
 
 
-def test_another_scorer_is_not_held_to_bands_measured_for_the_first(tiny: Tiny, tiny_folder: Any) -> None:
+def test_a_fallback_scorer_uses_the_default_bands(tiny: Tiny, tiny_folder: Any) -> None:
     from tests.models.scorer.tiny_scorer import make_clip
 
     if not (tiny_folder / "clip").exists():
@@ -215,7 +213,7 @@ def test_another_scorer_is_not_held_to_bands_measured_for_the_first(tiny: Tiny, 
     assert outcomes[1].degraded == ("scorer, circuit open → clip",)
 
 
-def test_a_hung_call_holds_nobody_up_and_is_recorded(tiny: Tiny) -> None:
+def test_a_hung_call_is_given_up_and_recorded(tiny: Tiny) -> None:
     preset = faulty(tiny(judge=NEVER_PASS, loop={"images": 2}), "hang", patience_s=0.05)
     models = load(preset)
     calls = calls_of(models, preset)

@@ -12,7 +12,7 @@ RANGE = load_range("models/mini/range.json")
 
 def ask(text: str, **more: object) -> Ask:
     brief = Brief(text=text)
-    return Ask(brief=brief, requirements=read([brief], None, RANGE)[0].requirements, **more)  # type: ignore[arg-type]
+    return Ask(brief=brief, requirements=read([brief], None, RANGE).each[0].requirements, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def ask(text: str, **more: object) -> Ask:
         ("two crimson foxes against a white backdrop", "two red foxes on a white background"),
     ],
 )
-def test_the_template_says_every_want_in_the_models_words(brief: str, prompt: str) -> None:
+def test_the_template_names_every_requirement(brief: str, prompt: str) -> None:
     assert describe(ask(brief).requirements) == prompt
     assert all(mentions(prompt, r) for r in ask(brief).requirements)
 
@@ -42,7 +42,7 @@ def test_the_users_words_are_untouched_and_absence_goes_to_the_negative() -> Non
     assert template(wanted).text == "a cat"
 
 
-def test_without_a_model_templates_are_written() -> None:
+def test_without_a_text_model_the_template_writes() -> None:
     assert [p.origin for p in write([ask("a cat"), ask("a dog")], None).each] == ["template", "template"]
     assert write([], None).each == []
 
@@ -51,6 +51,6 @@ def test_without_a_model_templates_are_written() -> None:
     ("text", "missing"),
     [("a cat on a red background", "three"), ("three cats", "red"), ("three dogs on red", "cat")],
 )
-def test_a_prompt_that_drops_a_want_is_noticed(text: str, missing: str) -> None:
+def test_a_prompt_that_leaves_out_a_requirement_is_noticed(text: str, missing: str) -> None:
     wants = ask("three cats on a red background").requirements
     assert not all(mentions(text, r) for r in wants), missing

@@ -50,7 +50,7 @@ def test_the_queue_holds_what_was_not_decided(store: Store) -> None:
     assert "r0" in [item.run.id for item in queue(store, "ann", twice=0)]
 
 
-def test_chance_is_the_same_each_time_and_even() -> None:
+def test_the_random_sample_is_repeatable_and_even() -> None:
     drawn = [chance(f"audit {i}") for i in range(2_000)]
     assert drawn == [chance(f"audit {i}") for i in range(2_000)]
     assert abs(sum(p < 0.1 for p in drawn) / 2_000 - 0.1) < 0.03

@@ -53,7 +53,7 @@ def test_a_run_leaves_pictures_sheet_and_record(finished: tuple[Path, Preset]) -
         assert sheet.width > 3 * 300
 
 
-def test_a_picture_knows_how_to_be_painted_again(finished: tuple[Path, Preset]) -> None:
+def test_a_picture_can_be_painted_again_from_its_metadata(finished: tuple[Path, Preset]) -> None:
     path, preset = finished
     painter = load(preset).image
     for file in (path / "attempts").glob("*.png"):
@@ -108,7 +108,7 @@ def test_a_write_that_fails_leaves_no_half_file(
     assert not list(path.glob(".run.json*"))
 
 
-def test_foreign_pictures_are_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_pictures_without_our_metadata_are_refused_with_one_message(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
     (tmp_path / "text.png").write_text("not a picture")
     with pytest.raises(OutputError, match="no Easel record"):

@@ -197,7 +197,7 @@ def test_an_older_store_has_the_same_figures(tmp_path: Path, store_url: str | No
     store.close()
 
 
-def test_nothing_recorded_is_counted_too(store: Store) -> None:
+def test_statistics_of_an_empty_store(store: Store) -> None:
     stats = gather(store)
     assert (stats.totals.ended, stats.totals.seconds, stats.totals.measured) == (0, None, False)
     assert [stage.calls for stage in stats.latency] == [0, 0, 0]

@@ -83,7 +83,7 @@ def test_the_job_of_a_dead_worker_is_taken_over_and_a_live_ones_is_not(store: St
     assert store.jobs.claim("two") is None
 
 
-def test_a_worker_that_comes_back_takes_up_what_it_held(store: Store) -> None:
+def test_a_restarted_worker_claims_its_own_jobs_again(store: Store) -> None:
     store.jobs.submit("a", "brief", {})
     store.jobs.submit("b", "brief", {})
     assert store.jobs.claim("one") is not None

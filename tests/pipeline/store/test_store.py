@@ -86,7 +86,7 @@ def test_a_run_is_written_down_once_however_often_it_is_played(tiny: Tiny, store
     assert all(c.seconds > 0 and c.kept == 0 for c in calls)
 
 
-def test_runs_are_found_by_what_they_are(tiny: Tiny, store: Store) -> None:
+def test_runs_are_found_by_their_properties(tiny: Tiny, store: Store) -> None:
     preset = tiny()
     for i, words in enumerate(["a cat", "a Cat on the mat", "a dog, 100% red"]):
         store.runs.begin(f"r{i}", Brief(text=words, name="same"), preset, store.out, batch=str(i % 2))
@@ -111,7 +111,7 @@ def test_a_run_is_found_by_its_name(tiny: Tiny, store: Store) -> None:
     assert len(store.runs.named("ab", limit=1)) == 1
 
 
-def test_results_are_kept_once_and_come_back_whole(store: Store) -> None:
+def test_results_are_kept_once_and_read_back_unchanged(store: Store) -> None:
     image = picture()
     store.results.put("image", {"a": Result({"steps": 8}, image)})
     store.results.put("text", {"b": Result({"text": "zero \0 byte"})})
@@ -177,7 +177,7 @@ def test_the_database_lets_no_review_be_changed(tiny: Tiny, store: Store, change
     assert store.reviews.log("r") == [said, said]
 
 
-def test_an_address_that_leads_nowhere_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unreachable_store_is_reported_in_one_line(tmp_path: Path) -> None:
     for url, says in (
         ("mysql://me:secret@host/db", "neither SQLite nor Postgres"),
         ("nonsense", "not an address of a store"),
@@ -192,7 +192,7 @@ def test_an_address_that_leads_nowhere_is_one_sentence(tmp_path: Path) -> None:
     assert masked("postgresql://me:secret@host/db") == "postgresql://me@host/db"
 
 
-def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_damaged_store_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "easel.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreError, match="move it away"):
         Store(tmp_path)

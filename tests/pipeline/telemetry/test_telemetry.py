@@ -120,7 +120,7 @@ def test_a_run_played_again_writes_the_same_spans(preset: Preset, store: Store) 
     assert [span.span_id for span in spans_of(store)] == first
 
 
-def test_a_real_collector_receives_names_parents_and_scores_but_no_words(
+def test_a_collector_receives_names_parents_and_scores_but_no_texts(
     preset: Preset, store: Store, collector: Callable[[], list[dict[str, Any]]]
 ) -> None:
     _, lost = played(preset, store)
@@ -143,7 +143,7 @@ def test_a_real_collector_receives_names_parents_and_scores_but_no_words(
     assert metrics[name.WORKFLOW_DURATION] == ("s", 1)
 
 
-def test_words_leave_only_when_asked_for(
+def test_texts_are_exported_only_when_the_environment_asks(
     preset: Preset,
     store: Store,
     collector: Callable[[], list[dict[str, Any]]],
@@ -155,7 +155,7 @@ def test_words_leave_only_when_asked_for(
     assert "zebras" in chat["attributes"][name.INPUT_MESSAGES]
 
 
-def test_a_dead_collector_is_said_once_and_holds_nothing_up(
+def test_a_dead_collector_is_reported_once_and_delays_nothing(
     preset: Preset, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
@@ -177,4 +177,4 @@ def test_the_tree_shows_time_and_cost_shares(preset: Preset, store: Store) -> No
     assert "EUR (" in text
     assert "two purple zebras" not in text
     assert "seed 6, 2 steps" in text
-    assert "has no end" not in text
+    assert "no outcome" not in text

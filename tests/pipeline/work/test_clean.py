@@ -65,7 +65,7 @@ def counts(cleaned: Cleaned) -> tuple[int, int, int, int]:
     return tuple(f.count for f in (cleaned.results, cleaned.pictures, cleaned.leftovers, cleaned.previews))  # type: ignore[return-value]
 
 
-def test_it_says_first_what_it_would_free_and_frees_just_that(store: Store) -> None:
+def test_clean_frees_exactly_what_it_announced(store: Store) -> None:
     store.results.put("image", {"a": Result({}, picture(1)), "b": Result({}, picture(2))})
     store.results.put("text", {"c": Result({"text": "x" * 1000})})
     grow_old(store)
@@ -82,7 +82,7 @@ def test_it_says_first_what_it_would_free_and_frees_just_that(store: Store) -> N
     assert clean(store, MONTH, remove=True).total.count == 0
 
 
-def test_no_picture_of_a_run_is_lost_and_what_was_dropped_is_asked_anew(tiny: Tiny, store: Store) -> None:
+def test_clean_keeps_pictures_of_runs_and_dropped_answers_are_asked_again(tiny: Tiny, store: Store) -> None:
     preset = tiny(judge=NEVER_PASS, loop={"images": 3})
     played(preset, store)
     kept = store.results.count()

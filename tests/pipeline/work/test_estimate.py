@@ -20,7 +20,7 @@ from tests.pipeline.test_loop import NEVER_PASS
 Tiny = Callable[..., Preset]
 
 
-def test_nothing_recorded_nothing_guessed(tiny: Tiny, tmp_path: Path) -> None:
+def test_without_recorded_speeds_there_is_no_estimate(tiny: Tiny, tmp_path: Path) -> None:
     preset, store = tiny(loop={"images": 3}), Store(tmp_path)
     found = estimate([Row(1, Brief(text="a cat"), preset)], store)
     assert found is not None
@@ -51,7 +51,7 @@ def test_recorded_speeds_are_scaled_to_the_batch(tiny: Tiny, tmp_path: Path) -> 
     assert found.seconds_likely < slower.seconds_likely < 2 * found.seconds_likely + 1e-9
 
 
-def test_console_and_page_say_the_same_figures(
+def test_console_and_page_show_the_same_estimate(
     tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from scripts.commands.batch import run_batch

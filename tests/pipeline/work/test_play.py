@@ -75,7 +75,7 @@ def test_every_row_has_its_folder_its_run_and_its_place_in_the_report(rows: Rows
     assert record["attempts"][0]["candidates"][0]["settings"]["steps"] == 4
 
 
-def test_the_page_needs_nothing_else_and_trusts_no_words(rows: Rows, tmp_path: Path) -> None:
+def test_the_report_is_self_contained_and_escapes_texts(rows: Rows, tmp_path: Path) -> None:
     store = Store(tmp_path)
     list(play(rows.good, store))
     page = write_report(gather(rows, store), store).read_text()
@@ -102,13 +102,13 @@ def test_a_report_can_be_made_at_any_time(rows: Rows, tmp_path: Path) -> None:
     assert "0 of 1" in as_html(empty, Store(tmp_path))
 
 
-def test_cells_are_no_formulas(tiny: Tiny, tmp_path: Path) -> None:
+def test_csv_cells_are_not_formulas(tiny: Tiny, tmp_path: Path) -> None:
     rows = parse_rows(b"brief\n=1+1\n", "csv", "x", str(tiny().source))
     assert "\n2,1-1,'=1+1," in as_csv(report(rows, tmp_path))
 
 
 @pytest.mark.parametrize("after", [1, 3, 6])
-def test_a_wish_to_stop_finishes_the_image_in_hand_and_the_same_call_goes_on(
+def test_pause_completes_the_current_image_and_the_same_call_continues(
     rows: Rows, tmp_path: Path, after: int
 ) -> None:
     list(play(rows.good, Store(tmp_path / "whole")))
@@ -168,7 +168,7 @@ def test_the_batchs_own_budget_holds_across_stops(tiny: Tiny, tmp_path: Path) ->
     assert "batch" in found.entries[2].reason
 
 
-def test_models_that_cannot_be_had_cost_only_their_own_rows(tiny: Tiny, tmp_path: Path) -> None:
+def test_missing_models_affect_only_their_own_rows(tiny: Tiny, tmp_path: Path) -> None:
     source = str(tiny(judge=NEVER_PASS, loop={"images": 1}).source)
     rows = parse_rows(b"brief,image.model\na cat,\na dog,./nowhere\n", "csv", "x", source)
     store = Store(tmp_path)
@@ -188,7 +188,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
         )
-        assert "another easel is at work" in done.stderr
+        assert "another easel process uses" in done.stderr
     with exclusive(tmp_path):
         pass
     (tmp_path / "file").write_text("")
@@ -196,12 +196,12 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         exclusive(tmp_path / "file").__enter__()
 
 
-def test_a_run_of_its_own_can_be_asked_for(rows: Rows) -> None:
+def test_a_row_can_have_its_own_run_id(rows: Rows) -> None:
     row = rows.good[0]
     assert Row(1, row.brief, row.preset, run="mine").id == "mine"
 
 
-def test_durations_are_said_as_people_say_them() -> None:
+def test_durations_in_words() -> None:
     assert [duration(s) for s in (0.04, 9.0, 59.6, 89, 90, 3600, 12000)] == [
         "0.0 s", "9.0 s", "60 s", "89 s", "2 min", "60 min", "3 h 20 min"
     ]  # fmt: skip

@@ -17,7 +17,7 @@ def csv(text: str, **more: object) -> Rows:
     return parse_rows(text.encode(), "csv", "stickers", "mini", **more)  # type: ignore[arg-type]
 
 
-def test_the_three_forms_say_the_same() -> None:
+def test_csv_jsonl_and_yaml_give_the_same_rows() -> None:
     rows = csv(
         'brief,name,seed,size,must,images,image.steps,set\n'
         'a cat,Tom,3,128,"a hat; no text",4,12,loop.writer=template; judge.default.pass=0.7\n'
@@ -37,7 +37,7 @@ def test_the_three_forms_say_the_same() -> None:
     assert row.id == as_lines.good[0].id == as_yaml.good[0].id
 
 
-def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
+def test_a_bad_row_is_reported_with_its_line_and_others_are_used() -> None:
     rows = csv(
         "\ufeffbrief;name;seed;width;height;preset;image.steps\n"
         "a cat;;;;;;\n"
@@ -57,7 +57,7 @@ def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
     assert list(told) == [3, 6, 7, 8, 10, 11, 12, 13]
     for line, says in (
         (3, "the brief is empty"), (6, "seed"), (7, "width"), (8, "paints squares"), (10, "did you mean mini?"),
-        (11, "image.steps"), (12, "9 cells, 7 columns"), (13, "shorten it"),
+        (11, "image.steps"), (12, "9 cells but 7 columns"), (13, "shorten it"),
     ):  # fmt: skip
         assert says in told[line]
         assert "\n" not in told[line]
@@ -67,22 +67,22 @@ def test_a_bad_row_is_told_with_its_line_and_stops_no_other() -> None:
 @pytest.mark.parametrize(
     ("column", "cell", "says"),
     [
-        ("seed", "x", "seed: 'x' is no whole number"),
-        ("seed", "1.5", "seed: '1.5' is no whole number"),
+        ("seed", "x", "seed: 'x' is not a whole number"),
+        ("seed", "1.5", "seed: '1.5' is not a whole number"),
         ("seed", "-1", "seed: -1 is too small; the least is 0"),
         ("width", "5000", "width: 5000 is too large; the most is 4,096"),
         ("images", "0", "images: 0 is too small; give more than 0"),
-        ("seconds", "soon", "seconds: 'soon' is no number"),
+        ("seconds", "soon", "seconds: 'soon' is not a number"),
         ("money", "1", "money: mini: machine.price is 0"),
         ("loop.money", "1", "loop.money: machine.price is 0"),
         ("loop.attempt.money", "1", "loop.attempt.money: machine.price is 0"),
-        ("joules", "inf", "joules: 'inf' is no number"),
+        ("joules", "inf", "joules: 'inf' is not a number"),
         ("name", "x" * 201, "name: longer than 200 characters; shorten it"),
         ("seed", "9" * 60, f"seed: {'9' * 39}… is too large; give less than 9,223,372,036,854,775,808"),
-        ("seed", "x" * 60, f"seed: '{'x' * 38}… is no whole number"),
+        ("seed", "x" * 60, f"seed: '{'x' * 38}… is not a whole number"),
     ],
 )
-def test_what_is_wrong_in_a_row_is_said_in_plain_words(column: str, cell: str, says: str) -> None:
+def test_errors_of_a_row_in_plain_words(column: str, cell: str, says: str) -> None:
     (bad,) = csv(f"brief,{column}\na cat,{cell}\n").bad
     assert says in bad.why
     assert len(bad.why) < 120
@@ -91,25 +91,25 @@ def test_what_is_wrong_in_a_row_is_said_in_plain_words(column: str, cell: str, s
 @pytest.mark.parametrize(
     ("kind", "text", "says"),
     [
-        ("csv", "", "holds no briefs"),
-        ("csv", "brief\n", "holds no briefs"),
+        ("csv", "", "no briefs found"),
+        ("csv", "brief\n", "no briefs found"),
         ("csv", "name,seed\nx,1\n", "no column named brief"),
         ("csv", "brief,sed\na cat,1\n", "did you mean seed?"),
         ("csv", "brief,brief\na cat,a dog\n", "two columns"),
         ("csv", "brief,\na cat,1\n", "without a name"),
-        ("yaml", "brief: a cat", "is a list"),
+        ("yaml", "brief: a cat", "not a list"),
         ("yaml", "- [", "not YAML"),
         ("yaml", "[" * 5000, "not YAML"),
-        ("jsonl", "\n\n", "holds no briefs"),
+        ("jsonl", "\n\n", "no briefs found"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_one_sentence(kind: str, text: str, says: str) -> None:
+def test_a_file_that_cannot_be_used_is_reported_in_one_line(kind: str, text: str, says: str) -> None:
     with pytest.raises(BriefError, match=says) as caught:
         parse_rows(text.encode(), kind, "x", "mini")
     assert "\n" not in str(caught.value)
 
 
-def test_bad_lines_of_jsonl_and_yaml_are_told() -> None:
+def test_bad_lines_of_jsonl_and_yaml_are_reported() -> None:
     rows = parse_rows(
         b'{"brief": "a cat"}\nnonsense\n\n{"brif": "a dog"}\n"a bus"\n[1]\n', "jsonl", "x", "mini"
     )
@@ -138,13 +138,13 @@ def test_a_run_keeps_its_id_when_the_file_grows() -> None:
     assert csv("brief\na cat\n", overrides=["image.steps=9"]).good[0].id != before.good[0].id
 
 
-def test_a_wrong_preset_is_said_once() -> None:
+def test_a_wrong_preset_is_reported_once() -> None:
     with pytest.raises(ConfigError, match="did you mean"):
         csv("brief\na cat\na dog\n", overrides=["image.stepz=3"])
 
 
-def test_files_are_told_by_their_ending(tmp_path: Path) -> None:
+def test_the_file_type_follows_from_the_suffix(tmp_path: Path) -> None:
     assert len(read_rows(ROOT / "tests/data/stickers.csv", "mini").good) == 5
-    for name, says in (("x.txt", "name it .csv"), ("no.csv", "cannot be read")):
+    for name, says in (("x.txt", "use a file named .csv"), ("no.csv", "cannot be read")):
         with pytest.raises(BriefError, match=says):
             read_rows(tmp_path / name, "mini")

@@ -58,7 +58,7 @@ def test_a_brief_is_done_and_its_run_has_the_jobs_name(store: Store, preset: str
     assert not list((store.out / "easel.previews").glob("*"))
 
 
-def test_a_batch_is_done_with_a_report_and_says_how_far_it_is(
+def test_a_batch_job_reports_progress_and_writes_a_report(
     store: Store, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, object]] = []
@@ -93,7 +93,7 @@ def test_a_batch_is_done_with_a_report_and_says_how_far_it_is(
         ("batch", {"text": "x", "kind": "csv"}, "no column named brief"),
         ("poem", {}, "update Easel"),
         ("batch", {"text": "brief\na cat", "kind": "csv", "set": ["image.model=./nowhere"]}, "nowhere"),
-        ("brief", {}, "the worker's output"),
+        ("brief", {}, "see the worker's output"),
     ],
 )
 def test_a_job_that_cannot_be_done_says_why(
@@ -109,7 +109,7 @@ def test_a_job_that_cannot_be_done_says_why(
 
 @pytest.mark.parametrize("what", ["cancel", "pause"])
 @pytest.mark.parametrize("kind", ["brief", "batch"])
-def test_what_is_asked_is_heard_within_a_step(
+def test_a_request_to_stop_takes_effect_within_a_step(
     store: Store, preset: str, kind: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payload = (
@@ -203,7 +203,7 @@ def test_a_brief_cancelled_between_two_images_ends_with_what_it_has(
     assert (store.out / "a-cat" / "best.png").exists() == bool(images)
 
 
-def test_a_worker_that_is_stopped_puts_its_job_back(
+def test_a_stopped_worker_returns_its_job_to_the_queue(
     store: Store, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.jobs.submit("x", "brief", brief("a cat", preset))
@@ -246,7 +246,7 @@ def test_previews_are_small_pictures_of_what_is_being_painted(
     assert all(max(size) <= 256 for size in seen)
 
 
-def test_models_leave_memory_when_nothing_is_asked(store: Store, preset: str) -> None:
+def test_an_idle_worker_unloads_its_models(store: Store, preset: str) -> None:
     worker = Worker(store, idle=0.0, poll=0.01)
     store.jobs.submit("x", "brief", brief("a cat", preset))
     unload, loaded = worker.pool.unload, []

@@ -37,9 +37,9 @@ def easel(*args: str) -> subprocess.CompletedProcess[str]:
     [
         ("x.csv", "name\nx\n", "no column named brief"),
         ("x.csv", "brief,sed\na cat,1\n", "did you mean seed?"),
-        ("x.csv", "", "holds no briefs"),
+        ("x.csv", "", "no briefs found"),
         ("x.yaml", "- [", "not YAML"),
-        ("x.txt", "a cat", "name it .csv"),
+        ("x.txt", "a cat", "use a file named .csv"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_line_and_status_2(
@@ -53,7 +53,7 @@ def test_a_file_that_cannot_be_used_is_one_line_and_status_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_only_bad_rows_are_told_and_end_with_status_2(tmp_path: Path) -> None:
+def test_a_file_of_bad_rows_ends_with_status_2(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("brief,seed\n,1\na cat,-1\n")
     done = easel("batch", str(tmp_path / "x.csv"), "--out", str(tmp_path / "out"))
     assert done.returncode == 2
@@ -73,7 +73,7 @@ def test_ctrl_c_writes_the_report_and_says_how_to_go_on(tiny: Tiny, tmp_path: Pa
     assert stopped.returncode == 130, stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert "1 not met, 1 not finished" in stopped.stdout
-    assert f"The same command goes on: easel {args[0]} {args[1]}" in stopped.stdout
+    assert f"The same command continues: easel {args[0]} {args[1]}" in stopped.stdout
     assert (tmp_path / "out" / "report.html").exists()
     (tmp_path / "x.csv").write_text("brief,images\na cat,2\n")
     done = easel(*args)
@@ -83,7 +83,7 @@ def test_ctrl_c_writes_the_report_and_says_how_to_go_on(tiny: Tiny, tmp_path: Pa
 
 @pytest.mark.skipif(os.name != "posix", reason="forks")
 @pytest.mark.slow
-def test_nothing_is_lost_doubled_or_done_twice_by_kills(tiny: Tiny) -> None:
+def test_kills_lose_and_repeat_nothing(tiny: Tiny) -> None:
     preset = tiny(judge=NEVER_PASS, loop={"together": 3})
     done = subprocess.run(
         [sys.executable, "-m", "scripts.benches.chaos_kill", "--warm", "--kills", "5", "--images", "2", "--preset",

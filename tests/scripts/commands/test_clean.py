@@ -21,7 +21,7 @@ def called(monkeypatch: pytest.MonkeyPatch, *words: str) -> int | str | None:
     return exit.value.code
 
 
-def test_it_removes_only_when_told_to(
+def test_clean_removes_only_with_yes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("EASEL_RETENTION", raising=False)
@@ -42,7 +42,7 @@ def test_it_removes_only_when_told_to(
     assert "nothing to free" in capsys.readouterr().out
 
 
-def test_the_retention_may_stand_in_the_environment(
+def test_the_retention_can_come_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EASEL_RETENTION", "6w")
