@@ -89,7 +89,7 @@ class Spec(Part):
         return {**data, "fallback": rungs}
 
     @model_validator(mode="after")
-    def _one_ladder(self) -> Spec:
+    def _one_level(self) -> Spec:
         if any(rung.fallback for rung in self.fallback):
             raise ValueError("a fallback cannot have a fallback of its own; list it below the other")
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -184,10 +184,15 @@ def available() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def load_preset(name_or_path: str, overrides: Sequence[str] = ()) -> Preset:
-    """Read and check a preset by name or path. `overrides` are `dotted.key=value` with YAML values."""
+def load_preset(
+    name_or_path: str, overrides: Sequence[str] = (), limits: Mapping[str, float] | None = None
+) -> Preset:
+    """Read and check a preset by name or path. Raises ConfigError.
+
+    `overrides` are `dotted.key=value` with YAML values; `limits` are limits of the loop by name, given as options of
+    the command."""
     path = _find(name_or_path)
-    file = read_preset_file(path, overrides)
+    file = read_preset_file(path, overrides, limits)
     try:
         return Preset.model_validate({**file.data, "name": path.stem, "source": path})
     except ValidationError as error:

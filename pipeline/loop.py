@@ -63,12 +63,13 @@ def run(
         except Stopped:
             if stop.pausing:
                 return
-            yield from (track.stop() for track in wave)
+            for track in wave:
+                yield from filter(None, (track.close_attempt(), track.stop()))
             wave = []
             continue
         for track, painting, verdicts in zip(wave, paintings, judged, strict=True):
             if painting.failure:
-                yield track.close("failed", painting.failure)
+                yield from filter(None, (track.close_attempt(), track.close("failed", painting.failure)))
                 continue
             yield track.add(painting.candidates, verdicts)
             if track.outcome:

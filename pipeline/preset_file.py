@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ class PresetFile:
         known = (self.places[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.places)
         return next(known, str(self.path))
 
-    def override(self, text: str) -> None:
-        """Change a value: `dotted.key=value`, with a YAML value."""
+    def override(self, text: str, place: str = SET) -> None:
+        """Change a value: `dotted.key=value`, with a YAML value. `place`: the option that messages name."""
         key, found, value = text.partition("=")
         if not found or not key.strip():
             raise ConfigError(f"--set {text}: write it as key=value, for example image.steps=8")
@@ -38,7 +38,7 @@ class PresetFile:
         for depth, parent in enumerate(keys[:-1], 1):
             if parent not in target:
                 target[parent] = {}
-                self.places[keys[:depth]] = SET
+                self.places[keys[:depth]] = place
             target = target[parent]
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {text}: {parent} holds a value, not a section")
@@ -48,10 +48,12 @@ class PresetFile:
             raise ConfigError(f"--set {text}: the value is not YAML; quote it") from None
         for replaced in [place for place in self.places if place[: len(keys)] == keys]:
             del self.places[replaced]
-        self.places[keys] = SET
+        self.places[keys] = place
 
 
-def read_preset_file(path: Path, overrides: Sequence[str] = ()) -> PresetFile:
+def read_preset_file(
+    path: Path, overrides: Sequence[str] = (), limits: Mapping[str, float] | None = None
+) -> PresetFile:
     """Raises ConfigError for what is no YAML mapping, and for an override that cannot be applied."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -70,6 +72,8 @@ def read_preset_file(path: Path, overrides: Sequence[str] = ()) -> PresetFile:
     file = PresetFile(path, data, {keys: f"{path}:{line}" for keys, line in lines.items()})
     for override in overrides:
         file.override(override)
+    for name, limit in (limits or {}).items():
+        file.override(f"loop.{name}={limit}", f"--{name.replace('_', '-')}")
     return file
 
 

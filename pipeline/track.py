@@ -80,6 +80,18 @@ class Track:
         self.attempts.append(attempt)
         return attempt
 
+    def close_attempt(self) -> Attempt | None:
+        """End the attempt under way without a candidate. None where it made no call."""
+        if not self.calls:
+            return None
+        attempt = Attempt(
+            brief=self.started.brief, number=len(self.attempts) + 1, change=self.next, candidates=(),
+            verdicts=(), calls=tuple(self.calls),
+        )  # fmt: skip
+        self.attempts.append(attempt)
+        self.calls = []
+        return attempt
+
     def exhaust(self, why: str) -> Outcome:
         """End the brief at a limit: exhausted, or needs_review if the judge is only unsure of the best picture."""
         if self.best is None:

@@ -76,8 +76,8 @@ def run(
         "images": images, "image_steps": image_steps, "seconds": seconds, "tokens": tokens, "joules": joules,
         "money": money,
     }  # fmt: skip
-    extra = [f"loop.{key}={value}" for key, value in limits.items() if value is not None]
-    checked = load_preset(preset, [*(overrides or []), *extra])
+    given = {key: value for key, value in limits.items() if value is not None}
+    checked = load_preset(preset, overrides or [], given)
     if why := unsuited(brief, checked):
         raise BriefError(why)
 

@@ -138,7 +138,7 @@ def over_time(
 
 
 def degraded(stats: Stats) -> str:
-    """The newest calls that failed, or that a model further down the ladder answered."""
+    """The newest calls that failed, or that a fallback answered."""
     rows = [
         (
             f"{fall.at:%d %b %H:%M:%S}", escape(fall.stage), escape(fall.model), escape(fall.why),

@@ -30,7 +30,7 @@ class Totals(Record):
     joules: float
     measured: bool  # all joules; else some are estimated
     money: float
-    degraded: int  # calls that a model further down the ladder answered
+    degraded: int  # calls that a fallback answered
 
 
 class Latency(Record):
@@ -61,7 +61,7 @@ class Spend(Record):
 
 
 class Fall(Record):
-    """A call that failed, or that a model further down the ladder answered."""
+    """A call that failed, or that a fallback answered."""
 
     at: datetime
     stage: str

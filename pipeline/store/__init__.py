@@ -17,7 +17,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, StoreError
 from pipeline.store.engine import FILE, open_engine
 from pipeline.store.figures import Figures
 from pipeline.store.jobs import Jobs
@@ -47,6 +47,13 @@ class Store:
             ) from None
         self.url = url or os.environ.get(VARIABLE) or f"sqlite:///{out / FILE}"
         self.engine = open_engine(self.url)
+
+    @classmethod
+    def existing(cls, out: Path, url: str | None = None) -> Store:
+        """A store that is there already. Raises StoreError where the folder has none, instead of creating one."""
+        if not (url or os.environ.get(VARIABLE) or (out / FILE).exists()):
+            raise StoreError(f"no store in {out}; name the output folder of earlier runs with --out")
+        return cls(out, url)
 
     @cached_property
     def pictures(self) -> Pictures:

@@ -141,7 +141,7 @@ class Statistics:
         return found
 
     def fallen_calls(self, chosen: Selection) -> dict[str, tuple[int, int]]:
-        """How many whole calls failed, and how many were answered by a model further down the ladder, by stage."""
+        """How many whole calls failed, and how many were answered by a fallback, by stage."""
         query = (
             select(WholeCallRow.stage, _count(WholeCallRow.failed), _count(WholeCallRow.degraded))
             .where(or_(WholeCallRow.failed, WholeCallRow.degraded), *chosen.of_sums(WholeCallRow))

@@ -6,7 +6,7 @@ is done; any other is played again from its start, with kept results instead of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -51,6 +51,7 @@ def play(
     stop: Stop | None = None,
     pool: ModelPool | None = None,
     on_step: OnStep | None = None,
+    on_loaded: Callable[[], None] | None = None,
     fresh: bool = False,
 ) -> Iterator[Happened]:
     """Run the rows that have no outcome yet. Yields each event after it was written; ends early if a stop is requested.
@@ -66,6 +67,8 @@ def play(
         except ModelError as error:
             yield Unstarted(tuple(group), str(error))
             continue
+        if on_loaded is not None:
+            on_loaded()
         exporter, folders = Exporter(preset), dict[int, RunFolder]()
         try:
             for event in run([row.brief for row in group], preset, models, on_step, budget, stop):

@@ -98,7 +98,7 @@ def play(
 
 
 def matrix(preset: Preset) -> Iterator[Ended]:
-    """Every stage × every fault × both kinds of ladder."""
+    """Every stage × every fault × with and without a fallback."""
     pool = ModelPool()
     for stage in STAGES:
         for fault in FAULTS:

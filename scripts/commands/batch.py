@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from threading import Event
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,7 +23,7 @@ from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play, unfinished
 from pipeline.work.report import OUTCOMES, duration, gather, write_report
 from pipeline.work.rows import Rows, Unstarted
-from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, on_interrupt
+from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 
 _COLOURS = {"accepted": "green", "needs_review": "yellow"}
 
@@ -58,9 +59,10 @@ def run_batch(
         if only_estimate:
             return ACCEPTED if rows.good else BAD_INPUT
         unstarted: list[Unstarted] = []
-        stop = Stop()
-        with on_interrupt(stop.pause):
-            _watch(console, rows, before, store, stop, fresh, unstarted)
+        stop, loaded = Stop(), Event()
+        # While models load there is nothing to complete.
+        with on_interrupt(lambda: stop.pause() if loaded.is_set() else end_process()):
+            _watch(console, rows, before, store, stop, loaded, fresh, unstarted)
         report = gather(rows, store, unstarted)
         page = write_report(report, store)
     counts = report.counts
@@ -88,6 +90,7 @@ def _watch(
     before: int,
     store: Store,
     stop: Stop,
+    loaded: Event,
     fresh: bool,
     unstarted: list[Unstarted],
 ) -> None:
@@ -115,7 +118,9 @@ def _watch(
             )
             progress.update(bar, description=words)
 
-        for happened in play(rows.good, store, batch=rows.name, stop=stop, on_step=on_step, fresh=fresh):
+        for happened in play(
+            rows.good, store, batch=rows.name, stop=stop, on_step=on_step, on_loaded=loaded.set, fresh=fresh
+        ):
             if isinstance(happened, Unstarted):
                 unstarted.append(happened)
                 continue

@@ -14,7 +14,7 @@ from pipeline.work.clean import Cleaned, Freed, age, clean
 def show(out: Path, store_url: str | None, older_than: str, remove: bool, as_json: bool) -> None:
     """Print what was freed, or would be. Raises BriefError for an age that cannot be read."""
     retention = age(older_than)
-    found = clean(Store(out, store_url), retention, remove)
+    found = clean(Store.existing(out, store_url), retention, remove)
     if as_json:
         print(found.model_dump_json())
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 from rich.console import Console
@@ -22,7 +23,7 @@ from pipeline.store import Store
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play
 from pipeline.work.rows import Row, Unstarted
-from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, on_interrupt
+from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, end_process, on_interrupt
 
 MARKS = {
     "pass": "[green]✓ pass[/]",
@@ -43,7 +44,9 @@ def run_brief(
     store, stop = Store(out, store_url), Stop()
     row = Row(1, brief, preset, run=uuid4().hex)
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    reading: Reading | None = None
     outcome: Outcome | None = None
+    loaded = Event()
     # No progress bar in a log or a pipe.
     with (
         exclusive(out),
@@ -55,6 +58,8 @@ def run_brief(
             progress.update(bar, description=what, completed=done or 0, total=of)
 
         def stopping() -> None:
+            if not loaded.is_set():  # models are loading, so there is nothing to complete
+                end_process()
             console.print("[yellow]stopping after this step;[/] press Ctrl-C again to stop at once")
             stop.finish()
 
@@ -65,7 +70,7 @@ def run_brief(
                 doing("judging")
 
         with on_interrupt(stopping):
-            for happened in play([row], store, stop=stop, on_step=on_step, fresh=fresh):
+            for happened in play([row], store, stop=stop, on_step=on_step, on_loaded=loaded.set, fresh=fresh):
                 if isinstance(happened, Unstarted):
                     raise EaselError(happened.why)
                 if isinstance(happened, Undelivered):
@@ -81,6 +86,7 @@ def run_brief(
                     doing("preparing the next attempt")
                 else:
                     outcome = event
+    assert reading is not None
     assert outcome is not None
     stored = store.runs.get(row.id)
     assert stored is not None

@@ -16,7 +16,7 @@ _OUTCOMES = ("pass", "fail", "unsure", "unchecked")
 
 def show(out: Path, store_url: str | None, batch: str | None, as_json: bool) -> None:
     """Print the statistics of all runs, or of the runs of one batch."""
-    stats = gather(Store(out, store_url), batch)
+    stats = gather(Store.existing(out, store_url), batch)
     if as_json:
         print(stats.model_dump_json())
         return

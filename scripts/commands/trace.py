@@ -22,7 +22,7 @@ _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/
 def show(run: str, out: Path, store_url: str | None, as_json: bool) -> None:
     """Print the trace of a run. `run`: its folder, its id or the beginning of its id. Raises EaselError unless it names
     exactly one run."""
-    store = Store(out, store_url)
+    store = Store.existing(out, store_url)
     found = store.runs.named(run)
     if len(found) != 1:
         raise EaselError(
@@ -82,7 +82,7 @@ def _line(span: Span, seconds: float, money: float) -> str:
         parts.append(
             f"{attributes[name.STATUS].replace('_', ' ')}: {escape(attributes.get(name.REASON, ''))}"
         )
-    if span.status == "error":
+    if span.status == "error" and name.STATUS not in attributes:
         parts.append(f"[red]{escape(attributes.get(name.REASON, 'error'))}[/]")
     parts += [f"[yellow]degraded: {escape(text)}[/]" for text in attributes.get(name.DEGRADED, ())]
     return ", ".join(parts)

@@ -27,7 +27,7 @@ def test_a_limit_of_money_without_a_price_is_refused(desk: Desk) -> None:
         Verbs(desk).submit("a cat", money=1)
     with pytest.raises(BriefError, match=r"money: mini: machine\.price is 0"):
         desk.submit(Task(brief=Brief(text="a cat", limits=Limits(money=1))))
-    with pytest.raises(BriefError, match="no row of the file can be run"):
+    with pytest.raises(BriefError, match="no row of the file can run"):
         Verbs(desk).submit_batch("brief,money\na cat,1\n")
     assert Verbs(desk).jobs() == []
     assert Verbs(desk).submit("a cat", money=1, price=0.4)["state"] == "queued"
