@@ -106,6 +106,16 @@ def test_a_fallback_is_named_in_call_candidate_and_png(preset: Preset, tmp_path:
     assert read_metadata(folder.path / "accepted.png")["degraded"] == [said]
 
 
+def test_the_calls_of_an_attempt_that_painted_nothing_are_recorded(preset: Preset) -> None:
+    sick = broken(preset, "image", "error", "nothing")
+    events = list(run([Brief(text="a cat")], sick, load(sick)))
+    (attempt,) = (e for e in events if isinstance(e, Attempt))
+    assert attempt.candidates == ()
+    assert [call.error for call in attempt.calls] == ["RuntimeError: the model broke (injected)"]
+    assert isinstance(events[-1], Outcome)
+    assert events[-1].status == "failed"
+
+
 def calls_of(models: Models, preset: Preset, briefs: int = 1) -> list[tuple[Call, ...]]:
     """The image calls of each attempt."""
     given = [Brief(text=f"{n + 1} cats", seed=n) for n in range(briefs)]

@@ -46,7 +46,20 @@ def test_the_retention_can_come_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EASEL_RETENTION", "6w")
+    Store(tmp_path).close()
     assert called(monkeypatch, "--out", str(tmp_path)) in (0, None)
     assert "older than 6w" in capsys.readouterr().out
     assert called(monkeypatch, "--out", str(tmp_path), "--older-than", "a month") == 2
     assert "12h, 30d, 6w" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["clean"], ["stats"], ["trace", "x"]])
+def test_commands_that_look_create_no_store(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["easel", *command, "--out", str(tmp_path / "typo")])
+    with pytest.raises(SystemExit) as exit:
+        main()
+    assert exit.value.code == 2
+    assert "no store in" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
