@@ -12,18 +12,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from unittest.mock import patch
 
 import typer
 
+import models.load
 from pipeline.brief import Brief
-from pipeline.calls.load import load
+from pipeline.calls.pool import ModelPool
 from pipeline.config import load_preset
-from pipeline.events import Attempt, Started
-from pipeline.loop import run
-from pipeline.results.run_folder import RunFolder
 from pipeline.store import Store
+from pipeline.work.play import play
+from pipeline.work.rows import Row
 
 BRIEFS = (
     "a red apple on a white background, flat style",
@@ -47,32 +50,53 @@ scorer.score([picture], [[Question("a picture of an apple")]])
 """
 
 
+class Timed:
+    """A backend whose calls are timed."""
+
+    def __init__(self, model: Any, verb: str, clock: list[float]) -> None:
+        self._model, self._clock = model, clock
+        setattr(self, verb, self._call(getattr(model, verb)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def _call(self, verb: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **more: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return verb(*arguments, **more)
+            finally:
+                self._clock[0] += time.perf_counter() - began
+
+        return timed
+
+
 def outside(rounds: int) -> list[float]:
-    """Share of wall time outside of model calls, for each round over the example briefs."""
-    preset = load_preset("mini")
-    models = load(preset)
-    shares = []
-    for number in range(rounds + 1):
-        with tempfile.TemporaryDirectory() as out:
-            began, inside = time.perf_counter(), 0.0
-            store = Store(Path(out))
-            for text in BRIEFS:
-                brief = Brief(text=text, seed=number)
-                folder = RunFolder(
-                    Path(out) / store.runs.begin(text, brief, preset, Path(out)), brief, preset
+    """Share of the wall time of `play` that is not inside a backend, for each round over the example briefs."""
+    preset, pool, clock, shares = load_preset("mini"), ModelPool(), [0.0], []
+    verbs = {"load_text": "generate", "load_image": "paint", "load_scorer": "score"}
+    with ExitStack() as patches:
+        for name, verb in verbs.items():
+            real = getattr(models.load, name)
+
+            def load(*given: Any, real: Any = real, verb: str = verb, **more: Any) -> Timed:
+                return Timed(real(*given, **more), verb, clock)
+
+            patches.enter_context(patch.object(models.load, name, load))
+        for number in range(rounds + 1):
+            with tempfile.TemporaryDirectory() as out:
+                store, clock[0], began = Store(Path(out)), 0.0, time.perf_counter()
+                for text in BRIEFS:
+                    row = Row(1, Brief(text=text, seed=number), preset, run=text)
+                    list(play([row], store, pool=pool))
+                wall = time.perf_counter() - began
+                store.close()
+            if number:  # the first round loads the models
+                shares.append(1 - clock[0] / wall)
+                print(
+                    f"round {number}: {wall:.2f} s, {clock[0]:.2f} s in backends, {shares[-1]:.1%} outside",
+                    flush=True,
                 )
-                for event in run([brief], preset, models):
-                    folder.take(event)
-                    store.runs.take(text, event)
-                    if isinstance(event, Started | Attempt):
-                        inside += sum(call.seconds for call in event.calls)
-            wall = time.perf_counter() - began
-        if number:  # the first round fills caches
-            shares.append(1 - inside / wall)
-            print(
-                f"round {number}: {wall:.2f} s, {inside:.2f} s in model calls, {shares[-1]:.1%} outside",
-                flush=True,
-            )
     return shares
 
 
