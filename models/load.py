@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.backend import Backend
+from models.detector import grid_backend
 from models.image import diffusers_backend
 from models.locate import reach_hub
-from models.protocols import DependencyMissing, ImageModel, ModelError, NotCached, Scorer, TextModel
+from models.protocols import DependencyMissing, Detector, ImageModel, ModelError, NotCached, Scorer, TextModel
 from models.scorer import open_clip_backend
 from models.specs import Spec, Stage
 from models.text import server_text, transformers_backend
@@ -22,6 +23,7 @@ BACKENDS: tuple[Backend, ...] = (
     server_text.BACKEND,
     diffusers_backend.BACKEND,
     open_clip_backend.BACKEND,
+    grid_backend.BACKEND,
 )
 
 # What to install for a module, where the two names differ.
@@ -84,6 +86,12 @@ def load_image(spec: Spec, base: Path, offline: bool) -> ImageModel:
 def load_scorer(spec: Spec, base: Path, offline: bool) -> Scorer:
     """The scorer of a spec; as `load_text`."""
     model: Scorer = _load("scorer", spec, base, offline)
+    return model
+
+
+def load_detector(spec: Spec, base: Path, offline: bool) -> Detector:
+    """The detector of a spec; as `load_text`."""
+    model: Detector = _load("detector", spec, base, offline)
     return model
 
 

@@ -6,7 +6,7 @@ Each protocol has one method, which takes a batch and returns results in the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -42,7 +42,7 @@ class DependencyMissing(ModelError):
 class Identity:
     """Which model answered: tells two models, or two revisions of one model, apart in a record."""
 
-    kind: str  # the spec's kind: transformers, server, diffusers, open_clip
+    kind: str  # the spec's kind: transformers, server, diffusers, open_clip, grid
     name: str  # hub id, folder name or served model name
     revision: str  # commit, or a content hash of local weights
     device: str  # cpu, cuda:0, mps, or a server's address
@@ -143,29 +143,15 @@ class ImageModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrangement:
-    """A question about several things, for a scorer that looks at parts of an image (models/scorer/windows.py).
-
-    `things` are statements about one thing each. `count`: how many of the first thing there should be, where that is
-    the question. `where`: left, right, above or below, the place of the first thing relative to the second.
-    """
-
-    things: tuple[str, ...]
-    count: int = 0
-    where: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """Is `statement` true of the image, rather than one of `contrasts`?
 
     A softmax model (CLIP) needs contrasts to give a probability; a sigmoid model (SigLIP) scores the statement alone
-    and ignores them. A scorer that looks at parts uses the `arrangement` instead.
+    and ignores them.
     """
 
     statement: str
     contrasts: tuple[str, ...] = ()
-    arrangement: Arrangement | None = None
 
 
 @runtime_checkable
@@ -175,4 +161,32 @@ class Scorer(Protocol):
 
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
         """Probabilities in [0, 1]: one list for each image, one number for each of its questions."""
+        ...
+
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom, as shares of the image's sides
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A thing that a detector sees. Numbers are probabilities in [0, 1].
+
+    `unclear`: that it is no whole thing: a smear, a half, a blend of two. `colours` and `styles`: by name, for
+    detectors that tell them; several colours of a thing may be probable."""
+
+    label: str
+    score: float
+    box: Box
+    unclear: float = 0.0
+    colours: Mapping[str, float] = field(default_factory=dict)
+    styles: Mapping[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Detector(Protocol):
+    @property
+    def identity(self) -> Identity: ...
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """What each image shows, surest first, one detection for each place."""
         ...

@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-Stage = Literal["text", "image", "scorer"]
+Stage = Literal["text", "image", "scorer", "detector"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 Side = Annotated[int, Field(ge=16, le=4096)]  # pixels
@@ -124,11 +124,19 @@ class ImageSpec(Spec):
     height: Side = 512
     steps: Annotated[int, Field(ge=1, le=1000)] = 28
     guidance: Annotated[float, Field(ge=0)] = 4.0
+    # False for a painter that gives one picture for a prompt, whatever the seed: then no other seed is tried.
+    seeds_differ: Annotated[bool, NoEffect()] = True
     paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
     max_batch: Annotated[PositiveInt, NoEffect()] = 4
 
 
 class ScorerSpec(Spec):
     """Settings of every scorer."""
+
+    model: str
+
+
+class DetectorSpec(Spec):
+    """Settings of every detector."""
 
     model: str

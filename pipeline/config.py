@@ -1,4 +1,4 @@
-"""Presets: one YAML file names the three models and how the loop uses them. It is checked before any model loads."""
+"""Presets: one YAML file names the models and how the loop uses them. It is checked before any model loads."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.load import parse_spec
 from models.locate import locate
-from models.specs import ImageSpec, ScorerSpec, TextSpec
+from models.specs import DetectorSpec, ImageSpec, ScorerSpec, Spec, Stage, TextSpec
 from pipeline.brief import Brief, Kind, Limits
 from pipeline.errors import ConfigError
 from pipeline.preset_faults import describe
 from pipeline.preset_file import read_preset_file
 
 FOLDER = Path(__file__).parents[1] / "configs"
+_JUDGED = {*get_args(Kind), "intact", "nothing else"}
 _NO_PRICE = "machine.price is 0; set it to the price of a machine hour, or remove this limit"
 
 
@@ -65,11 +66,15 @@ class Band(Section):
         return self
 
 
+Judged = Kind | Literal["intact", "nothing else"]
+
+
 class Judge(Section):
     """How scorer probabilities become outcomes."""
 
     default: Band = Band()
-    kinds: dict[Kind, Band] = Field(default_factory=dict)  # by kind of requirement
+    # By kind of requirement, and of the checks that every picture must pass.
+    kinds: dict[Judged, Band] = Field(default_factory=dict)
     measured: str | None = None  # location of a JSON file with measured bands; `kinds` overrides them
     cannot: frozenset[Kind] = frozenset()  # kinds that the scorer cannot check; a person checks them
 
@@ -82,7 +87,8 @@ class Loop(Limits):
     batch: Limits = Limits()  # for all briefs together
     images_per_attempt: PositiveInt = 1
     memory: PositiveInt = 3  # earlier prompts shown to the text model
-    writer: Literal["model", "template"] = "model"
+    first: Literal["model", "template"] = "template"  # who writes the first prompt of a brief
+    writer: Literal["model", "template"] = "model"  # who writes a new prompt for what failed
     reader: Literal["model", "rules"] = "model"
     together: PositiveInt = 16  # most briefs in a wave
     # Memory for the images of a wave in MiB; if it is too little, the wave has fewer briefs.
@@ -110,6 +116,9 @@ class Preset(Section):
     text: Annotated[SerializeAsAny[TextSpec], PlainValidator(partial(parse_spec, "text"))]
     image: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))]
     scorer: Annotated[SerializeAsAny[ScorerSpec], PlainValidator(partial(parse_spec, "scorer"))]
+    detector: (
+        Annotated[SerializeAsAny[DetectorSpec], PlainValidator(partial(parse_spec, "detector"))] | None
+    ) = Field(default=None, exclude_if=lambda spec: spec is None)
     judge: Judge = Judge()
     loop: Loop = Loop()
     machine: Machine = Machine()
@@ -119,6 +128,19 @@ class Preset(Section):
     def base(self) -> Path:
         """The folder that relative locations start at."""
         return self.source.parent
+
+    @property
+    def stages(self) -> dict[Stage, Spec]:
+        """The spec of each stage that the preset has, in the order of the loop."""
+        named: dict[Stage, Spec | None] = {
+            "text": self.text, "image": self.image, "scorer": self.scorer, "detector": self.detector,
+        }  # fmt: skip
+        return {stage: spec for stage, spec in named.items() if spec is not None}
+
+    @property
+    def uses_text(self) -> bool:
+        """Whether the loop asks the text model for anything."""
+        return "model" in (self.loop.reader, self.loop.first, self.loop.writer)
 
     @model_validator(mode="after")
     def _money_needs_a_price(self) -> Preset:
@@ -172,10 +194,10 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
             raise ConfigError(
                 f"judge.measured: {path} cannot be read ({reason}); name a JSON file of bands"
             ) from None
-        if unknown := sorted(measured.keys() - set(get_args(Kind))):
+        if unknown := sorted(measured.keys() - _JUDGED):
             raise ConfigError(
                 f"judge.measured: {path} has a band for {unknown[0]!r}, which is not a kind of requirement; "
-                f"known are {', '.join(get_args(Kind))}"
+                f"known are {', '.join(sorted(_JUDGED))}"
             )
     return measured | dict(judge.kinds.items())
 

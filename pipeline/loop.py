@@ -22,9 +22,10 @@ from pipeline.calls.record import Made
 from pipeline.config import Preset
 from pipeline.events import Event, Started
 from pipeline.judging.feedback import described
-from pipeline.judging.verdict import Verdict, judge
+from pipeline.judging.judge import Judges, judge
+from pipeline.judging.verdict import Verdict
 from pipeline.painting.image import Painting, Plan, paint, seeds
-from pipeline.painting.prompt import Ask, Prompt, own_words, template, write
+from pipeline.painting.prompt import Ask, Prompt, is_prompt, own_words, template, write
 from pipeline.painting.prompt import most_tokens as prompt_tokens
 from pipeline.reading.requirements import most_tokens, read
 from pipeline.room import admitted
@@ -58,6 +59,9 @@ def run(
             yield from (track.outcome for track in wave if track.outcome)
             wave = [track for track in wave if track.outcome is None]
             plans = _plan(wave, preset, models, stop)
+            yield from (track.outcome for track in wave if track.outcome)
+            plans = [of_brief for of_brief in plans if of_brief]
+            wave = [track for track in wave if track.outcome is None]
             paintings = _paint(wave, plans, models, on_step, stop)
             judged = _judge(wave, paintings, preset, models, stop)
         except Stopped:
@@ -117,42 +121,83 @@ def _read(
 
 
 def _plan(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> list[list[Plan]]:
-    """What each brief paints in this attempt. The text model is asked only for briefs whose repair is to rephrase."""
+    """What each brief paints in this attempt: only pictures that it has not painted yet. Where its repair gives none,
+    the next one is taken; a brief without any ends, and its plans are empty."""
+    plans: dict[int, list[Plan]] = {}
+    todo = list(range(len(wave)))
+    while todo:
+        prompts = _prompts([wave[i] for i in todo], preset, models, stop)
+        for i, of_brief in zip(todo, prompts, strict=True):
+            plans[i] = wave[i].new(_plans(wave[i], of_brief, preset))
+            if not plans[i]:
+                wave[i].give_up_repair()
+        todo = [i for i in todo if not plans[i] and wave[i].outcome is None]
+    return [plans[i] for i in range(len(wave))]
+
+
+def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset) -> list[Plan]:
+    """As many plans as the brief has room for in this attempt, its prompts in turn."""
+    brief, spec, strong = track.started.given, preset.image, track.next.action == "guide"
+    size = wanted_size(track.started.reading.requirements, (spec.width, spec.height)) or (None, None)
+    return [
+        Plan(
+            prompt=prompts[n % len(prompts)], seed=seed,
+            width=brief.width or size[0], height=brief.height or size[1],
+            steps=track.steps if strong else None,
+            guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
+        )
+        for n, seed in enumerate(seeds(brief, track.budget.used.images, track.room))
+    ]  # fmt: skip
+
+
+def _prompts(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> list[list[Prompt]]:
+    """The prompts of each brief's next attempt. The first attempt paints the user's own words beside the written prompt
+    if it has room for two pictures."""
     written = _write(wave, preset, models, stop)
-    plans = []
+    prompts = []
     for i, track in enumerate(wave):
-        brief = track.started.given
-        prompt = written.get(i) or _latest(track)
-        spec, strong = preset.image, track.next.action == "guide"
-        size = wanted_size(track.started.reading.requirements, (spec.width, spec.height)) or (None, None)
-        plans.append(
-            [
-                Plan(
-                    prompt=prompt, seed=seed, width=brief.width or size[0], height=brief.height or size[1],
-                    steps=track.steps if strong else None,
-                    guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
-                )
-                for seed in seeds(brief, track.budget.used.images, track.room)
-            ]
-        )  # fmt: skip
-    return plans
+        brief, requirements = track.started.given, track.started.reading.requirements
+        own = own_words(brief, requirements)
+        if track.next.action == "start":
+            first = written.get(i, own)
+            assert first is not None
+            beside = own if track.room > 1 else None
+            prompts.append([first, *([beside] if beside and beside.text != first.text else [])])
+        elif track.next.action == "own words":
+            prompts.append([own or template(_ask(track, preset))])
+        else:
+            assert track.best is not None
+            prompts.append([written.get(i) or track.best[0].plan.prompt])
+    return prompts
 
 
 def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> dict[int, Prompt]:
-    """New prompts by position in the wave, for the briefs whose repair is to rephrase. If a brief's token budget is too
-    small for the text model, the template writes instead."""
-    asks = {i: _ask(track, preset) for i, track in enumerate(wave) if track.next.action == "rephrase"}
-    text = models.text if preset.loop.writer == "model" else None
+    """New prompts by position in the wave, for the briefs whose repair is to rephrase, and for those that begin with
+    more in their words than the wants. If a brief's token budget is too small for the text model, the template writes
+    instead."""
+    asks = {
+        i: _ask(track, preset)
+        for i, track in enumerate(wave)
+        if track.next.action == "rephrase" or (track.next.action == "start" and not _is_prompt(track))
+    }
     prompts: dict[int, Prompt] = {}
-    for i, ask in asks.items() if text else ():
-        if why := wave[i].attempt.lacks_tokens(most := prompt_tokens(ask)):
+    able = []
+    for i, ask in asks.items():
+        writer = preset.loop.first if wave[i].next.action == "start" else preset.loop.writer
+        if writer == "template" or models.text is None:
+            prompts[i] = template(ask)
+        elif why := wave[i].attempt.lacks_tokens(most := prompt_tokens(ask)):
             prompts[i] = template(ask, degraded=f"text, {why} → template")
         else:
             wave[i].attempt.promise(tokens=most)
-    able = [i for i in asks if i not in prompts]
-    made = write([asks[i] for i in able], text, stop)
+            able.append(i)
+    made = write([asks[i] for i in able], models.text, models.range, stop)
     _charge([wave[i] for i in able], made)
     return prompts | dict(zip(able, made.each, strict=True))
+
+
+def _is_prompt(track: Track) -> bool:
+    return is_prompt(track.started.given, track.started.reading.requirements)
 
 
 def _paint(
@@ -173,7 +218,8 @@ def _judge(
 ) -> list[list[Verdict]]:
     requirements = [track.started.reading.requirements for track in wave]
     candidates = [painting.candidates for painting in paintings]
-    made = judge(candidates, requirements, models.scorer, preset.judge, models.bands, models.range, stop)
+    judges = Judges(models.scorer, models.detector, preset.judge, models.bands, models.range)
+    made = judge(candidates, requirements, judges, stop)
     _charge(wave, made)
     for track in wave:
         track.attempt.settle()
@@ -188,21 +234,13 @@ def _charge(wave: Sequence[Track], made: Made[Any]) -> None:
         raise Stopped
 
 
-def _latest(track: Track) -> Prompt:
-    """The prompt of the last attempt; at first, the user's own words."""
-    if not track.attempts:
-        return own_words(track.started.given, track.started.reading.requirements)
-    return track.attempts[-1].candidates[-1].plan.prompt
-
-
 def _ask(track: Track, preset: Preset) -> Ask:
-    """What the writer gets for a brief that has made an attempt."""
-    assert track.best is not None
+    """What the writer gets for a brief."""
     requirements = track.started.reading.requirements
     tried = dict.fromkeys(c.plan.prompt.text for a in track.attempts for c in a.candidates)
     return Ask(
         brief=track.started.given,
         requirements=requirements,
-        failed=described(requirements, track.best[1], track.next.failed),
+        failed=described(requirements, track.best[1], track.next.failed) if track.best else (),
         tried=tuple(tried)[-preset.loop.memory :],
     )

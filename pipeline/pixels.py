@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.Image import Image
+from PIL import ImageFilter
+from PIL.Image import Image, fromarray
 
 from models.palette import COLOURS, nearest
 from pipeline.size import parse
 
 _PROBE = 96  # side in pixels of the reduced image that colour statistics are computed on
+_STANDS_OUT = 60.0  # RGB distance from the ground (0 to 255 scale) at which a pixel stands out
 
 
 def _small(image: Image) -> NDArray[np.float32]:
@@ -71,3 +74,23 @@ def fingerprint(image: Image) -> str:
     digest = hashlib.sha256(f"{image.mode}:{image.width}x{image.height}:".encode())
     digest.update(image.tobytes())
     return digest.hexdigest()
+
+
+def left_over(image: Image, boxes: Sequence[tuple[float, float, float, float]]) -> float:
+    """The share of a picture that stands out from the ground and lies in no box, thin lines and specks left out.
+
+    `boxes`: left, top, right, bottom as shares of the sides. The ground is the median of the border; a soft change of
+    its tone does not stand out."""
+    pixels = _small(image)
+    border = np.concatenate(
+        [pixels[:4], pixels[-4:], pixels[:, :4].swapaxes(0, 1), pixels[:, -4:].swapaxes(0, 1)]
+    )
+    ground = np.median(border.reshape(-1, 3), axis=0)
+    stands_out = np.linalg.norm(pixels - ground, axis=-1) > _STANDS_OUT
+    for left, top, right, bottom in boxes:
+        air = 0.04
+        rows = slice(max(0, int((top - air) * _PROBE)), int(np.ceil((bottom + air) * _PROBE)))
+        columns = slice(max(0, int((left - air) * _PROBE)), int(np.ceil((right + air) * _PROBE)))
+        stands_out[rows, columns] = False
+    thick = fromarray(stands_out.astype(np.uint8) * 255).filter(ImageFilter.MinFilter(5))
+    return float((np.asarray(thick) > 0).mean())

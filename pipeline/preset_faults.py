@@ -23,7 +23,7 @@ _SHAPES = {
     "list_type": _LIST,
     "frozen_set_type": _LIST,
 }
-_STAGES: tuple[Stage, ...] = ("text", "image", "scorer")
+_STAGES: tuple[Stage, ...] = ("text", "image", "scorer", "detector")
 
 
 def describe(preset: type[BaseModel], file: PresetFile, error: ValidationError) -> str:

@@ -31,8 +31,8 @@ class Stop:
         self.finishing = self._at_step = self.requested = True
 
     def before_batch(self, stage: str) -> None:
-        """Raise Stopped if no further batch may begin. After `finish`, pictures already painted are still scored."""
-        if self.requested and not (self.finishing and stage == "scorer"):
+        """Raise Stopped if no further batch may begin. After `finish`, pictures already painted are still judged."""
+        if self.requested and not (self.finishing and stage in ("scorer", "detector")):
             raise Stopped
 
     def after_step(self, step: Step) -> None:

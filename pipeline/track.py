@@ -11,8 +11,8 @@ from pipeline.calls.record import Call
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started, Status, degraded_in
 from pipeline.judging.feedback import START, Action, Repair, repair
-from pipeline.judging.verdict import Verdict
-from pipeline.painting.image import Candidate
+from pipeline.judging.verdict import ALWAYS, Verdict
+from pipeline.painting.image import Candidate, Plan
 from pipeline.stopping import Stop
 
 
@@ -30,10 +30,16 @@ class Track:
     attempt: Budget = field(init=False)  # of the current attempt
     calls: list[Call] = field(default_factory=list)  # of the current attempt
     room: int = 0  # images that the current attempt may paint
+    useless: set[Action] = field(default_factory=set)  # repairs that would give no new picture
+    painted: set[tuple[object, ...]] = field(
+        default_factory=set
+    )  # what decides the pictures that were painted
     degraded: dict[str, None] = field(default_factory=dict)  # an ordered set: each use of a fallback, and why
 
     def __post_init__(self) -> None:
         self.begin()
+        if not self.preset.image.seeds_differ:
+            self.useless.add("reseed")
         if reason := self.started.reading.degraded:
             self.degraded[reason] = None
 
@@ -67,9 +73,8 @@ class Track:
         elif gate == "unchecked":
             self.close("needs_review", f"a person must check: {self._open('unchecked', 'unsure')}")
         else:
-            actions: list[Action] = [a.change.action for a in self.attempts] + [change.action]
-            follow = self.next = repair(self.started.reading.requirements, self.best[1], actions)
-            if lacks := self.begin().lacks(self.steps):
+            follow = self._choose([a.change.action for a in self.attempts] + [change.action])
+            if follow and (lacks := self.begin().lacks(self.steps)):
                 follow = None
                 self.exhaust(lacks)
         attempt = Attempt(
@@ -79,6 +84,31 @@ class Track:
         self.calls = []
         self.attempts.append(attempt)
         return attempt
+
+    def _choose(self, actions: Sequence[Action]) -> Repair | None:
+        """Choose the next repair after these actions; the brief ends where there is none."""
+        assert self.best is not None
+        follow = repair(self.started.reading.requirements, self.best[1], actions, self.useless)
+        if follow is None:
+            self.exhaust("nothing is left to try that would give another picture")
+        else:
+            self.next = follow
+        return follow
+
+    def new(self, plans: Sequence[Plan]) -> list[Plan]:
+        """Those of the plans that give a picture that was not painted yet, each once. They count as painted."""
+        found = []
+        for plan in plans:
+            key = plan.key if self.preset.image.seeds_differ else plan.model_copy(update={"seed": 0}).key
+            if key not in self.painted:
+                self.painted.add(key)
+                found.append(plan)
+        return found
+
+    def give_up_repair(self) -> None:
+        """Choose another repair, because the present one would give no new picture."""
+        self.useless.add(self.next.action)
+        self._choose([a.change.action for a in self.attempts])
 
     def close_attempt(self) -> Attempt | None:
         """End the attempt under way without a candidate. None where it made no call."""
@@ -122,9 +152,7 @@ class Track:
     def _open(self, *outcomes: str) -> str:
         """The must-haves of the best candidate that have one of these outcomes, in words."""
         assert self.best is not None
-        text = {r.id: r.text for r in self.started.reading.requirements if r.must} | {
-            "intact": "a picture at all"
-        }
+        text = {r.id: r.text for r in self.started.reading.requirements if r.must} | ALWAYS
         checks = self.best[1].checks
         return ", ".join(
             text[c.requirement] for c in checks if c.outcome in outcomes and c.requirement in text

@@ -190,9 +190,7 @@ def presets(as_json: AsJson = False) -> None:
     for heading in ("preset", "does", "needs", "models"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        models = "\n".join(
-            (f"text   {row.text.model}", f"image  {row.image.model}", f"scorer {row.scorer.model}")
-        )
+        models = "\n".join(f"{stage:8} {getattr(spec, 'model', '')}" for stage, spec in row.stages.items())
         table.add_row(row.name, row.about, row.needs, models)
     Console().print(table)
 

@@ -24,14 +24,14 @@ _PATIENCE = 120  # seconds for `easel doctor`
 
 
 def preset_card(preset: Preset) -> str:
-    """One preset: what it does and needs, and its three models."""
+    """One preset: what it does and needs, and its models."""
     rows = [
         (
             escape(stage),
             escape(str(getattr(spec, "model", ""))),
             escape(str(getattr(spec, "device", None) or "any")),
         )
-        for stage, spec in (("text", preset.text), ("image", preset.image), ("scorer", preset.scorer))
+        for stage, spec in preset.stages.items()
     ]
     offline = "works offline" if preset.offline else "downloads its weights once"
     return card(

@@ -109,7 +109,7 @@ def energy(stretches: Sequence[tuple[str, Spend | None]]) -> str:
         )
         for label, s in stretches
     ]  # fmt: skip
-    legend = [(f"c-{stage}", stage) for stage in ("text", "image", "scorer")]
+    legend = [(f"c-{stage}", stage) for stage in ("text", "image", "scorer", "detector")]
     return columns("Energy", points, format_joules, legend)
 
 

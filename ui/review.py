@@ -12,6 +12,7 @@ from pydantic import Field
 from pipeline.brief import Record
 from pipeline.errors import BriefError
 from pipeline.files import write
+from pipeline.judging.verdict import ALWAYS
 from pipeline.results.review import Item, agreement, as_csv, as_jsonl, queue
 from pipeline.store.reviews import Review
 from pipeline.work.task import Task
@@ -91,7 +92,7 @@ def opinion(review: Review, desk: Desk) -> str:
     for check in shown.checks:
         mine, why = review.requirements.get(check.requirement), review.reasons.get(check.requirement)
         p = "" if check.probability is None else f" p {check.probability:.2f}"
-        if check.requirement != "intact":
+        if check.requirement not in ALWAYS or check.outcome != "pass":
             rows.append(
                 f"<li>{escape(run.texts.get(check.requirement, check.requirement))}: judge {mark(check.outcome)}{p}"
                 f"{', you ' + mark(mine) if mine else ''}{': ' + escape(why) if why else ''}</li>"

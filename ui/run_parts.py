@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from pipeline.judging.verdict import ALWAYS
 from pipeline.store.jobs import Job
 from pipeline.store.runs import OPEN
 from pipeline.work.report import duration
@@ -22,7 +23,7 @@ def checks_table(shown: Shown, texts: dict[str, str]) -> str:
     """Every check of a candidate: outcome, probability, judge and reason."""
     rows = []
     for check in shown.checks:
-        if check.requirement == "intact" and check.outcome == "pass":
+        if check.requirement in ALWAYS and check.outcome == "pass":
             continue
         p = "" if check.probability is None else f"{check.probability:.2f}"
         want = escape(texts.get(check.requirement, check.requirement))

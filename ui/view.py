@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.brief import Reading, Requirement
 from pipeline.judging.feedback import Repair
+from pipeline.judging.verdict import ALWAYS, INTACT, NOTHING_ELSE
 from pipeline.store import Store
 from pipeline.store.runs import STOPPED
 from pipeline.store.tables import CandidateRow, CheckRow, RunRow
@@ -79,7 +80,7 @@ def view(store: Store, id: str) -> RunView | None:
     for check in store.runs.checks(id):
         checks.setdefault(check.candidate, []).append(check)
     reading = Reading(**row.reading) if row.reading else None
-    order = ["intact", *(want.id for want in reading.requirements)] if reading else []
+    order = [INTACT, *(want.id for want in reading.requirements), NOTHING_ELSE] if reading else []
     made: dict[int, list[Shown]] = {}
     for candidate in store.runs.candidates(id):
         mine = sorted(
@@ -99,7 +100,7 @@ def view(store: Store, id: str) -> RunView | None:
     texts = {want.id: want.text for want in reading.requirements} if reading else {}
     job = store.jobs.get(row.job) if row.job else None
     status = shown_status(row, job.state if job else None)
-    return RunView(row, folder, reading, turns, texts | {"intact": "a picture at all"}, status)
+    return RunView(row, folder, reading, turns, texts | ALWAYS, status)
 
 
 def shown_status(row: RunRow, job: str | None) -> str:

@@ -27,7 +27,6 @@ class OpenClipScorer(ScorerSpec):
     device: Device = "auto"
     dtype: DType = "auto"
     temperature: PositiveFloat = 1.0  # softens the softmax over contrasts (CLIP only)
-    windows: bool = False  # count and compare by looking at parts (SigLIP only); ten times the work
     max_batch: Annotated[PositiveInt, NoEffect()] = 16
 
 

@@ -14,10 +14,9 @@ from PIL.Image import Image
 from torch import Tensor
 
 from models.device import held_bytes, pick_device, pick_dtype
-from models.protocols import Arrangement, Identity, ModelError, Question
+from models.protocols import Identity, ModelError, Question
 from models.scorer.open_clip_backend import OpenClipScorer
 from models.scorer.open_clip_files import find_files, tokenizer
-from models.scorer.windows import SIDE, WINDOWS, applies, together
 
 REMEMBERED_TEXTS = 4096  # at 512 numbers each, 8 MB
 _PRECISION = {torch.float32: "fp32", torch.bfloat16: "pure_bf16", torch.float16: "pure_fp16"}
@@ -44,13 +43,7 @@ def load(spec: OpenClipScorer, base: Path, offline: bool) -> Scorer:
         lines = str(error).splitlines() or [type(error).__name__]
         raise ModelError(f"open_clip cannot load {files.name}: {lines[0]}") from error
     identity = Identity("open_clip", files.name, files.revision, device, str(dtype).removeprefix("torch."))
-    if spec.windows and getattr(model, "logit_bias", None) is None:
-        raise ModelError(
-            f"{files.name} is a softmax model and cannot look at windows; remove `windows` from the preset."
-        )
-    return Scorer(
-        model.eval(), preprocess, tokenize, identity, spec.temperature, spec.max_batch, spec.windows
-    )
+    return Scorer(model.eval(), preprocess, tokenize, identity, spec.temperature, spec.max_batch)
 
 
 class Scorer:
@@ -64,14 +57,12 @@ class Scorer:
         identity: Identity,
         temperature: float,
         max_batch: int,
-        windows: bool = False,
     ) -> None:
         self.identity = identity
         self._model = model
         self._preprocess = preprocess
         self._tokenize = tokenize
         self._temperature = temperature
-        self._windows = windows
         # On a CPU the order of summation may depend on the number of rows; a score must not depend on its batch.
         self._max_batch = 1 if identity.device == "cpu" else max_batch
         self._texts: OrderedDict[str, Tensor] = OrderedDict()
@@ -87,7 +78,7 @@ class Scorer:
 
     @torch.inference_mode()
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
-        """P(statement) for each question of each image, or P(arrangement) for a question answered from parts.
+        """P(statement) for each question of each image.
 
         A sigmoid model returns sigmoid(scale · cos + bias) of the statement alone. A softmax model returns the share
         of the statement among statement and contrasts, and raises ModelError for a question without contrasts.
@@ -97,12 +88,10 @@ class Scorer:
         if self._bias is None:
             self._demand_contrasts(questions)
         texts = self._embed_texts([text for asked in questions for q in asked for text in self._options(q)])
-        parted = [i for i, asked in enumerate(questions) if any(self._by_parts(q) for q in asked)]
-        parts = dict(zip(parted, self._embed_windows([images[i] for i in parted]), strict=True))
-        scores = []
-        for i, whole in enumerate(self._embed_images(images, questions)):
-            views = torch.cat([whole[None], parts[i]]) if i in parts else whole[None]
-            scores.append([self._probability(views, q, texts) for q in questions[i]])
+        scores = [
+            [self._probability(view, q, texts) for q in asked]
+            for view, asked in zip(self._embed_images(images, questions), questions, strict=True)
+        ]
         if any(math.isnan(score) for row in scores for score in row):
             raise ModelError(
                 f"{self.identity.name} gave NaN in {self.identity.dtype}; set `dtype: float32` in the preset."
@@ -111,40 +100,16 @@ class Scorer:
 
     def _options(self, question: Question) -> tuple[str, ...]:
         """The texts that the answer depends on; the first is the statement."""
-        if arrangement := self._by_parts(question):
-            return arrangement.things
         if self._bias is not None:
             return (question.statement,)
         return (question.statement, *question.contrasts)
 
-    def _by_parts(self, question: Question) -> Arrangement | None:
-        """The arrangement, if the question is answered from parts of the image."""
-        found = question.arrangement
-        return found if self._windows and found and applies(found) else None
-
-    def _probability(self, views: Tensor, question: Question, texts: dict[str, Tensor]) -> float:
-        """From the unit vectors of the whole image and, for a question answered from parts, of its windows."""
-        cosines = torch.stack([texts[text] for text in self._options(question)]) @ views.T
+    def _probability(self, view: Tensor, question: Question, texts: dict[str, Tensor]) -> float:
+        """From the unit vector of the image."""
+        cosines = torch.stack([texts[text] for text in self._options(question)]) @ view
         if self._bias is None:
-            return float(torch.softmax(self._scale * cosines[:, 0] / self._temperature, dim=0)[0])
-        seen = torch.sigmoid(self._scale * cosines + self._bias)
-        if torch.isnan(seen).any():
-            return math.nan
-        if arrangement := self._by_parts(question):
-            return together(arrangement, seen.tolist())
-        return float(seen[0, 0])
-
-    def _embed_windows(self, images: Sequence[Image]) -> list[Tensor]:
-        """For each image a float32 unit vector for each of WINDOWS, on the CPU."""
-        found = []
-        for image in images:
-            width, height = image.size
-            wide, high = round(SIDE * width), round(SIDE * height)
-            corners = [(round(x * width), round(y * height)) for x, y in WINDOWS]
-            parts = [image.convert("RGB").crop((x, y, x + wide, y + high)) for x, y in corners]
-            pixels = torch.stack([self._preprocess(part) for part in parts])
-            found.append(_unit(self._model.encode_image(pixels.to(self.identity.device, self._dtype()))))
-        return found
+            return float(torch.softmax(self._scale * cosines / self._temperature, dim=0)[0])
+        return float(torch.sigmoid(self._scale * cosines[0] + self._bias))
 
     def _embed_images(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[Tensor]:
         """One float32 unit vector for each image, on the CPU; an image without questions is not embedded."""

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from models.protocols import JsonSchema, Painted, Question, Text
+from models.protocols import Detection, JsonSchema, Painted, Question, Text
 from pipeline import pixels
 
 NOT_JSON = "malformed output, also when asked again"
@@ -32,6 +32,13 @@ def scores_flaw(scores: Sequence[float], questions: Sequence[Question]) -> str |
     if any(math.isnan(p) for p in scores):
         return "NaN output"
     return None if all(0 <= p <= 1 for p in scores) else "malformed output: a number outside 0 to 1"
+
+
+def detections_flaw(found: Sequence[Detection]) -> str | None:
+    numbers = [n for one in found for n in (one.score, one.unclear, *one.box, *one.colours.values())]
+    if any(math.isnan(n) for n in numbers):
+        return "NaN output"
+    return None if all(0 <= n <= 1 for n in numbers) else "malformed output: a number outside 0 to 1"
 
 
 def fits(text: str, schema: JsonSchema) -> bool:

@@ -1,4 +1,4 @@
-"""Load a preset: its three stages with their models, its range and its bands."""
+"""Load a preset: its stages with their models, its range and its bands."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from PIL.Image import Image
+
 from models.load import check_loadable
-from models.protocols import ModelError, Paint, Painted, Text
+from models.protocols import Detection, ModelError, Paint, Painted, Text
 from models.specs import POLICY, Spec
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
 from pipeline.calls.kept import Results
 from pipeline.calls.operations import (
+    DetectOperation,
     ImageOperation,
     Operation,
     ScoreOperation,
@@ -24,7 +27,6 @@ from pipeline.calls.operations import (
     TextRequest,
 )
 from pipeline.calls.pool import ModelPool, PooledModel
-from pipeline.calls.record import StageName
 from pipeline.calls.rung import Rung
 from pipeline.calls.stage import Stage
 from pipeline.config import Band, Preset, bands, data_file
@@ -41,6 +43,7 @@ class Models:
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
     scorer: Stage[ScoreRequest, list[float]]
+    detector: Stage[Image, list[Detection]] | None = None
     bands: dict[str, Band] = field(default_factory=dict)
     range: Range | None = None
 
@@ -64,10 +67,9 @@ def check(preset: Preset) -> None:
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
-    stages: list[tuple[StageName, Spec]] = [("image", preset.image), ("scorer", preset.scorer)]
-    if "model" in (preset.loop.reader, preset.loop.writer):
-        stages.insert(0, ("text", preset.text))
-    for stage, spec in stages:
+    for stage, spec in preset.stages.items():
+        if stage == "text" and not preset.uses_text:
+            continue
         errors = []
         for rung in (spec, *spec.fallback):
             try:
@@ -84,7 +86,7 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
 
     Raises ModelError where weights or packages are missing."""
     quiet_libraries()
-    from models.load import load_image, load_scorer, load_text
+    from models.load import load_detector, load_image, load_scorer, load_text
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     if preset.image.paint_size is not None:
@@ -101,12 +103,12 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
         return make_stage(operation, spec, build, tariff, results)
 
     # The text model is loaded last, since it is used first: under `by_phase` only the last one stays in memory.
+    detector = stage(DetectOperation(), preset.detector, load_detector) if preset.detector else None
     scorer = stage(ScoreOperation(), preset.scorer, load_scorer)
     image = stage(ImageOperation(), preset.image, load_image)
-    needs_text = "model" in (preset.loop.reader, preset.loop.writer)
-    text = stage(TextOperation(), preset.text, load_text) if needs_text else None
+    text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
     pool.settle()
-    return Models(text=text, image=image, scorer=scorer, bands=measured, range=drawable)
+    return Models(text, image, scorer, detector, bands=measured, range=drawable)
 
 
 def make_stage(

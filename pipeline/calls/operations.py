@@ -1,4 +1,4 @@
-"""How the three stages differ: the call of the model, what decides an answer, which answers are unusable, and how a
+"""How the stages differ: the call of the model, what decides an answer, which answers are unusable, and how a
 request is adapted for a fallback. What the stages share is in stage.py, rung.py and caller.py."""
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from PIL import Image
 
 from models.protocols import (
+    Detection,
+    Detector,
     ImageModel,
     JsonSchema,
     Message,
@@ -25,7 +27,7 @@ from models.protocols import (
     TextModel,
 )
 from models.specs import Fault, Spec
-from pipeline.calls.flaws import NOT_JSON, image_flaw, scores_flaw, text_flaw
+from pipeline.calls.flaws import NOT_JSON, detections_flaw, image_flaw, scores_flaw, text_flaw
 from pipeline.calls.kept import Result
 from pipeline.calls.record import StageName
 from pipeline.pixels import fingerprint
@@ -276,3 +278,41 @@ class ScoreOperation(Operation[ScoreRequest, list[float]]):
             return [[] for _ in outs]
         wrong = {"nan": math.nan, "malformed": 7.3}.get(fault)
         return outs if wrong is None else [[wrong] * len(out) for out in outs]
+
+
+class DetectOperation(Operation[Image.Image, list[Detection]]):
+    stage, last_resort = "detector", "a person"
+
+    def call(
+        self, model: Detector, items: Sequence[Image.Image], on_step: OnStep | None
+    ) -> list[list[Detection]]:
+        return model.detect(items)
+
+    def flaw(self, item: Image.Image, out: list[Detection]) -> str | None:
+        return detections_flaw(out)
+
+    def described(self, item: Image.Image) -> Any:
+        return "what is there?"
+
+    def summary(self, out: list[Detection]) -> Any:
+        return [
+            {"label": one.label, "score": round(one.score, 3), "box": [round(x, 3) for x in one.box]}
+            for one in out
+        ]
+
+    def keys(self, items: Sequence[Image.Image]) -> list[Any]:
+        return [fingerprint(item) for item in items]
+
+    def to_result(self, out: list[Detection]) -> Result:
+        return Result({"detections": [asdict(one) for one in out]})
+
+    def from_result(self, result: Result) -> list[Detection]:
+        return [Detection(**{**one, "box": tuple(one["box"])}) for one in result.value["detections"]]
+
+    def spoiled(self, fault: Fault, outs: list[list[Detection]]) -> list[list[Detection]]:
+        wrong = {"nan": math.nan, "malformed": 7.3}.get(fault)
+        if fault == "blank":
+            return []
+        if wrong is None:
+            return outs
+        return [[Detection("thing", wrong, (0.0, 0.0, 1.0, 1.0))] for _ in outs]

@@ -15,7 +15,7 @@ from pydantic import Field
 from models.protocols import Identity
 from pipeline.brief import Record
 
-StageName = Literal["text", "image", "scorer"]
+StageName = Literal["text", "image", "scorer", "detector"]
 Out = TypeVar("Out")
 
 

@@ -1,18 +1,26 @@
 """Verdicts → repair: what the next attempt of a brief changes, and why.
 
-The repairs follow a fixed order: the user's own words, a new prompt written for what failed, another seed, then more
-steps with stronger guidance. No plan is repeated.
+The repairs are the user's own words, where they were not painted first; a new prompt written for what failed; another
+seed; and more steps with stronger guidance. The least used one is next. None is made that would give a picture that
+was painted already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from pipeline.brief import Record, Requirement
-from pipeline.judging.verdict import Verdict
+from pipeline.judging.verdict import ALWAYS, Verdict
 
-Action = Literal["start", "rephrase", "reseed", "guide"]
+Action = Literal["start", "own words", "rephrase", "reseed", "guide"]
+_HOW: dict[Action, str] = {
+    "own words": "the user's own words",
+    "rephrase": "a new prompt around what is missing",
+    "reseed": "same words, another seed",
+    "guide": "same words, more steps and stronger guidance",
+}
+_ONCE: frozenset[Action] = frozenset(("own words", "guide"))
 
 
 class Repair(Record):
@@ -23,26 +31,26 @@ class Repair(Record):
     reason: str = ""
 
 
-START = Repair(action="start", reason="the user's own words come first")
+START = Repair(action="start", reason="the first prompt names every requirement")
 
 
-def repair(requirements: Sequence[Requirement], best: Verdict, actions: Sequence[Action]) -> Repair:
-    """The repair that follows `actions` (those of all attempts so far). `best`: the best verdict so far."""
-    failed = tuple(
-        c.requirement for c in best.checks if c.outcome in ("fail", "unsure") and c.requirement != "intact"
-    )
-    text = {r.id: r.text for r in requirements}
-    missing = ", ".join(text[id] for id in failed) or "a picture"
-    action: Action
-    if actions[-1] == "start" and failed:
-        action, how = "rephrase", "a new prompt around what is missing"
-    elif "guide" not in actions and len(actions) >= 3:
-        action, how = "guide", "same words, more steps and stronger guidance"
-    elif len(actions) % 3 == 0 and failed:
-        action, how = "rephrase", "a new prompt around what is missing"
-    else:
-        action, how = "reseed", "same words, another seed"
-    return Repair(action=action, failed=failed, reason=f"missing: {missing}; {how}")
+def repair(
+    requirements: Sequence[Requirement],
+    best: Verdict,
+    actions: Sequence[Action],
+    useless: Collection[Action] = (),
+) -> Repair | None:
+    """The repair that follows `actions` (those of all attempts so far); None if there is none left. `best`: the best
+    verdict so far; `useless`: actions that would give no new picture."""
+    open_ = [c.requirement for c in best.checks if c.outcome in ("fail", "unsure")]
+    text = {r.id: r.text for r in requirements} | ALWAYS
+    missing = ", ".join(text[id] for id in open_) or "a picture"
+    left = [a for a in _HOW if a not in useless and not (a in _ONCE and a in actions)]
+    if not left:
+        return None
+    action = min(left, key=actions.count)
+    failed = tuple(id for id in open_ if id not in ALWAYS)
+    return Repair(action=action, failed=failed, reason=f"missing: {missing}; {_HOW[action]}")
 
 
 def described(requirements: Sequence[Requirement], best: Verdict, ids: Sequence[str]) -> tuple[str, ...]:

@@ -1,32 +1,30 @@
-"""Candidates → verdicts: one check for each requirement, and the gate over the must-haves."""
+"""What the judges found about a candidate → its verdict: one check for each requirement, and the gate over the
+must-haves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from models.english import OPPOSITE, STYLES, phrase, statement
-from models.palette import COLOURS
-from models.protocols import Arrangement, Question
 from pipeline import pixels
 from pipeline.brief import Record, Requirement
-from pipeline.calls.operations import ScoreRequest
-from pipeline.calls.record import Made
-from pipeline.calls.stage import Stage
 from pipeline.config import Band, Judge
+from pipeline.judging.boxes import Finding
 from pipeline.painting.image import Candidate
-from pipeline.range import Range
-from pipeline.stopping import Stop
 
 CheckOutcome = Literal["pass", "fail", "unsure", "unchecked"]
 Gate = Literal["pass", "fail", "unsure", "unchecked"]
 _WORST: tuple[Gate, ...] = ("fail", "unchecked", "unsure", "pass")
+# Checks that every picture must pass, beside those of its requirements, in words.
+INTACT, NOTHING_ELSE = "intact", "nothing else"
+ALWAYS = {INTACT: "a picture in which everything is whole", NOTHING_ELSE: "nothing but what was asked for"}
 
 
 class Check(Record):
     """The result of checking one requirement against one candidate.
 
-    `probability`, in [0, 1]: how likely the requirement is met, by the judge; None where no scorer was used."""
+    `requirement`: its id, or one of ALWAYS. `probability`, in [0, 1]: how likely the requirement is met, by the judge;
+    None where no model was asked."""
 
     requirement: str
     probability: float | None
@@ -42,115 +40,29 @@ class Verdict(Record):
     checks: tuple[Check, ...]
     gate: Gate
     score: float  # in [0, 1]; ranks candidates with the same gate
-    degraded: str | None = None  # which scorer failed, and what judged instead
-
-
-def question(r: Requirement, known: Range | None = None) -> Question | None:
-    """The question for a scorer: the requirement as a statement, and contrasts: statements of what the image might
-    show instead. None for a kind of requirement that has no statement. `known`: the preset's range."""
-    claim = statement(r.kind, r.subject, r.value, r.other)
-    if claim is None:
-        return None
-
-    def others(kind: str, values: Sequence[str]) -> tuple[str, ...]:
-        statements = (statement(kind, r.subject, value, r.other) for value in values if value != r.value)
-        return tuple(text for text in statements if text)
-
-    contrasts: tuple[str, ...]
-    if r.kind in ("object", "absence"):
-        contrasts = ("a picture of something else", "an empty picture")
-    elif r.kind == "count":
-        count = int(r.value)
-        contrasts = others("count", [str(n) for n in range(max(1, count - 2), count + 3)])
-    elif r.kind == "attribute":
-        contrasts = others("attribute", list(COLOURS))
-    elif r.kind == "relation":
-        contrasts = (
-            statement("relation", r.other, r.value, r.subject) or "",
-            f"a picture of {phrase(r.subject)}",
-        )
-        if r.value in OPPOSITE:
-            contrasts = (*contrasts, f"a picture of {phrase(r.other)}")
-    elif r.kind == "background":
-        contrasts = others("background", list(COLOURS))
-    else:
-        named = (known.styles or ()) if known else ()
-        contrasts = others("style", list(dict.fromkeys((*named, *STYLES))))
-    return Question(claim, contrasts, _arrangement(r))
-
-
-def _arrangement(r: Requirement) -> Arrangement | None:
-    """The objects of a requirement, how many there are, and where they stand. None for kinds without objects."""
-    thing = statement("object", r.subject) or ""
-    if r.kind in ("object", "absence"):
-        return Arrangement((thing,))
-    if r.kind == "count":
-        return Arrangement((thing,), count=int(r.value))
-    if r.kind == "attribute":
-        return Arrangement((statement("attribute", r.subject, r.value) or "",))
-    if r.kind == "relation":
-        return Arrangement((thing, statement("object", r.other) or ""), where=r.value)
-    return None
-
-
-def judge(
-    candidates: Sequence[Sequence[Candidate]],
-    requirements: Sequence[Sequence[Requirement]],
-    scorer: Stage[ScoreRequest, list[float]],
-    rules: Judge,
-    band_of: Mapping[str, Band],
-    known: Range | None,
-    stop: Stop | None = None,
-) -> Made[list[Verdict]]:
-    """Check every candidate of each brief against that brief's requirements, in one request to the scorer.
-
-    `candidates` and `requirements` have one entry for each brief, and so has the result. `band_of`: the measured band
-    by kind of requirement. Where no scorer answers, the outcome is unchecked, and a person decides. Measured bands
-    hold only for the weights they were measured with; a fallback with other weights uses the default band."""
-    asked = [
-        [(r, q) for r in of_brief if checkable(r, rules, known) and (q := question(r, known))]
-        for of_brief in requirements
-    ]
-    owners = [i for i, of_brief in enumerate(candidates) for _ in of_brief]  # the brief of each candidate
-    flat = [candidate for of_brief in candidates for candidate in of_brief]
-    reply = scorer.ask(
-        [
-            ScoreRequest(candidate.image, tuple(q for _, q in asked[i]))
-            for i, candidate in zip(owners, flat, strict=True)
-        ],
-        stop=stop,
-    )
-    verdicts: list[list[Verdict]] = [[] for _ in candidates]
-    for i, candidate, answer in zip(owners, flat, reply.answers, strict=True):
-        scores = answer.value or []
-        verdict = conclude(
-            candidate, requirements[i], {r.id: p for (r, _), p in zip(asked[i], scores, strict=False)},
-            answer.model.name if answer.model else "none", rules, band_of if answer.calibrated else {},
-            f"not checked: {answer.degraded}" if answer.degraded else "",
-        )  # fmt: skip
-        verdicts[i].append(verdict.model_copy(update={"degraded": answer.degraded}))
-    positions = [[n for n, owner in enumerate(owners) if owner == i] for i in range(len(candidates))]
-    return Made(verdicts, [reply.calls_for(of_brief) for of_brief in positions], reply.stopped)
+    degraded: str | None = None  # which judge failed, and what judged instead
 
 
 def conclude(
     candidate: Candidate,
     requirements: Sequence[Requirement],
-    probability: Mapping[str, float],
-    name: str,
+    found: Mapping[str, Finding],
+    judge: str,
     rules: Judge,
     band_of: Mapping[str, Band],
     broke: str = "",
 ) -> Verdict:
-    """Turn probabilities by requirement id into checks and a gate.
+    """Turn findings, by the id of a requirement or one of ALWAYS, into checks and a gate.
 
-    `name`: the scorer's; `broke`: why the scorer gave no probability, as the reason of an unchecked check."""
-    checks = [_intact(candidate)]
+    `judge`: the name of what found them; `broke`: why there are none, as the reason of an unchecked check."""
+    checks = [_intact(candidate, found.get(INTACT), judge, band_of.get(INTACT, rules.default))]
     checks += [
-        _check(r, candidate, probability.get(r.id), name, _band(r, band_of, rules), broke)
-        for r in requirements
+        _check(r, candidate, found.get(r.id), judge, _band(r, band_of, rules), broke) for r in requirements
     ]
-    must = {r.id for r in requirements if r.must} | {"intact"}
+    if NOTHING_ELSE in found:
+        band = band_of.get(NOTHING_ELSE, rules.default)
+        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], found[NOTHING_ELSE], judge, band))
+    must = {r.id for r in requirements if r.must} | set(ALWAYS)
     outcomes = {check.outcome for check in checks if check.requirement in must}
     gate = next(outcome for outcome in _WORST if outcome in outcomes)
     worth = {"pass": 1.0, "unsure": 0.5, "unchecked": 0.5, "fail": 0.0}
@@ -163,18 +75,13 @@ def _band(r: Requirement, band_of: Mapping[str, Band], rules: Judge) -> Band:
     return band_of.get(r.kind) or band_of.get("object" if r.kind == "absence" else "", rules.default)
 
 
-def checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
-    """Whether the scorer can be asked about a requirement. An absence can be checked only of an object that the range
-    knows."""
-    if r.flag in ("uncheckable", "outside") or r.kind in rules.cannot or r.kind in ("technical", "other"):
-        return False
-    return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
-
-
-def _intact(candidate: Candidate) -> Check:
+def _intact(candidate: Candidate, whole: Finding | None, judge: str, band: Band) -> Check:
+    """Whether there is a picture at all, of the size that was asked for, with nothing smeared in it."""
     why = pixels.blank(candidate.image) or _shrunk(candidate)
-    return Check(requirement="intact", probability=None, outcome="fail" if why else "pass", judge="pixels",
-                 reason=why or "there is a picture")  # fmt: skip
+    if why or whole is None:
+        return Check(requirement=INTACT, probability=None, outcome="fail" if why else "pass", judge="pixels",
+                     reason=why or "there is a picture")  # fmt: skip
+    return _decided(INTACT, ALWAYS[INTACT], whole, judge, band)
 
 
 def _shrunk(candidate: Candidate) -> str | None:
@@ -187,25 +94,33 @@ def _shrunk(candidate: Candidate) -> str | None:
 
 
 def _check(
-    r: Requirement, candidate: Candidate, probability: float | None, scorer: str, band: Band, broke: str
+    r: Requirement, candidate: Candidate, finding: Finding | None, judge: str, band: Band, broke: str
 ) -> Check:
     if r.kind == "technical" and (result := pixels.meets(candidate.image, r.subject, r.value)):
         met, why = result
         return Check(
             requirement=r.id, probability=None, outcome="pass" if met else "fail", judge="pixels", reason=why
         )
-    if probability is None:
+    if finding is None:
         return Check(requirement=r.id, probability=None, outcome="unchecked", judge="none",
                      reason=r.note or broke or "no judge of this preset can check it; a person decides")  # fmt: skip
-    probability = band.corrected(probability)
-    if r.kind == "absence":
-        probability = 1 - probability
-        band = Band.model_validate({"pass": 1 - band.fail, "fail": 1 - band.pass_})
+    if r.kind == "absence":  # found and measured is whether the object is there
+        gone = Finding(1 - band.corrected(finding.probability), finding.saw)
+        return _decided(
+            r.id, r.text, gone, judge, Band.model_validate({"pass": 1 - band.fail, "fail": 1 - band.pass_})
+        )
+    return _decided(r.id, r.text, finding, judge, band)
+
+
+def _decided(id: str, text: str, finding: Finding, judge: str, band: Band) -> Check:
+    """The check of a finding by its band."""
+    probability = band.corrected(finding.probability)
     outcome: CheckOutcome = "unsure"
     if probability >= band.pass_:
         outcome = "pass"
     elif probability <= band.fail:
         outcome = "fail"
     words = {"pass": "shows", "fail": "does not show", "unsure": "may or may not show"}[outcome]
-    reason = f"{words} {r.text} (p {probability:.2f}; pass from {band.pass_:.2f}, fail to {band.fail:.2f})"
-    return Check(requirement=r.id, probability=probability, outcome=outcome, judge=scorer, reason=reason)
+    saw = f"{finding.saw}; " if finding.saw else ""
+    reason = f"{words} {text} ({saw}p {probability:.2f}; pass from {band.pass_:.2f}, fail to {band.fail:.2f})"
+    return Check(requirement=id, probability=probability, outcome=outcome, judge=judge, reason=reason)

@@ -1,5 +1,5 @@
-"""Requirements → prompts. The first prompt is the user's own words; later ones are written from the requirements
-and from what failed."""
+"""Requirements → prompts. A prompt is written from the requirements, by the text model or the template. The user's own
+words come first only where they are a prompt already: where nothing in them is no want."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from models.english import article, number, phrase, plural, related
+from models.english import RELATIONS, article, number, phrase, plural, related
 from models.protocols import JsonSchema, Message, Text
 from pipeline.brief import Brief, Record, Requirement
 from pipeline.calls.operations import TextRequest
 from pipeline.calls.record import Made
 from pipeline.calls.stage import Stage
+from pipeline.range import Range
+from pipeline.reading.lexicon import tokens
+from pipeline.reading.tags import Tag
 from pipeline.stopping import Stop
 
 Origin = Literal["user", "model", "template"]
@@ -36,6 +39,28 @@ WRITER_SCHEMA: JsonSchema = {
 }
 
 
+# Words that add nothing to a prompt and take nothing away.
+_SMALL = frozenset(
+    (
+        "a",
+        "an",
+        "the",
+        "and",
+        "of",
+        "on",
+        "in",
+        "with",
+        "to",
+        "its",
+        "is",
+        "are",
+        "plain",
+        "background",
+        "style",
+    )
+)
+
+
 class Prompt(Record):
     """Text for the image model, and where it came from."""
 
@@ -55,26 +80,38 @@ class Ask(Record):
     tried: tuple[str, ...] = ()  # earlier prompts
 
 
-def own_words(brief: Brief, requirements: Sequence[Requirement]) -> Prompt:
-    """The brief's own text as a prompt.
+def is_prompt(brief: Brief, requirements: Sequence[Requirement]) -> bool:
+    """Whether the brief's own words are a prompt: every word is one of a want that can be drawn, or an article and the
+    like, and every want is named."""
+    if any(r.flag or r.kind in ("absence", "other") for r in requirements if r.kind != "technical"):
+        return False
+    named = set(_words(" ".join(f"{r.subject} {r.value} {r.other} {_forms(r)}" for r in requirements)))
+    return set(_words(brief.words)) <= named | _SMALL and all(mentions(brief.words, r) for r in requirements)
 
-    If the user edited the requirements and the text no longer names one of them, the template writes instead."""
+
+def own_words(brief: Brief, requirements: Sequence[Requirement]) -> Prompt | None:
+    """The brief's own text as a prompt. None where it would not do: where the user's list of requirements names what
+    the text does not, and where the text names what must not show, which an image model would paint."""
     if brief.requirements is not None and not all(
         mentions(brief.words, r) for r in requirements if not r.flag
     ):
-        return template(
-            Ask(brief=brief, requirements=tuple(requirements)), "the brief no longer names every requirement"
-        )
+        return None
+    if any(r.kind == "absence" for r in requirements):
+        return None
     return Prompt(text=brief.words, negative=_negative(requirements), origin="user")
 
 
 def write(
-    asks: Sequence[Ask], text: Stage[TextRequest, Text] | None, stop: Stop | None = None
+    asks: Sequence[Ask],
+    text: Stage[TextRequest, Text] | None,
+    drawable: Range | None = None,
+    stop: Stop | None = None,
 ) -> Made[Prompt]:
     """One new prompt for each ask, in one batched request.
 
     The template writes instead when there is no text model, when the model gives no answer, and when its text leaves
-    out a requirement or repeats an earlier prompt; the prompt's `note` or `degraded` says so."""
+    out a requirement, adds a thing that nobody asked for, or repeats an earlier prompt; the prompt's `note` or
+    `degraded` says so."""
     if text is None:
         return Made([template(ask) for ask in asks], [() for _ in asks])
     requests = [TextRequest(tuple(writer_turns(ask)), WRITER_SCHEMA, WRITER_TOKENS) for ask in asks]
@@ -84,7 +121,7 @@ def write(
         if answer.value is None:
             prompts.append(template(ask, degraded=f"text, {answer.reason} → template"))
         else:
-            written = _accept(ask, answer.value.text)
+            written = _accept(ask, answer.value.text, drawable)
             prompts.append(written.model_copy(update={"degraded": answer.degraded}))
     return Made(prompts, [reply.calls_for([i]) for i in range(len(asks))], reply.stopped)
 
@@ -119,16 +156,40 @@ def writer_turns(ask: Ask) -> list[Message]:
     ]
 
 
-def _accept(ask: Ask, answer: str) -> Prompt:
+def _accept(ask: Ask, answer: str, drawable: Range | None) -> Prompt:
     try:
         text = " ".join(str(json.loads(answer)["prompt"]).split())
     except (ValueError, KeyError, TypeError):
         return template(ask, "the text model's answer was malformed")
     if missing := [r.text for r in ask.requirements if not r.flag and not mentions(text, r)]:
         return template(ask, f"the text model left out: {', '.join(missing)}")
+    if more := _added(text, ask.requirements, drawable):
+        return template(ask, f"the text model added: {', '.join(more)}")
     if text.lower() in {tried.lower() for tried in ask.tried}:
         return template(ask, "the text model repeated an earlier prompt")
     return Prompt(text=text, negative=_negative(ask.requirements), origin="model")
+
+
+def _added(text: str, requirements: Sequence[Requirement], drawable: Range | None) -> list[str]:
+    """The objects, colours and numbers in a prompt that are no part of a want."""
+    wanted = {part for r in requirements if r.kind != "absence" for part in (r.subject, r.value, r.other)}
+    wanted |= {word for part in wanted for word in part.split()} | {"1"}
+    found = (t for t in tokens(text, drawable) if t.tag in (Tag.OBJECT, Tag.COLOUR, Tag.NUMBER))
+    return [t.text for t in found if t.value not in wanted]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def _forms(r: Requirement) -> str:
+    """Further words for a want: plurals and numbers."""
+    forms = [plural(name) for name in (r.subject, r.other) if name]
+    if r.kind == "count":
+        forms.append(number(int(r.value)))
+    if r.kind == "relation":
+        forms.append(RELATIONS.get(r.value, r.value))
+    return " ".join([*forms, r.kind, r.text])
 
 
 def _negative(requirements: Sequence[Requirement]) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.brief import Requirement
-from pipeline.judging.verdict import Verdict
+from pipeline.judging.verdict import ALWAYS, Verdict
 from pipeline.painting.image import Candidate
 
 _COLUMNS, _WIDTH, _GAP, _LINE = 4, 300, 16, 17
@@ -22,7 +22,7 @@ def sheet(
 ) -> Image.Image:
     """Candidates in order, four in a row; below each its prompt and its checks."""
     font, bold = _font(13), _font(16)
-    text = {r.id: r.text for r in requirements} | {"intact": "a picture at all"}
+    text = {r.id: r.text for r in requirements} | ALWAYS
     columns = min(_COLUMNS, len(made))
     width = _GAP + columns * (_WIDTH + _GAP)
     head = textwrap.wrap(title, width // 9)[:4]
@@ -53,7 +53,7 @@ def _caption(candidate: Candidate, verdict: Verdict, text: dict[str, str]) -> li
     prompt = f"{candidate.plan.prompt.origin}: {candidate.plan.prompt.text}"
     lines += [(line, _SOFT) for line in textwrap.wrap(prompt, 44)[:4]]
     for check in verdict.checks:
-        if check.requirement == "intact" and check.outcome == "pass":
+        if check.requirement in ALWAYS and check.outcome == "pass":
             continue
         chance = "" if check.probability is None else f"  {check.probability:.2f}"
         line = f"{check.outcome}  {textwrap.shorten(text[check.requirement], 34)}{chance}"

@@ -78,7 +78,7 @@ class Figures:
 
     def costs(self, ids: Sequence[str]) -> list[StageCost]:
         """What the model calls of these runs took, by stage."""
-        found = {stage: StageCost(stage) for stage in ("text", "image", "scorer")}
+        found = {stage: StageCost(stage) for stage in ("text", "image", "scorer", "detector")}
         sums = (
             func.count(), func.sum(CallRow.kept), func.sum(CallRow.seconds), func.sum(CallRow.tokens),
             func.sum(CallRow.image_steps), func.sum(CallRow.joules), func.sum(CallRow.money),

@@ -116,7 +116,7 @@ class Runs:
                     want = wants.get(check.requirement)
                     checks.append(
                         {
-                            "run": id, "candidate": candidate.id, "kind": want.kind if want else "intact",
+                            "run": id, "candidate": candidate.id, "kind": want.kind if want else check.requirement,
                             "must": want.must if want else True, **check.model_dump(),
                         }
                     )  # fmt: skip

@@ -16,7 +16,7 @@ from pipeline.store.runs import OPEN
 from pipeline.store.sums import hour_of
 from pipeline.store.tables import CallRow, HourlyCheckRow, HourlyCostRow, RunRow, WholeCallRow
 
-STAGES = ("text", "image", "scorer")
+STAGES = ("text", "image", "scorer", "detector")
 
 
 @dataclass(frozen=True)

@@ -97,9 +97,10 @@ def estimate(rows: Sequence[Row], store: Store) -> Estimate | None:
 
 
 def _seconds_each(speeds: Mapping[str, StageSpeed], rows: Sequence[Row]) -> float:
-    """Seconds to paint and to score one image, painting scaled to the denoising steps that the rows ask for."""
-    image, scorer = speeds["image"], speeds.get("scorer")
+    """Seconds to paint and to judge one image, painting scaled to the denoising steps that the rows ask for."""
+    image = speeds["image"]
     recorded = image.image_steps / image.inputs
     wanted = statistics.fmean(row.preset.image.steps for row in rows)
     painting = image.seconds / image.inputs * (wanted / recorded if recorded else 1.0)
-    return painting + (scorer.seconds / scorer.inputs if scorer else 0.0)
+    judging = [speeds[stage] for stage in ("scorer", "detector") if stage in speeds]
+    return painting + sum(one.seconds for one in judging) / image.inputs

@@ -16,6 +16,7 @@ from PIL import Image
 
 from pipeline.brief import Kind
 from pipeline.files import write
+from pipeline.judging.verdict import ALWAYS
 from pipeline.store import Store
 from pipeline.store.figures import StageCost
 from pipeline.store.runs import OPEN
@@ -56,7 +57,8 @@ class Entry:
     def wants(self) -> dict[str, str]:
         """Requirement id → its words."""
         reading = (self.run.reading if self.run else None) or {}
-        return {r["id"]: r["text"] for r in reading.get("requirements", ())} | {"intact": "a picture at all"}
+        words: dict[str, str] = {r["id"]: r["text"] for r in reading.get("requirements", ())}
+        return words | ALWAYS
 
     def lacking(self, *outcomes: str) -> str:
         """The requirements whose checks have one of these outcomes, in words."""

@@ -13,7 +13,6 @@ from typing import Literal
 from rich.console import Console
 
 from models.protocols import ModelError
-from models.specs import Spec, Stage
 from pipeline.config import Preset, available, load_preset
 
 State = Literal["ready", "missing", "note"]
@@ -85,13 +84,8 @@ def _preset(preset: Preset) -> list[Finding]:
     """Whether the weights of each model are on this machine; nothing is loaded or downloaded."""
     from models.load import present
 
-    stages: tuple[tuple[Stage, Spec], ...] = (
-        ("text", preset.text),
-        ("image", preset.image),
-        ("scorer", preset.scorer),
-    )
     found = []
-    for stage, spec in stages:
+    for stage, spec in preset.stages.items():
         what = f"{preset.name} {stage}"
         try:
             found.append(Finding(what, "ready", present(stage, spec, preset.base)))

@@ -2,7 +2,6 @@
 
     python -m scripts.evaluation.scorer                    # measure with the thresholds in judge.json
     python -m scripts.evaluation.scorer --set-thresholds   # choose and write them first, on a separate set of pictures
-    python -m scripts.evaluation.scorer --no-windows       # score whole pictures only
 
 A false accept is a false statement that passes, a false reject a true one that fails; scores between the thresholds are
 unsure. There are as many false statements as true ones, and they are hard: another count of the same object, the other
@@ -59,12 +58,12 @@ class Asked:
     true: bool
 
 
-def load(folder: Path, windows: bool = True) -> Scorer:
-    """The scorer in a folder, with the settings of the preset mini; without `windows` it scores whole pictures only."""
+def load(folder: Path) -> Scorer:
+    """The scorer in a folder, with the settings of the preset mini."""
     spec = load_preset("mini").scorer
     assert isinstance(spec, OpenClipScorer)
     return open_clip_scorer.load(
-        spec.model_copy(update={"model": str(folder.resolve()), "windows": windows}), folder, offline=True
+        spec.model_copy(update={"model": str(folder.resolve())}), folder, offline=True
     )
 
 
@@ -247,11 +246,10 @@ def table(results: dict[str, Answers], limits: dict[str, tuple[float, float]]) -
 def main(
     folder: Annotated[Path, typer.Option(help="the scorer")] = SCORER,
     count: Annotated[int, typer.Option("--pictures", help="for each condition")] = 300,
-    windows: Annotated[bool, typer.Option(help="look at parts, as the preset does")] = True,
     set_thresholds: Annotated[bool, typer.Option(help="choose and write them first")] = False,
 ) -> None:
     torch.set_num_threads(1)
-    scorer = load(folder, windows)
+    scorer = load(folder)
 
     def measure(seed: int, held_out_only: bool, degraded: bool) -> Answers:
         found = scenes(count, seed, held_out_only)

@@ -11,7 +11,7 @@ from models.english import article, phrase, related
 from models.mini.dataset.scene import Fact, Scene, facts, sample, withheld
 from models.protocols import Question
 from pipeline.brief import Requirement
-from pipeline.judging.verdict import question
+from pipeline.judging.question import question
 
 KINDS = (
     "single object", "two objects", "counting", "colours", "position", "colour attribution", "style", "background",

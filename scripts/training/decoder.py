@@ -60,14 +60,14 @@ def build() -> AutoencoderDC:
     )
 
 
-def collage(rng: np.random.Generator) -> Scene:
+def collage(rng: np.random.Generator, tinted: float = 0.35) -> Scene:
     """A random scene of two to four different objects, so that one picture teaches several. Never a held-out
     combination."""
     while True:
         names = [str(name) for name in rng.choice(_NAMES, int(rng.integers(3, 5)), replace=False)]
         if any(held_out("pair", *pair) for pair in combinations(names, 2)):
             continue
-        tints = [str(rng.choice(_COLOURS)) if rng.random() < 0.35 else None for _ in names]
+        tints = [str(rng.choice(_COLOURS)) if rng.random() < tinted else None for _ in names]
         if any(tint and held_out("colour", name, tint) for name, tint in zip(names, tints, strict=True)):
             continue
         corners = rng.permutation([(0, 0), (2, 0), (0, 2), (2, 2)]).tolist()
@@ -84,8 +84,8 @@ class Pictures(IterableDataset[tuple[Tensor, Tensor]]):
     """Endless samples: latent, float (CHANNELS, 8, 8), and pixels, uint8 (3, 256, 256). Seeded by `start` and the
     worker's number."""
 
-    def __init__(self, start: int, singles: float) -> None:
-        self.start, self.singles = start, singles
+    def __init__(self, start: int, singles: float, tinted: float) -> None:
+        self.start, self.singles, self.tinted = start, singles, tinted
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         info = torch.utils.data.get_worker_info()
@@ -94,7 +94,7 @@ class Pictures(IterableDataset[tuple[Tensor, Tensor]]):
             if sprite.cache_info().currsize > 1500:  # large sprites in every tint would fill the memory
                 sprite.cache_clear()
             single = rng.random() < self.singles
-            scene = sample(rng, (1, 0, 0), 0.35) if single else collage(rng)
+            scene = sample(rng, (1, 0, 0), self.tinted) if single else collage(rng, self.tinted)
             yield torch.from_numpy(encode(scene)), torch.from_numpy(render(scene, SIDE)).permute(2, 0, 1)
 
 
@@ -131,6 +131,8 @@ def main(
     decay: Annotated[float, typer.Option(help="fall to zero over the last MINUTES of this run")] = 0.0,
     every: Annotated[float, typer.Option(help="minutes between checkpoints")] = 5.0,
     singles: Annotated[float, typer.Option(help="share of pictures with one large object")] = 0.5,
+    tinted: Annotated[float, typer.Option(help="share of recoloured objects")] = 0.35,
+    start: Annotated[Path | None, typer.Option(help="a folder with a trained decoder to go on from")] = None,
     blur: Annotated[float, typer.Option(help="most noise on latents, standard deviation")] = 0.2,
     workers: Annotated[int, typer.Option(help="processes that make pictures")] = 1,
     compiled: bool = True,
@@ -160,9 +162,13 @@ def main(
             opt.load_state_dict(values)
         state = held["state"]
     else:
+        if start is not None:
+            model.load_state_dict(
+                AutoencoderDC.from_pretrained(start, torch_dtype=torch.float32).state_dict()
+            )
         average.load_state_dict(model.state_dict())
     decode = torch.compile(model.decoder) if compiled else model.decoder
-    pictures = Pictures(state["step"], singles)
+    pictures = Pictures(state["step"], singles, tinted)
     data = DataLoader(pictures, batch_size=batch, num_workers=workers, prefetch_factor=8)
     started = last = time.monotonic()
     base, mean_loss = state["seconds"], 1.0

@@ -163,10 +163,7 @@ def drawn(name: str, style: str, colour: Floats | None, px: int) -> Floats:
     straight = raster(name, style, px)
     rgb, alpha = straight[..., :3], straight[..., 3]
     if colour is not None:
-        light = colour + (1 - colour) * np.float32(0.4)
-        if colour.max() < 0.2:
-            light = np.full(3, 0.33, np.float32)
-        rgb = recoloured(rgb, alpha, colour * np.float32(0.66 if colour.min() > 0.9 else 0.4), colour, light)
+        rgb = recoloured(rgb, alpha, colour)
     return np.concatenate([rgb * alpha[..., None], alpha[..., None]], -1)
 
 

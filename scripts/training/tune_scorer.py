@@ -5,7 +5,7 @@
 
 The text tower is frozen. Its vectors for statements about objects, their colours, backgrounds and styles are the
 targets: the image tower learns to agree with those that are true of a view. A view is the whole picture or one of nine
-half-sized windows (models/scorer/windows.py). An object is true of a view that shows it whole, false if at most half
+half-sized windows. An object is true of a view that shows it whole, false if at most half
 of it is visible, and unlabelled in between. Half of the pictures are renders, the others noisy latents through the
 painter's decoder; half of the views are degraded (dataset/degrade.py).
 """
@@ -36,13 +36,14 @@ from models.mini.dataset.scene import Fact, Scene, held_out, render, sample
 from models.mini.dataset.statements import statement
 from models.mini.dataset.vocabulary import BY_NAME, GRID, STYLES
 from models.palette import COLOURS
-from models.scorer.windows import SIDE, WINDOWS
 from scripts.training.muon import Muon
 from scripts.training.scorer import export as write
 from scripts.training.scorer_student import IMAGE, fact_loss, pool, trunk
 
 MINI = Path(__file__).parents[2] / "models" / "mini"
 PIXELS = 256
+SIDE = 0.5  # of a window, as a share of the picture
+WINDOWS = tuple((left, top) for top in (0.0, 0.25, 0.5) for left in (0.0, 0.25, 0.5))  # their corners
 VIEWS = 4  # views of each picture
 FACTS = (
     *(Fact("object", name) for name in BY_NAME),

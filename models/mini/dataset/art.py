@@ -41,30 +41,19 @@ def raster(name: str, style: str, px: int) -> Floats:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(np.float32) / np.float32(255)
 
 
-def recoloured(rgb: Floats, alpha: Floats, shade: Floats, colour: Floats, light: Floats) -> Floats:
-    """Replace the colour and keep the shading: brightness is mapped from `shade` over `colour` to `light`. RGB in [0,
-    1], shapes (px, px, 3) and, of the three colours, (3,)."""
+def recoloured(rgb: Floats, alpha: Floats, colour: Floats) -> Floats:
+    """Replace the colour and keep the shading: the median brightness of the drawing becomes `colour`, darker parts a
+    shade of it, lighter parts a tint. RGB in [0, 1]; shapes (px, px, 3), (px, px) and (3,)."""
     luma = rgb @ _LUMA
     ink = luma[alpha > 0.5]
-    low, high = np.percentile(ink, (2, 98)) if ink.size else (0.0, 1.0)
-    level = (
-        np.clip((luma - low) / max(high - low, 1e-3), 0, 1)[..., None]
-        if high - low > 0.08
-        else np.full_like(luma, 0.6)[..., None]
-    )
-    dark, bright = level / 0.6, (level - 0.6) / 0.4
-    out: Floats = np.where(level < 0.6, shade + (colour - shade) * dark, colour + (light - colour) * bright)
-    return out.astype(np.float32)
-
-
-def _recolour(rgb: Floats, alpha: Floats, tint: str) -> Floats:
-    colour: Floats = np.array(COLOURS[tint], np.float32) / np.float32(255)
-    shade, light = colour * np.float32(0.4), colour + (1 - colour) * np.float32(0.45)
-    if tint == "black":
-        light = np.full(3, 0.33, np.float32)
-    elif tint == "white":
-        shade = np.full(3, 0.66, np.float32)
-    return recoloured(rgb, alpha, shade, colour, light)
+    middle = float(np.clip(np.median(ink), 0.05, 0.95)) if ink.size else 0.5
+    darkest = 0.3 + 0.35 * float(colour.min())  # white keeps more of its light than red
+    shade = (darkest + (1 - darkest) * np.minimum(luma / middle, 1))[..., None]
+    # Black has no darker shades, so its lighter ones must tell the parts of a drawing apart.
+    lift = 0.55 if float(colour.max()) > 0.2 else 0.3
+    light = (np.clip((luma - middle) / (1 - middle), 0, 1) * lift)[..., None]
+    made: Floats = (colour * shade + (1 - colour) * light).astype(np.float32)
+    return made
 
 
 @lru_cache(maxsize=20_000)
@@ -73,7 +62,7 @@ def sprite(name: str, style: str, tint: str | None, px: int) -> Floats:
     straight = raster(name, style, px)
     rgb, alpha = straight[..., :3], straight[..., 3]
     if tint is not None:
-        rgb = _recolour(rgb, alpha, tint)
+        rgb = recoloured(rgb, alpha, np.array(COLOURS[tint], np.float32) / np.float32(255))
     return np.concatenate([rgb * alpha[..., None], alpha[..., None]], -1)
 
 

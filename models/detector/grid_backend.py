@@ -1,0 +1,29 @@
+"""The backend `kind: grid`: the bundled detector, or one of the same form. The code is in
+models/detector/grid_detector.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import PositiveInt
+
+from models.backend import Backend, load_of
+from models.presence import find_weights
+from models.specs import DetectorSpec, Device, NoEffect
+
+
+class GridDetector(DetectorSpec):
+    """A detector of scripts/training/detector.py. `model`: a folder with config.json and model.safetensors."""
+
+    kind: Literal["grid"]
+    device: Device = "auto"
+    max_batch: Annotated[PositiveInt, NoEffect()] = 16
+
+
+def present(spec: GridDetector, base: Path) -> str:
+    """Where the weights are; see models.presence."""
+    return find_weights(spec.model, base)
+
+
+BACKEND = Backend("detector", GridDetector, load_of("models.detector.grid_detector"), present)

@@ -1,0 +1,153 @@
+"""What the boxes of a detector and the scorer's view of each say about a requirement.
+
+Each box is one instance. Detector and scorer are asked about it apart, the scorer on the box's crop, and the mean of
+their log odds counts: where they disagree, the result is near one half, and so unsure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from models.english import RELATIONS, number, plural
+from models.protocols import Box, Detection
+from pipeline.brief import Requirement
+
+POSSIBLE = 0.1  # boxes of a lower score are not looked at
+_SEEN = 0.5  # an instance of at least this probability is there
+_CLIP = 0.002  # probabilities are held so far from 0 and 1
+_BY_BOXES = ("object", "count", "attribute", "relation", "absence")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the judges found about one requirement: the probability that it is met, and what they saw, in words."""
+
+    probability: float
+    saw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One box, and what the scorer says of its crop, by statement."""
+
+    seen: Detection
+    crop: Mapping[str, float]
+    named: str  # the statement that the crop shows the thing that the detector named
+
+    @property
+    def label(self) -> str:
+        return self.seen.label
+
+    @property
+    def there(self) -> float:
+        """The probability that the thing is there, by detector and scorer."""
+        return together(self.seen.score, self.crop.get(self.named))
+
+    def coloured(self, colour: str, statement: str) -> float:
+        """The probability that it has a colour. `statement`: of the scorer's question about the crop."""
+        told = self.seen.colours.get(colour)
+        asked = self.crop.get(statement)
+        if told is None:
+            return 0.5 if asked is None else asked
+        return together(told, asked)
+
+
+def together(*probabilities: float | None) -> float:
+    """The probability with the mean of the log odds; None stands for a judge that was not asked."""
+    odds = [
+        math.log(p / (1 - p)) for q in probabilities if q is not None for p in [min(max(q, _CLIP), 1 - _CLIP)]
+    ]
+    return 1 / (1 + math.exp(-sum(odds) / len(odds)))
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Everything that was seen in one image. `unclear`: the detector's label for what is no whole thing, or ""."""
+
+    instances: tuple[Instance, ...]
+
+    def about(self, r: Requirement, statement: str) -> Finding | None:
+        """The finding about a requirement; None for kinds that boxes say nothing of. `statement`: that of the
+        scorer's question."""
+        mine = self.of(r.subject)
+        if r.kind == "object":
+            return Finding(max((i.there for i in mine), default=0.0), self.counted(r.subject))
+        if r.kind == "count":
+            return Finding(exactly(int(r.value), [i.there for i in mine]), self.counted(r.subject))
+        if r.kind == "absence":
+            return Finding(max((i.seen.score for i in mine), default=0.0), self.counted(r.subject))
+        if r.kind == "attribute":
+            return self._attribute(r, mine, statement)
+        if r.kind == "relation":
+            return self._relation(r, mine)
+        return None
+
+    def of(self, name: str) -> list[Instance]:
+        return [i for i in self.instances if i.label == name]
+
+    def counted(self, name: str) -> str:
+        """How many of a thing are seen, in words."""
+        count = sum(i.there >= _SEEN for i in self.of(name))
+        return f"{number(count)} {name if count == 1 else plural(name)} seen"
+
+    def _attribute(self, r: Requirement, mine: Sequence[Instance], statement: str) -> Finding:
+        """All instances must have the colour."""
+        shown = [i for i in mine if i.there >= _SEEN] or list(mine)
+        if not shown:
+            return Finding(0.0, self.counted(r.subject))
+        each = [i.coloured(r.value, statement) for i in shown]
+        right = sum(p >= _SEEN for p in each)
+        return Finding(min(each), f"{right} of {len(each)} {r.value}" if len(each) > 1 else "")
+
+    def _relation(self, r: Requirement, mine: Sequence[Instance]) -> Finding:
+        best, saw = 0.0, f"{self.counted(r.subject)}, {self.counted(r.other)}"
+        for a in mine:
+            for b in self.of(r.other):
+                both = min(a.there, b.there)
+                where = direction(a.seen.box, b.seen.box)
+                if both >= _SEEN:
+                    saw = f"it is {RELATIONS[where]} the {r.other}"
+                best = max(best, both if where == r.value else 0.0)
+        return Finding(best, saw)
+
+    def nothing_else(self, asked: frozenset[str], unclear: str) -> Finding:
+        """Whether no thing is there but those asked for, which hold their place in the picture whole."""
+        extra = [i for i in self.instances if i.label not in asked and i.label != unclear]
+        named = [f"a thing like {i.label}" if i.there < _SEEN else i.label for i in extra if i.there > 0.2]
+        return Finding(
+            math.prod(1 - i.there for i in extra),
+            f"also {', '.join(named)}" if named else "nothing else seen",
+        )
+
+    def whole(self, unclear: str) -> Finding:
+        """Whether everything is a whole thing: no smear, no half, no blend of two."""
+        doubts = [i.seen.score if i.label == unclear else i.seen.unclear for i in self.instances]
+        smeared = sum(doubt >= _SEEN for doubt in doubts)
+        saw = (
+            f"{number(smeared)} unclear {'thing' if smeared == 1 else 'things'} seen"
+            if smeared
+            else "all is clear"
+        )
+        return Finding(math.prod(1 - doubt for doubt in doubts), saw)
+
+
+def exactly(count: int, each: Sequence[float]) -> float:
+    """P(exactly `count` are there), where each is there with its own probability, independently of the others."""
+    chances = [1.0]
+    for p in each:
+        chances = [
+            (chances[n] * (1 - p) if n < len(chances) else 0.0) + (chances[n - 1] * p if n else 0.0)
+            for n in range(len(chances) + 1)
+        ]
+    return chances[count] if count < len(chances) else 0.0
+
+
+def direction(a: Box, b: Box) -> str:
+    """Where the box `a` lies, seen from `b`: left, right, above or below, by the larger distance of the centres."""
+    across = (a[0] + a[2] - b[0] - b[2]) / 2
+    down = (a[1] + a[3] - b[1] - b[3]) / 2
+    if abs(across) >= abs(down):
+        return "left" if across < 0 else "right"
+    return "above" if down < 0 else "below"

@@ -1,0 +1,203 @@
+"""Candidates → verdicts. Where the preset has a detector, it is asked first, then the scorer about the whole image and
+about the crop of every box; otherwise the scorer is asked about the whole image alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from PIL.Image import Image
+
+from models.protocols import Box, Detection, Question
+from pipeline.brief import Requirement
+from pipeline.calls.operations import ScoreRequest
+from pipeline.calls.record import Answer, Made, Reply
+from pipeline.calls.stage import Stage
+from pipeline.config import Band, Judge
+from pipeline.judging.boxes import POSSIBLE, Boxes, Finding, Instance, together
+from pipeline.judging.question import checkable, named, question
+from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude
+from pipeline.painting.image import Candidate
+from pipeline.pixels import left_over
+from pipeline.range import Range
+from pipeline.stopping import Stop
+
+UNCLEAR = "unclear"  # the label that a detector may have for what is no whole thing
+_MARGIN = 0.06  # of a crop around its box, as a share of the box
+_MUCH = 0.01  # share of the picture in which an unknown thing stands out
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who judges. `bands`: the measured band by kind of requirement, and of the checks that every picture must pass."""
+
+    scorer: Stage[ScoreRequest, list[float]]
+    detector: Stage[Image, list[Detection]] | None
+    rules: Judge
+    bands: Mapping[str, Band]
+    known: Range | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One image to score: whole, or the crop of one box. `candidate`: its position among all."""
+
+    candidate: int
+    box: Detection | None
+    request: ScoreRequest
+
+
+def judge(
+    candidates: Sequence[Sequence[Candidate]],
+    requirements: Sequence[Sequence[Requirement]],
+    judges: Judges,
+    stop: Stop | None = None,
+) -> Made[list[Verdict]]:
+    """Check every candidate of each brief against that brief's requirements, in one request to each judge.
+
+    `candidates` and `requirements` have one entry for each brief, and so has the result. Where a judge does not answer,
+    what it alone can check is unchecked, and a person decides. Measured bands hold only for the weights they were
+    measured with; a fallback with other weights uses the default band."""
+    owners = [i for i, of_brief in enumerate(candidates) for _ in of_brief]  # the brief of each candidate
+    flat = [candidate for of_brief in candidates for candidate in of_brief]
+    asked = [
+        [
+            (r, q)
+            for r in of_brief
+            if checkable(r, judges.rules, judges.known) and (q := question(r, judges.known))
+        ]
+        for of_brief in requirements
+    ]
+    sight = _detected(flat, judges, stop)
+    seen = [answer.value if answer else None for answer in sight.answers]
+    looks = [
+        look
+        for n, candidate in enumerate(flat)
+        for look in _looks(n, candidate.image, asked[owners[n]], seen[n])
+    ]
+    reply = judges.scorer.ask([look.request for look in looks], stop=stop)
+    answers: list[list[tuple[_Look, Answer[list[float]]]]] = [[] for _ in flat]
+    for look, answer in zip(looks, reply.answers, strict=True):
+        answers[look.candidate].append((look, answer))
+    verdicts: list[list[Verdict]] = [[] for _ in candidates]
+    for n, candidate in enumerate(flat):
+        owner = owners[n]
+        verdicts[owner].append(
+            _verdict(candidate, requirements[owner], asked[owner], sight.answers[n], answers[n], judges)
+        )
+    calls = []
+    for i in range(len(candidates)):
+        mine = [n for n, owner in enumerate(owners) if owner == i]
+        scored = [k for k, look in enumerate(looks) if look.candidate in mine]
+        calls.append((*sight.calls_for(mine), *reply.calls_for(scored)))
+    return Made(verdicts, calls, sight.stopped or reply.stopped)
+
+
+def _detected(flat: Sequence[Candidate], judges: Judges, stop: Stop | None) -> Reply[list[Detection]]:
+    """The detector's answers, one for each candidate; empty answers where the preset has none."""
+    if judges.detector is None:
+        return Reply([Answer(None)] * len(flat), ())
+    return judges.detector.ask([candidate.image for candidate in flat], stop=stop)
+
+
+def _looks(
+    n: int, image: Image, asked: Sequence[tuple[Requirement, Question]], seen: list[Detection] | None
+) -> list[_Look]:
+    """The images of one candidate to score, the whole first."""
+    looks = [_Look(n, None, ScoreRequest(image, tuple(q for _, q in asked)))]
+    for box in seen or ():
+        if box.score < POSSIBLE or box.label == UNCLEAR:
+            continue
+        about = [q for r, q in asked if r.kind == "attribute" and r.subject == box.label]
+        questions = tuple(dict.fromkeys((named(box.label), *about)))
+        looks.append(_Look(n, box, ScoreRequest(_crop(image, box.box), questions)))
+    return looks
+
+
+def _crop(image: Image, box: Box) -> Image:
+    """The part of an image in a box and a little around it, widened to a square as far as the image goes."""
+    left, right = box[0] * image.width, box[2] * image.width
+    top, bottom = box[1] * image.height, box[3] * image.height
+    half = max(right - left, bottom - top) * (0.5 + _MARGIN)
+    x, y = (left + right) / 2, (top + bottom) / 2
+    corners = max(0, x - half), max(0, y - half), min(image.width, x + half), min(image.height, y + half)
+    return image.crop(tuple(round(at) for at in corners))  # type: ignore[arg-type]
+
+
+def _verdict(
+    candidate: Candidate,
+    requirements: Sequence[Requirement],
+    asked: Sequence[tuple[Requirement, Question]],
+    sight: Answer[list[Detection]],
+    scored: Sequence[tuple[_Look, Answer[list[float]]]],
+    judges: Judges,
+) -> Verdict:
+    """The verdict from the answers of both judges."""
+    whole = scored[0][1]
+    scores = {r.id: p for (r, _), p in zip(asked, whole.value or (), strict=False)}
+    found = {id: Finding(p) for id, p in scores.items()}
+    if sight.value is not None:
+        boxes = Boxes(
+            tuple(_instance(look.box, look.request, answer) for look, answer in scored[1:] if look.box)
+        )
+        blurred = tuple(
+            Instance(d, {}, "") for d in sight.value if d.label == UNCLEAR and d.score >= POSSIBLE
+        )
+        boxes = Boxes((*boxes.instances, *blurred))
+        found = _by_boxes(boxes, asked, scores)
+        found |= _closed(boxes, requirements, candidate.image, judges.known)
+    degraded = (
+        "; ".join(filter(None, dict.fromkeys((sight.degraded, *(a.degraded for _, a in scored))))) or None
+    )
+    calibrated = whole.calibrated and sight.calibrated
+    if judges.detector is not None and sight.value is None:
+        found = {}  # the scorer alone was not measured
+    names = [a.name for a in (sight, whole) if a.model]
+    verdict = conclude(
+        candidate, requirements, found, " + ".join(names) or "none", judges.rules,
+        judges.bands if calibrated else {}, f"not checked: {degraded}" if degraded else "",
+    )  # fmt: skip
+    return verdict.model_copy(update={"degraded": degraded})
+
+
+def _instance(box: Detection, request: ScoreRequest, answer: Answer[list[float]]) -> Instance:
+    said = zip(request.questions, answer.value or (), strict=False)
+    return Instance(box, {q.statement: p for q, p in said}, request.questions[0].statement)
+
+
+def _by_boxes(
+    boxes: Boxes, asked: Sequence[tuple[Requirement, Question]], scores: Mapping[str, float]
+) -> dict[str, Finding]:
+    """The finding about each requirement: by the boxes where they say something of its kind, else by the scorer's view
+    of the whole image. An object counts as absent only if neither sees it."""
+    found = {}
+    for r, q in asked:
+        by_boxes = boxes.about(r, q.statement)
+        if by_boxes is None:
+            if r.id in scores:
+                found[r.id] = Finding(scores[r.id])
+        elif r.kind == "absence":
+            found[r.id] = Finding(max(by_boxes.probability, scores.get(r.id, 0.0)), by_boxes.saw)
+        else:
+            found[r.id] = by_boxes
+    return found
+
+
+def _closed(
+    boxes: Boxes, requirements: Sequence[Requirement], image: Image, known: Range | None
+) -> dict[str, Finding]:
+    """The findings that everything is whole, and that nothing else is there. On plain grounds, what stands out from the
+    ground outside all boxes is a thing that the detector does not know."""
+    asked = frozenset(
+        name for r in requirements if r.kind in ("object", "count", "attribute", "relation")
+        for name in (r.subject, r.other) if name
+    )  # fmt: skip
+    alone = boxes.nothing_else(asked, UNCLEAR)
+    if known is not None and known.plain_backgrounds:
+        share = left_over(image, [i.seen.box for i in boxes.instances])
+        if share > _MUCH:
+            alone = Finding(
+                together(alone.probability, 0.002),
+                f"{alone.saw}; {share:.0%} of the picture is something unknown",
+            )
+    return {INTACT: boxes.whole(UNCLEAR), NOTHING_ELSE: alone}

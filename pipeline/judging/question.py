@@ -1,0 +1,60 @@
+"""Requirement → the question for a scorer: a statement, and contrasts: statements of what the image might show
+instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.english import OPPOSITE, STYLES, phrase, statement
+from models.palette import COLOURS
+from models.protocols import Question
+from pipeline.brief import Requirement
+from pipeline.config import Judge
+from pipeline.range import Range
+
+
+def checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
+    """Whether the judges can be asked about a requirement. An absence can be checked only of an object that the range
+    knows."""
+    if r.flag in ("uncheckable", "outside") or r.kind in rules.cannot or r.kind in ("technical", "other"):
+        return False
+    return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
+
+
+def question(r: Requirement, known: Range | None = None) -> Question | None:
+    """The question about a whole image, or about the crop of one object; None for a kind of requirement that has no
+    statement. `known`: the preset's range."""
+    claim = statement(r.kind, r.subject, r.value, r.other)
+    if claim is None:
+        return None
+
+    def others(kind: str, values: Sequence[str]) -> tuple[str, ...]:
+        statements = (statement(kind, r.subject, value, r.other) for value in values if value != r.value)
+        return tuple(text for text in statements if text)
+
+    contrasts: tuple[str, ...]
+    if r.kind in ("object", "absence"):
+        contrasts = ("a picture of something else", "an empty picture")
+    elif r.kind == "count":
+        count = int(r.value)
+        contrasts = others("count", [str(n) for n in range(max(1, count - 2), count + 3)])
+    elif r.kind == "attribute":
+        contrasts = others("attribute", list(COLOURS))
+    elif r.kind == "relation":
+        contrasts = (
+            statement("relation", r.other, r.value, r.subject) or "",
+            f"a picture of {phrase(r.subject)}",
+        )
+        if r.value in OPPOSITE:
+            contrasts = (*contrasts, f"a picture of {phrase(r.other)}")
+    elif r.kind == "background":
+        contrasts = others("background", list(COLOURS))
+    else:
+        named = (known.styles or ()) if known else ()
+        contrasts = others("style", list(dict.fromkeys((*named, *STYLES))))
+    return Question(claim, contrasts)
+
+
+def named(label: str) -> Question:
+    """The question whether a crop shows the thing that a detector named."""
+    return Question(f"a picture of {phrase(label)}", ("a picture of something else", "an empty picture"))
