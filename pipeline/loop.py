@@ -164,7 +164,8 @@ def _prompts(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) 
             beside = own if track.room > 1 else None
             prompts.append([first, *([beside] if beside and beside.text != first.text else [])])
         elif track.next.action == "own words":
-            prompts.append([own or template(_ask(track, preset))])
+            assert own is not None
+            prompts.append([own])
         else:
             assert track.best is not None
             prompts.append([written.get(i) or track.best[0].plan.prompt])

@@ -13,6 +13,7 @@ from pipeline.events import Attempt, Outcome, Started, Status, degraded_in
 from pipeline.judging.feedback import START, Action, Repair, repair
 from pipeline.judging.verdict import ALWAYS, Verdict
 from pipeline.painting.image import Candidate, Plan
+from pipeline.painting.prompt import own_words
 from pipeline.stopping import Stop
 
 
@@ -40,6 +41,8 @@ class Track:
         self.begin()
         if not self.preset.image.seeds_differ:
             self.useless.add("reseed")
+        if own_words(self.started.given, self.started.reading.requirements) is None:
+            self.useless.add("own words")
         if reason := self.started.reading.degraded:
             self.degraded[reason] = None
 
@@ -103,6 +106,8 @@ class Track:
             if key not in self.painted:
                 self.painted.add(key)
                 found.append(plan)
+        if any(plan.prompt.origin == "user" for plan in found):
+            self.useless.add("own words")
         return found
 
     def give_up_repair(self) -> None:

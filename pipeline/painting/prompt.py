@@ -121,7 +121,7 @@ def write(
         if answer.value is None:
             prompts.append(template(ask, degraded=f"text, {answer.reason} → template"))
         else:
-            written = _accept(ask, answer.value.text, drawable)
+            written = accepted(ask, answer.value.text, drawable)
             prompts.append(written.model_copy(update={"degraded": answer.degraded}))
     return Made(prompts, [reply.calls_for([i]) for i in range(len(asks))], reply.stopped)
 
@@ -156,7 +156,8 @@ def writer_turns(ask: Ask) -> list[Message]:
     ]
 
 
-def _accept(ask: Ask, answer: str, drawable: Range | None) -> Prompt:
+def accepted(ask: Ask, answer: str, drawable: Range | None) -> Prompt:
+    """The prompt in an answer of the text model, or the template's where it must not be used."""
     try:
         text = " ".join(str(json.loads(answer)["prompt"]).split())
     except (ValueError, KeyError, TypeError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -42,17 +42,53 @@ def test_stops_at_the_first_candidate_that_passes(tiny: Tiny) -> None:
     assert attempts[0].next is None
 
 
-def test_the_users_words_come_first_and_failures_are_rewritten(tiny: Tiny) -> None:
+def prompts(attempts: Sequence[Attempt]) -> list[tuple[str, str, str]]:
+    """Action, origin and text of each picture's prompt."""
+    return [
+        (a.change.action, c.plan.prompt.origin, c.plan.prompt.text) for a in attempts for c in a.candidates
+    ]
+
+
+def test_a_brief_is_written_as_a_prompt_and_the_users_words_come_second(tiny: Tiny) -> None:
     brief = "We need a sticker: three apples, please!"
     _, attempts, outcomes = play(tiny(judge=NEVER_PASS), [brief])
-    assert attempts[0].candidates[0].plan.prompt.text == brief
-    assert attempts[0].change.action == "start"
-    assert attempts[1].change.action == "rephrase"
+    first, second, third = prompts(attempts)
+    assert first == ("start", "template", "three apples")
+    assert second == ("own words", "user", brief)
+    assert third[:2] == ("rephrase", "template")
     assert attempts[1].change == attempts[0].next
-    assert attempts[1].candidates[0].plan.prompt.origin == "template"
-    assert "three apples" in attempts[1].candidates[0].plan.prompt.text
     assert outcomes[0].status == "exhausted"
     assert "three apples" in outcomes[0].reason
+
+
+def test_words_that_are_a_prompt_are_painted_as_they_are(tiny: Tiny) -> None:
+    brief = "a red apple on a white background"
+    _, attempts, _ = play(tiny(judge=NEVER_PASS, loop={"images": 2}), [brief])
+    assert prompts(attempts)[0] == ("start", "user", brief)
+    assert attempts[1].change.action == "rephrase"
+
+
+def test_an_attempt_with_room_for_two_paints_the_users_words_beside_the_prompt(tiny: Tiny) -> None:
+    brief = "We need a sticker: three apples, please!"
+    preset = tiny(judge=NEVER_PASS, loop={"images": 3, "images_per_attempt": 2})
+    _, attempts, _ = play(preset, [brief])
+    assert [text for _, _, text in prompts(attempts)][:2] == ["three apples", brief]
+    assert "own words" not in {a.change.action for a in attempts}
+
+
+def test_words_that_name_what_must_not_show_are_never_painted(tiny: Tiny) -> None:
+    _, attempts, _ = play(tiny(judge=NEVER_PASS, loop={"images": 6}), ["three apples, no dogs please"])
+    assert all("dog" not in text for _, _, text in prompts(attempts))
+
+
+def test_a_painter_whose_seeds_do_not_differ_gets_no_second_seed(tiny: Tiny) -> None:
+    preset = tiny(judge=NEVER_PASS, settings={"seeds_differ": False}, loop={"images": 9})
+    _, attempts, outcomes = play(preset, ["We need a sticker: three apples, please!"])
+    keys = [(c.plan.prompt.text, c.plan.steps) for a in attempts for c in a.candidates]
+    assert len(keys) == len(set(keys)) < 9
+    assert [a.change.action for a in attempts] == ["start", "own words", "guide"]
+    assert "nothing is left to try" in outcomes[0].reason
+    assert outcomes[0].status == "exhausted"
 
 
 def test_no_attempt_repeats_an_earlier_one(tiny: Tiny) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from models.load import load_scorer
-from models.protocols import Arrangement, ModelError, Question, Scorer, WeightsMissing
+from models.protocols import ModelError, Question, Scorer, WeightsMissing
 from models.scorer import open_clip_scorer
 from models.scorer.open_clip_backend import OpenClipScorer
 from tests.models.scorer.tiny_scorer import make_clip, make_siglip
@@ -65,28 +65,6 @@ def test_softmax_shares_one_between_statement_and_contrasts(clip: Any) -> None:
         assert sum(scores) == pytest.approx(1, abs=1e-5)
         assert all(0 <= score <= 1 for score in scores)
         assert max(scores) - min(scores) > 0.01
-
-
-def test_by_parts_it_answers_for_windows(siglip: Any, siglip_folder: Path) -> None:
-    parted = build(siglip_folder, windows=True)
-    image = noise(7, side=64)
-    thing = Question(TEXTS[0])
-    somewhere = Question("a red cat somewhere", arrangement=Arrangement((TEXTS[0],)))
-    windows = [image.crop((x, y, x + 32, y + 32)) for y in (0, 16, 32) for x in (0, 16, 32)]
-    alone = [p for (p,) in siglip.score([image, *windows], [[thing]] * 10)]
-    ((whole, parts),) = parted.score([image], [[thing, somewhere]])
-    assert whole == pytest.approx(alone[0], abs=1e-5)
-    assert parts == pytest.approx(max(alone), abs=1e-5)
-    # Without windows the arrangement is not looked at, and neighbours change nothing.
-    assert (
-        siglip.score([image], [[thing, Question(TEXTS[0], (), Arrangement((TEXTS[1],)))]])[0][1] == alone[0]
-    )
-    assert parted.score([noise(1), image], [[somewhere], [thing, somewhere]])[1] == [whole, parts]
-
-
-def test_a_softmax_model_has_no_windows(clip_folder: Path) -> None:
-    with pytest.raises(ModelError, match="remove `windows`"):
-        build(clip_folder, windows=True)
 
 
 def test_temperature_softens_the_softmax(clip: Any, clip_folder: Path) -> None:

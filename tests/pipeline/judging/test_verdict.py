@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.protocols import Arrangement
 from pipeline.brief import Requirement
 from pipeline.config import Band, Judge
+from pipeline.judging.boxes import Finding
 from pipeline.judging.feedback import Action, described, repair
-from pipeline.judging.verdict import Verdict, checkable, conclude, question
+from pipeline.judging.question import checkable, question
+from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import Prompt
 from pipeline.range import Range
@@ -33,8 +34,12 @@ def want(kind: str, subject: str = "", value: str = "", **more: object) -> Requi
 def verdict_of(wants: list[Requirement], probability: dict[str, float], **more: Any) -> Verdict:
     """The verdict where the scorer gives these probabilities, by kind."""
     image, rules, known = more.pop("image", None), more.pop("rules", Judge()), more.pop("known", None)
-    asked = {w.id: probability[w.kind] for w in wants if checkable(w, rules, known) and w.kind in probability}
-    return conclude(candidate(image), wants, asked, "scorer", rules, more.pop("bands", {}), **more)
+    found = {
+        w.id: Finding(probability[w.kind])
+        for w in wants
+        if checkable(w, rules, known) and w.kind in probability
+    }
+    return conclude(candidate(image), wants, found, "scorer", rules, more.pop("bands", {}), **more)
 
 
 @pytest.mark.parametrize(
@@ -112,18 +117,6 @@ def test_a_question_has_a_statement_and_contrasts() -> None:
     assert side.statement == "a picture of a cat to the left of a dog"
     assert "a picture of a dog to the left of a cat" in side.contrasts
     assert question(want("other", value="premium")) is None
-    cat, dog = "a picture of a cat", "a picture of a dog"
-    assert count.arrangement == Arrangement((cat,), count=2)
-    assert side.arrangement == Arrangement((cat, dog), where="left")
-    red = question(want("attribute", "cat", "red"))
-    assert red is not None
-    assert red.arrangement == Arrangement(("a picture of a red cat",))
-    cat_alone = question(want("object", "cat"))
-    assert cat_alone is not None
-    assert cat_alone.arrangement == Arrangement((cat,))
-    ground = question(want("background", value="red"))
-    assert ground is not None
-    assert ground.arrangement is None
 
 
 def test_a_band_calibrates_the_probability() -> None:
@@ -141,7 +134,8 @@ def test_a_band_calibrates_the_probability() -> None:
 def test_feedback_holds_only_what_failed() -> None:
     wants = [want("object", "cat"), want("background", value="blue")]
     verdict = verdict_of(wants, {"object": 0.9, "background": 0.1})
-    step = repair(wants, verdict, ["start"])
+    step = repair(wants, verdict, ["start", "own words"])
+    assert step is not None
     assert step.action == "rephrase"
     assert step.failed == ("background",)
     words = described(wants, verdict, step.failed)
@@ -149,10 +143,26 @@ def test_feedback_holds_only_what_failed() -> None:
     assert "does not show" in words[0]
 
 
-def test_repairs_reach_every_action() -> None:
+def test_repairs_reach_every_action_and_end_where_none_is_left() -> None:
     wants = [want("object", "cat")]
     verdict = verdict_of(wants, {"object": 0.1})
     actions: list[Action] = ["start"]
-    for _ in range(7):
-        actions.append(repair(wants, verdict, actions).action)
-    assert set(actions) == {"start", "rephrase", "reseed", "guide"}
+    while len(actions) < 8 and (step := repair(wants, verdict, actions)):
+        actions.append(step.action)
+    assert actions[:5] == ["start", "own words", "rephrase", "reseed", "guide"]
+    assert set(actions[5:]) == {"rephrase", "reseed"}
+    assert repair(wants, verdict, ["start", "own words", "guide"], {"rephrase", "reseed"}) is None
+
+
+def test_what_else_is_there_and_what_is_smeared_fail_the_gate() -> None:
+    wants = [want("object", "cat")]
+    for name in (INTACT, NOTHING_ELSE):
+        found = {"objectcat": Finding(0.99), INTACT: Finding(0.99), NOTHING_ELSE: Finding(0.99)}
+        assert conclude(candidate(), wants, found, "judge", Judge(), {}).gate == "pass"
+        found[name] = Finding(0.02, "also a dog")
+        verdict = conclude(candidate(), wants, found, "judge", Judge(), {})
+        assert verdict.gate == "fail"
+        assert "also a dog" in {c.requirement: c.reason for c in verdict.checks}[name]
+        step = repair(wants, verdict, ["start"])
+        assert step is not None
+        assert step.failed == ()
