@@ -36,6 +36,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torchvision.ops import generalized_box_iou_loss, sigmoid_focal_loss
 
+from models.detector.grid_detector import Config, Detector
 from models.detector.grid_network import CELL, SIDE, Grid, GridNetwork, centres
 from models.mini.dataset.art import natural_colours
 from models.mini.dataset.degrade import wear
@@ -43,6 +44,8 @@ from models.mini.dataset.latent import encode
 from models.mini.dataset.scene import Item, Scene, fair, places
 from models.mini.dataset.vocabulary import BY_NAME, GRID, STYLES
 from models.palette import COLOURS, PALETTE
+from models.protocols import Identity
+from scripts.evaluation.scorer import correction
 from scripts.training import loop as training
 from scripts.training.examiner import allowed, drawn, hidden, spoil, squares, turned
 from scripts.training.muon import Muon
@@ -441,8 +444,40 @@ def write(network: GridNetwork, folder: Path) -> None:
         if not name.endswith("num_batches_tracked")
     }
     save_file(values, folder / "model.safetensors")
-    config = {"labels": list(LABELS), "unclear": UNCLEAR, "colours": list(_COLOURS), "styles": list(STYLES)}
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    config = Config(labels=list(LABELS), unclear=UNCLEAR, colours=list(_COLOURS), styles=list(STYLES))
+    said, true = tested(network, config)
+    print(f"{len(said)} boxes of fresh pictures, {true.mean():.0%} right; calibrating on them")
+    config.odds = correction(said, true)
+    (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n")
+
+
+def tested(
+    network: GridNetwork, config: Config, count: int = 400
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Scores of the detector's boxes on `count` fresh collages, and whether each is right: it has the label of a
+    drawing there."""
+    rng, g = np.random.default_rng(4_000_001), torch.Generator().manual_seed(3)
+    detector = Detector(network.eval(), config, Identity("grid", "new", "", "cpu", "float32"), 1)
+    said, true = [], []
+    for i in range(count):
+        pixels, put = collage(rng)
+        if i % 2:
+            x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
+            pixels = (wear(x, g)[0] * 255).round().byte().permute(1, 2, 0).numpy()
+        (found,) = detector.detect([Image.fromarray(pixels)])
+        for one in found:
+            left, top, right, bottom = (side * SIDE for side in one.box)
+            x, y = (left + right) / 2, (top + bottom) / 2
+            said.append(one.score)
+            true.append(
+                any(
+                    one.label == (p.object or UNCLEAR)
+                    and abs(x - p.left - p.side / 2) < 0.3 * p.side
+                    and abs(y - p.top - p.side / 2) < 0.3 * p.side
+                    for p in put
+                )
+            )
+    return np.array(said), np.array(true)
 
 
 if __name__ == "__main__":
