@@ -3,13 +3,14 @@
 The detector (detector.py) has another architecture than painter and scorer and was trained on other pictures. It
 proposes which drawing is in which box. That drawing is then rendered into the box in every style and tint, on the
 background colour of the border, and compared with the picture. The closest rendering gives style and tint; if none is
-close, the object is unclear. So a smear, a blend or half an object does not count as the object. Count and position
-follow from the boxes.
+close, the object is unclear. So a smear, a blend or half an object does not count as the object. Closeness is relative
+to how much the object stands out from its background. Count and position follow from the boxes. What is found beside
+what a brief asks for counts against the picture (`Seen.objections`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -19,8 +20,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torchvision.ops import nms
+from torchvision.ops import box_iou, nms
 
+from models.english import phrase, related
 from models.mini.dataset.art import natural_colours, sprite
 from models.mini.dataset.scene import Fact
 from models.mini.dataset.vocabulary import STYLES
@@ -30,6 +32,12 @@ from scripts.evaluation.detector import DRAWINGS, SIDE, UNCLEAR, load
 MAYBE = 0.2  # lowest score of a box that is compared
 SURE = 0.35  # lowest score of a box that counts as unclear if no drawing fits
 LIKE = 0.45  # largest difference between box and drawing, relative to that between box and plain background
+DOUBTED_LIKE = 0.33  # the same where the detector rather calls the place unclear
+DOUBT, RATHER = 0.55, 0.1  # it does so with this score, or with one this much higher than the drawing's
+STRENGTH = (0.6, 1.2)  # how much a thing may stand out from its ground, relative to its drawing
+NOISE = 0.02  # root mean square of differences that mean nothing, of colours in [0, 1]
+SHIFTS = 3  # how often a box may be moved to fit better
+STANDS_OUT, SMALL = 0.2, 120  # RGB distance of pixels unlike the ground, and how many make a thing
 OVERLAP = 0.45  # intersection over union above which two boxes are about one object
 INSIDE = 0.5  # share of a box inside clear ones above which it is a part of those
 PIECE = 16  # pixels of a side at which boxes are compared
@@ -70,20 +78,53 @@ class Seen:
     def holds(self, fact: Fact) -> bool:
         """Whether the fact is true of the picture. An unclear object is not any object, but it makes every count
         wrong."""
+        return self.denial(fact) is None
+
+    def denial(self, fact: Fact) -> str | None:
+        """What speaks against the fact, in words; None if it is true of the picture."""
         mine = [f for f in self.found if f.object == fact.subject]
+        others = [f for f in self.found if f.object == fact.other]
         match fact.kind:
             case "background":
-                return fact.value == self.ground
+                return None if fact.value == self.ground else f"the background is {self.ground}"
             case "style":
-                return bool(self.found) and all(f.object and f.style == fact.value for f in self.found)
-            case "object":
-                return bool(mine)
+                alike = bool(self.found) and all(f.object and f.style == fact.value for f in self.found)
+                return None if alike else f"not all in {fact.value} style"
+            case "absence":
+                return f"shows {phrase(fact.subject)}" if mine else None
             case "count":
-                return len(mine) == int(fact.value) and all(f.object for f in self.found)
-            case "attribute":
-                return bool(mine) and all(_coloured(f, fact.value) for f in mine)
-        others = [f for f in self.found if f.object == fact.other]
-        return any(_lies(a, b, fact.value) for a in mine for b in others)
+                if len(mine) != int(fact.value):
+                    return f"shows {len(mine)} × {fact.subject}, not {fact.value}"
+                return None if self.sure else f"may show more than {fact.value} × {fact.subject}"
+        if not mine or (fact.kind == "relation" and not others):
+            return f"shows no {fact.other if mine else fact.subject}"
+        if fact.kind == "attribute":
+            wrong = sum(not _coloured(f, fact.value) for f in mine)
+            return f"{wrong} of {len(mine)} × {fact.subject} not {fact.value}" if wrong else None
+        if fact.kind == "relation" and not any(_lies(a, b, fact.value) for a in mine for b in others):
+            return f"no {related(fact.subject, fact.value, fact.other)}"
+        return None
+
+    def objections(self, facts: Sequence[Fact], optional: Collection[str] = ()) -> tuple[str, ...]:
+        """Why the picture does not meet a brief that asks for these facts, in words; empty if it does.
+
+        The world is closed. Every fact must hold, every object must be one of the facts or `optional`, and nothing may
+        be unclear. "A cat" is met by one cat or more: the number matters only where the brief names one, "one" and "a
+        single" included, and is then a fact of the kind count."""
+        asked = {name for f in facts if f.kind != "absence" for name in (f.subject, f.other)} | set(optional)
+        said = [denial for fact in facts if (denial := self.denial(fact))]
+        names = dict.fromkeys(f.object for f in self.found if f.object and f.object not in asked)
+        ruled_out = {f.subject for f in facts if f.kind == "absence"}
+        said += [f"also shows {phrase(name)}" for name in names if name not in ruled_out]
+        said += [f"something unclear {_whereabouts(f)}" for f in self.found if f.object is None]
+        return tuple(dict.fromkeys(said))
+
+
+def _whereabouts(found: Found) -> str:
+    """Where in the picture it is: "at the left", "in the middle", "at the bottom right"."""
+    across, down = (min(2, int(3 * part / SIDE)) for part in found.centre)
+    words = " ".join(filter(None, (("top", "", "bottom")[down], ("left", "", "right")[across])))
+    return f"at the {words}" if words else "in the middle"
 
 
 def _coloured(found: Found, colour: str) -> bool:
@@ -122,8 +163,13 @@ def _detected(pixels: Floats, ground: Floats) -> list[Found]:
     """Clear objects by score, then unclear ones, without parts of clear ones. `pixels`: (SIDE, SIDE, 3) in [0, 1]."""
     (seen,) = load()([torch.from_numpy(pixels).permute(2, 0, 1)])
     maybe = seen["scores"] >= MAYBE
-    boxes, scores, labels = seen["boxes"][maybe], seen["scores"][maybe], seen["labels"][maybe].tolist()
-    looks = [_look(pixels, ground, label, box) for label, box in zip(labels, boxes.tolist(), strict=True)]
+    boxes, scores, labels = seen["boxes"][maybe], seen["scores"][maybe], seen["labels"][maybe]
+    doubts = _doubts(boxes, scores, labels)
+    doubted = ((doubts >= DOUBT) | (doubts >= scores + RATHER)).tolist()
+    looks = [
+        _look(pixels, ground, label, box, DOUBTED_LIKE if doubt else LIKE)
+        for label, box, doubt in zip(labels.tolist(), boxes.tolist(), doubted, strict=True)
+    ]
     clear = torch.tensor([look is not None for look in looks], dtype=torch.bool)
     kept = nms(boxes, scores + clear, OVERLAP).tolist()
     found: list[Found] = []
@@ -135,23 +181,78 @@ def _detected(pixels: Floats, ground: Floats) -> list[Found]:
         if look is not None:
             told.append(i)
             style, tint = look
-            found.append(Found(DRAWINGS[labels[i] - 1][0], style, tint, box))
-        elif scores[i] >= SURE:
+            found.append(Found(DRAWINGS[int(labels[i]) - 1][0], style, tint, box))
+        elif scores[i] >= SURE and _more(pixels, ground, box, [f.box for f in found if f.object]):
             found.append(Found(None, "", None, box))
     return found
 
 
-def _look(pixels: Floats, ground: Floats, label: int, box: Box) -> tuple[str, str | None] | None:
-    """Style and tint with which the drawing of this label fits the box best; None if none fits."""
+def _doubts(boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+    """For every box, shape (n, 4), the highest score (n,) with which the detector calls the same place unclear."""
+    unclear = labels == UNCLEAR
+    if not unclear.any():
+        return torch.zeros(len(boxes))
+    return ((box_iou(boxes, boxes[unclear]) > OVERLAP) * scores[unclear]).amax(1)
+
+
+def _look(pixels: Floats, ground: Floats, label: int, box: Box, like: float) -> tuple[str, str | None] | None:
+    """Style and tint with which the drawing of this label fits the box, or one near it, best; None if none fits.
+
+    A mottled background differs from place to place, so that the colour along the box's edge is tried too."""
     if label == UNCLEAR:
         return None
     image = Image.fromarray((pixels * 255).round().astype(np.uint8))
+    part = _part(image, box)
+    edge = np.median(np.concatenate([part[0], part[-1], part[1:-1, 0], part[1:-1, -1]]), 0)
+    for colour in (ground, edge):
+        difference, look = _fit(image, colour, label, box)
+        if difference < like:
+            return look
+    return None
+
+
+def _fit(image: Image.Image, ground: Floats, label: int, box: Box) -> tuple[float, tuple[str, str | None]]:
+    """The look in which a drawing fits best, and how much it then differs from the picture, relative to how much the
+    plain ground does. A thing may stand out from its ground somewhat less or more than its drawing."""
     colour, alpha = _drawn(DRAWINGS[label - 1][0])
-    shown = colour + (1 - alpha) * ground
-    best = int(((_part(image, box) - shown) ** 2).mean((1, 2, 3)).argmin())
-    parts = np.stack([_part(image, near) for near in _around(box)])
-    off, blank = (((parts - other) ** 2).mean((1, 2, 3)) for other in (shown[best], ground))
-    return _LOOKS[best] if (off / blank).min() < LIKE**2 else None
+    drawn = colour - alpha * ground  # what each look adds to the ground
+    for _ in range(SHIFTS):
+        near = list(_around(box))
+        added = np.stack([_part(image, one) for one in near]) - ground
+        at, best = divmod(int(_distances(added, drawn).argmin()), len(drawn))
+        if near[at] == box:
+            break
+        box = near[at]
+    shown, ideal = added[at], drawn[best]
+    strength = np.clip((shown * ideal).sum() / max((ideal**2).sum(), 1e-6), *STRENGTH)
+    left, whole = ((shown - strength * ideal) ** 2).mean(), (shown**2).mean()
+    return float(np.sqrt(max(left - NOISE**2, 0) / max(whole, NOISE**2))), _LOOKS[best]
+
+
+def _distances(one: Floats, other: Floats) -> Floats:
+    """The squared distance of each of `one` (n, …) from each of `other` (m, …), shape (n, m)."""
+    a, b = one.reshape(len(one), -1), other.reshape(len(other), -1)
+    return (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+
+
+def _more(pixels: Floats, ground: Floats, box: Box, clear: Sequence[Box]) -> bool:
+    """Whether a box shows something beside the clear objects: pixels unlike the ground, as many as a small thing
+    has."""
+    unlike = np.linalg.norm(pixels - ground, axis=-1) > STANDS_OUT
+    inside = np.zeros_like(unlike)
+    inside[_slices(box, 0)] = True
+    for other in clear:
+        inside[_slices(other, 3)] = False
+    return int((unlike & inside).sum()) >= SMALL
+
+
+def _slices(box: Box, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of a box that is larger by a margin, in pixels."""
+    left, top, right, bottom = box
+    return (
+        slice(max(0, round(top) - margin), round(bottom) + margin),
+        slice(max(0, round(left) - margin), round(right) + margin),
+    )
 
 
 def _part(image: Image.Image, box: Box) -> Floats:

@@ -57,9 +57,10 @@ class Fact:
     | relation   | object     | left, right, above, below                    | object |
     | background |            | colour                                       |        |
     | style      |            | style                                        |        |
+    | absence    | object     |                                              |        |
     """
 
-    kind: Literal["object", "count", "attribute", "relation", "background", "style"]
+    kind: Literal["object", "count", "attribute", "relation", "background", "style", "absence"]
     subject: str = ""
     value: str = ""
     other: str = ""
@@ -74,6 +75,8 @@ def true_of(fact: Fact, scene: Scene) -> bool | None:
     mine = [item for item in scene.items if item.object == fact.subject]
     if fact.kind == "object":
         return bool(mine)
+    if fact.kind == "absence":
+        return not mine
     if fact.kind == "count":
         return len(mine) == int(fact.value)
     if not mine:
