@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,12 @@ class Token:
     text: str  # as the brief says it, in lower case
     known: bool = True  # False: guessed to be an object, or the look of one
     plural: bool = False
+    written: str = field(default="", compare=False)  # as the brief says it
+
+    @property
+    def capital(self) -> bool:
+        """Whether the brief writes it with a capital letter, and not all in capitals."""
+        return self.written[:1].isupper() and not self.written[1:].isupper()
 
 
 def singular(word: str) -> str:
@@ -50,6 +56,17 @@ def singular(word: str) -> str:
     return word
 
 
+_WORD_LISTS = {
+    "not_drawn": Tag.NOT_DRAWN,
+    "things": Tag.NOT_DRAWN,
+    "function_words": Tag.FUNCTION,
+    "describing": Tag.LOOK,
+    "actions": Tag.ACTION,
+    "quantities": Tag.QUANTITY,
+    "spatial": Tag.SPATIAL,
+}
+
+
 @lru_cache(maxsize=8)
 def _lexicon(key: str) -> dict[str, Token]:
     """What the range and the lists of English know, by phrase. A later entry replaces an earlier one."""
@@ -62,12 +79,9 @@ def _lexicon(key: str) -> dict[str, Token]:
                 for tail in ("", " style", " styled", " sticker", " drawing", " art", " look", " design"):
                     known[word + tail] = Token(Tag.STYLE, name, word)
 
-    for word in ENGLISH["not_drawn"]:
-        known[word] = Token(Tag.NOT_DRAWN, word, word)
-    for word in ENGLISH["function_words"]:
-        known[word] = Token(Tag.FUNCTION, word, word)
-    for word in ENGLISH["describing"]:
-        known[word] = Token(Tag.LOOK, word, word)
+    for name, tag in _WORD_LISTS.items():
+        for word in ENGLISH[name]:
+            known[word] = Token(tag, word, word)
     for tag, meanings in ENGLISH["phrases"].items():
         for value, phrases in meanings.items():
             for phrase in phrases:
@@ -97,8 +111,10 @@ def _lexicon(key: str) -> dict[str, Token]:
 
 
 # "3-legged" is a look and no count; the "-" becomes "~", so that it stays one word.
-_NUMBERED = re.compile(r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten)-(?=[a-z]{3})(?!(?:to|or)-)")
-_WORD = re.compile(r"3d|\w+~[a-z]+|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s")
+_NUMBERED = re.compile(
+    r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten)-(?=[a-z]{3})(?!(?:to|or)-)", re.IGNORECASE
+)
+_WORD = re.compile(r"3d|\w+~[a-z]+|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s", re.IGNORECASE)
 _MARKS = {
     **dict.fromkeys(',()"', Tag.COMMA),
     ";": Tag.SEMICOLON,
@@ -111,7 +127,7 @@ _LONGEST = 6  # words in a phrase
 def tokens(text: str, drawable: Range | None) -> list[Token]:
     """The text as tagged tokens, each the longest phrase that the lists hold."""
     known = _lexicon((drawable or Range()).key)
-    text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
+    text = text.replace("’", "'").replace("“", '"').replace("”", '"')
     text = _NUMBERED.sub(r"\1~", text)
     text = re.sub(r"(?<=\w)[-–](?=\w)", " ", text)
     return _tens(list(_match(_WORD.findall(text), known)))
@@ -129,35 +145,34 @@ def _tens(line: list[Token]) -> list[Token]:
             and (0 < int(token.value) < 10)
         ):
             value = str(int(before.value) + int(token.value))
-            joined[-1] = Token(Tag.NUMBER, value, f"{before.text} {token.text}")
+            text, written = f"{before.text} {token.text}", f"{before.written} {token.written}"
+            joined[-1] = Token(Tag.NUMBER, value, text, written=written)
         else:
             joined.append(token)
     return joined
 
 
 def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
+    lower = [word.lower() for word in words]
     at = 0
     while at < len(words):
-        word = words[at]
-        if word.strip() in _MARKS or word != word.strip():
-            yield Token(_MARKS.get(word.strip(), Tag.COMMA), word.strip(), word.strip())
-            at += 1
-            continue
-        if "~" in word:
-            yield Token(Tag.LOOK, word.replace("~", "-"), word.replace("~", "-"))
-            at += 1
-            continue
-        if word.isdigit() and " ".join(words[at : at + 2]) not in known:
-            yield Token(Tag.NUMBER, str(int(word)), word)
-            at += 1
-            continue
-        for size in range(min(_LONGEST, len(words) - at), 0, -1):
-            phrase = " ".join(words[at : at + size])
-            if phrase in known:
-                yield known[phrase]
-                at += size
-                break
-        else:
-            bare = word.removesuffix("'s")  # "the bear's colour" names the bear
-            yield known.get(bare) or Token(Tag.UNKNOWN, bare, bare)
-            at += 1
+        token, size = _longest(lower, at, known)
+        yield replace(token, written=" ".join(words[at : at + size]).strip())
+        at += size
+
+
+def _longest(words: list[str], at: int, known: dict[str, Token]) -> tuple[Token, int]:
+    """The token for the longest phrase at index `at`, and how many words it has."""
+    word = words[at]
+    if word.strip() in _MARKS or word != word.strip():
+        return Token(_MARKS.get(word.strip(), Tag.COMMA), word.strip(), word.strip()), 1
+    if "~" in word:
+        return Token(Tag.LOOK, word.replace("~", "-"), word.replace("~", "-")), 1
+    if word.isdigit() and " ".join(words[at : at + 2]) not in known:
+        return Token(Tag.NUMBER, str(int(word)), word), 1
+    for size in range(min(_LONGEST, len(words) - at), 0, -1):
+        phrase = " ".join(words[at : at + size])
+        if phrase in known:
+            return known[phrase], size
+    bare = word.removesuffix("'s")  # "the bear's colour" names the bear
+    return known.get(bare) or Token(Tag.UNKNOWN, bare, bare), 1

@@ -12,8 +12,8 @@ from textwrap import shorten
 
 from pipeline.brief import Requirement
 from pipeline.range import Range
-from pipeline.reading.finding import Found
-from pipeline.reading.flags import LANGUAGE
+from pipeline.reading.account import left_over
+from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
 from pipeline.reading.language import has_emoji, is_foreign
 from pipeline.reading.lexicon import Token, tokens
 from pipeline.reading.noise import without_noise
@@ -42,6 +42,7 @@ PASSES: tuple[Pass, ...] = (
     colours,
     placements,
     moods,
+    left_over,
 )
 _MAY_BE_OBJECTS = any_of("OBJECT UNKNOWN")
 _ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
@@ -83,12 +84,14 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
         return [Found("other", LANGUAGE, shorten(text, 60, placeholder=" …"))]
     rest, measures = technical(text, drawable)
     found = _read(_sentences(tokens(rest, drawable)), drawable) + measures
-    if not any(item.kind in ("object", "count", "other") for item in found):
+    understood = [item for item in found if item.subject != NOT_UNDERSTOOD]
+    if not any(item.kind in ("object", "count", "other") for item in understood):
+        found = understood
         coloured = any(item.kind in ("attribute", "background", "technical") for item in found)
         unread = _MAY_BE_OBJECTS if coloured else _MAY_BE_OBJECTS | {Tag.COLOUR}
         if not found or has_emoji(text) or unread & {token.tag for token in line}:
             # The brief may ask for something that the rules do not see: a person must look.
-            found.append(Found("other", value=shorten(text, 60, placeholder=" …"), sure=False))
+            found.append(Found("other", NOT_UNDERSTOOD, shorten(text, 60, placeholder=" …"), sure=False))
     return found
 
 

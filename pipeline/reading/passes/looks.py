@@ -43,4 +43,5 @@ def moods(sentence: Sentence, context: Context) -> list[Found]:
             continue
         sure = match["adjective"] is not None
         found.append(Found("other", value=sentence.text(start, end), at=start, sure=sure))
+        sentence.claim(start, end)
     return found
