@@ -13,7 +13,7 @@ import yaml
 
 from models.english import IRREGULAR_PLURALS, plural
 from pipeline.range import Range
-from pipeline.reading.tags import Tag
+from pipeline.reading.tags import Tag, any_of
 
 ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml").read_text(encoding="utf-8"))
 # Colours that a brief may name. A range maps some of them onto its own colours; the others stay as they are.
@@ -59,12 +59,17 @@ def singular(word: str) -> str:
 _WORD_LISTS = {
     "not_drawn": Tag.NOT_DRAWN,
     "things": Tag.NOT_DRAWN,
+    "talk": Tag.FUNCTION,
     "function_words": Tag.FUNCTION,
     "describing": Tag.LOOK,
     "actions": Tag.ACTION,
     "quantities": Tag.QUANTITY,
     "spatial": Tag.SPATIAL,
 }
+
+
+# What "we're", "we'll" and the like become without their apostrophe.
+_OTHER_WORDS = frozenset(("were", "well", "ill", "wed", "its", "id", "shell", "hell", "wont"))
 
 
 @lru_cache(maxsize=8)
@@ -107,7 +112,32 @@ def _lexicon(key: str) -> dict[str, Token]:
         for form in forms:
             many = form in plurals or (form not in (name, *words))
             known[form] = Token(Tag.OBJECT, name, form, plural=many and form != name)
+    for phrase in [phrase for phrase in known if "'" in phrase]:  # "dont draw"
+        bare = phrase.replace("'", "")
+        if not _OTHER_WORDS & set(bare.split()):
+            known.setdefault(bare, replace(known[phrase], text=bare))
     return known
+
+
+class Vocabulary(dict[str, bool]):
+    """Every word that the lists hold, and whether it is part of what can be drawn. `joined`: phrases of two or more
+    words, by what they are without spaces ("icecream")."""
+
+    joined: dict[str, str]
+
+
+@lru_cache(maxsize=8)
+def vocabulary(key: str) -> Vocabulary:
+    """The words of the lists and of a range, given as its key."""
+    words, joined = Vocabulary(), dict[str, str]()
+    for phrase, token in _lexicon(key).items():
+        drawn = token.tag in (Tag.OBJECT, Tag.COLOUR, Tag.STYLE, Tag.BACKGROUND)
+        for word in phrase.split():
+            words[word] = words.get(word, False) or drawn
+        if token.tag is Tag.OBJECT and " " in phrase:
+            joined[phrase.replace(" ", "")] = phrase
+    words.joined = joined
+    return words
 
 
 # "3-legged" is a look and no count; the "-" becomes "~", so that it stays one word.
@@ -115,6 +145,10 @@ _NUMBERED = re.compile(
     r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten)-(?=[a-z]{3})(?!(?:to|or)-)", re.IGNORECASE
 )
 _WORD = re.compile(r"3d|\w+~[a-z]+|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s", re.IGNORECASE)
+# The stop of "Mr." and of the initial in "F. Smith" ends no sentence.
+_ABBREVIATED = re.compile(
+    r"\b(mr|mrs|ms|dr|st|prof|approx|etc|vs|incl|max|min|i\.e|e\.g|(?-i:[A-HJ-Z]))\.(?=\s*\S)", re.IGNORECASE
+)
 _MARKS = {
     **dict.fromkeys(',()"', Tag.COMMA),
     ";": Tag.SEMICOLON,
@@ -128,9 +162,21 @@ def tokens(text: str, drawable: Range | None) -> list[Token]:
     """The text as tagged tokens, each the longest phrase that the lists hold."""
     known = _lexicon((drawable or Range()).key)
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
+    text = _ABBREVIATED.sub(r"\1", text)
     text = _NUMBERED.sub(r"\1~", text)
     text = re.sub(r"(?<=\w)[-–](?=\w)", " ", text)
-    return _tens(list(_match(_WORD.findall(text), known)))
+    return _without_pronouns(_tens(list(_match(_WORD.findall(text), known))))
+
+
+_BEFORE_PRONOUN = any_of("DETERMINER COLOUR ADJECTIVE LOOK MOOD ALL")
+
+
+def _without_pronouns(line: list[Token]) -> list[Token]:
+    """The tokens with "one" as no number where it stands for a noun: "a red one", "each one"."""
+    for i, token in enumerate(line[1:], 1):
+        if token.text == "one" and line[i - 1].tag in _BEFORE_PRONOUN:
+            line[i] = replace(token, tag=Tag.FUNCTION)
+    return line
 
 
 def _tens(line: list[Token]) -> list[Token]:

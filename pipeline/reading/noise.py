@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.reading.lexicon import ENGLISH, Token
+from pipeline.reading.names import marked_names
 from pipeline.reading.tags import Tag, any_of, pattern
 
 PICTURES = frozenset(ENGLISH["pictures"])
@@ -49,9 +50,13 @@ _ASKING = re.compile(r"^(?:we're|i'm|we are|i am) (?:looking|after|hoping|search
 _WILL = re.compile(r"\b(?:we|i|they|you)(?:'ll| will)\b")
 
 
-def without_noise(sentence: Sequence[Token]) -> list[Token]:
-    """The sentence with the words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want."""
+def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
+    """The sentence with the words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want.
+    `capitals`: whether capital letters tell names in the brief."""
     line = list(sentence)
+    for k, named in enumerate(marked_names(line, capitals)):
+        if named:
+            _mark(line, k, k + 1)
     _mark_sketch_requests(line)
     _mark_purposes(line)
     _mark_aims(line)

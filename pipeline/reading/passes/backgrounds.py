@@ -32,8 +32,11 @@ _COLOURED = tuple(
         f"COLOUR_NOUN? OF? [DETERMINER POSSESSIVE]? BACKGROUND COMMA (?P<colour> {COLOURS}) (?= [COMMA SEMICOLON] | $)",
         # "with a soft pink behind it"
         f"[ON WITH] [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<colour> {COLOURS}) BEHIND",
-        # "pink behind them"
-        f"(?P<colour> {COLOURS}) BEHIND",
+        # "pink behind them", "a white page behind"
+        f"(?P<colour> {COLOURS}) [NOT_DRAWN FUNCTION]? BEHIND",
+        # "behind it all in solid pink"
+        f"""BEHIND [PRONOUN ALL IN BE FUNCTION DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK NOT_DRAWN]*
+            (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}""",
         # "pink as the background"
         f"(?P<colour> {COLOURS}) AS_BACKGROUND",
         # "behind it, a pale pink"
