@@ -19,7 +19,7 @@ ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml"
 # Colours that a brief may name. A range maps some of them onto its own colours; the others stay as they are.
 COLOURS: frozenset[str] = frozenset(ENGLISH["colours"])
 # By plural. A lens would otherwise become a "len".
-SINGULARS: dict[str, str] = {many: one for one, many in IRREGULAR_PLURALS.items()} | {"lens": "lens"}
+SINGULARS: dict[str, str] = {many: one for one, many in IRREGULAR_PLURALS.items()} | {"lens": "lens", "skis": "skis"}
 # Nouns that are plural when they name one thing: "the scissors are red".
 PLURAL_ONLY: frozenset[str] = frozenset(ENGLISH["plural_only"])
 
@@ -68,6 +68,12 @@ _WORD_LISTS = {
 }
 
 
+def _plural(phrase: str) -> str:
+    """The plural of a name: "slices of pizza"."""
+    head, of, rest = phrase.partition(" of ")
+    return f"{plural(head)}{of}{rest}"
+
+
 # What "we're", "we'll" and the like become without their apostrophe.
 _OTHER_WORDS = frozenset(("were", "well", "ill", "wed", "its", "id", "shell", "hell", "wont"))
 
@@ -94,6 +100,9 @@ def _lexicon(key: str) -> dict[str, Token]:
     for number, phrases in ENGLISH["numbers"].items():
         for phrase in phrases:
             known[phrase] = Token(Tag.NUMBER, str(number), phrase)
+    for name in ENGLISH["other_things"]:
+        for form in (name, plural(name)):
+            known[form] = Token(Tag.OBJECT, name, form, known=False, plural=form != name)
     enter_styles(ENGLISH["styles"])
     for colour in COLOURS:
         value = "gray" if colour == "grey" and drawable.colours is None else colour
@@ -108,7 +117,7 @@ def _lexicon(key: str) -> dict[str, Token]:
     enter_styles(drawable.styles or {})
     for name, words in (drawable.objects or {}).items():
         plurals = {words[0]} if words else set()
-        forms = [name, *words, *(plural(word) for word in words[1:])]
+        forms = [name, *words, *(_plural(word) for word in words[1:])]
         for form in forms:
             many = form in plurals or (form not in (name, *words))
             known[form] = Token(Tag.OBJECT, name, form, plural=many and form != name)
@@ -144,13 +153,13 @@ def vocabulary(key: str) -> Vocabulary:
 _NUMBERED = re.compile(
     r"\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten)-(?=[a-z]{3})(?!(?:to|or)-)", re.IGNORECASE
 )
-_WORD = re.compile(r"3d|\w+~[a-z]+|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"]|\s[-–—]\s", re.IGNORECASE)
+_WORD = re.compile(r"3d|\w+~[a-z]+|\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[&+]|[.,;:!?()\"/]|\s[-–—]\s", re.IGNORECASE)
 # The stop of "Mr." and of the initial in "F. Smith" ends no sentence.
 _ABBREVIATED = re.compile(
     r"\b(mr|mrs|ms|dr|st|prof|approx|etc|vs|incl|max|min|i\.e|e\.g|(?-i:[A-HJ-Z]))\.(?=\s*\S)", re.IGNORECASE
 )
 _MARKS = {
-    **dict.fromkeys(',()"', Tag.COMMA),
+    **dict.fromkeys(',()"/', Tag.COMMA),
     ";": Tag.SEMICOLON,
     ":": Tag.COLON,
     **dict.fromkeys(".!?", Tag.STOP),

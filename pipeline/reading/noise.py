@@ -11,6 +11,7 @@ from pipeline.reading.names import marked_names
 from pipeline.reading.tags import Tag, any_of, pattern
 
 PICTURES = frozenset(ENGLISH["pictures"])
+_THINGS = frozenset(ENGLISH["things"])
 _POSITIONS = frozenset(ENGLISH["positions"])
 _ENDS_BUSINESS = frozenset(ENGLISH["ends_business"])
 _BEGINS_CLAUSE = frozenset(ENGLISH["begins_clause"])
@@ -192,6 +193,7 @@ def _mark_possessions(line: list[Token], sentence: Sequence[Token]) -> None:
             and line[k + 1].tag is Tag.NOT_DRAWN
             and sentence[k + 1].tag is Tag.NOT_DRAWN
             and not _shows(line[k + 1])
+            and not _names_thing(line, k)
         ):
             line[k] = replace(token, tag=Tag.NOT_DRAWN)
 
@@ -203,6 +205,14 @@ def _mark_events(line: list[Token], sentence: Sequence[Token]) -> None:
         business = match.start("business")
         if business < 0 or (business > start + 1 and not _shows(sentence[business])):
             _mark(line, start, end)
+
+
+def _names_thing(line: Sequence[Token], k: int) -> bool:
+    """Whether the object at index `k` and the word after it are one thing: "a fire station", but "our pizza night"."""
+    if line[k + 1].text not in _THINGS or k == 0:
+        return False
+    before = line[k - 1]
+    return before.tag in (Tag.NUMBER, Tag.COLOUR) or before.text in ("a", "an")
 
 
 def _shows(word: Token) -> bool:

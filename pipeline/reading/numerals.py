@@ -27,6 +27,7 @@ _SHARES = re.compile(
 _COLOURS = frozenset(ENGLISH["colours"])
 _PLAIN_FORMS = (
     (rf"\b({_N}) \({_N}\)", r"\1"),  # "two (2) lemons"
+    (r"\b([a-z]+s) \((\d+)\)", r"\2 \1"),  # "balloons (3)"
     (r"\b(?:0|zero) (?=[a-z])", "no "),  # "zero dogs"
     (r"\b(\d+) ?[x×] ?(?=[a-z])", r"\1 "),  # "2 x apple"
     (r"([a-z]),? ?\(?[x×] ?(\d+)\b\)?(?! ?(?:[x×]|px))", r"\1, \2 of them"),  # "a bear, x3"

@@ -10,7 +10,7 @@ from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, pattern
 
 # "a red cat", "a black and white paper cat"
-_BEFORE = pattern(f"(?P<colour> {COLOURS}) [ADJECTIVE MOOD UNKNOWN COLOUR_NOUN]{{0,2}} (?= OBJECT)")
+_BEFORE = pattern(f"(?P<colour> {COLOURS}) [ADJECTIVE MOOD LOOK UNKNOWN COLOUR_NOUN]{{0,3}} (?= OBJECT)")
 # A sentence of its own: "[Three stars.] All blue."
 _ALONE = pattern("[ADJECTIVE ALL BE]* (?P<colour> COLOUR) [ADJECTIVE COLOUR_NOUN]*")
 # "[a bus and a car,] both of them blue"; "[a bus and a car], blue both"; "they should all be red"; "make it red"
