@@ -12,6 +12,7 @@ from pipeline.reading.tags import Tag, any_of, pattern
 
 _TITLES = frozenset(ENGLISH["titles"])
 _INSIDE_NAMES = frozenset(("of", "the", "and", "&", "+", "de", "van", "von", "la", "le", "del", "in", "on", "at"))
+_NUMBERED = frozenset(ENGLISH["numbered"])
 _ASKERS = frozenset(ENGLISH["askers"])
 _CLOSINGS = frozenset(ENGLISH["closings"])
 _LABELS = frozenset(ENGLISH["labels"])
@@ -47,6 +48,7 @@ def marked_names(sentence: Sequence[Token], capitals: bool) -> list[bool]:
     if capitals:
         _mark_capitals(sentence, names)
     _mark_titles(sentence, names)
+    _mark_numbered(sentence, names)
     _mark_closing(sentence, names)
     _mark_heading(sentence, names)
     _mark_asker(sentence, names)
@@ -94,6 +96,19 @@ def _mark_titles(line: Sequence[Token], names: list[bool]) -> None:
             while k < len(line) and k < i + 3 and _is_capital(line[k]):
                 names[k] = True
                 k += 1
+
+
+def _mark_numbered(line: Sequence[Token], names: list[bool]) -> None:
+    """ "year 3", "class 2b" """
+    for i, token in enumerate(line[:-1]):
+        if token.text in _NUMBERED and line[i + 1].tag is Tag.NUMBER and line[i + 1].written.isdigit():
+            end = i + 2
+            while end < len(line) and (
+                line[end].text == "-" or line[end].tag is Tag.NUMBER or (len(line[end].text) == 1 and line[end].tag is Tag.UNKNOWN)
+            ):
+                end += 1
+            if end == len(line) or line[end].tag is not Tag.OBJECT:
+                names[i:end] = [True] * (end - i)
 
 
 def _mark_closing(line: Sequence[Token], names: list[bool]) -> None:

@@ -24,6 +24,10 @@ _WANT_VERBS = frozenset(ENGLISH["want_verbs"])
 _REQUESTS = frozenset(ENGLISH["requests"])
 _BEGINS_REQUEST = frozenset(("so", "would", "we'd", "i'd", "please", "who'd"))
 
+_CARRIERS = frozenset(ENGLISH["carriers"])
+_FIXTURES = frozenset(ENGLISH["fixtures"])
+_PUTTING = frozenset(("go", "goes", "hang", "hangs", "print", "printed", "put", "stick", "for", "placed", "display", "it"))
+_BEFORE_CARRIER = any_of("DETERMINER POSSESSIVE ADJECTIVE ALL")
 _CLAUSE_MARKS = any_of("COMMA SEMICOLON COLON")
 _PURPOSE_ENDS = _CLAUSE_MARKS | any_of("RELATION SIDE NO IDEALLY IF_POSSIBLE ON WITH BE STYLE")
 _SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
@@ -37,6 +41,8 @@ _NAMED_WORDS = 4
 _OBJECT_OF_BUSINESS = pattern(
     "OBJECT (?: [UNKNOWN REQUEST]? (?P<business> NOT_DRAWN+) | REQUEST (?= [COMMA SEMICOLON COLON] | $))"
 )
+_INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNKNOWN]")
+_PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
     r"(?:(?:we|i|they) (?:are|am|were|run|sell|own|bake|make|serve|teach|fix|repair|rent|offer|grow|love|like"
@@ -59,6 +65,7 @@ def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Tok
         if named:
             _mark(line, k, k + 1)
     _mark_sketch_requests(line)
+    _mark_carriers(line)
     _mark_purposes(line)
     _mark_aims(line)
     _mark_statements(line)
@@ -107,6 +114,27 @@ def _mark_purposes(line: list[Token]) -> None:
         ):
             end += 1
         _mark(line, k, end)
+
+
+def _mark_carriers(line: list[Token]) -> None:
+    """ "[a cat] on our T-shirts", "on the van" """
+    for k, token in enumerate(line):
+        if token.text not in ("on", "onto", "for", "at", "to go on", "over", "above", "in") or token.tag is Tag.NOT_DRAWN:
+            continue
+        end = k + 1
+        while end < len(line) and line[end].tag in _BEFORE_CARRIER:
+            end += 1
+        ours = any(line[j].tag is Tag.POSSESSIVE or line[j].text in ("the", "all our") for j in range(k + 1, end))
+        for size in (2, 1):
+            words = " ".join(t.text for t in line[end : end + size])
+            if (words in _CARRIERS and token.tag is not Tag.RELATION) or (ours and words in _FIXTURES and _printed(line, k)):
+                _mark(line, k, end + size)
+                break
+
+
+def _printed(line: Sequence[Token], k: int) -> bool:
+    """Whether the words before index `k` say that a picture is put somewhere: "to hang on", "it goes on"."""
+    return bool(_PUTTING & {word for t in line[max(0, k - 4) : k] for word in t.text.split()})
 
 
 def _of_owner(line: Sequence[Token], k: int) -> bool:
@@ -159,6 +187,8 @@ def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
     if _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
         return False
     subject = {token.text for token in spoken[:3]}
+    if _INDEFINITE.match("".join(token.tag for token in spoken)) and not _PAST & {token.text for token in spoken}:
+        return False  # "two fish were in the pond"
     return bool(_STATEMENT & {token.text for token in spoken} or _SUBJECTS & subject)
 
 

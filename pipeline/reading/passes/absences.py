@@ -30,6 +30,7 @@ _IN_LIST = pattern("""
 """)
 _NOUNS = any_of("UNKNOWN OBJECT NOT_DRAWN")
 _NO_OBJECT = any_of("UNKNOWN NOT_DRAWN")
+_NOBODY = frozenset(("nobody", "no one", "noone", "not a soul"))
 _IDIOMS = frozenset(ENGLISH["not_absent"])  # "no rush", "no problem"
 
 
@@ -40,6 +41,7 @@ def absences(sentence: Sentence, context: Context) -> list[Found]:
         *_not_coloured(sentence),
         *_forbidden(sentence),
         *_kept_out(sentence),
+        *_nobody(sentence),
     ]
 
 
@@ -56,6 +58,7 @@ def _negated(sentence: Sentence) -> list[Found]:
         elif match["noun"]:
             noun = match.start("noun")
             if sentence.tags[noun] in _NO_OBJECT and sentence.tokens[noun].text in _IDIOMS:
+                sentence.use(start, noun + 1)
                 continue
             if _corrected(sentence, at):
                 sentence.use(start, at)
@@ -91,6 +94,16 @@ def _kept_out(sentence: Sentence) -> list[Found]:
             for noun in range(i + 1, i + 1 + following.index("out")):
                 if sentence.tags[noun] in _NOUNS:
                     found += _absent(sentence, i, noun, 1)[0]
+    return found
+
+
+def _nobody(sentence: Sentence) -> list[Found]:
+    """ "nobody in the picture" """
+    found = []
+    for i, token in enumerate(sentence.tokens):
+        if token.text in _NOBODY and sentence.tags[i] is not Tag.NOT_DRAWN:
+            found.append(Found("absence", "people", at=i))
+            sentence.use(i, i + 1)
     return found
 
 
