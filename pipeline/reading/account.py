@@ -23,7 +23,7 @@ _PREPOSITIONS = frozenset(ENGLISH["prepositions"])
 # Words that may be wants wherever they stand.
 _CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION RELATION SIDE BESIDE MOOD NO NOT FORBIDDEN OBJECT")
 # Before what is wanted, only these: "please supply artwork depicting a cat" asks for a cat.
-_CONTENT_BEFORE = any_of("QUANTITY ACTION NO NOT NUMBER COLOUR LOOK")
+_CONTENT_BEFORE = any_of("QUANTITY ACTION NO NOT")
 _PLACES = any_of("IN ON BEHIND SPATIAL")
 _JOINS = any_of("DETERMINER POSSESSIVE OF AND ADJECTIVE WITH IN ON BE FUNCTION NUMBER COLOUR_NOUN PRONOUN")
 _LEADS = any_of("DETERMINER POSSESSIVE ADJECTIVE NUMBER COLOUR ALL")
@@ -90,7 +90,14 @@ def _is_talk(sentence: Sentence, start: int, end: int, wants: bool) -> bool:
     words = {word for token in tokens for word in token.text.split()}
     if any(token.tag in (Tag.ACTION, Tag.QUANTITY) for token in tokens):
         return False
-    return bool(words & _ABOUT_PEOPLE) or tokens[0].text in _OPENS_TALK
+    if words & _ABOUT_PEOPLE or tokens[0].text in _OPENS_TALK:
+        return True
+    if tokens[0].tag in (Tag.IN, Tag.ON, Tag.WITH, Tag.SPATIAL):
+        return False
+    # A name, or a word for who asks or what for.
+    return any(token.tag is Tag.NOT_DRAWN and (not token.value or token.text not in _THINGS) for token in tokens) or (
+        not any(sentence.owned[:start]) and all(token.capital for token in tokens)
+    )
 
 
 def _is_content(sentence: Sentence, i: int, before: bool) -> bool:

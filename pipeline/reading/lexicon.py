@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -124,7 +125,7 @@ def _lexicon(key: str) -> dict[str, Token]:
     for phrase in [phrase for phrase in known if "'" in phrase]:  # "dont draw"
         bare = phrase.replace("'", "")
         if not _OTHER_WORDS & set(bare.split()):
-            known.setdefault(bare, replace(known[phrase], text=bare))
+            known.setdefault(bare, known[phrase])
     return known
 
 
@@ -177,7 +178,7 @@ def tokens(text: str, drawable: Range | None) -> list[Token]:
     return _without_pronouns(_tens(list(_match(_WORD.findall(text), known))))
 
 
-_BEFORE_PRONOUN = any_of("DETERMINER COLOUR ADJECTIVE LOOK MOOD ALL")
+_BEFORE_PRONOUN = any_of("DETERMINER COLOUR LOOK ALL")
 
 
 def _without_pronouns(line: list[Token]) -> list[Token]:
@@ -208,12 +209,19 @@ def _tens(line: list[Token]) -> list[Token]:
 
 
 def _match(words: list[str], known: dict[str, Token]) -> Iterator[Token]:
-    lower = [word.lower() for word in words]
+    lower = [_plain(word) for word in words]
     at = 0
     while at < len(words):
         token, size = _longest(lower, at, known)
         yield replace(token, written=" ".join(words[at : at + size]).strip())
         at += size
+
+
+def _plain(word: str) -> str:
+    """The word in lower case and without accents: "Café" as "cafe"."""
+    if word.isascii():
+        return word.lower()
+    return "".join(c for c in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(c))
 
 
 def _longest(words: list[str], at: int, known: dict[str, Token]) -> tuple[Token, int]:

@@ -18,7 +18,6 @@ _CLOSINGS = frozenset(ENGLISH["closings"])
 _LABELS = frozenset(ENGLISH["labels"])
 _THINGS = frozenset(ENGLISH["things"]) | frozenset(ENGLISH["not_drawn"])
 _COULD_BE_DRAWN = any_of("OBJECT COLOUR UNKNOWN STYLE LOOK MOOD NUMBER")
-_TELLING = any_of("OBJECT COLOUR STYLE BACKGROUND")
 _WANTS_THE_NAME = any_of("NUMBER REQUEST COLOUR LOOK QUANTITY")
 _MARKS = any_of("COMMA SEMICOLON COLON")
 _NOT_IN_HEADING = any_of("NO NOT FORBIDDEN BACKGROUND AS_BACKGROUND STYLE RELATION SIDE ON BESIDE IDEALLY")
@@ -32,13 +31,8 @@ _WANTED_BEFORE = pattern("(?: NUMBER | DETERMINER) [ADJECTIVE COLOUR MOOD LOOK]*
 
 
 def plainly_written(tokens: Sequence[Token]) -> bool:
-    """Whether capital letters tell names in a brief: most of its nouns and colours, first words apart, have none."""
-    words = [
-        token
-        for before, token in zip(tokens, tokens[1:], strict=False)
-        if token.tag in _TELLING and before.tag not in _MARKS | {Tag.STOP} and token.written[:1].isalpha()
-    ]
-    return 2 * sum(token.written[:1].isupper() for token in words) <= len(words)
+    """Whether capital letters tell names in a brief: not where all its nouns have one."""
+    return any(token.tag is Tag.OBJECT and token.written[:1].islower() for token in tokens)
 
 
 def marked_names(sentence: Sequence[Token], capitals: bool) -> list[bool]:

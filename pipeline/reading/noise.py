@@ -30,6 +30,8 @@ _PUTTING = frozenset(("go", "goes", "hang", "hangs", "print", "printed", "put", 
 _BEFORE_CARRIER = any_of("DETERMINER POSSESSIVE ADJECTIVE ALL")
 _CLAUSE_MARKS = any_of("COMMA SEMICOLON COLON")
 _PURPOSE_ENDS = _CLAUSE_MARKS | any_of("RELATION SIDE NO IDEALLY IF_POSSIBLE ON WITH BE STYLE")
+_ORDERS = frozenset(("forget", "drop", "cut", "scrap", "erase", "delete", "remove", "kill", "skip", "omit", "ban", "lose", "leave"))
+_SUBJECT_OF_VERB = any_of("OBJECT UNKNOWN NOT_DRAWN DETERMINER POSSESSIVE PRONOUN")
 _SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
 _NOUNS = any_of("OBJECT UNKNOWN LOOK")
 _OWNED = any_of("POSSESSIVE DETERMINER")
@@ -46,7 +48,7 @@ _PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
     r"(?:(?:we|i|they) (?:are|am|were|run|sell|own|bake|make|serve|teach|fix|repair|rent|offer|grow|love|like"
-    r"|specialise in|work|operate|organise|organize|have|do|breed|brew|host|print|build|cook|produce)"
+    r"|specialise in|work|operate|organise|organize|have|do|breed|brew|host|print|build|cook|produce)(?! not)"
     r"|we're|i'm|we've|i've|it's about|it is about|this is about|this is for|it's for|it is for"
     r"|(?:our|my|the) (?:\w+ ){0,3}?(?:love|loves|like|likes|sell|sells|opens|open|starts|takes place"
     r"|is called|celebrates|turns|enjoy|enjoys|adore|adores|is about|is named)"
@@ -60,7 +62,7 @@ _WILL = re.compile(r"\b(?:we|i|they|you)(?:'ll| will)\b")
 def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
     """The sentence with the words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want.
     `capitals`: whether capital letters tell names in the brief."""
-    line = list(sentence)
+    line = _without_verbs(sentence)
     for k, named in enumerate(marked_names(line, capitals)):
         if named:
             _mark(line, k, k + 1)
@@ -72,6 +74,15 @@ def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Tok
     _mark_possessions(line, sentence)
     _mark_events(line, sentence)
     _mark_names(line)
+    return line
+
+
+def _without_verbs(sentence: Sequence[Token]) -> list[Token]:
+    """The sentence with words that rule something out only as an order as plain words elsewhere: "people forget things"."""
+    line = list(sentence)
+    for k, token in enumerate(line[1:], 1):
+        if token.tag is Tag.NO and token.text.split()[0] in _ORDERS and line[k - 1].tag in _SUBJECT_OF_VERB:
+            line[k] = replace(token, tag=Tag.FUNCTION)
     return line
 
 
@@ -110,7 +121,7 @@ def _mark_purposes(line: list[Token]) -> None:
         while (
             end < len(line)
             and line[end].tag not in _PURPOSE_ENDS
-            and (line[end].text.split()[0] not in _ENDS_BUSINESS or _of_owner(line, end))
+            and (line[end].text.split()[0] not in _ENDS_BUSINESS or _of_owner(line, end) or _tells_of_owner(line, end))
         ):
             end += 1
         _mark(line, k, end)
@@ -144,8 +155,18 @@ def _of_owner(line: Sequence[Token], k: int) -> bool:
     return line[k + 1].tag in _OWNED and line[k + 1].text != "a"
 
 
+def _tells_of_owner(line: Sequence[Token], k: int) -> bool:
+    """Whether the word at `k` is the "that" in "for a practice that mostly sees dogs"; not in "that shows a dog"."""
+    follows = line[k + 1] if k + 1 < len(line) else None
+    return line[k].text == "that" and follows is not None and follows.tag in (Tag.UNKNOWN, Tag.FUNCTION)
+
+
 def _mark_aims(line: list[Token]) -> None:
-    """ "[a cat] to celebrate our fair"; not "to see a cat" """
+    """ "[a cat] to celebrate our fair", "to hang up"; not "to see a cat" """
+    for k, token in enumerate(line[:-1]):
+        if token.text == "to" and line[k + 1].text in _PUTTING:
+            end = next((j for j in range(k, len(line)) if line[j].tag in _CLAUSE_MARKS), len(line))
+            _mark(line, k, end)
     for k, token in enumerate(line[:-3]):
         verb = line[k + 1]
         is_aim = (

@@ -46,7 +46,6 @@ PASSES: tuple[Pass, ...] = (
     moods,
     left_over,
 )
-_STOP = Token(Tag.STOP, ".", ".")
 _MAY_BE_OBJECTS = any_of("OBJECT UNKNOWN")
 _ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
 
@@ -120,7 +119,7 @@ def _read(
     nothing."""
     any_object = drawable is None or drawable.objects is None
     context = Context()
-    capitals = plainly_written([token for words in sentences for token in (*words, _STOP)])
+    capitals = plainly_written([token for words in sentences for token in words])
     for words in sentences:
         wanted = without_noise(words, capitals) if noise else words
         guessed = guess_objects(wanted, any_object, alone=len(sentences) == 1)

@@ -18,7 +18,7 @@ _NEGATED = pattern("""
 # "[an owl that is] not brown"
 _NOT_COLOURED = pattern("NOT ADJECTIVE? (?P<colour> COLOUR)")
 # "people must not appear"
-_FORBIDDEN = pattern("(?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?= FORBIDDEN)")
+_FORBIDDEN = pattern("(?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?= [FUNCTION BE]? FORBIDDEN)")
 # "[no dogs] or people"; not "[no dogs] and text background"
 _ONE_MORE = pattern("""
     COMMA? AND (?P<before> [DETERMINER ADJECTIVE]*) (?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?! BACKGROUND)
@@ -30,6 +30,11 @@ _IN_LIST = pattern("""
 """)
 _NOUNS = any_of("UNKNOWN OBJECT NOT_DRAWN")
 _NO_OBJECT = any_of("UNKNOWN NOT_DRAWN")
+_NOT_THING = pattern("NOT [DETERMINER ADJECTIVE]* (?P<noun> OBJECT | UNKNOWN{1,2} (?= [COMMA SEMICOLON] | $))")
+_SHARPENING = pattern("""
+    NOT [DETERMINER ADJECTIVE FUNCTION]* (?: NUMBER OBJECT? | RELATION | SIDE | [MOOD ADJECTIVE]) (?= [COMMA SEMICOLON AND] | $)
+  | NO (?= COMMA)
+""")
 _NOBODY = frozenset(("nobody", "no one", "noone", "not a soul"))
 _IDIOMS = frozenset(ENGLISH["not_absent"])  # "no rush", "no problem"
 
@@ -42,6 +47,7 @@ def absences(sentence: Sentence, context: Context) -> list[Found]:
         *_forbidden(sentence),
         *_kept_out(sentence),
         *_nobody(sentence),
+        *_not_things(sentence, context),
     ]
 
 
@@ -82,6 +88,9 @@ def _forbidden(sentence: Sentence) -> list[Found]:
     found: list[Found] = []
     for match in sentence.matches(_FORBIDDEN):
         found += _absent(sentence, match.start(), match.start(), 1)[0]
+    for i, tag in enumerate(sentence.tags):
+        if tag is Tag.FORBIDDEN and any(item.kind == "absence" for item in found):
+            sentence.use(i, i + 1)
     return found
 
 
@@ -94,6 +103,19 @@ def _kept_out(sentence: Sentence) -> list[Found]:
             for noun in range(i + 1, i + 1 + following.index("out")):
                 if sentence.tags[noun] in _NOUNS:
                     found += _absent(sentence, i, noun, 1)[0]
+    return found
+
+
+def _not_things(sentence: Sentence, context: Context) -> list[Found]:
+    """ "[a car,] not bus"; and what only sharpens another want: "[one bee,] not two", "[on the left,] not on the right",
+    "not too fancy" """
+    found: list[Found] = []
+    for match in sentence.matches(_NOT_THING):
+        noun = match.start("noun")
+        if sentence.tags[noun] is Tag.OBJECT or sentence.tokens[noun].text.endswith("s"):
+            found += _absent(sentence, match.start(), noun, len(match["noun"]))[0]
+    for match in sentence.matches(_SHARPENING):
+        sentence.use(*match.span())
     return found
 
 
