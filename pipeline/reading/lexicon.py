@@ -69,6 +69,12 @@ _WORD_LISTS = {
 }
 
 
+_STYLE_TAILS = (
+    "", " style", " styled", " sticker", " drawing", " art", " look", " design", " fashion", " manner", " technique", " aesthetic",
+    " rendering", " finish", " treatment", " version", " variant", " styling", " illustration", " picture", " image",
+)  # fmt: skip
+
+
 def _plural(phrase: str) -> str:
     """The plural of a name: "slices of pizza"."""
     head, of, rest = phrase.partition(" of ")
@@ -88,7 +94,7 @@ def _lexicon(key: str) -> dict[str, Token]:
     def enter_styles(styles: Mapping[str, Sequence[str]]) -> None:
         for name, words in styles.items():
             for word in (name.replace("-", " "), *words):
-                for tail in ("", " style", " styled", " sticker", " drawing", " art", " look", " design"):
+                for tail in _STYLE_TAILS:
                     known[word + tail] = Token(Tag.STYLE, name, word)
 
     for name, tag in _WORD_LISTS.items():
@@ -129,6 +135,9 @@ def _lexicon(key: str) -> dict[str, Token]:
     return known
 
 
+_PLAIN_LISTS = ("places", "verbs", "carriers", "fixtures", "about_people", "parts")  # words that have no tag
+
+
 class Vocabulary(dict[str, bool]):
     """Every word that the lists hold, and whether it is part of what can be drawn. `joined`: phrases of two or more
     words, by what they are without spaces ("icecream")."""
@@ -140,7 +149,8 @@ class Vocabulary(dict[str, bool]):
 def vocabulary(key: str) -> Vocabulary:
     """The words of the lists and of a range, given as its key."""
     words, joined = Vocabulary(), dict[str, str]()
-    for phrase, token in _lexicon(key).items():
+    lists = {word: Token(Tag.UNKNOWN, word, word) for name in _PLAIN_LISTS for word in ENGLISH[name]}
+    for phrase, token in (lists | _lexicon(key)).items():
         drawn = token.tag in (Tag.OBJECT, Tag.COLOUR, Tag.STYLE, Tag.BACKGROUND)
         for word in phrase.split():
             words[word] = words.get(word, False) or drawn

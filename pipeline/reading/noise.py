@@ -44,6 +44,7 @@ _OBJECT_OF_BUSINESS = pattern(
     "OBJECT (?: [UNKNOWN REQUEST]? (?P<business> NOT_DRAWN+) | REQUEST (?= [COMMA SEMICOLON COLON] | $))"
 )
 _INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNKNOWN]")
+_FOR_THE_THING = pattern("DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $")
 _PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
@@ -113,6 +114,8 @@ def _mark_purposes(line: list[Token]) -> None:
     for k, token in enumerate(line):
         if token.text != "for" or token.tag is Tag.NOT_DRAWN:
             continue
+        if _colours_a_thing(line, k):
+            continue
         if k and _FOR_A_WANT & set(line[k - 1].text.split()):
             continue
         if any(t.tag in (Tag.BACKGROUND, Tag.STYLE) for t in line[k + 1 : k + 4]):
@@ -125,6 +128,12 @@ def _mark_purposes(line: list[Token]) -> None:
         ):
             end += 1
         _mark(line, k, end)
+
+
+def _colours_a_thing(line: Sequence[Token], k: int) -> bool:
+    """Whether the word at `k` is the "for" in "for the cat we chose blue"."""
+    tags = "".join(token.tag for token in line[k + 1 :])
+    return _FOR_THE_THING.match(tags) is not None
 
 
 def _mark_carriers(line: list[Token]) -> None:
@@ -205,7 +214,7 @@ def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
         line[k].text in PICTURES and line[k + 1].tag in (Tag.WITH, Tag.REQUEST) for k in range(start, end - 1)
     ):
         return False
-    if _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
+    if spoken[0].tag is Tag.REQUEST or _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
         return False
     subject = {token.text for token in spoken[:3]}
     if _INDEFINITE.match("".join(token.tag for token in spoken)) and not _PAST & {token.text for token in spoken}:

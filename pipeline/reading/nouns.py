@@ -58,7 +58,7 @@ def guess_objects(tokens: Sequence[Token], any_object: bool, alone: bool = False
         elif _is_thing(line, k, end, any_object, listed, alone):
             end = _name(line, k, end, any_object)
         k = max(end, k + 1)
-    return line
+    return _of_what(line)
 
 
 def _unknown_at(line: Sequence[Token], k: int) -> bool:
@@ -110,6 +110,32 @@ def _is_compound(first: Token, second: Token, before: Token | None, last: bool) 
         introduced = before is not None and (before.tag in (Tag.NUMBER, Tag.COLOUR) or before.text in ("a", "an"))
         return introduced and first.tag in (Tag.OBJECT, Tag.UNKNOWN) and not _is_plural(first.text)
     return False
+
+
+def _of_what(line: list[Token]) -> list[Token]:
+    """The tokens with "a glass of water" as one unknown object."""
+    joined: list[Token] = []
+    for token in line:
+        if (
+            len(joined) > 1
+            and joined[-1].tag is Tag.OF
+            and joined[-2].tag is Tag.OBJECT
+            and not joined[-2].known
+            and token.tag is Tag.UNKNOWN
+            and _is_noun(token.text)
+        ):
+            holder = joined[-2]
+            joined[-2:] = [
+                replace(
+                    holder,
+                    value=f"{holder.value} of {token.text}",
+                    text=f"{holder.text} of {token.text}",
+                    written=f"{holder.written} of {token.written}",
+                )
+            ]
+        else:
+            joined.append(token)
+    return joined
 
 
 def _is_noun(word: str) -> bool:

@@ -23,7 +23,7 @@ from pipeline.reading.passes.absences import absences
 from pipeline.reading.passes.backgrounds import backgrounds
 from pipeline.reading.passes.colours import colours
 from pipeline.reading.passes.looks import moods, styles
-from pipeline.reading.passes.objects import alternatives, objects
+from pipeline.reading.passes.objects import alternatives, objects, parts
 from pipeline.reading.passes.optional import with_optional
 from pipeline.reading.passes.placements import placements
 from pipeline.reading.passes.references import resolved, told_apart
@@ -40,6 +40,7 @@ PASSES: tuple[Pass, ...] = (
     backgrounds,
     styles,
     alternatives,
+    parts,
     objects,
     colours,
     placements,

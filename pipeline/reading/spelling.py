@@ -36,7 +36,7 @@ def respelt(text: str, drawable: Range | None) -> str:
 def _correction(word: str, key: str) -> str | None:
     """The known word that was meant; None where the word is English, or none is near."""
     plain = word.replace("’", "'").removesuffix("'s")
-    if plain in _english():
+    if _is_english(plain):
         return None
     words = vocabulary(key)
     if plain in words.joined:
@@ -55,6 +55,17 @@ def _likelihood(word: str, other: str, drawn: Mapping[str, bool]) -> tuple[bool,
     """A key by which the likeliest correction is the greatest: swapped letters first, then what can be drawn, then what
     is common."""
     return sorted(word) == sorted(other), drawn[other], _english()[other]
+
+
+def _is_english(word: str) -> bool:
+    """Whether the word is English; the list has the American spelling of some."""
+    english = _english()
+    return word in english or any(
+        re.sub(british, american, word) in english for british, american in _AMERICAN if re.search(british, word)
+    )
+
+
+_AMERICAN = (("our", "or"), ("is(e|ing|ed|ation)", r"iz\1"), ("re$", "er"), ("ll(ed|ing|er)", r"l\1"), ("ae", "e"), ("ogue$", "og"))
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.reading.finding import Found
-from pipeline.reading.lexicon import PLURAL_ONLY
+from pipeline.reading.lexicon import ENGLISH, PLURAL_ONLY
 from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, any_of, pattern
 
@@ -26,6 +26,11 @@ _COUNT_ALONE = pattern("""
 """)
 # "[four of the] big red balls"
 _OBJECT_FOLLOWS = pattern("[DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN]* OBJECT")
+# "[a cat] with two big blue eyes"
+_PARTS = pattern("""
+    (?<= [OBJECT BACKGROUND PRONOUN COLOUR]) WITH [DETERMINER POSSESSIVE NUMBER QUANTITY ADJECTIVE COLOUR MOOD LOOK AND]* [UNKNOWN OBJECT NOT_DRAWN]
+""")
+_PART_NAMES = frozenset(ENGLISH["parts"])
 _ADJECTIVES = any_of("ADJECTIVE COLOUR MOOD LOOK ALL")
 _PAIRS = PLURAL_ONLY - {"grapes", "cherries"}  # "a pair of scissors" is one
 
@@ -38,6 +43,17 @@ def alternatives(sentence: Sentence, context: Context) -> list[Found]:
         if any(t.text == "or" for t in sentence.tokens[start:end] if t.tag is Tag.AND):
             found.append(Found("other", value=sentence.text(start, end), at=start))
             sentence.use(start, end)
+    return found
+
+
+def parts(sentence: Sentence, context: Context) -> list[Found]:
+    """What an object has, as one `other` want: "[a cat] with blue eyes"."""
+    found = []
+    for match in sentence.matches(_PARTS):
+        last = sentence.tokens[match.end() - 1]
+        if last.text in _PART_NAMES and not (last.known and last.tag is Tag.OBJECT):
+            found.append(Found("other", value=sentence.text(*match.span()), at=match.start()))
+            sentence.use(*match.span())
     return found
 
 

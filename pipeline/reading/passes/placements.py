@@ -73,7 +73,8 @@ def _beside(sentence: Sentence, context: Context, i: int) -> bool:
     cat and a dog side by side"."""
     before = [j for j in sentence.objects() if j < i]
     after = _TARGET.match(sentence.tag_string, i + 1) or _PRONOUN.match(sentence.tag_string, i + 1)
-    return len(before) > 1 or (bool(before or context.objects) and after is not None)
+    there = before or context.objects or Tag.USED in sentence.tags[:i]  # used: what must not be there
+    return len(before) > 1 or (bool(there) and after is not None)
 
 
 def _on_top(sentence: Sentence, i: int) -> list[Found]:
