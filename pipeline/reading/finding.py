@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from pipeline.brief import Kind
 
+# Subjects of `other` requirements: for a whole brief in another language than English, and for words of a brief that
+# could be a want and that no reader understood.
+LANGUAGE = "language"
+NOT_UNDERSTOOD = "not understood"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

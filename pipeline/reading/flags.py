@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from models.english import OPPOSITE, number
 from pipeline.brief import Flag, Requirement
 from pipeline.range import Range
+from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD
 from pipeline.reading.lexicon import COLOURS
 from pipeline.size import parse, together
-
-# Subject of the `other` requirement that stands for a whole brief in another language than English.
-LANGUAGE = "language"
 
 
 def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) -> tuple[Requirement, ...]:
@@ -23,6 +21,8 @@ def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) 
     for want in requirements:
         if want.kind == "other" and want.subject == LANGUAGE:
             notes.setdefault(want.id, ("outside", "not understood: this reader knows English only"))
+        elif want.kind == "other" and want.subject == NOT_UNDERSTOOD:
+            notes.setdefault(want.id, ("uncheckable", "not understood; a person decides"))
         elif want.kind == "other":
             notes.setdefault(want.id, ("uncheckable", "no model can check this; a person decides"))
         if why := _impossible(want, drawable):

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.reading.lexicon import ENGLISH, Token
+from pipeline.reading.names import marked_names
 from pipeline.reading.tags import Tag, any_of, pattern
 
 PICTURES = frozenset(ENGLISH["pictures"])
+_THINGS = frozenset(ENGLISH["things"])
 _POSITIONS = frozenset(ENGLISH["positions"])
 _ENDS_BUSINESS = frozenset(ENGLISH["ends_business"])
 _BEGINS_CLAUSE = frozenset(ENGLISH["begins_clause"])
@@ -22,8 +24,14 @@ _WANT_VERBS = frozenset(ENGLISH["want_verbs"])
 _REQUESTS = frozenset(ENGLISH["requests"])
 _BEGINS_REQUEST = frozenset(("so", "would", "we'd", "i'd", "please", "who'd"))
 
+_CARRIERS = frozenset(ENGLISH["carriers"])
+_FIXTURES = frozenset(ENGLISH["fixtures"])
+_PUTTING = frozenset(("go", "goes", "hang", "hangs", "print", "printed", "put", "stick", "for", "placed", "display", "it"))
+_BEFORE_CARRIER = any_of("DETERMINER POSSESSIVE ADJECTIVE ALL")
 _CLAUSE_MARKS = any_of("COMMA SEMICOLON COLON")
 _PURPOSE_ENDS = _CLAUSE_MARKS | any_of("RELATION SIDE NO IDEALLY IF_POSSIBLE ON WITH BE STYLE")
+_ORDERS = frozenset(("forget", "drop", "cut", "scrap", "erase", "delete", "remove", "kill", "skip", "omit", "ban", "lose", "leave"))
+_SUBJECT_OF_VERB = any_of("OBJECT UNKNOWN NOT_DRAWN DETERMINER POSSESSIVE PRONOUN")
 _SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
 _NOUNS = any_of("OBJECT UNKNOWN LOOK")
 _OWNED = any_of("POSSESSIVE DETERMINER")
@@ -35,10 +43,13 @@ _NAMED_WORDS = 4
 _OBJECT_OF_BUSINESS = pattern(
     "OBJECT (?: [UNKNOWN REQUEST]? (?P<business> NOT_DRAWN+) | REQUEST (?= [COMMA SEMICOLON COLON] | $))"
 )
+_INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNKNOWN]")
+_FOR_THE_THING = pattern("DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $")
+_PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
     r"(?:(?:we|i|they) (?:are|am|were|run|sell|own|bake|make|serve|teach|fix|repair|rent|offer|grow|love|like"
-    r"|specialise in|work|operate|organise|organize|have|do|breed|brew|host|print|build|cook|produce)"
+    r"|specialise in|work|operate|organise|organize|have|do|breed|brew|host|print|build|cook|produce)(?! not)"
     r"|we're|i'm|we've|i've|it's about|it is about|this is about|this is for|it's for|it is for"
     r"|(?:our|my|the) (?:\w+ ){0,3}?(?:love|loves|like|likes|sell|sells|opens|open|starts|takes place"
     r"|is called|celebrates|turns|enjoy|enjoys|adore|adores|is about|is named)"
@@ -49,16 +60,30 @@ _ASKING = re.compile(r"^(?:we're|i'm|we are|i am) (?:looking|after|hoping|search
 _WILL = re.compile(r"\b(?:we|i|they|you)(?:'ll| will)\b")
 
 
-def without_noise(sentence: Sequence[Token]) -> list[Token]:
-    """The sentence with the words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want."""
-    line = list(sentence)
+def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
+    """The sentence with the words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want.
+    `capitals`: whether capital letters tell names in the brief."""
+    line = _without_verbs(sentence)
+    for k, named in enumerate(marked_names(line, capitals)):
+        if named:
+            _mark(line, k, k + 1)
     _mark_sketch_requests(line)
+    _mark_carriers(line)
     _mark_purposes(line)
     _mark_aims(line)
     _mark_statements(line)
     _mark_possessions(line, sentence)
     _mark_events(line, sentence)
     _mark_names(line)
+    return line
+
+
+def _without_verbs(sentence: Sequence[Token]) -> list[Token]:
+    """The sentence with words that rule something out only as an order as plain words elsewhere: "people forget things"."""
+    line = list(sentence)
+    for k, token in enumerate(line[1:], 1):
+        if token.tag is Tag.NO and token.text.split()[0] in _ORDERS and line[k - 1].tag in _SUBJECT_OF_VERB:
+            line[k] = replace(token, tag=Tag.FUNCTION)
     return line
 
 
@@ -89,6 +114,8 @@ def _mark_purposes(line: list[Token]) -> None:
     for k, token in enumerate(line):
         if token.text != "for" or token.tag is Tag.NOT_DRAWN:
             continue
+        if _colours_a_thing(line, k):
+            continue
         if k and _FOR_A_WANT & set(line[k - 1].text.split()):
             continue
         if any(t.tag in (Tag.BACKGROUND, Tag.STYLE) for t in line[k + 1 : k + 4]):
@@ -97,10 +124,37 @@ def _mark_purposes(line: list[Token]) -> None:
         while (
             end < len(line)
             and line[end].tag not in _PURPOSE_ENDS
-            and (line[end].text.split()[0] not in _ENDS_BUSINESS or _of_owner(line, end))
+            and (line[end].text.split()[0] not in _ENDS_BUSINESS or _of_owner(line, end) or _tells_of_owner(line, end))
         ):
             end += 1
         _mark(line, k, end)
+
+
+def _colours_a_thing(line: Sequence[Token], k: int) -> bool:
+    """Whether the word at `k` is the "for" in "for the cat we chose blue"."""
+    tags = "".join(token.tag for token in line[k + 1 :])
+    return _FOR_THE_THING.match(tags) is not None
+
+
+def _mark_carriers(line: list[Token]) -> None:
+    """ "[a cat] on our T-shirts", "on the van" """
+    for k, token in enumerate(line):
+        if token.text not in ("on", "onto", "for", "at", "to go on", "over", "above", "in") or token.tag is Tag.NOT_DRAWN:
+            continue
+        end = k + 1
+        while end < len(line) and line[end].tag in _BEFORE_CARRIER:
+            end += 1
+        ours = any(line[j].tag is Tag.POSSESSIVE or line[j].text in ("the", "all our") for j in range(k + 1, end))
+        for size in (2, 1):
+            words = " ".join(t.text for t in line[end : end + size])
+            if (words in _CARRIERS and token.tag is not Tag.RELATION) or (ours and words in _FIXTURES and _printed(line, k)):
+                _mark(line, k, end + size)
+                break
+
+
+def _printed(line: Sequence[Token], k: int) -> bool:
+    """Whether the words before index `k` say that a picture is put somewhere: "to hang on", "it goes on"."""
+    return bool(_PUTTING & {word for t in line[max(0, k - 4) : k] for word in t.text.split()})
 
 
 def _of_owner(line: Sequence[Token], k: int) -> bool:
@@ -110,8 +164,18 @@ def _of_owner(line: Sequence[Token], k: int) -> bool:
     return line[k + 1].tag in _OWNED and line[k + 1].text != "a"
 
 
+def _tells_of_owner(line: Sequence[Token], k: int) -> bool:
+    """Whether the word at `k` is the "that" in "for a practice that mostly sees dogs"; not in "that shows a dog"."""
+    follows = line[k + 1] if k + 1 < len(line) else None
+    return line[k].text == "that" and follows is not None and follows.tag in (Tag.UNKNOWN, Tag.FUNCTION)
+
+
 def _mark_aims(line: list[Token]) -> None:
-    """ "[a cat] to celebrate our fair"; not "to see a cat" """
+    """ "[a cat] to celebrate our fair", "to hang up"; not "to see a cat" """
+    for k, token in enumerate(line[:-1]):
+        if token.text == "to" and line[k + 1].text in _PUTTING:
+            end = next((j for j in range(k, len(line)) if line[j].tag in _CLAUSE_MARKS), len(line))
+            _mark(line, k, end)
     for k, token in enumerate(line[:-3]):
         verb = line[k + 1]
         is_aim = (
@@ -150,9 +214,11 @@ def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
         line[k].text in PICTURES and line[k + 1].tag in (Tag.WITH, Tag.REQUEST) for k in range(start, end - 1)
     ):
         return False
-    if _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
+    if spoken[0].tag is Tag.REQUEST or _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
         return False
     subject = {token.text for token in spoken[:3]}
+    if _INDEFINITE.match("".join(token.tag for token in spoken)) and not _PAST & {token.text for token in spoken}:
+        return False  # "two fish were in the pond"
     return bool(_STATEMENT & {token.text for token in spoken} or _SUBJECTS & subject)
 
 
@@ -187,6 +253,7 @@ def _mark_possessions(line: list[Token], sentence: Sequence[Token]) -> None:
             and line[k + 1].tag is Tag.NOT_DRAWN
             and sentence[k + 1].tag is Tag.NOT_DRAWN
             and not _shows(line[k + 1])
+            and not _names_thing(line, k)
         ):
             line[k] = replace(token, tag=Tag.NOT_DRAWN)
 
@@ -198,6 +265,14 @@ def _mark_events(line: list[Token], sentence: Sequence[Token]) -> None:
         business = match.start("business")
         if business < 0 or (business > start + 1 and not _shows(sentence[business])):
             _mark(line, start, end)
+
+
+def _names_thing(line: Sequence[Token], k: int) -> bool:
+    """Whether the object at index `k` and the word after it are one thing: "a fire station", but "our pizza night"."""
+    if line[k + 1].text not in _THINGS or k == 0:
+        return False
+    before = line[k - 1]
+    return before.tag in (Tag.NUMBER, Tag.COLOUR) or before.text in ("a", "an")
 
 
 def _shows(word: Token) -> bool:

@@ -11,12 +11,13 @@ from pipeline.reading.tags import Tag, any_of
 
 _VERBS = frozenset(ENGLISH["verbs"])
 _NOT_DRAWN = frozenset(ENGLISH["not_drawn"])
+_THINGS = frozenset(ENGLISH["things"])
 _DEFINITE = frozenset(("the", "this", "that", "these", "those", "its"))
 _FRUIT = frozenset(("orange", "lime", "olive", "salmon", "violet", "rose"))
 _ADJECTIVE_ENDINGS = ("y", "en", "ful", "ous", "ish", "less", "ive", "ical", "ble")
 
 _DESCRIBING = any_of("ADJECTIVE COLOUR MOOD STYLE LOOK")
-_INTRODUCING = _DESCRIBING | any_of("DETERMINER NUMBER REQUEST WITH")
+_INTRODUCING = _DESCRIBING | any_of("DETERMINER POSSESSIVE NUMBER REQUEST WITH QUANTITY OF AND RELATION ON COMMA COLON")
 _BEFORE_NAME = any_of("DETERMINER NUMBER COLOUR ADJECTIVE LOOK")
 _AFTER_FRUIT = any_of("ON RELATION SIDE BESIDE WITH COMMA SEMICOLON AND")
 _LISTED = any_of("STYLE BACKGROUND COLOUR")
@@ -24,7 +25,7 @@ _NO_THING_BEFORE = any_of("OBJECT BACKGROUND AS_BACKGROUND MOOD_NOUN")
 _AFTER_FIRST_WORD = any_of("ON RELATION SIDE WITH BESIDE")
 _AFTER_SUBJECT = any_of("BE RELATION SIDE BESIDE")
 _AFTER_LISTED = any_of("COMMA AND ON RELATION SIDE")
-_BEFORE_SEVERAL = any_of("REQUEST WITH BESIDE RELATION")
+_BEFORE_SEVERAL = any_of("QUANTITY REQUEST WITH BESIDE RELATION")
 
 
 def guess_objects(tokens: Sequence[Token], any_object: bool, alone: bool = False) -> list[Token]:
@@ -43,7 +44,7 @@ def guess_objects(tokens: Sequence[Token], any_object: bool, alone: bool = False
             continue
         end = _unknown_end(line, k)
         if _unknown_at(line, end) and line[end].text.endswith("ing") and not _is_verb(line[k].text):
-            line[end] = replace(line[end], tag=Tag.FUNCTION)  # "two women drinking tea"
+            line[end] = replace(line[end], tag=Tag.ACTION)  # "two women drinking tea"
         after = end
         while after < len(line) and (line[after].tag in _DESCRIBING or line[after].tag is Tag.UNKNOWN):
             after += 1
@@ -57,7 +58,7 @@ def guess_objects(tokens: Sequence[Token], any_object: bool, alone: bool = False
         elif _is_thing(line, k, end, any_object, listed, alone):
             end = _name(line, k, end, any_object)
         k = max(end, k + 1)
-    return line
+    return _of_what(line)
 
 
 def _unknown_at(line: Sequence[Token], k: int) -> bool:
@@ -73,8 +74,9 @@ def _unknown_end(line: Sequence[Token], start: int) -> int:
 
 
 def _compounds(tokens: Sequence[Token]) -> list[Token]:
-    """Compound nouns as one: in "an office tower", "office" becomes an unknown word, though alone it is not drawn;
-    "a cherry tree" is neither of the cherries and trees that the range knows."""
+    """Compound nouns as one unknown object: "a cherry tree" is neither of the cherries and trees that the range knows, "a
+    bear trap" no bear and "a fridge magnet" no magnet. In "an office tower", "office" becomes an unknown word, though
+    alone it is not drawn."""
     line = list(tokens)
     for k in range(1, len(line) - 1):
         word, before, follows = line[k], line[k - 1], line[k + 1]
@@ -82,13 +84,63 @@ def _compounds(tokens: Sequence[Token]) -> list[Token]:
         if begins_name and word.text not in PICTURES and not _is_verb(follows.text):
             line[k] = replace(word, tag=Tag.UNKNOWN)
     joined: list[Token] = []
-    for token in line:
-        if joined and joined[-1].tag is token.tag is Tag.OBJECT and not joined[-1].plural:
-            text = f"{joined[-1].text} {token.text}"
-            joined[-1] = Token(Tag.OBJECT, singular(text), text, known=False, plural=token.plural)
+    for k, token in enumerate(line):
+        before = joined[-1] if joined else None
+        if before and _is_compound(before, token, joined[-2] if len(joined) > 1 else None, k + 1 == len(line)):
+            text, written = f"{before.text} {token.text}", f"{before.written} {token.written}"
+            name = singular(text)
+            joined[-1] = Token(Tag.OBJECT, name, text, known=False, plural=name != text, written=written)
         else:
             joined.append(token)
     return joined
+
+
+def _is_compound(first: Token, second: Token, before: Token | None, last: bool) -> bool:
+    """Whether two words that stand together are one noun. `before`: the word before them; `last`: whether they end the
+    sentence."""
+    if first.tag is second.tag is Tag.OBJECT:
+        return not first.plural
+    if first.tag is Tag.UNKNOWN and second.tag is Tag.OBJECT:
+        introduced = before is None or before.tag in _INTRODUCING
+        return introduced and _is_noun(first.text) and not _is_plural(first.text)
+    if first.tag is Tag.OBJECT and not first.plural and second.tag is Tag.UNKNOWN:
+        return _is_noun(second.text) and not second.capital
+    if second.tag is Tag.NOT_DRAWN and second.value and second.text in _THINGS:
+        # "a traffic light"; "our cat shop" is where somebody asks from
+        introduced = before is not None and (before.tag in (Tag.NUMBER, Tag.COLOUR) or before.text in ("a", "an"))
+        return introduced and first.tag in (Tag.OBJECT, Tag.UNKNOWN) and not _is_plural(first.text)
+    return False
+
+
+def _of_what(line: list[Token]) -> list[Token]:
+    """The tokens with "a glass of water" as one unknown object."""
+    joined: list[Token] = []
+    for token in line:
+        if (
+            len(joined) > 1
+            and joined[-1].tag is Tag.OF
+            and joined[-2].tag is Tag.OBJECT
+            and not joined[-2].known
+            and token.tag is Tag.UNKNOWN
+            and _is_noun(token.text)
+        ):
+            holder = joined[-2]
+            joined[-2:] = [
+                replace(
+                    holder,
+                    value=f"{holder.value} of {token.text}",
+                    text=f"{holder.text} of {token.text}",
+                    written=f"{holder.written} of {token.written}",
+                )
+            ]
+        else:
+            joined.append(token)
+    return joined
+
+
+def _is_noun(word: str) -> bool:
+    """Whether an unknown word may be the noun in a compound."""
+    return len(word) > 2 and not _describes(word) and not word.endswith("ly")
 
 
 def _fruit(line: list[Token]) -> list[Token]:
@@ -97,7 +149,8 @@ def _fruit(line: list[Token]) -> list[Token]:
         token, before = line[k], line[k - 1]
         ends = k + 1 == len(line) or line[k + 1].tag in _AFTER_FRUIT
         counted = before.tag is Tag.NUMBER or (before.tag is Tag.DETERMINER and before.text in ("a", "an"))
-        if token.tag is Tag.COLOUR and ends and counted and (k < 2 or line[k - 2].tag is not Tag.ON):
+        twice = before.tag is Tag.COLOUR and k > 1  # "a red orange"
+        if token.tag is Tag.COLOUR and ends and (counted or twice) and (k < 2 or line[k - 2].tag is not Tag.ON):
             name = singular(token.text)
             if name in _FRUIT:
                 line[k] = Token(Tag.OBJECT, name, token.text, known=False)

@@ -6,6 +6,7 @@ import re
 
 from models.english import NUMBERS
 from pipeline.reading.finding import Found
+from pipeline.reading.lexicon import ENGLISH
 
 _N = rf"(?:\d+|{'|'.join(NUMBERS[1:])})"
 _PART = r"(?:half past |quarter (?:past|to) )?"
@@ -18,11 +19,15 @@ _UNCHECKABLE = (
     rf"\bat {_PART}{_N}(?: (?:past|to) {_N}| ?o'?clock){_END}",
     # "at 10:15 pm"
     r"\b(?:showing |reading |set to |at )?\d{1,2}:\d\d\b(?: ?[ap]\.?m\b\.?)?",
-    # "[two apples,] one red and one green"
-    rf"\bone [a-z]+,? (?:and )?(?:the other|one|another) [a-z]+{_END}",
 )
+# "[two apples,] one red and one green"; not "one lemon and one pear"
+_SHARES = re.compile(
+    rf"\bone ([a-z]+),? (?:and )?(?:the other|one|another) ([a-z]+){_END}", re.IGNORECASE
+)
+_COLOURS = frozenset(ENGLISH["colours"])
 _PLAIN_FORMS = (
     (rf"\b({_N}) \({_N}\)", r"\1"),  # "two (2) lemons"
+    (r"\b([a-z]+s) \((\d+)\)", r"\2 \1"),  # "balloons (3)"
     (r"\b(?:0|zero) (?=[a-z])", "no "),  # "zero dogs"
     (r"\b(\d+) ?[x×] ?(?=[a-z])", r"\1 "),  # "2 x apple"
     (r"([a-z]),? ?\(?[x×] ?(\d+)\b\)?(?! ?(?:[x×]|px))", r"\1, \2 of them"),  # "a bear, x3"
@@ -34,32 +39,43 @@ _PLAIN_FORMS = (
 _BOUNDS = re.compile(
     rf"\b(?:neither more nor less than|no more and no fewer than|at least|at most|no more than|not more than"
     rf"|no fewer than|no less than|up to"
-    rf"|(?P<above>more than)|(?P<below>fewer than|less than)) (?P<n>{_N}) (?=[a-z])"
+    rf"|(?P<above>more than)|(?P<below>fewer than|less than)) (?P<n>{_N}) (?=[a-z])",
+    re.IGNORECASE,
 )
+# "one dozen", "three dozen of the"
+_DOZENS = re.compile(rf"\b({_N}) dozens? (?:of (?:the |these |those )?)?(?=[a-z])", re.IGNORECASE)
 # "between 2 and 4 owls", "2-4 owls": the lower number
-_BETWEEN = re.compile(rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)")
+_BETWEEN = re.compile(rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)", re.IGNORECASE)
 
 
 def numerals(text: str) -> tuple[str, list[Found]]:
-    """The text (in lower case) without times and the like, and with its other numbers as plain counts; and the wants
+    """The text without times and the like, and with its other numbers as plain counts; and the wants
     that were taken out."""
     found: list[Found] = []
 
     def take(match: re.Match[str]) -> str:
-        found.append(Found("other", value=match.group().strip()))
+        found.append(Found("other", value=match.group().strip().lower()))
         return " "
 
+    def take_shares(match: re.Match[str]) -> str:
+        return take(match) if _COLOURS & {match[1].lower(), match[2].lower()} else match.group()
+
     for pattern in _UNCHECKABLE:
-        text = re.sub(pattern, take, text)
+        text = re.sub(pattern, take, text, flags=re.IGNORECASE)
+    text = _SHARES.sub(take_shares, text)
+    text = _DOZENS.sub(lambda match: f"{12 * _value(match[1])} ", text)
     text = _BOUNDS.sub(_nearest_count, text)
     text = _BETWEEN.sub(lambda match: f"{match[1] or match[2]} ", text)
     for pattern, plain in _PLAIN_FORMS:
-        text = re.sub(pattern, plain, text)
+        text = re.sub(pattern, plain, text, flags=re.IGNORECASE)
     return text, found
 
 
 def _nearest_count(match: re.Match[str]) -> str:
-    word = match["n"]
-    number = int(word) if word.isdigit() else NUMBERS.index(word)
+    number = _value(match["n"])
     number += 1 if match["above"] else -1 if match["below"] else 0
     return f"{number} "
+
+
+def _value(word: str) -> int:
+    return int(word) if word.isdigit() else NUMBERS.index(word.lower())

@@ -21,8 +21,8 @@ from pipeline.calls.stage import Stage
 from pipeline.range import Range
 from pipeline.reading.consensus import combined, key_of
 from pipeline.reading.copying import copying
-from pipeline.reading.finding import Found
-from pipeline.reading.flags import LANGUAGE, flagged
+from pipeline.reading.finding import LANGUAGE, Found
+from pipeline.reading.flags import flagged
 from pipeline.reading.rules import found_in, numbered
 from pipeline.stopping import Stop
 

@@ -12,21 +12,23 @@ from textwrap import shorten
 
 from pipeline.brief import Requirement
 from pipeline.range import Range
-from pipeline.reading.finding import Found
-from pipeline.reading.flags import LANGUAGE
+from pipeline.reading.account import left_over
+from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
 from pipeline.reading.language import has_emoji, is_foreign
 from pipeline.reading.lexicon import Token, tokens
+from pipeline.reading.names import plainly_written
 from pipeline.reading.noise import without_noise
 from pipeline.reading.nouns import guess_objects
 from pipeline.reading.passes.absences import absences
 from pipeline.reading.passes.backgrounds import backgrounds
 from pipeline.reading.passes.colours import colours
 from pipeline.reading.passes.looks import moods, styles
-from pipeline.reading.passes.objects import alternatives, objects
+from pipeline.reading.passes.objects import alternatives, objects, parts
 from pipeline.reading.passes.optional import with_optional
 from pipeline.reading.passes.placements import placements
 from pipeline.reading.passes.references import resolved, told_apart
 from pipeline.reading.sentence import Context, Sentence
+from pipeline.reading.spelling import respelt
 from pipeline.reading.tags import Tag, any_of
 from pipeline.reading.technical import technical
 from pipeline.reading.wording import worded
@@ -38,10 +40,12 @@ PASSES: tuple[Pass, ...] = (
     backgrounds,
     styles,
     alternatives,
+    parts,
     objects,
     colours,
     placements,
     moods,
+    left_over,
 )
 _MAY_BE_OBJECTS = any_of("OBJECT UNKNOWN")
 _ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
@@ -78,17 +82,24 @@ def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
 
 def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     """Everything that the rules find in a brief, in its order. Where it is in another language, only that it is."""
-    line = tokens(text, drawable)
-    if is_foreign(text, line):
+    if is_foreign(text, tokens(text, drawable)):
         return [Found("other", LANGUAGE, shorten(text, 60, placeholder=" …"))]
+    text = respelt(text, drawable)
+    line = tokens(text, drawable)
     rest, measures = technical(text, drawable)
-    found = _read(_sentences(tokens(rest, drawable)), drawable) + measures
-    if not any(item.kind in ("object", "count", "other") for item in found):
+    sentences = _sentences(tokens(rest, drawable))
+    found = _read(sentences, drawable) + measures
+    if not any(item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found):
+        # Then what looked like talk asks for something: "it's about time for a cat".
+        found = _read(sentences, drawable, noise=False) + measures
+    understood = [item for item in found if item.subject != NOT_UNDERSTOOD]
+    if not any(item.kind in ("object", "count", "other") for item in understood):
+        found = understood
         coloured = any(item.kind in ("attribute", "background", "technical") for item in found)
         unread = _MAY_BE_OBJECTS if coloured else _MAY_BE_OBJECTS | {Tag.COLOUR}
         if not found or has_emoji(text) or unread & {token.tag for token in line}:
             # The brief may ask for something that the rules do not see: a person must look.
-            found.append(Found("other", value=shorten(text, 60, placeholder=" …"), sure=False))
+            found.append(Found("other", NOT_UNDERSTOOD, shorten(text, 60, placeholder=" …"), sure=False))
     return found
 
 
@@ -102,12 +113,17 @@ def _sentences(stream: Sequence[Token]) -> list[list[Token]]:
     return [part for part in parts if part]
 
 
-def _read(sentences: Sequence[Sequence[Token]], drawable: Range | None) -> list[Found]:
-    """The findings of the sentences, each read by every pass in turn."""
+def _read(
+    sentences: Sequence[Sequence[Token]], drawable: Range | None, noise: bool = True
+) -> list[Found]:
+    """The findings of the sentences, each read by every pass in turn. `noise`: whether some of them may ask for
+    nothing."""
     any_object = drawable is None or drawable.objects is None
     context = Context()
+    capitals = plainly_written([token for words in sentences for token in words])
     for words in sentences:
-        guessed = guess_objects(without_noise(words), any_object, alone=len(sentences) == 1)
+        wanted = without_noise(words, capitals) if noise else words
+        guessed = guess_objects(wanted, any_object, alone=len(sentences) == 1)
         sentence = Sentence(resolved(told_apart(guessed), context.objects))
         first = len(context.found)
         for read in PASSES:

@@ -15,12 +15,14 @@ class Sentence:
     """The tokens of a sentence, and the tags that are left of them.
 
     A pass that has read a word sets its tag to USED, or to ADJECTIVE where other words should still be joined
-    across it, so that no later pass reads it again. `tokens` keep the tags that they came with.
+    across it, so that no later pass reads it again. `tokens` keep the tags that they came with. A pass that reads
+    a word which later passes should see too claims it. `owned`: whether a want has been made of the word.
     """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self.tokens = list(tokens)
         self.tags: list[Tag] = [token.tag for token in tokens]
+        self.owned: list[bool] = [False] * len(self.tokens)
 
     @property
     def tag_string(self) -> str:
@@ -34,6 +36,11 @@ class Sentence:
     def use(self, start: int, end: int, tag: Tag = Tag.USED) -> None:
         """Mark the words from `start` up to `end` as read."""
         self.tags[start:end] = [tag] * (end - start)
+        self.claim(start, end)
+
+    def claim(self, start: int, end: int) -> None:
+        """Note that a want was made of the words from `start` up to `end`, which later passes may still read."""
+        self.owned[start:end] = [True] * (end - start)
 
     def objects(self) -> list[int]:
         """The indices of the objects that are left."""
@@ -41,6 +48,10 @@ class Sentence:
 
     def text(self, start: int, end: int) -> str:
         return " ".join(token.text for token in self.tokens[start:end])
+
+    def written(self, start: int, end: int) -> str:
+        """The words as the brief says them, in its capitals."""
+        return " ".join(token.written or token.text for token in self.tokens[start:end])
 
     def colour(self, start: int, end: int) -> str:
         """The colours from `start` up to `end` as one value: "black and white" is one look of one thing, not two that

@@ -21,6 +21,7 @@ class Tag(StrEnum):
     OBJECT = auto()  # cat
     COLOUR = auto()  # light blue
     NUMBER = auto()  # three, a pair of
+    QUANTITY = auto()  # several, a few: no number that can be counted
     STYLE = auto()  # flat design
     BACKGROUND = auto()  # background, backdrop
     AS_BACKGROUND = auto()  # in the background, as a backdrop
@@ -29,6 +30,7 @@ class Tag(StrEnum):
     LOOK = auto()  # smiling, striped: an adjective that can be seen
     MOOD = auto()  # elegant: an adjective that nothing can check
     MOOD_NOUN = auto()  # feel, vibe
+    ACTION = auto()  # riding, wearing: what something does
     UNKNOWN = auto()  # a word of no list
 
     # What says that something is not wanted, or need not be.
@@ -53,6 +55,7 @@ class Tag(StrEnum):
     WITH = auto()  # with, has
     BEHIND = auto()  # behind, all around
     BESIDE = auto()  # next to, near: no relation, for it has no direction
+    SPATIAL = auto()  # between, in front of: a place that no requirement can state
     FUNCTION = auto()  # any other function word
 
     # What asks for nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from pipeline.range import Range
 from pipeline.reading.finding import Found
@@ -12,56 +13,58 @@ from pipeline.reading.lexicon import tokens
 from pipeline.reading.numerals import numerals
 from pipeline.reading.tags import Tag
 
+_any_case = partial(re.compile, flags=re.IGNORECASE)
+
 # "256x256"; "640 by 480 pixels"
-_SIZE = re.compile(
+_SIZE = _any_case(
     r"\b(\d{2,4})\s*(?:px|pixels?)?\s*(?:x|×|by|\*)\s*(\d{2,4})\b"
     r"(?:\s*(?:px|pixels?))?(?:\s+(?:big|in size))?"
 )
 # "512 pixels wide"; "256 px" alone is a square
-_SIDE = re.compile(r"\b(\d{2,4})\s*(?:px|pixels?)(?:\s+(wide|tall|high|across|square|in width|in height))?\b")
+_SIDE = _any_case(r"\b(\d{2,4})\s*(?:px|pixels?)(?:\s+(wide|tall|high|across|square|in width|in height))?\b")
 # "width of 512 px"
-_NAMED_SIDE = re.compile(r"\b(width|height)\s+(?:of|is|:|should be|must be)?\s*(\d{2,4})\s*(?:px|pixels?)?\b")
+_NAMED_SIDE = _any_case(r"\b(width|height)\s+(?:of|is|:|should be|must be)?\s*(\d{2,4})\s*(?:px|pixels?)?\b")
 # "in square format"
-_FORMAT = re.compile(
+_FORMAT = _any_case(
     r"\b(?:a |in )?(square|landscape|portrait)"
     r"(?:[ -](?:format|shaped?|image|picture|orientation|size|crop))\b"
 )
 _RATIOS = {(1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (4, 5), (5, 4), (2, 1), (1, 2), (21, 9)}
 # "16:9"
-_RATIO = re.compile(r"(?<![\d:])(\d{1,2})\s?:\s?(\d{1,2})(?![\d:]|\s*(?:o'clock|[ap]\.?m))")
+_RATIO = _any_case(r"(?<![\d:])(\d{1,2})\s?:\s?(\d{1,2})(?![\d:]|\s*(?:o'clock|[ap]\.?m))")
 _CONTRASTS = {"strong": "high", "good": "high", "soft": "low"}
 # "high contrast"; "contrast should be low"; "contrast: high"
-_CONTRAST = re.compile(
+_CONTRAST = _any_case(
     r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b"
     r"|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
     r"|\bcontrast:\s*(high|low)\b"
 )
 # "at night"
-_TIME = re.compile(
+_TIME = _any_case(
     r"\b(at (?:night|dawn|dusk|sunrise|sunset|noon|midnight)|in the (?:rain|snow|fog|moonlight))\b"
 )
 # "don't make it yellow"
-_NOT_COLOURED = re.compile(
+_NOT_COLOURED = _any_case(
     r"\b(?:do not|don't|never) (?:make|paint|colou?r|draw) (?:it|them|the \w+) ([a-z]+)\b"
 )
 # "with a transparent background"; "no background"
-_NO_BACKGROUND = re.compile(
+_NO_BACKGROUND = _any_case(
     r"\b(?:(?:with )?(?:a )?(?:transparent|see[ -]through|cut[ -]?out)|(?:with )?no|without (?:any|a)) background\b"
     r"(?! (?:clutter|noise|music|text|details?|objects?|people))"
 )
 # "in the style of van gogh"
-_MANNER = re.compile(r"\bin the style of (?:an? )?((?:[a-z'-]+ ?){1,3}?)(?=[,.;]|$| with| on| and)")
+_MANNER = _any_case(r"\bin the style of (?:an? )?((?:[a-z'-]+ ?){1,3}?)(?=[,.;]|$| with| on| and)")
 # "with the text 'Sale'"
-_LETTERING = re.compile(
+_LETTERING = _any_case(
     r"\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?"
     r"(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
     r"\s*:?\s*[\"“']([^\"”']+)[\"”']"
 )
-_IF_POSSIBLE = re.compile(r"[ ,]*if (?:possible|you can)")
+_IF_POSSIBLE = _any_case(r"[ ,]*if (?:possible|you can)")
 _NEAR = 14  # characters after a want in which "if possible" must end
-_QUOTED = re.compile(r"[\"“]([^\"”]*)[\"”]")
+_QUOTED = _any_case(r"[\"“]([^\"”]*)[\"”]")
 # "mostly blue"; "in shades of blue"; "a blue palette"; "colour scheme: blue"
-_MOSTLY = re.compile(
+_MOSTLY = _any_case(
     r"\b(?:mostly|mainly|predominantly|largely|primarily)(?: in)? "
     r"((?:(?:light|dark|pale|bright|olive|cherry|lemon|navy|sky) )?[a-z]+)(?! background)\b"
     r"|\b(?:in )?shades of ([a-z]+)\b"
@@ -71,9 +74,8 @@ _MOSTLY = re.compile(
 
 
 def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
-    """The text in lower case without sizes, contrast, palette, lettering and times; and the wants that these are.
+    """The text without sizes, contrast, palette, lettering and times; and the wants that these are.
     A comma stands where they were."""
-    text = text.lower()
     found: list[Found] = []
     for pattern, want in _WANTS:
         text, more = _taken(text, pattern, want, drawable)
@@ -111,11 +113,11 @@ def _size(match: re.Match[str], drawable: Range | None) -> Found:
 
 
 def _named_side(match: re.Match[str], drawable: Range | None) -> Found:
-    return Found("technical", "size", f"{match[2]} {'wide' if match[1] == 'width' else 'tall'}")
+    return Found("technical", "size", f"{match[2]} {'wide' if match[1].lower() == 'width' else 'tall'}")
 
 
 def _side(match: re.Match[str], drawable: Range | None) -> Found:
-    pixels, which = match.groups()
+    pixels, which = match[1], (match[2] or "").lower()
     if which in ("wide", "across", "in width"):
         return Found("technical", "size", f"{pixels} wide")
     if which in ("tall", "high", "in height"):
@@ -132,22 +134,22 @@ def _ratio(match: re.Match[str], drawable: Range | None) -> Found | None:
 
 
 def _format(match: re.Match[str], drawable: Range | None) -> Found:
-    return Found("technical", "size", match[1])
+    return Found("technical", "size", match[1].lower())
 
 
 def _contrast(match: re.Match[str], drawable: Range | None) -> Found:
-    word = match[1] or match[2] or match[3]
+    word = (match[1] or match[2] or match[3]).lower()
     return Found("technical", "contrast", _CONTRASTS.get(word, word))
 
 
 def _palette(match: re.Match[str], drawable: Range | None) -> Found | None:
-    word = next(group for group in match.groups() if group).removeprefix("mostly ")
+    word = next(group for group in match.groups() if group).lower().removeprefix("mostly ")
     colour = _colour(word, drawable)
     return Found("technical", "palette", colour) if colour else None
 
 
 def _not_coloured(match: re.Match[str], drawable: Range | None) -> Found | None:
-    return Found("other", value=f"not {match[1]}") if _colour(match[1], drawable) else None
+    return Found("other", value=f"not {match[1].lower()}") if _colour(match[1], drawable) else None
 
 
 def _colour(words: str, drawable: Range | None) -> str | None:
@@ -156,11 +158,11 @@ def _colour(words: str, drawable: Range | None) -> str | None:
 
 
 def _as_written(match: re.Match[str], drawable: Range | None) -> Found:
-    return Found("other", value=match[0])
+    return Found("other", value=match[0].lower())
 
 
 def _manner(match: re.Match[str], drawable: Range | None) -> Found:
-    return Found("style", value=match[1].strip(), sure=False)
+    return Found("style", value=match[1].strip().lower(), sure=False)
 
 
 # In this order: a size must be gone before its numbers could be taken for a side or a ratio.

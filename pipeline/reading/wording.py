@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.english import RELATIONS, number, plural
 from pipeline.brief import Requirement
+from pipeline.reading.finding import NOT_UNDERSTOOD
 from pipeline.reading.lexicon import PLURAL_ONLY
 
 _NO_ARTICLE = frozenset(
@@ -41,6 +42,8 @@ def worded(want: Requirement, many: bool = False) -> Requirement:
         text = f"no {s}"
     elif want.kind == "technical":
         text = _technical(s, v)
+    elif s == NOT_UNDERSTOOD:
+        text = f"not understood: “{v}”"
     return want.model_copy(update={"text": text})
 
 

@@ -185,7 +185,7 @@ def main(
         "hand-written, open": hand_written(False),
         "hand-written, held": hand_written(True),
     }
-    text_model = _model(model, gguf_file, adapter) if model else None
+    loaded = text_model(model, gguf_file, adapter) if model else None
     print(
         f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'parse':>6} "
         f"{'flags':>6} {'s/brief':>8}"
@@ -196,10 +196,10 @@ def main(
         by_rules = score(examples, lambda text: found_in(text, drawable), drawable, visible)
         print(row(name, "rules", by_rules, time.perf_counter() - start))
         print(f"   missed {dict(by_rules.missed_kinds or {})} invented {dict(by_rules.invented_kinds or {})}")
-        if text_model is None:
+        if loaded is None:
             continue
         start = time.perf_counter()
-        found = answers(text_model, examples, prompting)  # type: ignore[arg-type]
+        found = answers(loaded, examples, prompting)  # type: ignore[arg-type]
         took = time.perf_counter() - start
         for reader, read in {
             "model": found.get,
@@ -211,16 +211,16 @@ def main(
             print(row(name, reader, result, took))
             print(f"   missed {dict(result.missed_kinds or {})} invented {dict(result.invented_kinds or {})}")
 
-    if text_model is not None:
+    if loaded is not None:
         rng = np.random.default_rng(7)
-        made = write_prompts([wishes(rng)[0] for _ in range(briefs // 4)], text_model).each
+        made = write_prompts([wishes(rng)[0] for _ in range(briefs // 4)], loaded).each
         print(
             f"prompts written: {len(made)}, of them {sum(p.origin == 'model' for p in made)} used as they are"
         )
         print(*(f"   {note}" for note, _ in Counter(p.note for p in made if p.note).most_common(3)), sep="\n")
 
 
-def _model(model: str, gguf_file: str | None, adapter: str | None) -> Stage[TextRequest, Text]:
+def text_model(model: str, gguf_file: str | None, adapter: str | None) -> Stage[TextRequest, Text]:
     from models.text.hf_text import load
     from models.text.transformers_backend import TransformersText
 

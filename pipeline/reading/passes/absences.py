@@ -18,7 +18,7 @@ _NEGATED = pattern("""
 # "[an owl that is] not brown"
 _NOT_COLOURED = pattern("NOT ADJECTIVE? (?P<colour> COLOUR)")
 # "people must not appear"
-_FORBIDDEN = pattern("(?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?= FORBIDDEN)")
+_FORBIDDEN = pattern("(?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?= [FUNCTION BE]? FORBIDDEN)")
 # "[no dogs] or people"; not "[no dogs] and text background"
 _ONE_MORE = pattern("""
     COMMA? AND (?P<before> [DETERMINER ADJECTIVE]*) (?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?! BACKGROUND)
@@ -30,6 +30,12 @@ _IN_LIST = pattern("""
 """)
 _NOUNS = any_of("UNKNOWN OBJECT NOT_DRAWN")
 _NO_OBJECT = any_of("UNKNOWN NOT_DRAWN")
+_NOT_THING = pattern("NOT [DETERMINER ADJECTIVE]* (?P<noun> OBJECT | UNKNOWN{1,2} (?= [COMMA SEMICOLON] | $))")
+_SHARPENING = pattern("""
+    NOT [DETERMINER ADJECTIVE FUNCTION]* (?: NUMBER OBJECT? | RELATION | SIDE | [MOOD ADJECTIVE]) (?= [COMMA SEMICOLON AND] | $)
+  | NO (?= COMMA)
+""")
+_NOBODY = frozenset(("nobody", "no one", "noone", "not a soul"))
 _IDIOMS = frozenset(ENGLISH["not_absent"])  # "no rush", "no problem"
 
 
@@ -40,6 +46,8 @@ def absences(sentence: Sentence, context: Context) -> list[Found]:
         *_not_coloured(sentence),
         *_forbidden(sentence),
         *_kept_out(sentence),
+        *_nobody(sentence),
+        *_not_things(sentence, context),
     ]
 
 
@@ -56,6 +64,7 @@ def _negated(sentence: Sentence) -> list[Found]:
         elif match["noun"]:
             noun = match.start("noun")
             if sentence.tags[noun] in _NO_OBJECT and sentence.tokens[noun].text in _IDIOMS:
+                sentence.use(start, noun + 1)
                 continue
             if _corrected(sentence, at):
                 sentence.use(start, at)
@@ -79,6 +88,9 @@ def _forbidden(sentence: Sentence) -> list[Found]:
     found: list[Found] = []
     for match in sentence.matches(_FORBIDDEN):
         found += _absent(sentence, match.start(), match.start(), 1)[0]
+    for i, tag in enumerate(sentence.tags):
+        if tag is Tag.FORBIDDEN and any(item.kind == "absence" for item in found):
+            sentence.use(i, i + 1)
     return found
 
 
@@ -91,6 +103,29 @@ def _kept_out(sentence: Sentence) -> list[Found]:
             for noun in range(i + 1, i + 1 + following.index("out")):
                 if sentence.tags[noun] in _NOUNS:
                     found += _absent(sentence, i, noun, 1)[0]
+    return found
+
+
+def _not_things(sentence: Sentence, context: Context) -> list[Found]:
+    """ "[a car,] not bus"; and what only sharpens another want: "[one bee,] not two", "[on the left,] not on the right",
+    "not too fancy" """
+    found: list[Found] = []
+    for match in sentence.matches(_NOT_THING):
+        noun = match.start("noun")
+        if sentence.tags[noun] is Tag.OBJECT or sentence.tokens[noun].text.endswith("s"):
+            found += _absent(sentence, match.start(), noun, len(match["noun"]))[0]
+    for match in sentence.matches(_SHARPENING):
+        sentence.use(*match.span())
+    return found
+
+
+def _nobody(sentence: Sentence) -> list[Found]:
+    """ "nobody in the picture" """
+    found = []
+    for i, token in enumerate(sentence.tokens):
+        if token.text in _NOBODY and sentence.tags[i] is not Tag.NOT_DRAWN:
+            found.append(Found("absence", "people", at=i))
+            sentence.use(i, i + 1)
     return found
 
 

@@ -16,6 +16,15 @@ BELONGS_TO_NOTHING = "(?! COLOUR_NOUN? [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNK
 _SCENE = pattern(
     "[ON IN BEHIND] COMMA? [DETERMINER POSSESSIVE ADJECTIVE MOOD]* (?P<place> [LOOK UNKNOWN OBJECT]{1,3})"
 )
+# "on a white ground"
+_ON_GROUND = pattern(f"""
+    [ON IN] [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<colour> {COLOURS}) [ADJECTIVE LOOK]? [UNKNOWN OBJECT NOT_DRAWN]
+""")
+_GROUNDS = frozenset(ENGLISH["grounds"])
+# "a background with pink stripes", "the background running from pink into orange"
+_DRAWN_OVER = pattern("""
+    (?P<ground> BACKGROUND) (?P<words> (?: WITH | ACTION | [BE FUNCTION]* UNKNOWN) [FUNCTION DETERMINER ADJECTIVE MOOD LOOK COLOUR AND IN UNKNOWN OBJECT NUMBER]*)
+""")
 _PLACES = frozenset(ENGLISH["places"])
 
 _COLOURED = tuple(
@@ -32,8 +41,11 @@ _COLOURED = tuple(
         f"COLOUR_NOUN? OF? [DETERMINER POSSESSIVE]? BACKGROUND COMMA (?P<colour> {COLOURS}) (?= [COMMA SEMICOLON] | $)",
         # "with a soft pink behind it"
         f"[ON WITH] [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<colour> {COLOURS}) BEHIND",
-        # "pink behind them"
-        f"(?P<colour> {COLOURS}) BEHIND",
+        # "pink behind them", "a white page behind"
+        f"(?P<colour> {COLOURS}) [NOT_DRAWN FUNCTION]? BEHIND",
+        # "behind it all in solid pink"
+        f"""BEHIND [PRONOUN ALL IN BE FUNCTION DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK NOT_DRAWN]*
+            (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}""",
         # "pink as the background"
         f"(?P<colour> {COLOURS}) AS_BACKGROUND",
         # "behind it, a pale pink"
@@ -77,6 +89,12 @@ _NEAR = 7  # words
 def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
     """The backgrounds that the sentence asks for. Colours are certain, words are guesses."""
     found = _scenes(sentence)
+    for match in sentence.matches(_ON_GROUND):
+        if sentence.tokens[match.end() - 1].text in _GROUNDS:
+            colour = sentence.colour(*match.span("colour"))
+            found.append(Found("background", value=colour, at=match.start("colour")))
+            sentence.use(*match.span())
+    found += _drawn_over(sentence)
     for form in _COLOURED:
         while match := form.search(sentence.tag_string):
             colour = sentence.colour(*match.span("colour"))
@@ -92,6 +110,19 @@ def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
             if not any(item.kind == "background" for item in (*context.found, *found)):
                 found += _nearest_colour(sentence, i)
             sentence.use(i, i + 1)
+    return found
+
+
+def _drawn_over(sentence: Sentence) -> list[Found]:
+    """Backgrounds of more than one plain colour, in the words of the brief."""
+    found = []
+    for match in sentence.matches(_DRAWN_OVER):
+        start, end = match.span("words")
+        colours = sum(tag is Tag.COLOUR for tag in sentence.tags[start:end])
+        varied = any(t.text.endswith(("ing", "s")) and t.tag is Tag.UNKNOWN or t.tag is Tag.ACTION for t in sentence.tokens[start:end])
+        if colours and (varied or colours > 1) and Tag.OBJECT not in sentence.tags[start:end]:
+            found.append(Found("background", value=sentence.text(start, end), at=start, sure=False))
+            sentence.use(match.start(), end)
     return found
 
 

@@ -10,7 +10,7 @@ from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, pattern
 
 # "a red cat", "a black and white paper cat"
-_BEFORE = pattern(f"(?P<colour> {COLOURS}) [ADJECTIVE MOOD UNKNOWN COLOUR_NOUN]{{0,2}} (?= OBJECT)")
+_BEFORE = pattern(f"(?P<colour> {COLOURS}) [ADJECTIVE MOOD LOOK UNKNOWN COLOUR_NOUN]{{0,3}} (?= OBJECT)")
 # A sentence of its own: "[Three stars.] All blue."
 _ALONE = pattern("[ADJECTIVE ALL BE]* (?P<colour> COLOUR) [ADJECTIVE COLOUR_NOUN]*")
 # "[a bus and a car,] both of them blue"; "[a bus and a car], blue both"; "they should all be red"; "make it red"
@@ -26,6 +26,8 @@ _AFTER = pattern(f"""
                [BE PRONOUN FUNCTION IN ALL COLOUR_NOUN DETERMINER]*
                (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING})
 """)
+# "[a fox.] Orange, of course"; not "orange juice"
+_STRAY = pattern(f"(?P<colour> {COLOURS}) (?! [COLOUR UNKNOWN])")
 _SEVERAL = frozenset(("they", "them", "which", "these"))
 
 
@@ -49,6 +51,23 @@ def colours(sentence: Sentence, context: Context) -> list[Found]:
         start, end = match.span("colour")
         if sentence.tags[start] is Tag.COLOUR:
             found.append(_coloured(sentence, sentence.tokens[match.start()].value, start, end))
+    return found + _stray(sentence, context)
+
+
+def _stray(sentence: Sentence, context: Context) -> list[Found]:
+    """Colours that are left, as those of the last object before them: "a fox, of course orange", "A red one."; of all
+    that was named, after "both" or "all"."""
+    found = []
+    for match in sentence.matches(_STRAY):
+        start, end = match.span("colour")
+        before = [sentence.tokens[i].value for i in sentence.objects() if i < start]
+        names = (before or context.objects)[-1:]
+        if any(tag is Tag.ALL for tag in sentence.tags[:start]) and (group := before or context.group):
+            names = list(dict.fromkeys(group))
+        if not names:
+            names = [sentence.tokens[i].value for i in sentence.objects() if i > end][:1]
+        for name in names:
+            found.append(_coloured(sentence, name, start, end))
     return found
 
 

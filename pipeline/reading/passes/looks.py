@@ -10,13 +10,24 @@ from pipeline.reading.tags import Tag, any_of, pattern
 _UNKNOWN_STYLE = pattern("IN [DETERMINER ADJECTIVE]? (?P<style> UNKNOWN) NOT_DRAWN")
 # "an elegant and calm feel"; "a sense of wonder", "conveys trust"; "a rustic vibe"; "it feels airy"
 _MOOD = pattern("""
-    (?: [MOOD_NOUN EVOKES] [FUNCTION OF ADJECTIVE DETERMINER POSSESSIVE]*)? (?P<adjective> MOOD)
-        (?: AND MOOD)* MOOD_NOUN?
-  | (?: MOOD_NOUN OF | EVOKES [DETERMINER ADJECTIVE]*) [UNKNOWN NOT_DRAWN MOOD_NOUN]
+    (?P<demand> [MOOD_NOUN EVOKES] [FUNCTION OF ADJECTIVE DETERMINER POSSESSIVE]*)? (?P<adjective> MOOD)
+        (?: AND [MOOD ADJECTIVE])* MOOD_NOUN?
+  | [ADJECTIVE MOOD] AND (?P<second> UNKNOWN) (?= [COMMA SEMICOLON] | $)
+  | (?: MOOD_NOUN OF | EVOKES [DETERMINER ADJECTIVE]*) [UNKNOWN NOT_DRAWN FUNCTION MOOD_NOUN]
   | (?P<attributive> UNKNOWN) MOOD_NOUN
   | MOOD_NOUN [FUNCTION ADJECTIVE]* UNKNOWN $
 """)
 _BEFORE_ATTRIBUTIVE = any_of("DETERMINER ADJECTIVE")
+
+
+_DEMANDS = pattern("(?: BE | REQUEST PRONOUN) [FUNCTION ADJECTIVE ALL DETERMINER]* $")
+
+
+def _demanded(sentence: Sentence, at: int) -> bool:
+    """Whether the mood at index `at` is asked for in so many words, as in "it must be elegant", "keep it calm". One that
+    only comes with something else, as in "a cheerful poster", is nice to have."""
+    before = _DEMANDS.search(sentence.tag_string, 0, at)
+    return before is not None and not any("would" in t.text for t in sentence.tokens[before.start() : at])
 
 
 def styles(sentence: Sentence, context: Context) -> list[Found]:
@@ -42,5 +53,7 @@ def moods(sentence: Sentence, context: Context) -> list[Found]:
         if match["attributive"] and not (start and sentence.tags[start - 1] in _BEFORE_ATTRIBUTIVE):
             continue
         sure = match["adjective"] is not None
-        found.append(Found("other", value=sentence.text(start, end), at=start, sure=sure))
+        must = match["demand"] is not None or _demanded(sentence, start)
+        found.append(Found("other", value=sentence.text(start, end), at=start, sure=sure, must=must))
+        sentence.claim(start, end)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.reading.finding import Found
-from pipeline.reading.lexicon import PLURAL_ONLY
+from pipeline.reading.lexicon import ENGLISH, PLURAL_ONLY
 from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, any_of, pattern
 
@@ -14,8 +14,10 @@ _CHOICE = pattern("""
 """)
 # "three more big red [balls]": what stands between a number and its object, with one function word at most
 _COUNTED = pattern("""
-    NUMBER (?: [DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN ALL AND] | FUNCTION (?! .* FUNCTION))* $
+    NUMBER (?: [DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN ALL AND OF] | FUNCTION (?! .* FUNCTION))* $
 """)
+# "several of the big red [balls]"
+_VAGUE = pattern("QUANTITY [DETERMINER POSSESSIVE OF ADJECTIVE COLOUR MOOD LOOK]* $")
 # "[bees,] four of them"; "[the owls] should be three"; a sentence of its own: "exactly three"
 _COUNT_ALONE = pattern("""
     NUMBER [FUNCTION ALL]? [PRONOUN OF]
@@ -24,6 +26,11 @@ _COUNT_ALONE = pattern("""
 """)
 # "[four of the] big red balls"
 _OBJECT_FOLLOWS = pattern("[DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN]* OBJECT")
+# "[a cat] with two big blue eyes"
+_PARTS = pattern("""
+    (?<= [OBJECT BACKGROUND PRONOUN COLOUR]) WITH [DETERMINER POSSESSIVE NUMBER QUANTITY ADJECTIVE COLOUR MOOD LOOK AND]* [UNKNOWN OBJECT NOT_DRAWN]
+""")
+_PART_NAMES = frozenset(ENGLISH["parts"])
 _ADJECTIVES = any_of("ADJECTIVE COLOUR MOOD LOOK ALL")
 _PAIRS = PLURAL_ONLY - {"grapes", "cherries"}  # "a pair of scissors" is one
 
@@ -39,6 +46,17 @@ def alternatives(sentence: Sentence, context: Context) -> list[Found]:
     return found
 
 
+def parts(sentence: Sentence, context: Context) -> list[Found]:
+    """What an object has, as one `other` want: "[a cat] with blue eyes"."""
+    found = []
+    for match in sentence.matches(_PARTS):
+        last = sentence.tokens[match.end() - 1]
+        if last.text in _PART_NAMES and not (last.known and last.tag is Tag.OBJECT):
+            found.append(Found("other", value=sentence.text(*match.span()), at=match.start()))
+            sentence.use(*match.span())
+    return found
+
+
 def objects(sentence: Sentence, context: Context) -> list[Found]:
     """Each object or its count, with the looks before it ("a smiling dog"); then counts that stand apart from their
     object ("Bees! Four of them.")."""
@@ -46,12 +64,19 @@ def objects(sentence: Sentence, context: Context) -> list[Found]:
     tags = sentence.tag_string
     for i in sentence.objects():
         token = sentence.tokens[i]
+        sentence.claim(i, i + 1)
         number = _COUNTED.search(tags, 0, i)
         if number and not (token.value in _PAIRS and "pair" in sentence.tokens[number.start()].text):
             count = sentence.tokens[number.start()].value
             found.append(Found("count", token.value, count, at=number.start(), sure=token.known))
+            sentence.claim(number.start(), number.start() + 1)
         else:
             found.append(Found("object", token.value, at=i, sure=token.known))
+            if number:
+                sentence.claim(number.start(), number.start() + 1)
+        if vague := _VAGUE.search(tags, 0, i):
+            found.append(Found("other", value=sentence.text(vague.start(), i + 1), at=vague.start()))
+            sentence.claim(vague.start(), vague.start() + 1)
         found += _looks(sentence, i)
     return found + _counts_alone(sentence, context)
 
@@ -64,6 +89,7 @@ def _looks(sentence: Sentence, noun: int) -> list[Found]:
             break
         if sentence.tags[i] is Tag.LOOK:
             look = sentence.tokens[i]
+            sentence.claim(i, i + 1)
             found.append(Found("attribute", sentence.tokens[noun].value, look.text, at=i, sure=look.known))
     return found
 
@@ -77,5 +103,6 @@ def _counts_alone(sentence: Sentence, context: Context) -> list[Found]:
         subject = (before or context.objects)[-1:]
         if subject and not _OBJECT_FOLLOWS.match(tags, match.end()):
             at = tags.index(Tag.NUMBER, match.start())
+            sentence.claim(at, at + 1)
             found.append(Found("count", subject[0], sentence.tokens[at].value, at=at))
     return found

@@ -41,13 +41,18 @@ def placements(sentence: Sentence, context: Context) -> list[Found]:
     for i, tag in enumerate(sentence.tags):
         if tag is Tag.RELATION:
             related = _related(sentence, context, i)
+            if related is not None:
+                sentence.claim(i, i + 1)
             found += related or []
             if related is None and _NO_TARGET.match(tags, i + 1):
                 sides.append(i)
         elif tag is Tag.SIDE or _is_bare_side(sentence, i):
             sides.append(i)
-        elif tag is Tag.ON:
-            found += _on_top(sentence, i)
+        elif tag is Tag.BESIDE and _beside(sentence, context, i):
+            sentence.claim(i, i + 1)  # both are there, which is all that it asks for
+        elif tag is Tag.ON and (on_top := _on_top(sentence, i)):
+            found += on_top
+            sentence.claim(i, i + 1)
     return found + _on_sides(sentence, context, sides)
 
 
@@ -61,6 +66,15 @@ def _is_bare_side(sentence: Sentence, i: int) -> bool:
     return (
         follows_object and sentence.tags[i] is Tag.NOT_DRAWN and sentence.tokens[i].text in ("left", "right")
     )
+
+
+def _beside(sentence: Sentence, context: Context, i: int) -> bool:
+    """Whether an object stands on both sides of the word at index `i`: "a cat next to a dog", "a star next to it", "a
+    cat and a dog side by side"."""
+    before = [j for j in sentence.objects() if j < i]
+    after = _TARGET.match(sentence.tag_string, i + 1) or _PRONOUN.match(sentence.tag_string, i + 1)
+    there = before or context.objects or Tag.USED in sentence.tags[:i]  # used: what must not be there
+    return len(before) > 1 or (bool(there) and after is not None)
 
 
 def _on_top(sentence: Sentence, i: int) -> list[Found]:
@@ -139,8 +153,10 @@ def _on_sides(sentence: Sentence, context: Context, sides: list[int]) -> list[Fo
     for i in sides:
         if pair := _beside_pair(sentence, i):
             found += _relation(i, pair[0], sentence.tokens[i].value, pair[1])
+            sentence.claim(i, i + 1)
             continue
         if name := _object_on_side(sentence, context, i, taken):
+            sentence.claim(i, i + 1)
             side_of.setdefault(name, i)
         taken = i
     names = list(dict.fromkeys(sentence.tokens[j].value for j in sentence.objects()))
