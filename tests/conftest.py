@@ -40,14 +40,14 @@ def loaded_once() -> Iterator[None]:
         return cached
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("load_text", "load_image", "load_scorer"):
+        for name in ("load_text", "load_image", "load_scorer", "load_detector"):
             patch.setattr(models.load, name, once(name, getattr(models.load, name)))
         yield
 
 
 @pytest.fixture(scope="session")
 def mini(loaded_once: None) -> tuple[Preset, Models]:
-    """The bundled preset and its three models."""
+    """The bundled preset and its models."""
     preset = load_preset("mini")
     return preset, load(preset)
 

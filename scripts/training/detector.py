@@ -445,13 +445,13 @@ def write(network: GridNetwork, folder: Path) -> None:
     }
     save_file(values, folder / "model.safetensors")
     config = Config(labels=list(LABELS), unclear=UNCLEAR, colours=list(_COLOURS), styles=list(STYLES))
-    said, true = tested(network, config)
-    print(f"{len(said)} boxes of fresh pictures, {true.mean():.0%} right; calibrating on them")
+    said, true = scored(network, config)
+    print(f"{len(said)} boxes of fresh pictures, {np.mean(true):.0%} right; calibrating on them")
     config.odds = correction(said, true)
     (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n")
 
 
-def tested(
+def scored(
     network: GridNetwork, config: Config, count: int = 400
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Scores of the detector's boxes on `count` fresh collages, and whether each is right: it has the label of a
@@ -462,8 +462,8 @@ def tested(
     for i in range(count):
         pixels, put = collage(rng)
         if i % 2:
-            x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
-            pixels = (wear(x, g)[0] * 255).round().byte().permute(1, 2, 0).numpy()
+            clean = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
+            pixels = (wear(clean, g)[0] * 255).round().byte().permute(1, 2, 0).numpy()
         (found,) = detector.detect([Image.fromarray(pixels)])
         for one in found:
             left, top, right, bottom = (side * SIDE for side in one.box)

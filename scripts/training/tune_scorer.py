@@ -1,13 +1,13 @@
-"""Fine-tune the bundled scorer on parts of pictures, which the judge looks at to count and to compare.
+"""Fine-tune the bundled scorer on what the judge shows it: whole pictures, and crops of single things.
 
     python -m scripts.training.tune_scorer --minutes 60
     python -m scripts.training.tune_scorer --minutes 0 --export models/mini/scorer
 
 The text tower is frozen. Its vectors for statements about objects, their colours, backgrounds and styles are the
-targets: the image tower learns to agree with those that are true of a view. A view is the whole picture or one of nine
-half-sized windows. An object is true of a view that shows it whole, false if at most half
-of it is visible, and unlabelled in between. Half of the pictures are renders, the others noisy latents through the
-painter's decoder; half of the views are degraded (dataset/degrade.py).
+targets: the image tower learns to agree with those that are true of a view. A view is the whole picture, the crop of
+one thing, or a square anywhere. An object is true of a view that shows it whole, false if at most half of it is
+visible, and unlabelled in between. A part of the pictures are renders, the others noisy latents through the painter's
+decoder; half of the views are degraded (dataset/degrade.py). The first stage of the tower stays as it is.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
+from torchvision.ops import roi_align
 
 from models.mini.dataset.art import natural_colours, sprite
 from models.mini.dataset.degrade import degrade
@@ -42,8 +43,6 @@ from scripts.training.scorer_student import IMAGE, fact_loss, pool, trunk
 
 MINI = Path(__file__).parents[2] / "models" / "mini"
 PIXELS = 256
-SIDE = 0.5  # of a window, as a share of the picture
-WINDOWS = tuple((left, top) for top in (0.0, 0.25, 0.5) for left in (0.0, 0.25, 0.5))  # their corners
 VIEWS = 4  # views of each picture
 FACTS = (
     *(Fact("object", name) for name in BY_NAME),
@@ -62,7 +61,7 @@ _WITHHELD = [
     _AT[fact] for fact in FACTS if fact.kind == "attribute" and held_out("colour", fact.subject, fact.value)
 ]
 Box = tuple[float, float, float]  # left, top, side, as shares of the picture
-BOXES: tuple[Box, ...] = ((0.0, 0.0, 1.0), *((left, top, SIDE) for left, top in WINDOWS))
+_MARGIN = 0.06  # around a thing in its crop, as in pipeline/judging/judge.py
 
 
 def truth(scene: Scene, box: Box) -> NDArray[np.int8]:
@@ -76,7 +75,7 @@ def truth(scene: Scene, box: Box) -> NDArray[np.int8]:
         seen[item.object] = max(seen.get(item.object, 0.0), wide * high / item.side**2)
     for item in scene.items:
         share = seen[item.object]
-        label = 1 if share > 0.99 else 0 if share <= 0.5 else UNASKED
+        label = 1 if share > 0.95 else 0 if share <= 0.5 else UNASKED
         row[_AT[Fact("object", item.object)]] = label
         for colour in COLOURS:
             mine = label if item.tint == colour else 0
@@ -91,8 +90,9 @@ def truth(scene: Scene, box: Box) -> NDArray[np.int8]:
 
 
 class Pictures(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
-    """Endless samples: a render, uint8 (3, PIXELS, PIXELS), or a latent, float (88, 8, 8); its views, int64 (VIEWS,),
-    as indices into BOXES; their labels, int8 (VIEWS, FACTS). Seeded by `start` and the worker's number."""
+    """Endless samples: a render, uint8 (3, PIXELS, PIXELS), or a latent, float (88, 8, 8); its views, float (VIEWS, 3):
+    left, top and side as shares of the picture; their labels, int8 (VIEWS, FACTS). Seeded by `start` and the worker's
+    number."""
 
     def __init__(self, start: int, latents: bool) -> None:
         self.start, self.latents = start, latents
@@ -105,10 +105,24 @@ class Pictures(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
                 sprite.cache_clear()
             scene = draw(rng)
             shown = encode(scene) if self.latents else render(scene, PIXELS).transpose(2, 0, 1)
-            first = [0] if rng.random() < 0.6 else []
-            chosen = [*first, *(1 + rng.choice(len(WINDOWS), VIEWS - len(first), replace=False))]
-            rows = np.stack([truth(scene, BOXES[i]) for i in chosen])
+            chosen = views(scene, rng)
+            rows = np.stack([truth(scene, box) for box in chosen])
             yield torch.from_numpy(np.ascontiguousarray(shown)), torch.tensor(chosen), torch.from_numpy(rows)
+
+
+def views(scene: Scene, rng: np.random.Generator) -> list[Box]:
+    """VIEWS boxes: at most once the whole picture, else crops of things and, now and then, a square anywhere."""
+    found: list[Box] = [(0.0, 0.0, 1.0)] if rng.random() < 0.6 else []
+    while len(found) < VIEWS:
+        if rng.random() < 0.2:
+            side = float(rng.uniform(0.35, 0.8))
+            found.append((float(rng.uniform(0, 1 - side)), float(rng.uniform(0, 1 - side)), side))
+            continue
+        item = scene.items[int(rng.integers(len(scene.items)))]
+        side = item.side / GRID * (1 + 2 * _MARGIN + float(rng.uniform(-0.1, 0.2)))
+        x, y = ((at + item.side / 2) / GRID + float(rng.normal(0, 0.015)) for at in (item.x, item.y))
+        found.append((x - side / 2, y - side / 2, side))
+    return found
 
 
 def draw(rng: np.random.Generator) -> Scene:
@@ -117,14 +131,10 @@ def draw(rng: np.random.Generator) -> Scene:
 
 
 def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
-    """The chosen views (B, VIEWS) of pictures (B, 3, PIXELS, PIXELS), as (B × VIEWS, 3, IMAGE, IMAGE)."""
-    parts = []
-    for left, top, side in BOXES:
-        x, y, wide = (round(share * PIXELS) for share in (left, top, side))
-        part = pictures[..., y : y + wide, x : x + wide]
-        parts.append(part if wide == IMAGE else F.interpolate(part, size=IMAGE, mode="area"))
-    whole = torch.stack(parts, 1)
-    return whole[torch.arange(len(whole), device=whole.device)[:, None], chosen].flatten(0, 1)
+    """The chosen views (B, VIEWS, 3) of pictures (B, 3, PIXELS, PIXELS), as (B × VIEWS, 3, IMAGE, IMAGE). What reaches
+    over the edge is cut off, as the judge does."""
+    corners = torch.cat([chosen[..., :2], chosen[..., :2] + chosen[..., 2:]], -1).clamp(0, 1) * PIXELS
+    return roi_align(pictures, list(corners.float()), IMAGE, sampling_ratio=2, aligned=True)
 
 
 def blend(pictures: Tensor, known: Tensor, g: Generator, share: float = 0.05) -> Tensor:
@@ -144,6 +154,7 @@ def main(
     work: Annotated[Path, typer.Option(help="checkpoint folder")] = Path("work/judge"),
     decoder: Annotated[Path, typer.Option(help="the painter's")] = MINI / "painter" / "vae",
     batch: Annotated[int, typer.Option(help=f"pictures, {VIEWS} views each")] = 16,
+    decoded: Annotated[float, typer.Option(help="share of pictures from the decoder")] = 0.5,
     rate: float = 1e-3,
     decay: Annotated[float, typer.Option(help="minutes with a falling rate at the end")] = 20.0,
     workers: Annotated[int, typer.Option(help="processes that make pictures, of each kind")] = 1,
@@ -171,15 +182,20 @@ def main(
     codes = codes.to(device)
     model.to(device)
     tower = model.visual.to(memory_format=torch.channels_last).train()
-    kernels = [p for p in tower.parameters() if p.ndim == 4 and p.shape[1] > 3]
-    rest = [p for p in tower.parameters() if p.ndim != 4 or p.shape[1] <= 3]
+    fixed = [tower.conv1, tower.bn1, tower.conv2, tower.bn2, tower.conv3, tower.bn3, tower.layer1]
+    for part in fixed:
+        part.requires_grad_(False).eval()
+    learnt = [p for p in tower.parameters() if p.requires_grad]
+    kernels = [p for p in learnt if p.ndim == 4]
+    rest = [p for p in learnt if p.ndim != 4]
     rest += [model.logit_scale, model.logit_bias]
     optimizers = (Muon(kernels, rate), torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.01))
     vae = AutoencoderDC.from_pretrained(decoder, torch_dtype=torch.float32).to(device).eval()
     g = Generator(device).manual_seed(seen + 1)
-    rendered, decoded = (
-        iter(DataLoader(Pictures(seen + 1, latents), batch_size=batch // 2, num_workers=workers))
-        for latents in (False, True)
+    few = max(1, round(batch * decoded))
+    renders, latents_of = (
+        iter(DataLoader(Pictures(seen + 1, latents), batch_size=size, num_workers=workers))
+        for latents, size in ((False, batch - few), (True, few))
     )
     began = told = saved = time.monotonic()
     first, means = seen, torch.zeros(len(KINDS), device=device)
@@ -188,7 +204,7 @@ def main(
         for optimizer, scale in zip(optimizers, (1.0, 0.3), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor * scale
-        (pixels, *one), (latents, *other) = next(rendered), next(decoded)
+        (pixels, *one), (latents, *other) = next(renders), next(latents_of)
         chosen, known = (torch.cat(pair).to(device) for pair in zip(one, other, strict=True))
         with torch.no_grad():
             latents = latents.to(device)

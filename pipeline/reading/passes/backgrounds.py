@@ -119,7 +119,7 @@ def _drawn_over(sentence: Sentence) -> list[Found]:
     for match in sentence.matches(_DRAWN_OVER):
         start, end = match.span("words")
         colours = sum(tag is Tag.COLOUR for tag in sentence.tags[start:end])
-        varied = any(t.text.endswith(("ing", "s")) and t.tag is Tag.UNKNOWN or t.tag is Tag.ACTION for t in sentence.tokens[start:end])
+        varied = any((t.text.endswith(("ing", "s")) and t.tag is Tag.UNKNOWN) or t.tag is Tag.ACTION for t in sentence.tokens[start:end])
         if colours and (varied or colours > 1) and Tag.OBJECT not in sentence.tags[start:end]:
             found.append(Found("background", value=sentence.text(start, end), at=start, sure=False))
             sentence.use(match.start(), end)

@@ -30,8 +30,10 @@ from scripts.evaluation.scorer import (
     questions,
     scenes,
 )
-from scripts.training.tune_scorer import BOXES, FACTS, UNASKED, VIEWS, blend, cut, truth
+from scripts.training.tune_scorer import FACTS, UNASKED, VIEWS, blend, cut, truth, views
 from scripts.training.tune_scorer import KINDS as KINDS_OF_VIEWS
+
+WHOLE = (0.0, 0.0, 1.0)
 
 BARS = {"object": 0.97, "count": 0.95, "attribute": 0.92, "relation": 0.95, "background": 0.98, "style": 0.93}
 
@@ -101,7 +103,7 @@ def test_training_asks_of_a_view_what_stands_whole_in_it() -> None:
     items = (Item("cat", "red", 0, 1, 2), Item("dog", None, 2, 1, 2))
     scene = Scene("row", items, "white", "flat")
     for box, cat, dog in (
-        (BOXES[0], 1, 1), ((0.0, 0.25, 0.5), 1, 0), ((0.5, 0.25, 0.5), 0, 1), ((0.25, 0.25, 0.5), 0, 0),
+        (WHOLE, 1, 1), ((0.0, 0.25, 0.5), 1, 0), ((0.5, 0.25, 0.5), 0, 1), ((0.25, 0.25, 0.5), 0, 0),
         ((0.0, 0.0, 0.5), 0, 0), ((0.0, 0.25, 0.4), UNASKED, 0),
     ):  # fmt: skip
         known = dict(zip(FACTS, truth(scene, box).tolist(), strict=True))
@@ -118,18 +120,30 @@ def test_training_asks_nothing_of_a_colour_that_is_held_out() -> None:
     known = dict(
         zip(
             FACTS,
-            truth(Scene("single", (Item("cat", "red", 0, 0, 4),), "white", "flat"), BOXES[0]),
+            truth(Scene("single", (Item("cat", "red", 0, 0, 4),), "white", "flat"), WHOLE),
             strict=True,
         )
     )
     assert known[Fact("attribute", name, colour)] == UNASKED
 
 
-def test_views_are_the_whole_picture_and_its_windows() -> None:
+def test_views_are_the_whole_picture_or_a_part_without_what_lies_outside() -> None:
     picture = torch.arange(256 * 256, dtype=torch.float32).view(1, 1, 256, 256).expand(1, 3, 256, 256)
-    whole, middle = cut(picture, torch.tensor([[0, 5]]))
+    whole, middle, corner = cut(picture, torch.tensor([[WHOLE, (0.25, 0.25, 0.5), (-0.5, -0.5, 1.0)]]))
     assert torch.allclose(whole[0, 0, 0], picture[0, 0, :2, :2].mean())
-    assert torch.equal(middle, picture[0, :, 64:192, 64:192])
+    assert torch.allclose(middle, picture[0, :, 64:192, 64:192])
+    assert torch.allclose(corner[:, 1:, 1:], picture[0, :, 1:128, 1:128])
+
+
+def test_a_view_of_one_thing_shows_it_whole() -> None:
+    rng = np.random.default_rng(0)
+    scene = Scene("row", (Item("cat", None, 0, 1, 2), Item("dog", "red", 2, 1, 2)), "white", "flat")
+    shown = [dict(zip(FACTS, truth(scene, box), strict=True)) for _ in range(40) for box in views(scene, rng)]
+    cats = [known[Fact("object", "cat")] for known in shown]
+    dogs = [known[Fact("object", "dog")] for known in shown]
+    assert sum(cat == 1 and dog == 0 for cat, dog in zip(cats, dogs, strict=True)) > 30
+    assert sum(dog == 1 and cat == 0 for cat, dog in zip(cats, dogs, strict=True)) > 30
+    assert all(known[Fact("attribute", "dog", "red")] == known[Fact("object", "dog")] for known in shown)
 
 
 def test_of_a_blend_nothing_is_true() -> None:
