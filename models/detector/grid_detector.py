@@ -21,7 +21,7 @@ from models.protocols import Box, Detection, Identity, ModelError, WeightsMissin
 
 LOWEST = 0.05  # detections of a lower score are left out
 _SAME = 0.4  # intersection over union above which two boxes are about one thing
-_INSIDE = 0.7  # share of a box inside a surer one above which it is a part of that
+_INSIDE = 0.7  # share of the smaller of two boxes inside the other, above which they are about one thing
 
 
 class Config(BaseModel):
@@ -126,12 +126,13 @@ def _flat(part: Tensor) -> Tensor:
 
 
 def _about_one(box: Tensor, surer: Tensor) -> bool:
-    """Whether a box is about the same thing as a surer one, or about a part of it."""
+    """Whether a box is about the same thing as a surer one, about a part of it, or about it and its neighbours."""
     if float(box_iou(box[None], surer[None])) > _SAME:
         return True
     low, high = torch.maximum(box[:2], surer[:2]), torch.minimum(box[2:], surer[2:])
     shared = float((high - low).clamp(min=0).prod())
-    return shared > _INSIDE * float((box[2:] - box[:2]).clamp(min=1e-3).prod())
+    smaller = min(float((one[2:] - one[:2]).clamp(min=1e-3).prod()) for one in (box, surer))
+    return shared > _INSIDE * smaller
 
 
 def _shares(box: Tensor) -> Box:
