@@ -1,7 +1,7 @@
 """Cases: a brief and what a picture must show to meet it; and a reader of sets of briefs that people wrote.
 
-A set is a TSV file without a header, one brief a line: its text, a tab, and its wants separated by "; ". Its name is the
-file's stem. Names of objects are those of the range, in the singular.
+A set is a TSV file without a header, one brief a line: its text, a tab, and its wants separated by "; ". Its name is
+the file's stem. Names of objects are those of the range, in the singular.
 
 | want                     | meaning                                                                        |
 | ------------------------ | ------------------------------------------------------------------------------ |
@@ -152,9 +152,7 @@ def _check(facts: Collection[Fact]) -> None:
     """Raises SetError if facts contradict each other, or if one is about an object that nothing asks for."""
     shown = {fact.subject for fact in facts if fact.kind in ("object", "count")}
     for fact in facts:
-        if fact.kind in ("attribute", "relation") and (
-            missing := {fact.subject, fact.other} - {""} - shown
-        ):
+        if fact.kind in ("attribute", "relation") and (missing := {fact.subject, fact.other} - {""} - shown):
             raise SetError(f"a want is about {sorted(missing)}, which no want asks for")
         if fact.kind == "absence" and fact.subject in shown:
             raise SetError(f"{fact.subject!r} must show and must not show")

@@ -105,17 +105,18 @@ class Seen:
             return f"no {related(fact.subject, fact.value, fact.other)}"
         return None
 
-    def objections(self, facts: Sequence[Fact], optional: Collection[str] = ()) -> tuple[str, ...]:
+    def objections(
+        self, facts: Sequence[Fact], optional: Collection[str] = (), closed: bool = True
+    ) -> tuple[str, ...]:
         """Why the picture does not meet a brief that asks for these facts, in words; empty if it does.
 
-        The world is closed. Every fact must hold, every object must be one of the facts or `optional`, and nothing may
+        The world is closed: every fact must hold, every object must be one of the facts or `optional`, and nothing may
         be unclear. "A cat" is met by one cat or more: the number matters only where the brief names one, "one" and "a
-        single" included, and is then a fact of the kind count."""
-        asked = {name for f in facts if f.kind != "absence" for name in (f.subject, f.other)} | set(optional)
+        single" included, and is then a fact of the kind count. Without `closed`, other objects may show as well."""
         said = [denial for fact in facts if (denial := self.denial(fact))]
+        asked = {name for fact in facts for name in (fact.subject, fact.other)} | set(optional)
         names = dict.fromkeys(f.object for f in self.found if f.object and f.object not in asked)
-        ruled_out = {f.subject for f in facts if f.kind == "absence"}
-        said += [f"also shows {phrase(name)}" for name in names if name not in ruled_out]
+        said += [f"also shows {phrase(name)}" for name in names if closed]
         said += [f"something unclear {_whereabouts(f)}" for f in self.found if f.object is None]
         return tuple(dict.fromkeys(said))
 
@@ -192,7 +193,8 @@ def _doubts(boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
     unclear = labels == UNCLEAR
     if not unclear.any():
         return torch.zeros(len(boxes))
-    return ((box_iou(boxes, boxes[unclear]) > OVERLAP) * scores[unclear]).amax(1)
+    same: Tensor = box_iou(boxes, boxes[unclear]) > OVERLAP
+    return (same * scores[unclear]).amax(1)
 
 
 def _look(pixels: Floats, ground: Floats, label: int, box: Box, like: float) -> tuple[str, str | None] | None:
@@ -232,7 +234,8 @@ def _fit(image: Image.Image, ground: Floats, label: int, box: Box) -> tuple[floa
 def _distances(one: Floats, other: Floats) -> Floats:
     """The squared distance of each of `one` (n, …) from each of `other` (m, …), shape (n, m)."""
     a, b = one.reshape(len(one), -1), other.reshape(len(other), -1)
-    return (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+    squared: Floats = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+    return squared
 
 
 def _more(pixels: Floats, ground: Floats, box: Box, clear: Sequence[Box]) -> bool:
