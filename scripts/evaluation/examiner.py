@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torchvision.ops import box_iou, nms
+from torchvision.ops import box_iou
 
 from models.english import phrase, related
 from models.mini.dataset.art import natural_colours, sprite
@@ -163,28 +163,35 @@ def ground_of(border: Floats) -> str:
 def _detected(pixels: Floats, ground: Floats) -> list[Found]:
     """Clear objects by score, then unclear ones, without parts of clear ones. `pixels`: (SIDE, SIDE, 3) in [0, 1]."""
     (seen,) = load()([torch.from_numpy(pixels).permute(2, 0, 1)])
-    maybe = seen["scores"] >= MAYBE
-    boxes, scores, labels = seen["boxes"][maybe], seen["scores"][maybe], seen["labels"][maybe]
-    doubts = _doubts(boxes, scores, labels)
-    doubted = ((doubts >= DOUBT) | (doubts >= scores + RATHER)).tolist()
-    looks = [
-        _look(pixels, ground, label, box, DOUBTED_LIKE if doubt else LIKE)
-        for label, box, doubt in zip(labels.tolist(), boxes.tolist(), doubted, strict=True)
-    ]
-    clear = torch.tensor([look is not None for look in looks], dtype=torch.bool)
-    kept = nms(boxes, scores + clear, OVERLAP).tolist()
+    order = seen["scores"].argsort(descending=True)
+    order = order[seen["scores"][order] >= MAYBE]
+    boxes, scores, labels = (seen[key][order] for key in ("boxes", "scores", "labels"))
+    overlap, doubts = box_iou(boxes, boxes), _doubts(boxes, scores, labels)
+    doubted = (doubts >= DOUBT) | (doubts >= scores + RATHER)
+    clear: list[int] = []
+    unclear: list[int] = []
+    left: list[int] = []
+
+    def free(i: int) -> bool:
+        """Whether no object that was found is in the box, or holds most of it."""
+        told = clear + unclear
+        return not (overlap[i, told] > OVERLAP).any() and _covered(boxes[i], boxes[clear]) < INSIDE
+
     found: list[Found] = []
-    told: list[int] = []
-    for i in kept:
-        box, look = _box(boxes[i]), looks[i]
-        if _covered(boxes[i], boxes[told]) >= INSIDE:
+    for i, label in enumerate(labels.tolist()):
+        if not free(i):
             continue
-        if look is not None:
-            told.append(i)
-            style, tint = look
-            found.append(Found(DRAWINGS[int(labels[i]) - 1][0], style, tint, box))
-        elif scores[i] >= SURE and _more(pixels, ground, box, [f.box for f in found if f.object]):
-            found.append(Found(None, "", None, box))
+        look = _look(pixels, ground, label, _box(boxes[i]), DOUBTED_LIKE if doubted[i] else LIKE)
+        if look is None:
+            left.append(i)
+            continue
+        clear.append(i)
+        style, tint = look
+        found.append(Found(DRAWINGS[label - 1][0], style, tint, _box(boxes[i])))
+    for i in left:
+        if scores[i] >= SURE and free(i) and _more(pixels, ground, _box(boxes[i]), boxes[clear].tolist()):
+            unclear.append(i)
+            found.append(Found(None, "", None, _box(boxes[i])))
     return found
 
 

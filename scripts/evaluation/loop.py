@@ -164,6 +164,9 @@ def main(
         str | None, typer.Option(help="preset whose scorer examines; needed beyond the bundled range")
     ] = None,
     seed: Annotated[int, typer.Option(help="of the tidy suite")] = 11,
+    error_pictures: Annotated[
+        int, typer.Option(min=0, help="pictures of each kind on which the examiner's own error is measured")
+    ] = 200,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="change a key of the preset")] = None,
     pictures: Annotated[
         Path | None, typer.Option(help="write contact sheets of all final pictures to this folder")
@@ -183,7 +186,9 @@ def main(
     except SetError as error:
         raise typer.BadParameter(str(error)) from None
     examiner = by_scorer(judge) if judge else by_boxes
-    errors = own_error(200) if judge is None else [f"it is the scorer of {judge}; its error is not measured"]
+    errors = [f"it is the scorer of {judge}; its error is not measured"]
+    if judge is None:
+        errors = own_error(error_pictures) if error_pictures else ["its own error was not measured"]
     console.print("The examiner:", *errors, sep="\n- ")
     began = time.perf_counter()
     results = first_images(cases, chosen, examiner) if first else whole_loop(cases, chosen, examiner, best_of)
