@@ -42,7 +42,7 @@ lint: setup
 
 # What the bundled models reach, by a judge that the loop never saw.
 evaluate: setup
-	$(BIN)/python -m scripts.evaluation.loop --sheet out/evaluation.png
+	$(BIN)/python -m scripts.evaluation.loop --pictures out/evaluation --json out/evaluation.json
 
 bench: setup
 	$(BIN)/python -m scripts.benches.overhead

@@ -23,8 +23,9 @@ from models.load import load_image
 from models.protocols import Paint
 from pipeline.calls.load import quiet_libraries
 from pipeline.config import load_preset
-from scripts.evaluation.loop import by_boxes, interval
+from scripts.evaluation.loop import by_boxes
 from scripts.evaluation.suite import suite
+from scripts.evaluation.tables import share
 
 
 def main(
@@ -47,11 +48,11 @@ def main(
             began = time.perf_counter()
             (painted,) = painter.paint([Paint(case.text, i, steps=steps)])
             seconds[steps].append(time.perf_counter() - began)
-            met[steps] += all(by_boxes(painted.image, case.facts))
+            met[steps] += not by_boxes(painted.image, case)
     table = Table("steps", "met %", "seconds of an image", "GFLOP of an image", box=None)
     for steps, right in met.items():
         middle = statistics.median(seconds[steps])
-        table.add_row(str(steps), interval(right, len(cases)), f"{middle:.2f}", f"{flops[steps] / 1e9:.1f}")
+        table.add_row(str(steps), share(right, len(cases)), f"{middle:.2f}", f"{flops[steps] / 1e9:.1f}")
     Console().print(table)
     ratio = statistics.median(a / b for a, b in zip(seconds[few], seconds[many], strict=True))
     print(f"ratio: {ratio:.2f} of the seconds, {flops[few] / flops[many]:.2f} of the FLOPs, "

@@ -1,7 +1,7 @@
 """Cases: a brief and what a picture must show to meet it; and a reader of sets of briefs that people wrote.
 
-A set is a TSV file without a header, one brief a line: its text, a tab, and its wants separated by "; ". Its name is the
-file's stem. Names of objects are those of the range, in the singular.
+A set is a TSV file without a header, one brief a line: its text, a tab, and its wants separated by "; ". Its name is
+the file's stem. Names of objects are those of the range, in the singular.
 
 | want                     | meaning                                                                        |
 | ------------------------ | ------------------------------------------------------------------------------ |

@@ -76,7 +76,7 @@ def worn(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray((pixels + rng.normal(0, 10, pixels.shape)).clip(0, 255).astype(np.uint8))
 
 
-def collage(rng: np.random.Generator, names: Sequence[str], tints: Sequence[str | None]) -> Collage:
+def arranged(rng: np.random.Generator, names: Sequence[str], tints: Sequence[str | None]) -> Collage:
     """These objects, at most four, in quarters of the picture chosen at random, on a background from which all stand
     out. A single one is larger."""
     while True:

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torchvision.ops import box_iou, nms
+from torchvision.ops import box_iou
 
 from models.english import phrase, related
 from models.mini.dataset.art import natural_colours, sprite
@@ -105,17 +105,18 @@ class Seen:
             return f"no {related(fact.subject, fact.value, fact.other)}"
         return None
 
-    def objections(self, facts: Sequence[Fact], optional: Collection[str] = ()) -> tuple[str, ...]:
+    def objections(
+        self, facts: Sequence[Fact], optional: Collection[str] = (), closed: bool = True
+    ) -> tuple[str, ...]:
         """Why the picture does not meet a brief that asks for these facts, in words; empty if it does.
 
-        The world is closed. Every fact must hold, every object must be one of the facts or `optional`, and nothing may
+        The world is closed: every fact must hold, every object must be one of the facts or `optional`, and nothing may
         be unclear. "A cat" is met by one cat or more: the number matters only where the brief names one, "one" and "a
-        single" included, and is then a fact of the kind count."""
-        asked = {name for f in facts if f.kind != "absence" for name in (f.subject, f.other)} | set(optional)
+        single" included, and is then a fact of the kind count. Without `closed`, other objects may show as well."""
         said = [denial for fact in facts if (denial := self.denial(fact))]
+        asked = {name for fact in facts for name in (fact.subject, fact.other)} | set(optional)
         names = dict.fromkeys(f.object for f in self.found if f.object and f.object not in asked)
-        ruled_out = {f.subject for f in facts if f.kind == "absence"}
-        said += [f"also shows {phrase(name)}" for name in names if name not in ruled_out]
+        said += [f"also shows {phrase(name)}" for name in names if closed]
         said += [f"something unclear {_whereabouts(f)}" for f in self.found if f.object is None]
         return tuple(dict.fromkeys(said))
 
@@ -162,28 +163,35 @@ def ground_of(border: Floats) -> str:
 def _detected(pixels: Floats, ground: Floats) -> list[Found]:
     """Clear objects by score, then unclear ones, without parts of clear ones. `pixels`: (SIDE, SIDE, 3) in [0, 1]."""
     (seen,) = load()([torch.from_numpy(pixels).permute(2, 0, 1)])
-    maybe = seen["scores"] >= MAYBE
-    boxes, scores, labels = seen["boxes"][maybe], seen["scores"][maybe], seen["labels"][maybe]
-    doubts = _doubts(boxes, scores, labels)
-    doubted = ((doubts >= DOUBT) | (doubts >= scores + RATHER)).tolist()
-    looks = [
-        _look(pixels, ground, label, box, DOUBTED_LIKE if doubt else LIKE)
-        for label, box, doubt in zip(labels.tolist(), boxes.tolist(), doubted, strict=True)
-    ]
-    clear = torch.tensor([look is not None for look in looks], dtype=torch.bool)
-    kept = nms(boxes, scores + clear, OVERLAP).tolist()
+    order = seen["scores"].argsort(descending=True)
+    order = order[seen["scores"][order] >= MAYBE]
+    boxes, scores, labels = (seen[key][order] for key in ("boxes", "scores", "labels"))
+    overlap, doubts = box_iou(boxes, boxes), _doubts(boxes, scores, labels)
+    doubted = (doubts >= DOUBT) | (doubts >= scores + RATHER)
+    clear: list[int] = []
+    unclear: list[int] = []
+    left: list[int] = []
+
+    def free(i: int) -> bool:
+        """Whether no object that was found is in the box, or holds most of it."""
+        told = clear + unclear
+        return not (overlap[i, told] > OVERLAP).any() and _covered(boxes[i], boxes[clear]) < INSIDE
+
     found: list[Found] = []
-    told: list[int] = []
-    for i in kept:
-        box, look = _box(boxes[i]), looks[i]
-        if _covered(boxes[i], boxes[told]) >= INSIDE:
+    for i, label in enumerate(labels.tolist()):
+        if not free(i):
             continue
-        if look is not None:
-            told.append(i)
-            style, tint = look
-            found.append(Found(DRAWINGS[int(labels[i]) - 1][0], style, tint, box))
-        elif scores[i] >= SURE and _more(pixels, ground, box, [f.box for f in found if f.object]):
-            found.append(Found(None, "", None, box))
+        look = _look(pixels, ground, label, _box(boxes[i]), DOUBTED_LIKE if doubted[i] else LIKE)
+        if look is None:
+            left.append(i)
+            continue
+        clear.append(i)
+        style, tint = look
+        found.append(Found(DRAWINGS[label - 1][0], style, tint, _box(boxes[i])))
+    for i in left:
+        if scores[i] >= SURE and free(i) and _more(pixels, ground, _box(boxes[i]), boxes[clear].tolist()):
+            unclear.append(i)
+            found.append(Found(None, "", None, _box(boxes[i])))
     return found
 
 
@@ -192,7 +200,8 @@ def _doubts(boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
     unclear = labels == UNCLEAR
     if not unclear.any():
         return torch.zeros(len(boxes))
-    return ((box_iou(boxes, boxes[unclear]) > OVERLAP) * scores[unclear]).amax(1)
+    same: Tensor = box_iou(boxes, boxes[unclear]) > OVERLAP
+    return (same * scores[unclear]).amax(1)
 
 
 def _look(pixels: Floats, ground: Floats, label: int, box: Box, like: float) -> tuple[str, str | None] | None:
@@ -232,7 +241,8 @@ def _fit(image: Image.Image, ground: Floats, label: int, box: Box) -> tuple[floa
 def _distances(one: Floats, other: Floats) -> Floats:
     """The squared distance of each of `one` (n, …) from each of `other` (m, …), shape (n, m)."""
     a, b = one.reshape(len(one), -1), other.reshape(len(other), -1)
-    return (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+    squared: Floats = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+    return squared
 
 
 def _more(pixels: Floats, ground: Floats, box: Box, clear: Sequence[Box]) -> bool:

@@ -1,13 +1,25 @@
-"""Measure a preset on the suite of briefs (scripts/evaluation/suite.py) with an independent examiner.
+"""Measure a preset on briefs with an examiner that is independent of its judge.
 
-    python -m scripts.evaluation.loop                                    # 60 briefs of each kind
-    python -m scripts.evaluation.loop --each 20 --first                  # the image model alone: first images only
+    python -m scripts.evaluation.loop                                    # the tidy suite and the sets that people wrote
+    python -m scripts.evaluation.loop --each 3                           # the same, three briefs of each kind
+    python -m scripts.evaluation.loop --briefs FOLDER --pictures OUT     # other sets; their pictures, to look at
+    python -m scripts.evaluation.loop --first                            # the image model alone: first images only
     python -m scripts.evaluation.loop --preset turbo --judge studio.yaml # judged by the scorer of another preset
 
-Three pictures of each brief are examined: the first, the best of several in the opinion of the preset's own judge, and
-the one that the loop ends with. "Met" is the examiner's decision, "accepted" the loop's. Pictures in the bundled range
-are examined by a detector (examiner.py), whose own error on fresh renders is measured first; other presets need the
-scorer of a second preset as examiner, whose error is not measured. Intervals are 95 % Wilson intervals.
+The tidy suite (suite.py) is in the words that the bundled models are trained on; the sets (cases.py, briefs/) are in
+other people's words. The world is closed: a picture meets a brief if it shows what is asked and nothing else, and
+nothing in it is unclear (`examiner.Seen.objections`). For each kind of briefs, in percent with 95 % Wilson intervals:
+
+    accepted             by the loop, without a person
+    accepted but wrong   of these: pictures that do not meet the brief, and all for briefs that need a person
+    met and accepted     of the briefs that need no person
+    right but rejected   of the same: the final picture meets the brief, but was not accepted
+    needs a person       the loop says so
+    first, best met      the first image, or the best of several in the opinion of the preset's own judge (--best-of)
+
+Pictures in the bundled range are examined by a detector (examiner.py), whose own error is measured first; other
+presets need the scorer of a second preset as examiner, whose error is not measured and which sees nothing beside what
+is asked.
 """
 
 from __future__ import annotations
@@ -16,104 +28,61 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from models.load import load_image, load_scorer
-from models.mini.dataset.scene import Fact, facts, render, sample
 from models.protocols import Paint
 from pipeline.brief import Brief
 from pipeline.calls.load import load, quiet_libraries
-from pipeline.config import bands, load_preset
-from pipeline.events import Attempt, Outcome
+from pipeline.config import Preset, bands, load_preset
+from pipeline.events import Attempt, Event, Outcome
 from pipeline.loop import run
 from pipeline.store import Store
+from scripts.evaluation.cases import BRIEFS, Case, SetError, read_sets
 from scripts.evaluation.examiner import examine
-from scripts.evaluation.scorer import hard_false
-from scripts.evaluation.suite import KINDS, Case, put, suite
+from scripts.evaluation.own_error import own_error
+from scripts.evaluation.sheets import save_sheets
+from scripts.evaluation.suite import KINDS, put, suite
+from scripts.evaluation.tables import Result, markdown, summaries
 
-Examiner = Callable[[Image.Image, Sequence[Fact]], list[bool]]
-
-
-@dataclass
-class Result:
-    """The result of one brief. `met`: "first", "best" or "loop" → whether that picture shows all facts."""
-
-    case: Case
-    met: dict[str, bool]
-    shown: Image.Image
-    accepted: bool = False
-    images: int = 0
-    seconds: float = 0.0
-    tokens: int = 0
+Examiner = Callable[[Image.Image, Case], tuple[str, ...]]  # why the picture does not meet the case, in words
+TIDY = 60  # tidy briefs of each kind
 
 
-def by_boxes(image: Image.Image, asked: Sequence[Fact]) -> list[bool]:
-    """Examine a picture by the detector: whether each fact is true of it."""
-    seen = examine(image)
-    return [seen.holds(fact) for fact in asked]
+def by_boxes(image: Image.Image, case: Case) -> tuple[str, ...]:
+    """Examine a picture by the detector."""
+    return examine(image).objections(case.facts, case.optional, case.closed)
 
 
 def by_scorer(preset_name: str) -> Examiner:
-    """An examiner that uses the scorer of another preset, with its bands."""
+    """An examiner that uses the scorer of another preset, with its bands. It sees only what it is asked for."""
     preset = load_preset(preset_name)
-    scorer, measured = (
-        load_scorer(preset.scorer, preset.base, preset.offline),
-        bands(preset.judge, preset.base),
-    )
+    scorer = load_scorer(preset.scorer, preset.base, preset.offline)
+    measured = bands(preset.judge, preset.base)
 
-    def examiner(image: Image.Image, asked: Sequence[Fact]) -> list[bool]:
-        (scores,) = scorer.score([image], [[put(fact) for fact in asked]])
-        limits = [measured.get(fact.kind, preset.judge.default) for fact in asked]
-        return [limit.corrected(p) >= limit.pass_ for p, limit in zip(scores, limits, strict=True)]
+    def examiner(image: Image.Image, case: Case) -> tuple[str, ...]:
+        (scores,) = scorer.score([image], [[put(fact) for fact in case.facts]])
+        said = []
+        for fact, score in zip(case.facts, scores, strict=True):
+            kind = "object" if fact.kind == "absence" else fact.kind
+            limit = measured.get(kind, preset.judge.default)
+            p = limit.corrected(score)
+            if p > limit.fail if fact.kind == "absence" else p < limit.pass_:
+                wanted = "not shown" if fact.kind == "absence" else "shown"
+                said.append(f"{put(fact).statement}: {p:.2f}, should be {wanted}")
+        return tuple(said)
 
     return examiner
 
 
-def interval(right: int, of: int) -> str:
-    """A share with its 95 % Wilson interval, in percent: "97 (94–98)"."""
-    if not of:
-        return "-"
-    p, z = right / of, 1.96
-    centre, half = p + z * z / (2 * of), z * np.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    low, high = ((centre + sign * half) / (1 + z * z / of) for sign in (-1, 1))
-    return f"{100 * p:.0f} ({100 * max(0.0, low):.0f}–{100 * min(1.0, high):.0f})"
-
-
-def own_error(count: int) -> str:
-    """The examiner's own error, in a sentence: on `count` degraded renders, and on as many blends of two objects, in
-    which it should see neither."""
-    rng = np.random.default_rng(5)
-    denied = affirmed = asked = mistaken = 0
-    for _ in range(count):
-        scene = sample(rng, (0.35, 0.3, 0.35), 0.5, withhold=False)
-        blurred = Image.fromarray(render(scene, 256)).filter(ImageFilter.GaussianBlur(3))
-        worn = np.asarray(blurred, np.float32) + rng.normal(0, 10, (256, 256, 3))
-        true = facts(scene)
-        false = [hard_false(fact, scene, rng) for fact in true]
-        said = by_boxes(Image.fromarray(worn.clip(0, 255).astype(np.uint8)), [*true, *false])
-        asked += len(true)
-        denied, affirmed = denied + said[: len(true)].count(False), affirmed + sum(said[len(true) :])
-        one, other = (sample(rng, (1, 0, 0), 0.0, withhold=False) for _ in range(2))
-        mixed = (render(one, 256).astype(np.float32) + render(other, 256)) / 2
-        mistaken += any(found.object for found in examine(Image.fromarray(mixed.astype(np.uint8))).found)
-    return (
-        f"examiner's own error, on {count} fresh renders, blurred and noisy: denies {interval(denied, asked)} % of "
-        f"true facts, affirms {interval(affirmed, asked)} % of similar false ones; sees an object in "
-        f"{interval(mistaken, count)} % of half-and-half blends"
-    )
-
-
-def first_images(cases: Sequence[Case], preset: Any, examiner: Examiner) -> list[Result]:
+def first_images(cases: Sequence[Case], preset: Preset, examiner: Examiner) -> list[Result]:
     """Examine the first image for the words of each brief; the image model alone."""
     painter = load_image(preset.image, preset.base, preset.offline)
     results = []
@@ -121,127 +90,123 @@ def first_images(cases: Sequence[Case], preset: Any, examiner: Examiner) -> list
         began = time.perf_counter()
         image = painter.paint([Paint(case.text, i)])[0].image
         seconds = time.perf_counter() - began
-        results.append(
-            Result(case, {"first": all(examiner(image, case.facts))}, image, images=1, seconds=seconds)
-        )
+        results.append(Result(case, {"first": examiner(image, case)}, image, images=1, seconds=seconds))
     return results
 
 
-def whole_loop(cases: Sequence[Case], preset: Any, examiner: Examiner, best_of: int) -> list[Result]:
-    """Examine the first image, the best of `best_of`, and the result of the loop. They share answers of the models."""
-    several = preset.model_copy(
-        update={"loop": preset.loop.model_copy(update={"images": best_of, "images_per_attempt": best_of})}
-    )
-    briefs = [Brief(text=case.text, seed=i) for i, case in enumerate(cases)]
-    results: dict[int, Result] = {}
+def whole_loop(
+    cases: Sequence[Case], preset: Preset, examiner: Examiner, best_of: int | None = None
+) -> list[Result]:
+    """Examine the first image and the result of the loop and, if `best_of` is given, the best of so many in one
+    attempt. Both runs share answers of the models."""
+    results = [Result(case) for case in cases]
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        for name, chosen in (("best", several), ("loop", preset)):
-            models = load(chosen, store.results)
-            for event in track(run(briefs, chosen, models), name, transient=True):
-                if isinstance(event, Attempt) and name == "best":
-                    image = event.candidates[0].image
-                    met = all(examiner(image, cases[event.brief].facts))
-                    results[event.brief] = Result(cases[event.brief], {"first": met}, image)
-                if isinstance(event, Outcome) and event.brief in results:
+        for event in _events(cases, preset, store, "loop"):
+            mine = results[event.brief]
+            if isinstance(event, Attempt) and event.number == 1 and event.candidates:
+                mine.objections["first"] = examiner(event.candidates[0].image, mine.case)
+            if isinstance(event, Outcome):
+                mine.status = event.status
+                mine.images, mine.seconds, mine.tokens = event.images, event.seconds, event.tokens
+                if event.best is not None:
+                    mine.shown = event.best.image
+                    mine.objections["loop"] = examiner(event.best.image, mine.case)
+        if best_of is not None:
+            limits = {"images": best_of, "images_per_attempt": best_of}
+            several = preset.model_copy(update={"loop": preset.loop.model_copy(update=limits)})
+            for event in _events(cases, several, store, f"best of {best_of}"):
+                if isinstance(event, Outcome) and event.best is not None:
                     mine = results[event.brief]
-                    mine.met[name] = event.best is not None and all(
-                        examiner(event.best.image, mine.case.facts)
-                    )
-                    if name == "loop":
-                        mine.shown = event.best.image if event.best else mine.shown
-                        mine.accepted, mine.images, mine.tokens = (
-                            event.status == "accepted",
-                            event.images,
-                            event.tokens,
-                        )
-                        mine.seconds = event.seconds
+                    mine.objections["best"] = examiner(event.best.image, mine.case)
         store.close()
-    return [results[i] for i in sorted(results)]
+    return results
 
 
-def tables(results: Sequence[Result]) -> Table:
-    """A row for each kind of brief, and one for all."""
-    names = [name for name in ("first", "best", "loop") if name in results[0].met]
-    heads = [f"{name}, met %" for name in names]
-    looped = "loop" in names
-    if looped:
-        heads += ["accepted %", "accepted but not met", "images", "seconds", "tokens"]
-    table = Table("kind", "n", *heads, "held out: first, met %", box=None)
-    for kind in (*KINDS, "all"):
-        mine = [r for r in results if kind in (r.case.kind, "all")]
-        if not mine:
-            continue
-        row = [interval(sum(r.met[name] for r in mine), len(mine)) for name in names]
-        if looped:
-            taken = [r for r in mine if r.accepted]
-            row += [
-                interval(len(taken), len(mine)),
-                f"{sum(not r.met['loop'] for r in taken)} of {len(taken)}",
-            ]
-            row += [
-                f"{np.mean([getattr(r, what) for r in mine]):.1f}" for what in ("images", "seconds", "tokens")
-            ]
-        unseen = [r for r in mine if r.case.held_out]
-        row.append(interval(sum(r.met["first"] for r in unseen), len(unseen)))
-        table.add_row(kind, str(len(mine)), *row)
-    return table
+def _events(cases: Sequence[Case], preset: Preset, store: Store, name: str) -> Iterator[Event]:
+    briefs = [Brief(text=case.text, seed=i) for i, case in enumerate(cases)]
+    yield from track(run(briefs, preset, load(preset, store.results)), name, transient=True)
 
 
-def contact_sheet(results: Sequence[Result], path: Path, columns: int = 12, side: int = 128) -> None:
-    """Save the first results of each kind, framed in green if the examiner says that they are met, else in red."""
-    rows = [[r for r in results if r.case.kind == kind][:columns] for kind in KINDS]
-    rows = [row for row in rows if row]
-    sheet = Image.new("RGB", (columns * (side + 8), len(rows) * (side + 24)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for y, row in enumerate(rows):
-        for x, r in enumerate(row):
-            left, top = x * (side + 8), y * (side + 24)
-            met = r.met.get("loop", r.met["first"])
-            draw.rectangle(
-                (left, top, left + side + 7, top + side + 7), fill="seagreen" if met else "firebrick"
-            )
-            sheet.paste(r.shown.convert("RGB").resize((side, side)), (left + 4, top + 4))
-            draw.text((left + 2, top + side + 9), r.case.text[:22], fill="black")
-    sheet.save(path)
+def chosen_cases(
+    each: int | None, briefs: Path | None, tidy_only: bool, seed: int, loose: bool, ruled_out: Sequence[str]
+) -> list[Case]:
+    """The tidy suite and the sets of the repository, or only the sets of a folder: `each` of every kind, or all."""
+    tidy = [] if briefs else suite(each or TIDY, seed)
+    sets = [] if tidy_only and not briefs else read_sets(briefs or BRIEFS, loose, ruled_out)
+    kept: list[Case] = []
+    for kind in dict.fromkeys(case.kind for case in sets):
+        kept += [case for case in sets if case.kind == kind][:each]
+    return tidy + kept
 
 
 def main(
     preset: str = "mini",
-    each: Annotated[int, typer.Option(min=1, help="briefs of each kind")] = 60,
-    first: Annotated[
-        bool, typer.Option("--first", help="first images only: no text model, no judge")
+    each: Annotated[
+        int | None, typer.Option(min=1, help=f"briefs of each kind; else {TIDY} tidy ones and whole sets")
+    ] = None,
+    briefs: Annotated[
+        Path | None, typer.Option(help="folder of sets (*.tsv), instead of suite and sets of the repository")
+    ] = None,
+    loose: Annotated[
+        bool, typer.Option("--loose", help="read sets in which wants are missing or of other forms")
     ] = False,
-    best_of: Annotated[int, typer.Option(min=1)] = 4,
+    ruled_out: Annotated[
+        list[str] | None, typer.Option(help="set whose second column lists what must not show")
+    ] = None,
+    tidy_only: Annotated[bool, typer.Option("--tidy", help="the tidy suite only")] = False,
+    first: Annotated[
+        bool,
+        typer.Option("--first", help="first images for the tidy suite only: no text model, no judge"),
+    ] = False,
+    best_of: Annotated[int | None, typer.Option(min=1, help="examine the best of so many, too")] = None,
     judge: Annotated[
         str | None, typer.Option(help="preset whose scorer examines; needed beyond the bundled range")
     ] = None,
-    seed: int = 11,
+    seed: Annotated[int, typer.Option(help="of the tidy suite")] = 11,
+    error_pictures: Annotated[
+        int, typer.Option(min=0, help="pictures of each kind on which the examiner's own error is measured")
+    ] = 200,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="change a key of the preset")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="write a contact sheet here")] = None,
-    records: Annotated[Path | None, typer.Option(help="write one JSON line a brief here")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="write contact sheets of all final pictures to this folder")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--json", help="write figures and results as JSON here")
+    ] = None,
 ) -> None:
     """Measure and print."""
-    console = Console(width=None if sys.stdout.isatty() else 170)  # in a file, every column whole
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 170)
     chosen = load_preset(preset, overrides or [])
     quiet_libraries()
     if judge is None and chosen.range is None:
         raise typer.BadParameter(f"{preset} paints anything; name a second judge with --judge PRESET")
+    try:
+        cases = chosen_cases(each, briefs, tidy_only or first, seed, loose, ruled_out or ())
+    except SetError as error:
+        raise typer.BadParameter(str(error)) from None
     examiner = by_scorer(judge) if judge else by_boxes
-    console.print(own_error(300) if judge is None else f"examined by the scorer of {judge}")
-    cases, began = suite(each, seed), time.perf_counter()
+    errors = [f"it is the scorer of {judge}; its error is not measured"]
+    if judge is None:
+        errors = own_error(error_pictures) if error_pictures else ["its own error was not measured"]
+    console.print("The examiner:", *errors, sep="\n- ")
+    began = time.perf_counter()
     results = first_images(cases, chosen, examiner) if first else whole_loop(cases, chosen, examiner, best_of)
-    console.print(tables(results))
+    rows = summaries(results, {"tidy": KINDS})
+    console.print("", markdown(rows), "", sep="\n", markup=False)
     console.print(f"{len(results)} briefs, {time.perf_counter() - began:.0f} s")
-    if sheet is not None:
-        contact_sheet(results, sheet)
-    if records is not None:
-        lines = [
-            {"kind": r.case.kind, "text": r.case.text, "held_out": r.case.held_out, "met": r.met, "images": r.images,
-             "accepted": r.accepted, "seconds": round(r.seconds, 2), "tokens": r.tokens}
-            for r in results
-        ]  # fmt: skip
-        records.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if pictures is not None:
+        files = save_sheets(results, pictures)
+        console.print(
+            f"{len(files)} sheets of {sum(r.accepted for r in results)} accepted pictures and the others in {pictures}"
+        )
+    if figures is not None:
+        record = {
+            "examiner": errors,
+            "figures": [row.record for row in rows],
+            "briefs": [result.record for result in results],
+        }
+        figures.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
-"""The suite of briefs: GenEval's six kinds (arXiv 2310.11513) in the bundled range, and also style, background, and all
-combined. Half of the briefs with combinations are held out of all training (models/mini/dataset/scene.py)."""
+"""The suite of tidy briefs: GenEval's six kinds (arXiv 2310.11513) in the bundled range, and also style, background,
+and all combined. Half of the briefs with combinations are held out of all training (models/mini/dataset/scene.py)."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +10,7 @@ from models.mini.dataset.scene import Fact, Scene, facts, sample, withheld
 from models.protocols import Question
 from pipeline.brief import Requirement
 from pipeline.judging.question import question
+from scripts.evaluation.cases import Case
 
 KINDS = (
     "single object", "two objects", "counting", "colours", "position", "colour attribution", "style", "background",
@@ -29,16 +28,6 @@ _SAID = {  # kinds of facts that a brief mentions beside its objects
     "combined": {"count", "attribute", "relation", "style", "background"},
 }  # fmt: skip
 _APART = ("two objects", "counting", "colours", "position", "colour attribution")
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A brief, and the facts that a picture must show. `held_out`: whether it holds a held-out combination."""
-
-    kind: str
-    text: str
-    facts: tuple[Fact, ...]
-    held_out: bool
 
 
 def put(fact: Fact) -> Question:
@@ -69,7 +58,7 @@ def _cases(kind: str, each: int, rng: np.random.Generator) -> list[Case]:
         apart = withheld(scene)
         if kind in _APART and apart != (len(found) % 2 == 1):
             continue
-        case = Case(kind, words(kind, scene), _facts(kind, scene), apart)
+        case = Case(kind, words(kind, scene), _facts(kind, scene), held_out=apart)
         if kind == "colour attribution" and len({item.tint for item in scene.items}) < 2:
             continue
         found.setdefault(case.text, case)

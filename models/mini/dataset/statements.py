@@ -67,6 +67,8 @@ def _others(fact: Fact) -> tuple[str, ...]:
                 f"the background is {colour}",
                 f"on {colour}",
             )
+        case "absence":
+            return (f"no {BY_NAME[fact.subject].plural}",)
         case "style":
             look = fact.value
             return f"{look} style", f"in {look} style", f"{article(look)} picture", f"the style is {look}"
