@@ -59,7 +59,7 @@ train: setup
 	$(BIN)/python -m scripts.training.scorer --minutes 120 --export models/mini/scorer
 	$(BIN)/python -m scripts.training.tune_scorer $(GPU) --batch 64
 	$(BIN)/python -m scripts.training.tune_scorer --minutes 0 --export models/mini/scorer
-	$(BIN)/python -m scripts.evaluation.scorer --set-thresholds --pictures 160
+	$(BIN)/python -m scripts.evaluation.judge --set-bands --pictures 160
 	$(BIN)/python -m scripts.training.reader --minutes 5.6 --batch 256 --workers 6 --dropout 0
 	$(BIN)/python -m scripts.training.examiner $(GPU) --batch 64 --workers 6
 	$(BIN)/python -m scripts.training.examiner --minutes 50 --decay 45 --batch 32 --rate 1.2e-3

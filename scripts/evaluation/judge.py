@@ -1,6 +1,7 @@
 """Measure the whole judge of a preset as the loop uses it, by kind of check, on three sets of pictures.
 
     python -m scripts.evaluation.judge --pictures 100
+    python -m scripts.evaluation.judge --set-bands         # choose and write its bands first, on other pictures
 
 The sets: clean renders; degraded ones; and pictures by the bundled painter, of which the examiner says what is true.
 Every picture is judged with true and similar false statements, as many of each. Three kinds need pictures of their own:
@@ -36,15 +37,16 @@ from models.palette import COLOURS
 from models.protocols import Paint
 from pipeline.brief import Requirement
 from pipeline.calls.load import Models, load, quiet_libraries
-from pipeline.config import Preset, load_preset
+from pipeline.config import Band, Judge, Preset, bands, load_preset
 from pipeline.judging.judge import Judges, judge
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, CheckOutcome, Verdict
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import Prompt
 from scripts.evaluation import collage
+from scripts.evaluation.bands import band
 from scripts.evaluation.collage import Collage
 from scripts.evaluation.examiner import examine
-from scripts.evaluation.scorer import hard_false, painted, scenes
+from scripts.evaluation.statements import hard_false, painted, scenes
 from scripts.evaluation.suite import put
 from scripts.evaluation.tables import share
 
@@ -52,9 +54,10 @@ GateKind = Literal["extra", "intact"]
 KINDS = ("object", "count", "attribute", "relation", "background", "style", "absence", "extra", "intact")
 _NAMES, _TINTS = tuple(BY_NAME), tuple(COLOURS)
 _AT_ONCE = 16  # pictures judged in one request
-Answers = dict[
-    str, list[tuple[bool, CheckOutcome]]
-]  # of each kind: whether it is true, and what the judge says
+# Of each kind: whether it is true, and what the judge says.
+Answers = dict[str, list[tuple[bool, CheckOutcome]]]
+Sets = dict[str, list["Trial"]]
+BANDS = Path(__file__).parents[2] / "models/mini/judge.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,49 @@ def answers(trials: Sequence[Trial], preset: Preset, models: Models) -> Answers:
             for i, (fact, true) in enumerate(trial.asked):
                 found[fact.kind].append((true, said[f"r{i}"]))
     return found
+
+
+def probabilities(
+    trials: Sequence[Trial], preset: Preset, models: Models
+) -> dict[str, list[tuple[float, bool]]]:
+    """The judge's probability of every fact, and that nothing else is there and all is whole, each with its truth, by
+    kind. No bands are applied."""
+    plain = Judge(default=Band.model_validate({"pass": 1.0, "fail": 0.0}), cannot=preset.judge.cannot)
+    bare, unmeasured = preset.model_copy(update={"judge": plain}), replace(models, bands={})
+    found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for start in track(range(0, len(trials), _AT_ONCE), "judging", transient=True):
+        some = trials[start : start + _AT_ONCE]
+        for trial, verdict in zip(some, verdicts(some, bare, unmeasured), strict=True):
+            p = {check.requirement: check.probability for check in verdict.checks}
+            truth = {f"r{i}": true for i, (_, true) in enumerate(trial.asked)}
+            kinds = {f"r{i}": str(fact.kind) for i, (fact, _) in enumerate(trial.asked)}
+            if trial.gate:
+                id = NOTHING_ELSE if trial.gate == "extra" else INTACT
+                truth, kinds = {id: trial.right}, {id: id}
+            for id, true in truth.items():
+                said = p[id]
+                if said is not None and kinds[id] != "absence":
+                    found[kinds[id]].append((said, true))
+    return found
+
+
+def set_bands(sets: Sets, preset: Preset, models: Models, path: Path) -> None:
+    """Choose the bands of the judge on these pictures and write them, with the rates there."""
+    found = probabilities([trial for trials in sets.values() for trial in trials], preset, models)
+    record = {}
+    for kind, said in found.items():
+        p, true = np.array([one for one, _ in said]), np.array([one for _, one in said])
+        chosen = band(p, true)
+        outcome = np.array([chosen.corrected(one) for one in p])
+        record[kind] = {
+            "pass": float(f"{chosen.pass_:.4g}"), "fail": float(f"{chosen.fail:.4g}"),
+            "odds": [float(f"{x:.4g}") for x in chosen.odds],
+            "false_accept": round(float((outcome[~true] >= chosen.pass_).mean()), 4),
+            "false_reject": round(float((outcome[true] <= chosen.fail).mean()), 4),
+            "unsure": round(float(((outcome > chosen.fail) & (outcome < chosen.pass_)).mean()), 4),
+            "measured_on": f"{len(true)} statements about clean, degraded and painted pictures, on which it was chosen",
+        }  # fmt: skip
+    path.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def verdicts(trials: Sequence[Trial], preset: Preset, models: Models) -> list[Verdict]:
@@ -236,22 +282,36 @@ def table(results: dict[str, Answers]) -> str:
     return "\n".join(lines)
 
 
+def drawn_sets(count: int, seed: int) -> Sets:
+    """The three sets: clean, degraded and painted."""
+    return {
+        "clean": [*of_scenes(count, seed + 1), *uneven(count, seed + 11), *too_much(count, seed + 21)],
+        "degraded": degraded(
+            [*of_scenes(count, seed + 101), *uneven(count, seed + 111), *too_much(count, seed + 121)],
+            seed + 131,
+        ),
+        "painted": of_painted(count, seed + 201),
+    }
+
+
 def main(
     preset: str = "mini",
     count: Annotated[int, typer.Option("--pictures", min=2, help="scenes of each set")] = 100,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="change a key of the preset")] = None,
     figures: Annotated[Path | None, typer.Option("--json", help="write the rates as JSON here")] = None,
+    choose: Annotated[
+        bool, typer.Option("--set-bands", help="choose and write the bands of mini first")
+    ] = False,
 ) -> None:
     """Measure and print."""
     torch.set_num_threads(1)
     quiet_libraries()
     chosen = load_preset(preset, overrides or [])
     models = load(chosen)
-    drawn = {
-        "clean": [*of_scenes(count, 8001), *uneven(count, 8011), *too_much(count, 8021)],
-        "degraded": degraded([*of_scenes(count, 8101), *uneven(count, 8111), *too_much(count, 8121)], 8131),
-        "painted": of_painted(count, 8201),
-    }
+    if choose:
+        set_bands(drawn_sets(count, 5000), chosen, models, BANDS)
+        models = replace(models, bands=bands(chosen.judge, chosen.base))
+    drawn = drawn_sets(count, 8000)
     results = {name: answers(trials, chosen, models) for name, trials in drawn.items()}
     print("False accepts / false rejects / unsure in %\n\n" + table(results))
     if figures is not None:

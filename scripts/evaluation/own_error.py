@@ -13,7 +13,7 @@ from models.palette import COLOURS
 from scripts.evaluation import collage
 from scripts.evaluation.collage import Collage, worn
 from scripts.evaluation.examiner import Seen, examine
-from scripts.evaluation.scorer import hard_false
+from scripts.evaluation.statements import hard_false
 from scripts.evaluation.tables import share
 
 SEED = 5

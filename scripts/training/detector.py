@@ -45,7 +45,7 @@ from models.mini.dataset.scene import Item, Scene, fair, places
 from models.mini.dataset.vocabulary import BY_NAME, GRID, STYLES
 from models.palette import COLOURS, PALETTE
 from models.protocols import Identity
-from scripts.evaluation.scorer import correction
+from scripts.evaluation.bands import correction
 from scripts.training import loop as training
 from scripts.training.examiner import allowed, drawn, hidden, spoil, squares, turned
 from scripts.training.muon import Muon

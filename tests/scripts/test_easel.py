@@ -97,7 +97,7 @@ def is_one_line(said: Said) -> bool:
         (["a cat", "--set", "image.model=./nowhere"], "no model folder"),
         (["a cat", "--set", "text.gguf_file=nowhere.gguf"], "nowhere.gguf"),
         (["a cat", "--set", "range=./nowhere.json"], "correct it in the preset"),
-        (["a cat", "--set", "range=package:models/mini/scorer/judge.json"], "form of a range"),
+        (["a cat", "--set", "range=package:models/mini/judge.json"], "form of a range"),
         (["a cat", "--set", "judge.measured=package:models/mini/range.json"], "JSON file of bands"),
         ([], "Missing argument"),
         (["a cat", "--bogus"], "No such option"),

@@ -1,41 +1,23 @@
-"""The bundled scorer: loads by open_clip alone, knows fresh renders, and has thresholds that can be read.
-
-Bars are shares of true statements that pass; they lie below what `python -m scripts.evaluation.scorer` measures.
-"""
+"""The bundled scorer: loads by open_clip alone; what its fine-tuning asks of the views of a picture."""
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 
 import numpy as np
 import open_clip
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from models.mini.dataset.scene import Fact, Item, Scene, held_out
-from models.mini.dataset.statements import statement
 from models.mini.dataset.vocabulary import BY_NAME
 from models.palette import COLOURS
-from pipeline.calls.load import Models
-from pipeline.config import Preset
-from scripts.evaluation.scorer import (
-    KINDS,
-    SCORER,
-    Asked,
-    ask,
-    corrected,
-    correction,
-    pictures,
-    questions,
-    scenes,
-)
 from scripts.training.tune_scorer import FACTS, UNASKED, VIEWS, blend, cut, truth, views
 from scripts.training.tune_scorer import KINDS as KINDS_OF_VIEWS
 
 WHOLE = (0.0, 0.0, 1.0)
 
-BARS = {"object": 0.97, "count": 0.95, "attribute": 0.92, "relation": 0.95, "background": 0.98, "style": 0.93}
+SCORER = Path(__file__).parents[3] / "models/mini/scorer"
 
 
 def test_folder_is_small_and_needs_no_code() -> None:
@@ -52,51 +34,6 @@ def test_it_is_a_sigmoid_model(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = tokenizer(["a picture of a cat", "a picture of three hot dogs"])
     assert ids.shape == (2, model.context_length)
     assert (ids != 0).sum(1).tolist() == [6, 6]  # a hot dog is one word
-
-
-@pytest.fixture(scope="module")
-def answers(mini: tuple[Preset, Models]) -> tuple[list[Asked], NDArray[np.float64]]:
-    found = scenes(30, seed=42, held_out_only=False)
-    asked = questions(found, seed=43)
-    return asked, ask(mini[1].scorer.rungs[0].model.get(), pictures(found, degraded=False, seed=44), asked)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_true_passes_and_what_is_false_does_not(
-    mini: tuple[Preset, Models], answers: tuple[list[Asked], NDArray[np.float64]], kind: str
-) -> None:
-    asked, p = answers
-    band = mini[1].bands[kind]
-    mine = [i for i, a in enumerate(asked) if a.fact.kind == kind]
-    true = np.array([asked[i].true for i in mine])
-    passed = np.array([band.corrected(p[i]) >= band.pass_ for i in mine])
-    assert passed[true].mean() >= BARS[kind]
-    assert passed[~true].mean() <= 0.06
-
-
-def test_every_kind_has_measured_errors() -> None:
-    kept = json.loads((SCORER / "judge.json").read_text())
-    assert set(kept) == set(KINDS)
-    for kind, record in kept.items():
-        assert 0 <= record["fail"] < record["pass"] <= 1, kind
-        for name in ("false_accept", "false_reject", "unsure"):
-            assert 0 <= record[name] <= 1
-        assert record["measured_on"]
-
-
-def test_corrected_odds_are_those_of_the_truth() -> None:
-    rng, true = np.random.default_rng(0), np.arange(600) < 300
-    said = np.where(true, rng.normal(-3, 1, 600), rng.normal(-9, 1, 600))  # right in order, far too low
-    odds = correction(1 / (1 + np.exp(-said)), true)
-    p = corrected(odds, 1 / (1 + np.exp(-said)))
-    assert p[true].mean() == pytest.approx(1 - p[~true].mean(), abs=0.05)
-    assert ((p > 0.5) == true).mean() > 0.98
-
-
-def test_questions_are_half_true_and_worded_as_agreed() -> None:
-    asked = questions(scenes(20, seed=42, held_out_only=False), seed=43)
-    assert np.mean([a.true for a in asked]) == 0.5
-    assert all(statement(a.fact).startswith("a picture ") for a in asked)
 
 
 def test_training_asks_of_a_view_what_stands_whole_in_it() -> None:

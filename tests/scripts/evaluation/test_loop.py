@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from models.mini.dataset.scene import Fact, Item, Scene, facts, held_out, render, sample, withheld
 from models.palette import COLOURS
 from scripts.evaluation.examiner import examine
-from scripts.evaluation.scorer import hard_false
+from scripts.evaluation.statements import hard_false
 from scripts.evaluation.suite import KINDS, suite
 from scripts.training import decoder as train_decoder
 from scripts.training import examiner as train_examiner
