@@ -40,6 +40,7 @@ SHIFTS = 3  # how often a box may be moved to fit better
 STANDS_OUT, SMALL = 0.2, 120  # RGB distance of pixels unlike the ground, and how many make a thing
 OVERLAP = 0.45  # intersection over union above which two boxes are about one object
 INSIDE = 0.5  # share of a box inside clear ones above which it is a part of those
+WITHIN = 0.8  # share of a clear object inside a box above which the box shows that object and not another
 PIECE = 16  # pixels of a side at which boxes are compared
 EDGE = 4  # width of the border that shows the background, in pixels
 Floats = NDArray[np.float32]
@@ -182,7 +183,7 @@ def _detected(pixels: Floats, ground: Floats) -> list[Found]:
         if not free(i):
             continue
         look = _look(pixels, ground, label, _box(boxes[i]), DOUBTED_LIKE if doubted[i] else LIKE)
-        if look is None:
+        if look is None or any(_covered(boxes[j], boxes[[i]]) >= WITHIN for j in clear):
             left.append(i)
             continue
         clear.append(i)

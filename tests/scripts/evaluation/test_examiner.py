@@ -1,4 +1,4 @@
-"""The examiner and its suite: it knows what renders show, denies what they don't, and calls a blend unclear."""
+"""The examiner and the tidy suite: what the examiner affirms, denies, calls unclear and objects to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from PIL import Image, ImageFilter
 
 from models.mini.dataset.scene import Fact, Item, Scene, facts, held_out, render, sample, withheld
 from models.palette import COLOURS
-from scripts.evaluation.examiner import examine
+from scripts.evaluation import collage
+from scripts.evaluation.collage import Collage, Piece, worn
+from scripts.evaluation.examiner import Found, Seen, examine
 from scripts.evaluation.statements import hard_false
 from scripts.evaluation.suite import KINDS, suite
 from scripts.training import decoder as train_decoder
@@ -19,17 +21,15 @@ from scripts.training import examiner as train_examiner
 from scripts.training import tune_scorer
 
 
-def worn(scene: Scene, seed: int) -> Image.Image:
-    pixels = np.asarray(Image.fromarray(render(scene, 256)).filter(ImageFilter.GaussianBlur(3)), np.float32)
-    noise = np.random.default_rng(seed).normal(0, 10, pixels.shape)
-    return Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8))
+def worn_scene(scene: Scene, seed: int) -> Image.Image:
+    return worn(Image.fromarray(render(scene, 256)), np.random.default_rng(seed))
 
 
 def test_true_facts_hold_and_false_ones_do_not() -> None:
     rng = np.random.default_rng(8)
     for seed in range(12):
         scene = sample(rng, (0.35, 0.3, 0.35), 0.5, withhold=False)
-        seen = examine(worn(scene, seed))
+        seen = examine(worn_scene(scene, seed))
         for fact in facts(scene):
             assert seen.holds(fact), (fact, seen)
             false = hard_false(fact, scene, rng)
@@ -72,6 +72,87 @@ def test_colours_are_told_wherever_a_thing_stands() -> None:
         seen = examine(Image.fromarray(render(scene, 256)))
         told = [colour for colour in COLOURS if seen.holds(Fact("attribute", "car", colour))]
         assert told == [tint]
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        Scene("single", (Item("eggplant", "gray", 0, 0, 3),), "brown", "cartoon"),
+        Scene(
+            "row",
+            (Item("ladybug", None, 0, 1, 2), Item("sun", "purple", 2, 1, 2)),
+            "brown",
+            "cartoon",
+        ),
+        Scene(
+            "column",
+            (Item("scissors", "brown", 1, 0, 2), Item("light bulb", "red", 1, 2, 2)),
+            "black",
+            "cartoon",
+        ),
+    ],
+    ids=lambda scene: scene.items[0].object,
+)
+def test_what_hardly_stands_out_from_its_ground_is_clear(scene: Scene) -> None:
+    assert examine(worn_scene(scene, 1)).objections(facts(scene)) == ()
+
+
+def seen(*objects: str | None, ground: str = "red") -> Seen:
+    """These objects side by side, in their own colours; None is something unclear."""
+    width = 128 / len(objects)
+    return Seen(
+        ground,
+        tuple(
+            Found(name, "flat", None, (i * width, 32, (i + 1) * width, 96)) for i, name in enumerate(objects)
+        ),
+    )
+
+
+def test_nothing_may_show_beside_what_is_asked() -> None:
+    cat = [Fact("object", "cat"), Fact("background", value="red")]
+    assert seen("cat").objections(cat) == ()
+    assert seen("cat", "dog").objections(cat) == ("also shows a dog",)
+    assert seen("cat", "dog").objections(cat, optional={"dog"}) == ()
+    assert seen("cat", "dog").objections(cat, closed=False) == ()
+    assert seen(None, "cat").objections(cat) == ("something unclear at the left",)
+    assert seen("cat", ground="blue").objections(cat) == ("the background is blue",)
+    assert seen("dog").objections(cat) == ("shows no cat", "also shows a dog")
+
+
+def test_what_is_ruled_out_is_said_once() -> None:
+    wants = [Fact("object", "cat"), Fact("absence", "dog")]
+    assert seen("cat").objections(wants) == ()
+    assert seen("cat", "dog").objections(wants) == ("shows a dog",)
+
+
+def test_the_number_matters_where_the_brief_names_one() -> None:
+    assert seen("cat", "cat").objections([Fact("object", "cat")]) == ()
+    assert seen("cat", "cat").objections([Fact("count", "cat", "1")]) == ("shows 2 × cat, not 1",)
+    assert seen("cat", "cat").objections([Fact("count", "cat", "2")]) == ()
+
+
+def test_every_one_must_have_the_colour() -> None:
+    two = Collage(
+        (Piece("umbrella", "red", 10, 60, 110), Piece("umbrella", "blue", 136, 60, 110)), "white", "flat"
+    )
+    shown = examine(collage.render(two, np.random.default_rng(0)))
+    assert shown.objections([Fact("count", "umbrella", "2")]) == ()
+    assert shown.objections([Fact("attribute", "umbrella", "red")]) == ("1 of 2 × umbrella not red",)
+
+
+def test_an_extra_object_or_a_spoilt_one_is_seen() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(8):
+        whole = collage.arranged(rng, ["cat", "bus", "pizza"], [None, "green", None])
+        asked = [Fact("object", "cat"), Fact("attribute", "bus", "green")]
+        *right, last = whole.pieces
+        clean, spoilt = (
+            replace(whole, pieces=(*right,)),
+            replace(whole, pieces=(*right, replace(last, spoilt=True))),
+        )
+        assert examine(worn(collage.render(clean, rng), rng)).objections(asked) == ()
+        assert examine(worn(collage.render(whole, rng), rng)).objections(asked) == ("also shows a pizza",)
+        assert examine(worn(collage.render(spoilt, rng), rng)).objections(asked) != ()
 
 
 @pytest.mark.parametrize("kind", KINDS)
