@@ -21,7 +21,9 @@ _OPENS_TALK = frozenset(ENGLISH["opens_talk"])
 _PREPOSITIONS = frozenset(ENGLISH["prepositions"])
 
 # Words that may be wants wherever they stand.
-_CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION RELATION SIDE BESIDE MOOD NO NOT FORBIDDEN OBJECT")
+_CONTENT = any_of(
+    "UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION RELATION SIDE BESIDE MOOD NO NOT FORBIDDEN OBJECT"
+)
 # Before what is wanted, only these: "please supply artwork depicting a cat" asks for a cat.
 _CONTENT_BEFORE = any_of("QUANTITY ACTION NO NOT")
 _PLACES = any_of("IN ON BEHIND SPATIAL")
@@ -95,9 +97,9 @@ def _is_talk(sentence: Sentence, start: int, end: int, wants: bool) -> bool:
     if tokens[0].tag in (Tag.IN, Tag.ON, Tag.WITH, Tag.SPATIAL):
         return False
     # A name, or a word for who asks or what for.
-    return any(token.tag is Tag.NOT_DRAWN and (not token.value or token.text not in _THINGS) for token in tokens) or (
-        not any(sentence.owned[:start]) and all(token.capital for token in tokens)
-    )
+    return any(
+        token.tag is Tag.NOT_DRAWN and (not token.value or token.text not in _THINGS) for token in tokens
+    ) or (not any(sentence.owned[:start]) and all(token.capital for token in tokens))
 
 
 def _is_content(sentence: Sentence, i: int, before: bool) -> bool:
@@ -122,8 +124,12 @@ def _with_lead(sentence: Sentence, i: int, start: int) -> int:
     while first > start and sentence.tokens[first - 1].tag in _LEADS and not sentence.owned[first - 1]:
         first -= 1
     before = sentence.tokens[first - 1] if first > start else None
-    if before and not sentence.owned[first - 1] and (
-        before.tag in (Tag.IN, Tag.ON, Tag.WITH, Tag.BEHIND, Tag.SPATIAL) or before.text in _PREPOSITIONS
+    if (
+        before
+        and not sentence.owned[first - 1]
+        and (
+            before.tag in (Tag.IN, Tag.ON, Tag.WITH, Tag.BEHIND, Tag.SPATIAL) or before.text in _PREPOSITIONS
+        )
     ):
         first -= 1
     return first

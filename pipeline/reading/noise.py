@@ -26,11 +26,29 @@ _BEGINS_REQUEST = frozenset(("so", "would", "we'd", "i'd", "please", "who'd"))
 
 _CARRIERS = frozenset(ENGLISH["carriers"])
 _FIXTURES = frozenset(ENGLISH["fixtures"])
-_PUTTING = frozenset(("go", "goes", "hang", "hangs", "print", "printed", "put", "stick", "for", "placed", "display", "it"))
+_PUTTING = frozenset(
+    ("go", "goes", "hang", "hangs", "print", "printed", "put", "stick", "for", "placed", "display", "it")
+)
 _BEFORE_CARRIER = any_of("DETERMINER POSSESSIVE ADJECTIVE ALL")
 _CLAUSE_MARKS = any_of("COMMA SEMICOLON COLON")
 _PURPOSE_ENDS = _CLAUSE_MARKS | any_of("RELATION SIDE NO IDEALLY IF_POSSIBLE ON WITH BE STYLE")
-_ORDERS = frozenset(("forget", "drop", "cut", "scrap", "erase", "delete", "remove", "kill", "skip", "omit", "ban", "lose", "leave"))
+_ORDERS = frozenset(
+    (
+        "forget",
+        "drop",
+        "cut",
+        "scrap",
+        "erase",
+        "delete",
+        "remove",
+        "kill",
+        "skip",
+        "omit",
+        "ban",
+        "lose",
+        "leave",
+    )
+)
 _SUBJECT_OF_VERB = any_of("OBJECT UNKNOWN NOT_DRAWN DETERMINER POSSESSIVE PRONOUN")
 _SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
 _NOUNS = any_of("OBJECT UNKNOWN LOOK")
@@ -44,7 +62,9 @@ _OBJECT_OF_BUSINESS = pattern(
     "OBJECT (?: [UNKNOWN REQUEST]? (?P<business> NOT_DRAWN+) | REQUEST (?= [COMMA SEMICOLON COLON] | $))"
 )
 _INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNKNOWN]")
-_FOR_THE_THING = pattern("DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $")
+_FOR_THE_THING = pattern(
+    "DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $"
+)
 _PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
@@ -68,8 +88,8 @@ def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Tok
         if named:
             _mark(line, k, k + 1)
     _mark_sketch_requests(line)
-    _mark_carriers(line)
     _mark_purposes(line)
+    _mark_carriers(line)
     _mark_aims(line)
     _mark_statements(line)
     _mark_possessions(line, sentence)
@@ -124,7 +144,11 @@ def _mark_purposes(line: list[Token]) -> None:
         while (
             end < len(line)
             and line[end].tag not in _PURPOSE_ENDS
-            and (line[end].text.split()[0] not in _ENDS_BUSINESS or _of_owner(line, end) or _tells_of_owner(line, end))
+            and (
+                line[end].text.split()[0] not in _ENDS_BUSINESS
+                or _of_owner(line, end)
+                or _tells_of_owner(line, end)
+            )
         ):
             end += 1
         _mark(line, k, end)
@@ -139,15 +163,22 @@ def _colours_a_thing(line: Sequence[Token], k: int) -> bool:
 def _mark_carriers(line: list[Token]) -> None:
     """ "[a cat] on our T-shirts", "on the van" """
     for k, token in enumerate(line):
-        if token.text not in ("on", "onto", "for", "at", "to go on", "over", "above", "in") or token.tag is Tag.NOT_DRAWN:
+        if (
+            token.text not in ("on", "onto", "for", "at", "to go on", "over", "above", "in")
+            or token.tag is Tag.NOT_DRAWN
+        ):
             continue
         end = k + 1
         while end < len(line) and line[end].tag in _BEFORE_CARRIER:
             end += 1
-        ours = any(line[j].tag is Tag.POSSESSIVE or line[j].text in ("the", "all our") for j in range(k + 1, end))
+        ours = any(
+            line[j].tag is Tag.POSSESSIVE or line[j].text in ("the", "all our") for j in range(k + 1, end)
+        )
         for size in (2, 1):
             words = " ".join(t.text for t in line[end : end + size])
-            if (words in _CARRIERS and token.tag is not Tag.RELATION) or (ours and words in _FIXTURES and _printed(line, k)):
+            if (words in _CARRIERS and token.tag is not Tag.RELATION) or (
+                ours and words in _FIXTURES and _printed(line, k)
+            ):
                 _mark(line, k, end + size)
                 break
 
@@ -217,7 +248,9 @@ def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
     if spoken[0].tag is Tag.REQUEST or _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
         return False
     subject = {token.text for token in spoken[:3]}
-    if _INDEFINITE.match("".join(token.tag for token in spoken)) and not _PAST & {token.text for token in spoken}:
+    if _INDEFINITE.match("".join(token.tag for token in spoken)) and not _PAST & {
+        token.text for token in spoken
+    }:
         return False  # "two fish were in the pond"
     return bool(_STATEMENT & {token.text for token in spoken} or _SUBJECTS & subject)
 

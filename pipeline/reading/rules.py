@@ -23,7 +23,7 @@ from pipeline.reading.passes.absences import absences
 from pipeline.reading.passes.backgrounds import backgrounds
 from pipeline.reading.passes.colours import colours
 from pipeline.reading.passes.looks import moods, styles
-from pipeline.reading.passes.objects import alternatives, objects, parts
+from pipeline.reading.passes.objects import alternatives, objects, parts, sizes
 from pipeline.reading.passes.optional import with_optional
 from pipeline.reading.passes.placements import placements
 from pipeline.reading.passes.references import resolved, told_apart
@@ -41,6 +41,7 @@ PASSES: tuple[Pass, ...] = (
     styles,
     alternatives,
     parts,
+    sizes,
     objects,
     colours,
     placements,
@@ -89,7 +90,9 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     rest, measures = technical(text, drawable)
     sentences = _sentences(tokens(rest, drawable))
     found = _read(sentences, drawable) + measures
-    if not any(item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found):
+    if not any(
+        item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found
+    ):
         # Then what looked like talk asks for something: "it's about time for a cat".
         found = _read(sentences, drawable, noise=False) + measures
     understood = [item for item in found if item.subject != NOT_UNDERSTOOD]
@@ -113,9 +116,7 @@ def _sentences(stream: Sequence[Token]) -> list[list[Token]]:
     return [part for part in parts if part]
 
 
-def _read(
-    sentences: Sequence[Sequence[Token]], drawable: Range | None, noise: bool = True
-) -> list[Found]:
+def _read(sentences: Sequence[Sequence[Token]], drawable: Range | None, noise: bool = True) -> list[Found]:
     """The findings of the sentences, each read by every pass in turn. `noise`: whether some of them may ask for
     nothing."""
     any_object = drawable is None or drawable.objects is None
@@ -131,4 +132,23 @@ def _read(
             context.found += found
         context.found[first:] = with_optional(sentence, context.found[first:])
         context.mention([sentence.tokens[i].value for i in sentence.objects()])
-    return context.found
+        context.of_background = _is_of_background(words)
+    return _settled(context)
+
+
+def _is_of_background(words: Sequence[Token]) -> bool:
+    """Whether a sentence is about the background, so that "it" in the next one is the background."""
+    tags = {token.tag for token in words}
+    return Tag.BACKGROUND in tags and Tag.OBJECT not in tags
+
+
+def _settled(context: Context) -> list[Found]:
+    """The findings without negated colours of things of which another colour is wanted: "not red but blue"; and, where
+    that is so, without the negated colour itself: "the draft is red. It should be blue rather than red."."""
+    colours = [item for item in context.found if item.kind in ("attribute", "background")]
+    settled: set[tuple[str, ...]] = set()
+    for negated, of, colour in context.not_coloured:
+        same = [item for item in colours if of == (item.subject or item.kind)]
+        if any(item.value != colour for item in same):
+            settled |= {negated.key} | {item.key for item in same if item.value == colour}
+    return [item for item in context.found if item.key not in settled]

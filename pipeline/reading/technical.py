@@ -32,12 +32,15 @@ _FORMAT = _any_case(
 _RATIOS = {(1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (4, 5), (5, 4), (2, 1), (1, 2), (21, 9)}
 # "16:9"
 _RATIO = _any_case(r"(?<![\d:])(\d{1,2})\s?:\s?(\d{1,2})(?![\d:]|\s*(?:o'clock|[ap]\.?m))")
-_CONTRASTS = {"strong": "high", "good": "high", "soft": "low"}
+_CONTRASTS = {"strong": "high", "good": "high", "soft": "low", "little": "low"} | dict.fromkeys(
+    ("lots of", "plenty of", "much", "strongly"), "high"
+)
 # "high contrast"; "contrast should be low"; "contrast: high"
 _CONTRAST = _any_case(
     r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b"
     r"|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
     r"|\bcontrast:\s*(high|low)\b"
+    r"|\b(lots of|plenty of|little|much|strongly) contrast(?:ed)?\b"
 )
 # "at night"
 _TIME = _any_case(
@@ -138,7 +141,7 @@ def _format(match: re.Match[str], drawable: Range | None) -> Found:
 
 
 def _contrast(match: re.Match[str], drawable: Range | None) -> Found:
-    word = (match[1] or match[2] or match[3]).lower()
+    word = next(filter(None, match.groups())).lower()
     return Found("technical", "contrast", _CONTRASTS.get(word, word))
 
 

@@ -27,14 +27,14 @@ from typing import Annotated
 
 import typer
 
+from models.english import NUMBERS
 from pipeline.brief import Requirement
 from pipeline.range import Range, load_range
-from pipeline.reading.consensus import Evidence, combined
+from pipeline.reading.consensus import combined
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
-from models.english import NUMBERS
 from pipeline.reading.lexicon import singular
-from pipeline.reading.requirements import Prompting, from_line, to_line
+from pipeline.reading.requirements import from_line, to_line
 from pipeline.reading.rules import found_in, numbered
 from scripts.evaluation.reader import GGUF, RANGE, Example, answers, canonical, text_model
 
@@ -241,7 +241,9 @@ def main(
         return lambda text: combined(text, found_in(text, drawable), said[text] or [], drawable)
 
     if sets:
-        print(f"{'set':<16} {'briefs':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'silent':>9} {'misled':>7} {'cautious':>9}")
+        print(
+            f"{'set':<16} {'briefs':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'silent':>9} {'misled':>7} {'cautious':>9}"
+        )
         for path in sorted(sets.glob("*.tsv")):
             briefs = briefs_of(path)
             r = measured(briefs, reader([b.text for b in briefs]), drawable)
