@@ -65,6 +65,7 @@ _INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]*
 _FOR_THE_THING = pattern(
     "DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $"
 )
+_COLOURED_THING = pattern("[DETERMINER NUMBER]? COLOUR OBJECT (?: [ON WITH COMMA] | $)")
 _PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
@@ -73,6 +74,7 @@ _ABOUT_US = re.compile(
     r"|we're|i'm|we've|i've|it's about|it is about|this is about|this is for|it's for|it is for"
     r"|(?:our|my|the) (?:\w+ ){0,3}?(?:love|loves|like|likes|sell|sells|opens|open|starts|takes place"
     r"|is called|celebrates|turns|enjoy|enjoys|adore|adores|is about|is named)"
+    r"|(?:i|we|you) (?:had |have |already )?(?:asked|ordered|wanted|requested|got|received|sent|said)"
     r"|(?:our|my) (?:\w+ )?(?:shop|company|bakery|brand|business|team|store|club|firm|agency|school|cafe"
     r"|restaurant|office|farm|studio|salon|garage|charity|zoo|hotel|bar|pub) (?:is|are|has|was))\b"
 )
@@ -102,7 +104,9 @@ def _without_verbs(sentence: Sequence[Token]) -> list[Token]:
     """The sentence with words that rule something out only as an order as plain words elsewhere: "people forget things"."""
     line = list(sentence)
     for k, token in enumerate(line[1:], 1):
-        if token.tag is Tag.NO and token.text.split()[0] in _ORDERS and line[k - 1].tag in _SUBJECT_OF_VERB:
+        if token.text == "over" and any("prefer" in earlier.text for earlier in line[:k]):
+            line[k] = replace(token, tag=Tag.NO)  # "I prefer a candle over a lamp"
+        elif token.tag is Tag.NO and token.text.split()[0] in _ORDERS and line[k - 1].tag in _SUBJECT_OF_VERB:
             line[k] = replace(token, tag=Tag.FUNCTION)
     return line
 
@@ -144,6 +148,7 @@ def _mark_purposes(line: list[Token]) -> None:
         while (
             end < len(line)
             and line[end].tag not in _PURPOSE_ENDS
+            and not _coloured_thing(line, end)
             and (
                 line[end].text.split()[0] not in _ENDS_BUSINESS
                 or _of_owner(line, end)
@@ -171,6 +176,11 @@ def _mark_carriers(line: list[Token]) -> None:
         end = k + 1
         while end < len(line) and line[end].tag in _BEFORE_CARRIER:
             end += 1
+        if token.text in ("in", "at") and any(t.tag is Tag.POSSESSIVE for t in line[k + 1 : end]):
+            business = next((j for j in range(end, min(end + 3, len(line))) if line[j].tag is Tag.NOT_DRAWN), None)
+            if business is not None:
+                _mark(line, k, business + 1)
+                continue
         ours = any(
             line[j].tag is Tag.POSSESSIVE or line[j].text in ("the", "all our") for j in range(k + 1, end)
         )
@@ -193,6 +203,11 @@ def _of_owner(line: Sequence[Token], k: int) -> bool:
     if line[k].tag is not Tag.OF or k + 1 == len(line):
         return False
     return line[k + 1].tag in _OWNED and line[k + 1].text != "a"
+
+
+def _coloured_thing(line: Sequence[Token], k: int) -> bool:
+    """Whether a wanted thing begins at `k`: "[a ring for the shop window] yellow ring on black"."""
+    return _COLOURED_THING.match("".join(token.tag for token in line[k:])) is not None
 
 
 def _tells_of_owner(line: Sequence[Token], k: int) -> bool:

@@ -88,7 +88,10 @@ def _compounds(tokens: Sequence[Token]) -> list[Token]:
     joined: list[Token] = []
     for k, token in enumerate(line):
         before = joined[-1] if joined else None
-        if before and _is_compound(
+        if before and before.tag is Tag.OBJECT and token.text == "shaped":
+            look = f"{before.text} shaped"
+            joined[-1] = replace(before, tag=Tag.LOOK, value=look, text=look, known=False)
+        elif before and _is_compound(
             before, token, joined[-2] if len(joined) > 1 else None, k + 1 == len(line)
         ):
             text, written = f"{before.text} {token.text}", f"{before.written} {token.written}"

@@ -145,7 +145,7 @@ def _is_of_background(words: Sequence[Token]) -> bool:
 def _settled(context: Context) -> list[Found]:
     """The findings without negated colours of things of which another colour is wanted: "not red but blue"; and, where
     that is so, without the negated colour itself: "the draft is red. It should be blue rather than red."."""
-    colours = [item for item in context.found if item.kind in ("attribute", "background")]
+    colours = [item for item in context.found if item.kind in ("attribute", "background", "style")]
     settled: set[tuple[str, ...]] = set()
     for negated, of, colour in context.not_coloured:
         same = [item for item in colours if of == (item.subject or item.kind)]

@@ -65,6 +65,8 @@ _LETTERING = _any_case(
 )
 _IF_POSSIBLE = _any_case(r"[ ,]*if (?:possible|you can)")
 _NEAR = 14  # characters after a want in which "if possible" must end
+_LETTERED = _any_case(r"\b(?:letter(?:s|ing|ed)?|written|writing|write|text|caption|says?|saying|reads?|printed|engraved)\b")
+_QUOTES_NEAR = 24  # characters
 _QUOTED = _any_case(r"[\"“]([^\"”]*)[\"”]")
 # "mostly blue"; "in shades of blue"; "a blue palette"; "colour scheme: blue"
 _MOSTLY = _any_case(
@@ -83,8 +85,24 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     for pattern, want in _WANTS:
         text, more = _taken(text, pattern, want, drawable)
         found += more
-    text, counted = numerals(_QUOTED.sub(" ", text))
-    return text, found + counted
+    text, quoted = _unquoted(text)
+    text, counted = numerals(text)
+    return text, found + quoted + counted
+
+
+def _unquoted(text: str) -> tuple[str, list[Found]]:
+    """The text without what is in quotation marks. It is a name or a theme, or else lettering: in capitals, or near a
+    word such as "letters"."""
+    found: list[Found] = []
+
+    def take(match: re.Match[str]) -> str:
+        near = text[max(0, match.start() - _QUOTES_NEAR) : match.end() + _QUOTES_NEAR]
+        if match[1].isupper() or _LETTERED.search(near):
+            found.append(Found("other", value=f"the text “{match[1]}”"))
+            return " , "
+        return " "
+
+    return _QUOTED.sub(take, text), found
 
 
 Want = Callable[[re.Match[str], Range | None], Found | None]

@@ -9,14 +9,14 @@ from pipeline.reading.tags import Tag, any_of, pattern
 
 # "no text"; "without any red dogs"; "no cartoon look"; "no background"
 _NEGATED = pattern("""
-    NO (?: [DETERMINER POSSESSIVE ADJECTIVE FUNCTION] | NUMBER (?= UNKNOWN | OBJECT))*
+    NO (?: OF? PRONOUN)? (?: [DETERMINER POSSESSIVE ADJECTIVE FUNCTION] | NUMBER (?= UNKNOWN | OBJECT))*
     (?P<colours> (?: COLOUR COLOUR_NOUN?)*)
     (?: (?P<noun> [UNKNOWN OBJECT NOT_DRAWN]{1,2})
       | (?P<style> STYLE) [COLOUR_NOUN NOT_DRAWN]?
       | (?P<background> BACKGROUND))?
 """)
 # "[an owl that is] not brown"
-_NOT_COLOURED = pattern("NOT ADJECTIVE? (?P<colour> COLOUR)")
+_NOT_COLOURED = pattern("NOT [BE FUNCTION ADJECTIVE DETERMINER]* (?P<colour> COLOUR)")
 # "people must not appear"
 _FORBIDDEN = pattern("(?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?= [FUNCTION BE]? FORBIDDEN)")
 # "[no dogs] or people"; not "[no dogs] and text background"
@@ -74,7 +74,10 @@ def _negated(sentence: Sentence, context: Context) -> list[Found]:
         start, at = match.span()
         if match["style"] or (match["colours"] and not match["noun"]):
             found.append(Found("other", value=f"no {sentence.text(start + 1, at)}", at=start))
-            if match["colours"]:
+            if match["style"]:
+                style = sentence.tokens[match.start("style")].value
+                context.not_coloured.append((found[-1], "style", style))
+            elif match["colours"]:
                 colour = sentence.colour(*match.span("colours"))
                 context.not_coloured.append((found[-1], _of_what(sentence, context, start), colour))
             sentence.use(start, at)

@@ -21,7 +21,7 @@ _MOOD = pattern("""
 _BEFORE_ATTRIBUTIVE = any_of("DETERMINER ADJECTIVE")
 
 
-_DEMANDS = pattern("[BE PRONOUN] [FUNCTION ADJECTIVE ALL DETERMINER USED]* $")
+_DEMANDS = pattern("[BE PRONOUN] [BE FUNCTION ADJECTIVE ALL DETERMINER USED]* $")
 _LOOKS = frozenset(("look", "looks", "looking", "touch"))
 
 
