@@ -102,12 +102,12 @@ def _is_talk(sentence: Sentence, start: int, end: int, wants: bool) -> bool:
         return True
     if tokens[0].tag in (Tag.IN, Tag.ON, Tag.WITH, Tag.SPATIAL):
         return False
+    if any(token.tag is Tag.NOT_DRAWN and not token.value for token in tokens):
+        return True
     if any(token.tag is Tag.NUMBER or (token.value and token.text in _THINGS) for token in tokens):
         return False
     # A name, or a word for who asks or what for.
-    return any(
-        token.tag is Tag.NOT_DRAWN and (not token.value or token.text not in _THINGS) for token in tokens
-    ) or (not any(sentence.owned[:start]) and all(token.capital for token in tokens))
+    return any(token.tag is Tag.NOT_DRAWN and token.text not in _THINGS for token in tokens) or (not any(sentence.owned[:start]) and all(token.capital for token in tokens))
 
 
 def _is_content(sentence: Sentence, i: int, before: bool) -> bool:

@@ -65,7 +65,7 @@ _INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]*
 _FOR_THE_THING = pattern(
     "DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $"
 )
-_COLOURED_THING = pattern("[DETERMINER NUMBER]? COLOUR OBJECT (?: [ON WITH COMMA] | $)")
+_COLOURED_THING = pattern("(?: [DETERMINER NUMBER]? COLOUR | NUMBER) OBJECT (?: [ON WITH COMMA] | $)")
 _PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
@@ -82,13 +82,19 @@ _ASKING = re.compile(r"^(?:we're|i'm|we are|i am) (?:looking|after|hoping|search
 _WILL = re.compile(r"\b(?:we|i|they|you)(?:'ll| will)\b")
 
 
-def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
-    """The sentence with the words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want.
-    `capitals`: whether capital letters tell names in the brief."""
+def without_names(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
+    """The sentence with names, headings and askers tagged NOT_DRAWN. `capitals`: whether capital letters tell names in
+    the brief."""
     line = _without_verbs(sentence)
     for k, named in enumerate(marked_names(line, capitals)):
         if named:
             _mark(line, k, k + 1)
+    return line
+
+
+def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
+    """The sentence with all words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want."""
+    line = without_names(sentence, capitals)
     _mark_sketch_requests(line)
     _mark_purposes(line)
     _mark_carriers(line)
@@ -148,7 +154,7 @@ def _mark_purposes(line: list[Token]) -> None:
         while (
             end < len(line)
             and line[end].tag not in _PURPOSE_ENDS
-            and not _coloured_thing(line, end)
+            and not (line[end - 1].tag not in _OWNED and _counted_or_coloured(line, end))
             and (
                 line[end].text.split()[0] not in _ENDS_BUSINESS
                 or _of_owner(line, end)
@@ -205,8 +211,8 @@ def _of_owner(line: Sequence[Token], k: int) -> bool:
     return line[k + 1].tag in _OWNED and line[k + 1].text != "a"
 
 
-def _coloured_thing(line: Sequence[Token], k: int) -> bool:
-    """Whether a wanted thing begins at `k`: "[a ring for the shop window] yellow ring on black"."""
+def _counted_or_coloured(line: Sequence[Token], k: int) -> bool:
+    """Whether a wanted thing begins at `k`: "[for the shop window] yellow ring on black", "[for our poster] one bell"."""
     return _COLOURED_THING.match("".join(token.tag for token in line[k:])) is not None
 
 

@@ -109,7 +109,8 @@ def _is_compound(first: Token, second: Token, before: Token | None, last: bool) 
         return not first.plural
     if first.tag is Tag.UNKNOWN and second.tag is Tag.OBJECT:
         introduced = before is None or before.tag in _INTRODUCING
-        return introduced and _is_noun(first.text) and not _is_plural(first.text)
+        named = first.capital and second.capital  # "Mickey Mouse"
+        return introduced and (named or _is_noun(first.text)) and not _is_plural(first.text)
     if first.tag is Tag.OBJECT and not first.plural and second.tag is Tag.UNKNOWN:
         return _is_noun(second.text) and not second.capital
     if second.tag is Tag.NOT_DRAWN and second.value and second.text in _THINGS:

@@ -17,7 +17,7 @@ from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
 from pipeline.reading.language import has_emoji, is_foreign
 from pipeline.reading.lexicon import Token, tokens
 from pipeline.reading.names import plainly_written
-from pipeline.reading.noise import without_noise
+from pipeline.reading.noise import without_names, without_noise
 from pipeline.reading.nouns import guess_objects
 from pipeline.reading.passes.absences import absences
 from pipeline.reading.passes.backgrounds import backgrounds
@@ -47,6 +47,12 @@ PASSES: tuple[Pass, ...] = (
     placements,
     moods,
     left_over,
+)
+# What of a sentence may be wanted: all but talk and names; where nothing is found so, all but names; all.
+_WANTED_PARTS: tuple[Callable[[Sequence[Token], bool], Sequence[Token]], ...] = (
+    without_noise,
+    without_names,
+    lambda sentence, capitals: sentence,
 )
 _MAY_BE_OBJECTS = any_of("OBJECT UNKNOWN")
 _ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
@@ -89,12 +95,11 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     line = tokens(text, drawable)
     rest, measures = technical(text, drawable)
     sentences = _sentences(tokens(rest, drawable))
-    found = _read(sentences, drawable) + measures
-    if not any(
-        item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found
-    ):
-        # Then what looked like talk asks for something: "it's about time for a cat".
-        found = _read(sentences, drawable, noise=False) + measures
+    for wanted_part in _WANTED_PARTS:
+        found = _read(sentences, drawable, wanted_part) + measures
+        if any(item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found):
+            break
+        # Else what looked like talk asks for something ("it's about time for a cat"), or a name does ("Mickey Mouse").
     understood = [item for item in found if item.subject != NOT_UNDERSTOOD]
     if not any(item.kind in ("object", "count", "other") for item in understood):
         found = understood
@@ -116,15 +121,17 @@ def _sentences(stream: Sequence[Token]) -> list[list[Token]]:
     return [part for part in parts if part]
 
 
-def _read(sentences: Sequence[Sequence[Token]], drawable: Range | None, noise: bool = True) -> list[Found]:
-    """The findings of the sentences, each read by every pass in turn. `noise`: whether some of them may ask for
-    nothing."""
+def _read(
+    sentences: Sequence[Sequence[Token]],
+    drawable: Range | None,
+    wanted_part: Callable[[Sequence[Token], bool], Sequence[Token]],
+) -> list[Found]:
+    """The findings of the sentences, each read by every pass in turn. `wanted_part`: see _WANTED_PARTS."""
     any_object = drawable is None or drawable.objects is None
     context = Context()
     capitals = plainly_written([token for words in sentences for token in words])
     for words in sentences:
-        wanted = without_noise(words, capitals) if noise else words
-        guessed = guess_objects(wanted, any_object, alone=len(sentences) == 1)
+        guessed = guess_objects(wanted_part(words, capitals), any_object, alone=len(sentences) == 1)
         sentence = Sentence(resolved(told_apart(guessed), context.objects))
         first = len(context.found)
         for read in PASSES:
