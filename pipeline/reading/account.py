@@ -21,7 +21,9 @@ _OPENS_TALK = frozenset(ENGLISH["opens_talk"])
 _PREPOSITIONS = frozenset(ENGLISH["prepositions"])
 
 # Words that may be wants wherever they stand.
-_CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION RELATION SIDE BESIDE MOOD NO NOT FORBIDDEN OBJECT")
+_CONTENT = any_of(
+    "UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION RELATION SIDE BESIDE MOOD NO NOT FORBIDDEN OBJECT"
+)
 # Before what is wanted, only these: "please supply artwork depicting a cat" asks for a cat.
 _CONTENT_BEFORE = any_of("QUANTITY ACTION NO NOT")
 _PLACES = any_of("IN ON BEHIND SPATIAL")
@@ -33,6 +35,9 @@ _PLACE = pattern("[DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER ALL U
 _ACTED_ON = pattern("""
     [RELATION ON IN WITH SPATIAL]? [DETERMINER POSSESSIVE ADJECTIVE COLOUR MOOD LOOK NUMBER USED UNKNOWN]* OBJECT
 """)
+# A clause with one of these before what it wants asks for it, or tells of something.
+_TALKS = any_of("FUNCTION REQUEST NOT_DRAWN PRONOUN BE POSSESSIVE")
+_FROM = frozenset(("from", "at", "into", "by"))  # "[a monkey hanging] from a tree"
 _MARKS = any_of("COMMA SEMICOLON COLON")
 
 
@@ -70,9 +75,12 @@ def _runs(sentence: Sentence, context: Context, start: int, end: int) -> Iterato
     wants = [i for i in range(start, end) if sentence.owned[i]]
     if _is_talk(sentence, start, end, bool(wants)):
         return
+    preamble = bool(wants) and any(
+        sentence.tokens[k].tag in _TALKS and not sentence.owned[k] for k in range(start, wants[0])
+    )
     i = start
     while i < end:
-        if not _is_content(sentence, i, before=bool(wants) and i < wants[0]):
+        if not _is_content(sentence, i, before=preamble and i < wants[0]):
             i += 1
             continue
         if sentence.tokens[i].text in _JUDGING:
@@ -94,10 +102,12 @@ def _is_talk(sentence: Sentence, start: int, end: int, wants: bool) -> bool:
         return True
     if tokens[0].tag in (Tag.IN, Tag.ON, Tag.WITH, Tag.SPATIAL):
         return False
+    if any(token.tag is Tag.NOT_DRAWN and not token.value for token in tokens):
+        return True
+    if any(token.tag is Tag.NUMBER or (token.value and token.text in _THINGS) for token in tokens):
+        return False
     # A name, or a word for who asks or what for.
-    return any(token.tag is Tag.NOT_DRAWN and (not token.value or token.text not in _THINGS) for token in tokens) or (
-        not any(sentence.owned[:start]) and all(token.capital for token in tokens)
-    )
+    return any(token.tag is Tag.NOT_DRAWN and token.text not in _THINGS for token in tokens) or (not any(sentence.owned[:start]) and all(token.capital for token in tokens))
 
 
 def _is_content(sentence: Sentence, i: int, before: bool) -> bool:
@@ -107,8 +117,12 @@ def _is_content(sentence: Sentence, i: int, before: bool) -> bool:
         return False
     if token.tag in _PLACES and (token.tag is not Tag.ON or not before):
         return _PLACE.match(_tags(sentence), i + 1) is not None
+    if token.text in _FROM and any(sentence.owned[:i]):
+        return _PLACE.match(_tags(sentence), i + 1) is not None
     if token.tag is Tag.NOT_DRAWN:
         return not before and bool(token.value) and token.text in _THINGS
+    if token.tag is Tag.UNKNOWN and token.text.endswith("ly"):
+        return False  # "absolutely" says nothing that can be seen
     return token.tag in (_CONTENT_BEFORE if before else _CONTENT)
 
 
@@ -122,8 +136,12 @@ def _with_lead(sentence: Sentence, i: int, start: int) -> int:
     while first > start and sentence.tokens[first - 1].tag in _LEADS and not sentence.owned[first - 1]:
         first -= 1
     before = sentence.tokens[first - 1] if first > start else None
-    if before and not sentence.owned[first - 1] and (
-        before.tag in (Tag.IN, Tag.ON, Tag.WITH, Tag.BEHIND, Tag.SPATIAL) or before.text in _PREPOSITIONS
+    if (
+        before
+        and not sentence.owned[first - 1]
+        and (
+            before.tag in (Tag.IN, Tag.ON, Tag.WITH, Tag.BEHIND, Tag.SPATIAL) or before.text in _PREPOSITIONS
+        )
     ):
         first -= 1
     return first
@@ -135,7 +153,7 @@ def _run_end(sentence: Sentence, i: int, end: int) -> int:
     last = i
     while True:
         tag = sentence.tokens[last].tag
-        if tag in _PLACES | {Tag.ACTION} and (target := _ACTED_ON.match(_tags(sentence), last + 1)):
+        if (tag in _PLACES | {Tag.ACTION} or sentence.tokens[last].text in _FROM) and (target := _ACTED_ON.match(_tags(sentence), last + 1)):
             last = min(target.end(), end) - 1
         following = last + 1
         while (

@@ -1,7 +1,7 @@
 """The readings of one brief by the text model and by the rules, combined into one.
 
-What the model writes is checked against the words of the brief, since it may invent wants. The rules invent little, but
-miss what is put in unusual words.
+The rules read first, and know what they did not understand; the model reads what they left. What it writes is checked
+against the words of the brief, since it may invent wants.
 """
 
 from __future__ import annotations
@@ -13,80 +13,101 @@ from dataclasses import replace
 
 from models.english import OPPOSITE
 from pipeline.range import Range
-from pipeline.reading.finding import Found
+from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.lexicon import COLOURS, singular, tokens
-from pipeline.reading.tags import Tag
+from pipeline.reading.spelling import respelt
+from pipeline.reading.tags import Tag, any_of
 from pipeline.reading.technical import technical
 
 
 def combined(
     text: str, by_rules: Sequence[Found], by_model: Sequence[Found], drawable: Range | None
 ) -> list[Found]:
-    """Both readings as one: the findings of the model that the words of the brief support, and those of the rules that
-    complete them. Where both give an object's colour, a relation of two objects or the background, and differ, the
-    rules hold: they miss more, but are wrong less often. Without an object from the model, the rules' reading alone."""
+    """Both readings as one. What the rules are sure of stands. A finding of the model counts where the words of the
+    brief support it and it takes up words that the rules guessed at or did not understand; so it turns no context into
+    a want, and overrules no absence, number or colour. What the model confirms is no guess any more. A guess that it
+    does not confirm, and words of which it makes nothing either, are left to a person. Where the rules found nothing to
+    draw, the model's findings complete theirs."""
     evidence = Evidence(text, drawable)
-    spelt = _respelt([evidence.canonical(item) for item in by_model], by_rules, evidence)
-    found = {key_of(item): item for item in spelt if evidence.supports(item)}
-    if not any(item.kind in ("object", "count") for item in found.values()):
-        return list(by_rules)
-    rules = {key_of(item): item for item in by_rules}
-    objects = {name for item in found.values() for name in (item.subject, item.other)}
-    against = [f for f in by_rules if f.sure and (f.subject in objects or f.kind not in _ABOUT_OBJECTS)]
-    kept = [
-        replace(rules.get(key, item), must=item.must)
-        for key, item in found.items()
-        if key in rules
-        or not any(
-            _contradict(item, other, evidence)
-            for other in against
-            # Where the model found the rules' want too, it means its own of that kind as a second one.
-            if other.kind != item.kind or key_of(other) not in found
-        )
-    ]
-    kept = [item for item in kept if item.key in rules or not _is_repeated(item, kept)]
-    for item in by_rules:
-        if _completes(item, kept):
-            kept = [
-                k for k in kept if item.kind != "count" or (k.kind, k.subject) != ("object", item.subject)
-            ]
-            kept.append(item)
-    return kept
+    said = {}
+    for item in _respelt([evidence.canonical(item) for item in by_model], by_rules, evidence):
+        if evidence.supports(item):
+            said.setdefault(key_of(item), item)
+    unread = [item for item in by_rules if item.subject == NOT_UNDERSTOOD]
+    read = [item for item in by_rules if item.subject != NOT_UNDERSTOOD]
+    guessed = [item for item in read if not item.sure and key_of(item) not in said]
+    kept = [item for item in read if item not in guessed]
+    free = {word for item in (*unread, *guessed) for word in _words_of(item)}
+    blank = not any(item.kind in ("object", "count") for item in read)
+    added: list[Found] = []
+    for key, item in said.items():
+        have = {key_of(other) for other in (*kept, *added)}
+        if key in have or not (blank or _words_of(item) & free):
+            continue
+        if _has_objects(item, [*kept, *added]) and not any(_contradict(item, other) for other in kept):
+            kept = [other for other in kept if not _is_part(other, item)]
+            added.append(item)
+    claimed = {word for item in (*kept, *added) for word in _words_of(item)}
+    left = [part for item in unread for part in evidence.without(item, claimed)]
+    taken = {word for item in added for word in _words_of(item)}
+    left += [_not_understood(item) for item in guessed if not _words_of(item) & taken]
+    return _about_objects([*kept, *added, *left])
 
 
-def _contradict(item: Found, other: Found, evidence: Evidence) -> bool:
-    """Whether the model's `item` takes words for something else than the rules' `other` does, or gives another value
-    where there can be one only."""
-    if other.kind == "other":  # "a cat or a dog" asks for neither of them alone
-        return " or " in other.value and bool(item.subject) and item.subject in other.value
-    if item.kind != other.kind:
-        appearance = {"attribute", "style", "background", "technical"}
-        once = evidence.values[item.value] < 2  # "a black bee on black" has it twice
-        return {item.kind, other.kind} <= appearance and item.value == other.value and once
-    if item.kind in ("background", "style") and set(other.value.split()) < set(item.value.split()):
-        # "coral reef" is not the colour coral
-        return False
-    colours = all(found.value.split()[-1:] and found.value.split()[-1] in COLOURS for found in (item, other))
+def _words_of(item: Found) -> set[str]:
+    """The words that a finding is made of, in the singular."""
+    subject = "" if item.subject == NOT_UNDERSTOOD else item.subject
+    return {singular(word) for word in re.findall(r"\w+", f"{subject} {item.value} {item.other}".lower())}
+
+
+def _not_understood(item: Found) -> Found:
+    words = f"{item.value} {item.subject}".strip()
+    return Found("other", NOT_UNDERSTOOD, words, at=item.at, sure=False, must=item.must)
+
+
+def _has_objects(item: Found, among: Sequence[Found]) -> bool:
+    """Whether the objects that an attribute or a relation is about are there."""
+    if item.kind not in ("attribute", "relation"):
+        return True
+    shown = {other.subject for other in among if other.kind in ("object", "count")}
+    return {item.subject, item.other or item.subject} <= shown
+
+
+def _about_objects(found: Sequence[Found]) -> list[Found]:
+    """The findings without those about an object that is left to a person."""
+    return [item for item in found if item.kind not in ("attribute", "relation") or _has_objects(item, found)]
+
+
+def _contradict(item: Found, other: Found) -> bool:
+    """Whether the model's `item` says something else than what the rules are sure of, `other`, where only one of them
+    can hold."""
+    if (
+        other.kind == "other" and " or " in other.value and item.subject
+    ):  # "a cat or a dog" asks for neither alone
+        return item.subject in other.value
     match item.kind:
-        case "background":
-            return True
-        case "style":  # "poly" beside "low poly"
-            return bool(set(item.value.split()) & set(other.value.split()))
+        case "object" | "count":
+            return item.subject == other.subject and other.kind in ("object", "count", "absence")
+        case "absence":
+            return other.subject == item.subject
+        case "background" | "style":
+            return other.kind == item.kind and not _is_part(other, item)
         case "attribute":
-            return item.subject == other.subject and colours
+            colours = all(
+                found.value.split()[-1:] and found.value.split()[-1] in COLOURS for found in (item, other)
+            )
+            return other.kind == "attribute" and item.subject == other.subject and colours
         case "relation":
-            return {item.subject, item.other} == {other.subject, other.other}
+            return other.kind == "relation" and {item.subject, item.other} == {other.subject, other.other}
+        case "technical":
+            return other.kind == "technical" and other.subject == item.subject
     return False
 
 
-def _is_repeated(item: Found, kept: Sequence[Found]) -> bool:
-    """Whether a style or an `other` want repeats the words of a look or an absence: "pink tone" beside a pink cat."""
-    if item.kind not in ("style", "other"):
-        return False
-    kinds = ("attribute", "background", "style") if item.kind == "other" else ()
-    looks = {f.value for f in kept if f.kind in kinds}
-    return item.value in {f.subject for f in kept if f.kind == "absence"} or bool(
-        looks & set(item.value.split())
+def _is_part(item: Found, whole: Found) -> bool:
+    """Whether a background or style is only a part of the `whole` one: "coral" of "coral reef"."""
+    return item.kind == whole.kind in ("background", "style") and set(item.value.split()) < set(
+        whole.value.split()
     )
 
 
@@ -109,36 +130,10 @@ def _respelt(by_model: list[Found], by_rules: Sequence[Found], evidence: Evidenc
 
 _NOT_BUT = re.compile(r"^(?:not|no|never) (?:\w+ ){1,3}but (?:rather )?(?=\w)")
 _ABOUT_OBJECTS = frozenset(("object", "count", "attribute", "relation"))
-
-
-def _completes(item: Found, kept: Sequence[Found]) -> bool:
-    """Whether a finding of the rules adds something to what is kept."""
-    same = [f for f in kept if f.kind == item.kind]
-    shown = {f.subject for f in kept if f.kind in ("object", "count")}
-    named = shown | {end for f in kept if f.kind in _ABOUT_OBJECTS for end in (f.subject, f.other) if end}
-    absent = {f.subject for f in kept if f.kind == "absence"}
-    match item.kind:
-        case "object":
-            return item.subject in named - shown
-        case "count":
-            return item.subject in named and all(f.subject != item.subject for f in same)
-        case "attribute":
-            new = item.value not in {f.value for f in kept} or all(f.subject != item.subject for f in same)
-            return item.sure and new and item.subject in named - absent
-        case "relation":
-            ends = {item.subject, item.other}
-            return ends <= named and all({f.subject, f.other} != ends for f in same)
-        case "background" | "style":
-            return item.sure and not same
-        case "technical":
-            return all(f.subject != item.subject for f in same)
-    # An absence, or the first `other` want, of whose words no kept finding is made.
-    words = {word for f in kept for word in f"{f.subject} {f.value} {f.other}".split()}
-    return (
-        item.sure
-        and (item.kind == "absence" or not same)
-        and not words & set(f"{item.subject} {item.value}".split())
-    )
+# Tags of words that may be a want themselves.
+_MEANINGFUL = any_of(
+    "OBJECT COLOUR NUMBER STYLE BACKGROUND RELATION SIDE LOOK MOOD UNKNOWN QUANTITY ACTION SPATIAL NO NOT NOT_DRAWN"
+)
 
 
 def key_of(item: Found) -> tuple[str, ...]:
@@ -153,12 +148,13 @@ class Evidence:
 
     def __init__(self, text: str, drawable: Range | None) -> None:
         # Without sizes, times and the like: their words and numbers support no other finding.
+        text = respelt(text, drawable)
         rest, _ = technical(text, drawable)
         self.tokens = tokens(rest, drawable)
         self.drawable = drawable
         self.values = Counter(t.value for t in self.tokens)
         self.text = text.lower()
-        self.words = {singular(w) for w in re.findall(r"\w+", rest)}
+        self.words = {singular(w) for w in re.findall(r"\w+", rest.lower())}
 
     def canonical(self, item: Found) -> Found:
         """The finding in the names of the range: the model may write "puppy" for what the range calls dog."""
@@ -179,6 +175,18 @@ class Evidence:
     def contains(self, words: str) -> bool:
         """Whether the brief has these words, in the singular or the plural."""
         return words in self.values or all(singular(w) in self.words for w in re.findall(r"\w+", words))
+
+    def without(self, item: Found, claimed: set[str]) -> list[Found]:
+        """What was not understood, without the words of which something was made meanwhile."""
+        runs: list[list[str]] = [[]]
+        for token in tokens(item.value, self.drawable):
+            words = {singular(word) for word in (token.value, token.text)}
+            if token.tag in _MEANINGFUL and not words & claimed:
+                runs[-1].append(token.written)
+            elif token.tag in _MEANINGFUL or token.tag is Tag.COMMA:
+                runs.append([])
+        whole = sum(map(len, runs)) == sum(t.tag in _MEANINGFUL for t in tokens(item.value, self.drawable))
+        return [item] if whole else [replace(item, value=" ".join(run)) for run in runs if run]
 
     def supports(self, item: Found) -> bool:
         """Whether the brief has the words that the finding is made of."""

@@ -20,7 +20,10 @@ ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml"
 # Colours that a brief may name. A range maps some of them onto its own colours; the others stay as they are.
 COLOURS: frozenset[str] = frozenset(ENGLISH["colours"])
 # By plural. A lens would otherwise become a "len".
-SINGULARS: dict[str, str] = {many: one for one, many in IRREGULAR_PLURALS.items()} | {"lens": "lens", "skis": "skis"}
+SINGULARS: dict[str, str] = {many: one for one, many in IRREGULAR_PLURALS.items()} | {
+    "lens": "lens",
+    "skis": "skis",
+}
 # Nouns that are plural when they name one thing: "the scissors are red".
 PLURAL_ONLY: frozenset[str] = frozenset(ENGLISH["plural_only"])
 

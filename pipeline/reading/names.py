@@ -11,7 +11,9 @@ from pipeline.reading.lexicon import ENGLISH, Token
 from pipeline.reading.tags import Tag, any_of, pattern
 
 _TITLES = frozenset(ENGLISH["titles"])
-_INSIDE_NAMES = frozenset(("of", "the", "and", "&", "+", "de", "van", "von", "la", "le", "del", "in", "on", "at"))
+_INSIDE_NAMES = frozenset(
+    ("of", "the", "and", "&", "+", "de", "van", "von", "la", "le", "del", "in", "on", "at")
+)
 _NUMBERED = frozenset(ENGLISH["numbered"])
 _ASKERS = frozenset(ENGLISH["askers"])
 _CLOSINGS = frozenset(ENGLISH["closings"])
@@ -63,7 +65,12 @@ def _mark_capitals(line: Sequence[Token], names: list[bool]) -> None:
         end = start + 1
         while end < len(line):
             link = end
-            while link < len(line) and link - end < 2 and line[link].text in _INSIDE_NAMES and not _is_capital(line[link]):
+            while (
+                link < len(line)
+                and link - end < 2
+                and line[link].text in _INSIDE_NAMES
+                and not _is_capital(line[link])
+            ):
                 link += 1
             if link == len(line) or not _is_capital(line[link]):
                 break
@@ -98,7 +105,9 @@ def _mark_numbered(line: Sequence[Token], names: list[bool]) -> None:
         if token.text in _NUMBERED and line[i + 1].tag is Tag.NUMBER and line[i + 1].written.isdigit():
             end = i + 2
             while end < len(line) and (
-                line[end].text == "-" or line[end].tag is Tag.NUMBER or (len(line[end].text) == 1 and line[end].tag is Tag.UNKNOWN)
+                line[end].text == "-"
+                or line[end].tag is Tag.NUMBER
+                or (len(line[end].text) == 1 and line[end].tag is Tag.UNKNOWN)
             ):
                 end += 1
             if end == len(line) or line[end].tag is not Tag.OBJECT:
@@ -126,12 +135,14 @@ def _mark_heading(line: Sequence[Token], names: list[bool]) -> None:
             return
         if _WANTED_BEFORE.search(tags, 0, i) or line[i - 1].text in _LABELS:
             return
-        if token.tag is not Tag.COLON and not any(t.tag is Tag.NOT_DRAWN or names[k] for k, t in enumerate(head)):
+        if token.tag is not Tag.COLON and not any(
+            t.tag is Tag.NOT_DRAWN or names[k] for k, t in enumerate(head)
+        ):
             return
         if any(t.tag is Tag.REQUEST for t in head):
             return
         for k in range(i):
-            names[k] = names[k] or head[k].tag not in _MARKS
+            names[k] = names[k] or head[k].tag not in _MARKS | {Tag.MOOD}
         return
 
 

@@ -26,11 +26,29 @@ _BEGINS_REQUEST = frozenset(("so", "would", "we'd", "i'd", "please", "who'd"))
 
 _CARRIERS = frozenset(ENGLISH["carriers"])
 _FIXTURES = frozenset(ENGLISH["fixtures"])
-_PUTTING = frozenset(("go", "goes", "hang", "hangs", "print", "printed", "put", "stick", "for", "placed", "display", "it"))
+_PUTTING = frozenset(
+    ("go", "goes", "hang", "hangs", "print", "printed", "put", "stick", "for", "placed", "display", "it")
+)
 _BEFORE_CARRIER = any_of("DETERMINER POSSESSIVE ADJECTIVE ALL")
 _CLAUSE_MARKS = any_of("COMMA SEMICOLON COLON")
 _PURPOSE_ENDS = _CLAUSE_MARKS | any_of("RELATION SIDE NO IDEALLY IF_POSSIBLE ON WITH BE STYLE")
-_ORDERS = frozenset(("forget", "drop", "cut", "scrap", "erase", "delete", "remove", "kill", "skip", "omit", "ban", "lose", "leave"))
+_ORDERS = frozenset(
+    (
+        "forget",
+        "drop",
+        "cut",
+        "scrap",
+        "erase",
+        "delete",
+        "remove",
+        "kill",
+        "skip",
+        "omit",
+        "ban",
+        "lose",
+        "leave",
+    )
+)
 _SUBJECT_OF_VERB = any_of("OBJECT UNKNOWN NOT_DRAWN DETERMINER POSSESSIVE PRONOUN")
 _SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
 _NOUNS = any_of("OBJECT UNKNOWN LOOK")
@@ -44,7 +62,10 @@ _OBJECT_OF_BUSINESS = pattern(
     "OBJECT (?: [UNKNOWN REQUEST]? (?P<business> NOT_DRAWN+) | REQUEST (?= [COMMA SEMICOLON COLON] | $))"
 )
 _INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNKNOWN]")
-_FOR_THE_THING = pattern("DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $")
+_FOR_THE_THING = pattern(
+    "DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $"
+)
+_COLOURED_THING = pattern("(?: [DETERMINER NUMBER]? COLOUR | NUMBER) OBJECT (?: [ON WITH COMMA] | $)")
 _PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
@@ -53,6 +74,7 @@ _ABOUT_US = re.compile(
     r"|we're|i'm|we've|i've|it's about|it is about|this is about|this is for|it's for|it is for"
     r"|(?:our|my|the) (?:\w+ ){0,3}?(?:love|loves|like|likes|sell|sells|opens|open|starts|takes place"
     r"|is called|celebrates|turns|enjoy|enjoys|adore|adores|is about|is named)"
+    r"|(?:i|we|you) (?:had |have |already )?(?:asked|ordered|wanted|requested|got|received|sent|said)"
     r"|(?:our|my) (?:\w+ )?(?:shop|company|bakery|brand|business|team|store|club|firm|agency|school|cafe"
     r"|restaurant|office|farm|studio|salon|garage|charity|zoo|hotel|bar|pub) (?:is|are|has|was))\b"
 )
@@ -60,16 +82,22 @@ _ASKING = re.compile(r"^(?:we're|i'm|we are|i am) (?:looking|after|hoping|search
 _WILL = re.compile(r"\b(?:we|i|they|you)(?:'ll| will)\b")
 
 
-def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
-    """The sentence with the words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want.
-    `capitals`: whether capital letters tell names in the brief."""
+def without_names(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
+    """The sentence with names, headings and askers tagged NOT_DRAWN. `capitals`: whether capital letters tell names in
+    the brief."""
     line = _without_verbs(sentence)
     for k, named in enumerate(marked_names(line, capitals)):
         if named:
             _mark(line, k, k + 1)
+    return line
+
+
+def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Token]:
+    """The sentence with all words that ask for nothing tagged NOT_DRAWN, so that no rule takes them for a want."""
+    line = without_names(sentence, capitals)
     _mark_sketch_requests(line)
-    _mark_carriers(line)
     _mark_purposes(line)
+    _mark_carriers(line)
     _mark_aims(line)
     _mark_statements(line)
     _mark_possessions(line, sentence)
@@ -82,7 +110,9 @@ def _without_verbs(sentence: Sequence[Token]) -> list[Token]:
     """The sentence with words that rule something out only as an order as plain words elsewhere: "people forget things"."""
     line = list(sentence)
     for k, token in enumerate(line[1:], 1):
-        if token.tag is Tag.NO and token.text.split()[0] in _ORDERS and line[k - 1].tag in _SUBJECT_OF_VERB:
+        if token.text == "over" and any("prefer" in earlier.text for earlier in line[:k]):
+            line[k] = replace(token, tag=Tag.NO)  # "I prefer a candle over a lamp"
+        elif token.tag is Tag.NO and token.text.split()[0] in _ORDERS and line[k - 1].tag in _SUBJECT_OF_VERB:
             line[k] = replace(token, tag=Tag.FUNCTION)
     return line
 
@@ -124,7 +154,12 @@ def _mark_purposes(line: list[Token]) -> None:
         while (
             end < len(line)
             and line[end].tag not in _PURPOSE_ENDS
-            and (line[end].text.split()[0] not in _ENDS_BUSINESS or _of_owner(line, end) or _tells_of_owner(line, end))
+            and not (line[end - 1].tag not in _OWNED and _counted_or_coloured(line, end))
+            and (
+                line[end].text.split()[0] not in _ENDS_BUSINESS
+                or _of_owner(line, end)
+                or _tells_of_owner(line, end)
+            )
         ):
             end += 1
         _mark(line, k, end)
@@ -139,15 +174,27 @@ def _colours_a_thing(line: Sequence[Token], k: int) -> bool:
 def _mark_carriers(line: list[Token]) -> None:
     """ "[a cat] on our T-shirts", "on the van" """
     for k, token in enumerate(line):
-        if token.text not in ("on", "onto", "for", "at", "to go on", "over", "above", "in") or token.tag is Tag.NOT_DRAWN:
+        if (
+            token.text not in ("on", "onto", "for", "at", "to go on", "over", "above", "in")
+            or token.tag is Tag.NOT_DRAWN
+        ):
             continue
         end = k + 1
         while end < len(line) and line[end].tag in _BEFORE_CARRIER:
             end += 1
-        ours = any(line[j].tag is Tag.POSSESSIVE or line[j].text in ("the", "all our") for j in range(k + 1, end))
+        if token.text in ("in", "at") and any(t.tag is Tag.POSSESSIVE for t in line[k + 1 : end]):
+            business = next((j for j in range(end, min(end + 3, len(line))) if line[j].tag is Tag.NOT_DRAWN), None)
+            if business is not None:
+                _mark(line, k, business + 1)
+                continue
+        ours = any(
+            line[j].tag is Tag.POSSESSIVE or line[j].text in ("the", "all our") for j in range(k + 1, end)
+        )
         for size in (2, 1):
             words = " ".join(t.text for t in line[end : end + size])
-            if (words in _CARRIERS and token.tag is not Tag.RELATION) or (ours and words in _FIXTURES and _printed(line, k)):
+            if (words in _CARRIERS and token.tag is not Tag.RELATION) or (
+                ours and words in _FIXTURES and _printed(line, k)
+            ):
                 _mark(line, k, end + size)
                 break
 
@@ -162,6 +209,11 @@ def _of_owner(line: Sequence[Token], k: int) -> bool:
     if line[k].tag is not Tag.OF or k + 1 == len(line):
         return False
     return line[k + 1].tag in _OWNED and line[k + 1].text != "a"
+
+
+def _counted_or_coloured(line: Sequence[Token], k: int) -> bool:
+    """Whether a wanted thing begins at `k`: "[for the shop window] yellow ring on black", "[for our poster] one bell"."""
+    return _COLOURED_THING.match("".join(token.tag for token in line[k:])) is not None
 
 
 def _tells_of_owner(line: Sequence[Token], k: int) -> bool:
@@ -217,7 +269,9 @@ def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
     if spoken[0].tag is Tag.REQUEST or _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
         return False
     subject = {token.text for token in spoken[:3]}
-    if _INDEFINITE.match("".join(token.tag for token in spoken)) and not _PAST & {token.text for token in spoken}:
+    if _INDEFINITE.match("".join(token.tag for token in spoken)) and not _PAST & {
+        token.text for token in spoken
+    }:
         return False  # "two fish were in the pond"
     return bool(_STATEMENT & {token.text for token in spoken} or _SUBJECTS & subject)
 

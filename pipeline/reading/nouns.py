@@ -17,7 +17,9 @@ _FRUIT = frozenset(("orange", "lime", "olive", "salmon", "violet", "rose"))
 _ADJECTIVE_ENDINGS = ("y", "en", "ful", "ous", "ish", "less", "ive", "ical", "ble")
 
 _DESCRIBING = any_of("ADJECTIVE COLOUR MOOD STYLE LOOK")
-_INTRODUCING = _DESCRIBING | any_of("DETERMINER POSSESSIVE NUMBER REQUEST WITH QUANTITY OF AND RELATION ON COMMA COLON")
+_INTRODUCING = _DESCRIBING | any_of(
+    "DETERMINER POSSESSIVE NUMBER REQUEST WITH QUANTITY OF AND RELATION ON COMMA COLON"
+)
 _BEFORE_NAME = any_of("DETERMINER NUMBER COLOUR ADJECTIVE LOOK")
 _AFTER_FRUIT = any_of("ON RELATION SIDE BESIDE WITH COMMA SEMICOLON AND")
 _LISTED = any_of("STYLE BACKGROUND COLOUR")
@@ -86,7 +88,12 @@ def _compounds(tokens: Sequence[Token]) -> list[Token]:
     joined: list[Token] = []
     for k, token in enumerate(line):
         before = joined[-1] if joined else None
-        if before and _is_compound(before, token, joined[-2] if len(joined) > 1 else None, k + 1 == len(line)):
+        if before and before.tag is Tag.OBJECT and token.text == "shaped":
+            look = f"{before.text} shaped"
+            joined[-1] = replace(before, tag=Tag.LOOK, value=look, text=look, known=False)
+        elif before and _is_compound(
+            before, token, joined[-2] if len(joined) > 1 else None, k + 1 == len(line)
+        ):
             text, written = f"{before.text} {token.text}", f"{before.written} {token.written}"
             name = singular(text)
             joined[-1] = Token(Tag.OBJECT, name, text, known=False, plural=name != text, written=written)
@@ -102,12 +109,15 @@ def _is_compound(first: Token, second: Token, before: Token | None, last: bool) 
         return not first.plural
     if first.tag is Tag.UNKNOWN and second.tag is Tag.OBJECT:
         introduced = before is None or before.tag in _INTRODUCING
-        return introduced and _is_noun(first.text) and not _is_plural(first.text)
+        named = first.capital and second.capital  # "Mickey Mouse"
+        return introduced and (named or _is_noun(first.text)) and not _is_plural(first.text)
     if first.tag is Tag.OBJECT and not first.plural and second.tag is Tag.UNKNOWN:
         return _is_noun(second.text) and not second.capital
     if second.tag is Tag.NOT_DRAWN and second.value and second.text in _THINGS:
         # "a traffic light"; "our cat shop" is where somebody asks from
-        introduced = before is not None and (before.tag in (Tag.NUMBER, Tag.COLOUR) or before.text in ("a", "an"))
+        introduced = before is not None and (
+            before.tag in (Tag.NUMBER, Tag.COLOUR) or before.text in ("a", "an")
+        )
         return introduced and first.tag in (Tag.OBJECT, Tag.UNKNOWN) and not _is_plural(first.text)
     return False
 
@@ -150,7 +160,12 @@ def _fruit(line: list[Token]) -> list[Token]:
         ends = k + 1 == len(line) or line[k + 1].tag in _AFTER_FRUIT
         counted = before.tag is Tag.NUMBER or (before.tag is Tag.DETERMINER and before.text in ("a", "an"))
         twice = before.tag is Tag.COLOUR and k > 1  # "a red orange"
-        if token.tag is Tag.COLOUR and ends and (counted or twice) and (k < 2 or line[k - 2].tag is not Tag.ON):
+        if (
+            token.tag is Tag.COLOUR
+            and ends
+            and (counted or twice)
+            and (k < 2 or line[k - 2].tag is not Tag.ON)
+        ):
             name = singular(token.text)
             if name in _FRUIT:
                 line[k] = Token(Tag.OBJECT, name, token.text, known=False)

@@ -21,9 +21,7 @@ _UNCHECKABLE = (
     r"\b(?:showing |reading |set to |at )?\d{1,2}:\d\d\b(?: ?[ap]\.?m\b\.?)?",
 )
 # "[two apples,] one red and one green"; not "one lemon and one pear"
-_SHARES = re.compile(
-    rf"\bone ([a-z]+),? (?:and )?(?:the other|one|another) ([a-z]+){_END}", re.IGNORECASE
-)
+_SHARES = re.compile(rf"\bone ([a-z]+),? (?:and )?(?:the other|one|another) ([a-z]+){_END}", re.IGNORECASE)
 _COLOURS = frozenset(ENGLISH["colours"])
 _PLAIN_FORMS = (
     (rf"\b({_N}) \({_N}\)", r"\1"),  # "two (2) lemons"
@@ -45,7 +43,9 @@ _BOUNDS = re.compile(
 # "one dozen", "three dozen of the"
 _DOZENS = re.compile(rf"\b({_N}) dozens? (?:of (?:the |these |those )?)?(?=[a-z])", re.IGNORECASE)
 # "between 2 and 4 owls", "2-4 owls": the lower number
-_BETWEEN = re.compile(rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)", re.IGNORECASE)
+_BETWEEN = re.compile(
+    rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)", re.IGNORECASE
+)
 
 
 def numerals(text: str) -> tuple[str, list[Found]]:

@@ -17,13 +17,13 @@ from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
 from pipeline.reading.language import has_emoji, is_foreign
 from pipeline.reading.lexicon import Token, tokens
 from pipeline.reading.names import plainly_written
-from pipeline.reading.noise import without_noise
+from pipeline.reading.noise import without_names, without_noise
 from pipeline.reading.nouns import guess_objects
 from pipeline.reading.passes.absences import absences
 from pipeline.reading.passes.backgrounds import backgrounds
 from pipeline.reading.passes.colours import colours
 from pipeline.reading.passes.looks import moods, styles
-from pipeline.reading.passes.objects import alternatives, objects, parts
+from pipeline.reading.passes.objects import alternatives, objects, parts, sizes
 from pipeline.reading.passes.optional import with_optional
 from pipeline.reading.passes.placements import placements
 from pipeline.reading.passes.references import resolved, told_apart
@@ -41,11 +41,18 @@ PASSES: tuple[Pass, ...] = (
     styles,
     alternatives,
     parts,
+    sizes,
     objects,
     colours,
     placements,
     moods,
     left_over,
+)
+# What of a sentence may be wanted: all but talk and names; where nothing is found so, all but names; all.
+_WANTED_PARTS: tuple[Callable[[Sequence[Token], bool], Sequence[Token]], ...] = (
+    without_noise,
+    without_names,
+    lambda sentence, capitals: sentence,
 )
 _MAY_BE_OBJECTS = any_of("OBJECT UNKNOWN")
 _ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
@@ -88,10 +95,11 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     line = tokens(text, drawable)
     rest, measures = technical(text, drawable)
     sentences = _sentences(tokens(rest, drawable))
-    found = _read(sentences, drawable) + measures
-    if not any(item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found):
-        # Then what looked like talk asks for something: "it's about time for a cat".
-        found = _read(sentences, drawable, noise=False) + measures
+    for wanted_part in _WANTED_PARTS:
+        found = _read(sentences, drawable, wanted_part) + measures
+        if any(item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found):
+            break
+        # Else what looked like talk asks for something ("it's about time for a cat"), or a name does ("Mickey Mouse").
     understood = [item for item in found if item.subject != NOT_UNDERSTOOD]
     if not any(item.kind in ("object", "count", "other") for item in understood):
         found = understood
@@ -114,16 +122,16 @@ def _sentences(stream: Sequence[Token]) -> list[list[Token]]:
 
 
 def _read(
-    sentences: Sequence[Sequence[Token]], drawable: Range | None, noise: bool = True
+    sentences: Sequence[Sequence[Token]],
+    drawable: Range | None,
+    wanted_part: Callable[[Sequence[Token], bool], Sequence[Token]],
 ) -> list[Found]:
-    """The findings of the sentences, each read by every pass in turn. `noise`: whether some of them may ask for
-    nothing."""
+    """The findings of the sentences, each read by every pass in turn. `wanted_part`: see _WANTED_PARTS."""
     any_object = drawable is None or drawable.objects is None
     context = Context()
     capitals = plainly_written([token for words in sentences for token in words])
     for words in sentences:
-        wanted = without_noise(words, capitals) if noise else words
-        guessed = guess_objects(wanted, any_object, alone=len(sentences) == 1)
+        guessed = guess_objects(wanted_part(words, capitals), any_object, alone=len(sentences) == 1)
         sentence = Sentence(resolved(told_apart(guessed), context.objects))
         first = len(context.found)
         for read in PASSES:
@@ -131,4 +139,23 @@ def _read(
             context.found += found
         context.found[first:] = with_optional(sentence, context.found[first:])
         context.mention([sentence.tokens[i].value for i in sentence.objects()])
-    return context.found
+        context.of_background = _is_of_background(words)
+    return _settled(context)
+
+
+def _is_of_background(words: Sequence[Token]) -> bool:
+    """Whether a sentence is about the background, so that "it" in the next one is the background."""
+    tags = {token.tag for token in words}
+    return Tag.BACKGROUND in tags and Tag.OBJECT not in tags
+
+
+def _settled(context: Context) -> list[Found]:
+    """The findings without negated colours of things of which another colour is wanted: "not red but blue"; and, where
+    that is so, without the negated colour itself: "the draft is red. It should be blue rather than red."."""
+    colours = [item for item in context.found if item.kind in ("attribute", "background", "style")]
+    settled: set[tuple[str, ...]] = set()
+    for negated, of, colour in context.not_coloured:
+        same = [item for item in colours if of == (item.subject or item.kind)]
+        if any(item.value != colour for item in same):
+            settled |= {negated.key} | {item.key for item in same if item.value == colour}
+    return [item for item in context.found if item.key not in settled]

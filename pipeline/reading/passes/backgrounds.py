@@ -16,6 +16,7 @@ BELONGS_TO_NOTHING = "(?! COLOUR_NOUN? [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNK
 _SCENE = pattern(
     "[ON IN BEHIND] COMMA? [DETERMINER POSSESSIVE ADJECTIVE MOOD]* (?P<place> [LOOK UNKNOWN OBJECT]{1,3})"
 )
+_COLOUR_ALONE = pattern(f"[FUNCTION DETERMINER ADJECTIVE MOOD REQUEST BE]* (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}")
 # "on a white ground"
 _ON_GROUND = pattern(f"""
     [ON IN] [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<colour> {COLOURS}) [ADJECTIVE LOOK]? [UNKNOWN OBJECT NOT_DRAWN]
@@ -23,7 +24,11 @@ _ON_GROUND = pattern(f"""
 _GROUNDS = frozenset(ENGLISH["grounds"])
 # "a background with pink stripes", "the background running from pink into orange"
 _DRAWN_OVER = pattern("""
-    (?P<ground> BACKGROUND) (?P<words> (?: WITH | ACTION | [BE FUNCTION]* UNKNOWN) [FUNCTION DETERMINER ADJECTIVE MOOD LOOK COLOUR AND IN UNKNOWN OBJECT NUMBER]*)
+    (?P<ground> BACKGROUND) (?P<words> (?: WITH | [ACTION LOOK] | [BE FUNCTION]* UNKNOWN) [FUNCTION DETERMINER ADJECTIVE MOOD LOOK COLOUR AND IN UNKNOWN OBJECT NUMBER]*)
+""")
+_IT_IS = pattern(f"""
+    (?: (?P<before> BACKGROUND) [^ OBJECT PRONOUN]* | ^ [FUNCTION COMMA]* ) PRONOUN [BE FUNCTION DETERMINER ADJECTIVE MOOD ALL]*
+    (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}
 """)
 _PLACES = frozenset(ENGLISH["places"])
 
@@ -95,6 +100,7 @@ def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
             found.append(Found("background", value=colour, at=match.start("colour")))
             sentence.use(*match.span())
     found += _drawn_over(sentence)
+    found += _by_pronoun(sentence, context)
     for form in _COLOURED:
         while match := form.search(sentence.tag_string):
             colour = sentence.colour(*match.span("colour"))
@@ -113,14 +119,33 @@ def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
     return found
 
 
+def _by_pronoun(sentence: Sentence, context: Context) -> list[Found]:
+    """ "[The background should not be white,] it should be yellow"; also from one sentence to the next"""
+    match = _IT_IS.search(sentence.tag_string)
+    if match is None and context.of_background and not any(f.kind == "background" for f in context.found):
+        match = _COLOUR_ALONE.match(sentence.tag_string)  # "The background? Black, please."
+        if match is not None:
+            sentence.use(*match.span("colour"))
+            return [Found("background", value=sentence.colour(*match.span("colour")), at=match.start("colour"))]
+    if match is None or (match["before"] is None and not context.of_background):
+        return []
+    sentence.use(*match.span("colour"))
+    colour = sentence.colour(*match.span("colour"))
+    return [Found("background", value=colour, at=match.start("colour"))]
+
+
 def _drawn_over(sentence: Sentence) -> list[Found]:
     """Backgrounds of more than one plain colour, in the words of the brief."""
     found = []
     for match in sentence.matches(_DRAWN_OVER):
         start, end = match.span("words")
+        shown = any(token.tag is Tag.OBJECT and token.known for token in sentence.tokens[start:end])
         colours = sum(tag is Tag.COLOUR for tag in sentence.tags[start:end])
-        varied = any((t.text.endswith(("ing", "s")) and t.tag is Tag.UNKNOWN) or t.tag is Tag.ACTION for t in sentence.tokens[start:end])
-        if colours and (varied or colours > 1) and Tag.OBJECT not in sentence.tags[start:end]:
+        varied = any(
+            (t.text.endswith(("ing", "s")) and t.tag is Tag.UNKNOWN) or t.tag is Tag.ACTION
+            for t in sentence.tokens[start:end]
+        )
+        if colours and (varied or colours > 1) and not shown:
             found.append(Found("background", value=sentence.text(start, end), at=start, sure=False))
             sentence.use(match.start(), end)
     return found

@@ -27,7 +27,7 @@ _AFTER = pattern(f"""
                (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING})
 """)
 # "[a fox.] Orange, of course"; not "orange juice"
-_STRAY = pattern(f"(?P<colour> {COLOURS}) (?! [COLOUR UNKNOWN])")
+_STRAY = pattern(f"(?<! ON) (?P<colour> {COLOURS}) (?! [COLOUR UNKNOWN])")
 _SEVERAL = frozenset(("they", "them", "which", "these"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.reading.finding import Found
+from pipeline.reading.lexicon import Token
 from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, any_of, pattern
 
@@ -10,7 +11,7 @@ from pipeline.reading.tags import Tag, any_of, pattern
 _UNKNOWN_STYLE = pattern("IN [DETERMINER ADJECTIVE]? (?P<style> UNKNOWN) NOT_DRAWN")
 # "an elegant and calm feel"; "a sense of wonder", "conveys trust"; "a rustic vibe"; "it feels airy"
 _MOOD = pattern("""
-    (?P<demand> [MOOD_NOUN EVOKES] [FUNCTION OF ADJECTIVE DETERMINER POSSESSIVE]*)? (?P<adjective> MOOD)
+    (?: [MOOD_NOUN EVOKES] [FUNCTION OF ADJECTIVE DETERMINER POSSESSIVE]*)? (?P<adjective> MOOD)
         (?: AND [MOOD ADJECTIVE])* MOOD_NOUN?
   | [ADJECTIVE MOOD] AND (?P<second> UNKNOWN) (?= [COMMA SEMICOLON] | $)
   | (?: MOOD_NOUN OF | EVOKES [DETERMINER ADJECTIVE]*) [UNKNOWN NOT_DRAWN FUNCTION MOOD_NOUN]
@@ -20,7 +21,13 @@ _MOOD = pattern("""
 _BEFORE_ATTRIBUTIVE = any_of("DETERMINER ADJECTIVE")
 
 
-_DEMANDS = pattern("(?: BE | REQUEST PRONOUN) [FUNCTION ADJECTIVE ALL DETERMINER]* $")
+_DEMANDS = pattern("[BE PRONOUN] [BE FUNCTION ADJECTIVE ALL DETERMINER USED]* $")
+_LOOKS = frozenset(("look", "looks", "looking", "touch"))
+
+
+def _says_mood(token: Token) -> bool:
+    """Whether the word asks for a mood by itself: "vibe", "evokes"; a "cheeky look" is rather an adjective."""
+    return token.tag is Tag.EVOKES or (token.tag is Tag.MOOD_NOUN and token.text not in _LOOKS)
 
 
 def _demanded(sentence: Sentence, at: int) -> bool:
@@ -53,7 +60,7 @@ def moods(sentence: Sentence, context: Context) -> list[Found]:
         if match["attributive"] and not (start and sentence.tags[start - 1] in _BEFORE_ATTRIBUTIVE):
             continue
         sure = match["adjective"] is not None
-        must = match["demand"] is not None or _demanded(sentence, start)
+        must = any(_says_mood(token) for token in sentence.tokens[start:end]) or _demanded(sentence, start)
         found.append(Found("other", value=sentence.text(start, end), at=start, sure=sure, must=must))
         sentence.claim(start, end)
     return found

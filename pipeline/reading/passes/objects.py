@@ -30,6 +30,8 @@ _OBJECT_FOLLOWS = pattern("[DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN]* OBJE
 _PARTS = pattern("""
     (?<= [OBJECT BACKGROUND PRONOUN COLOUR]) WITH [DETERMINER POSSESSIVE NUMBER QUANTITY ADJECTIVE COLOUR MOOD LOOK AND]* [UNKNOWN OBJECT NOT_DRAWN]
 """)
+_SIZED = pattern("[DETERMINER NUMBER]? [ADJECTIVE LOOK] [ADJECTIVE COLOUR MOOD LOOK]* (?P<object> OBJECT)")
+_SIZES = frozenset(ENGLISH["sizes"])
 _PART_NAMES = frozenset(ENGLISH["parts"])
 _ADJECTIVES = any_of("ADJECTIVE COLOUR MOOD LOOK ALL")
 _PAIRS = PLURAL_ONLY - {"grapes", "cherries"}  # "a pair of scissors" is one
@@ -79,6 +81,19 @@ def objects(sentence: Sentence, context: Context) -> list[Found]:
             sentence.claim(vague.start(), vague.start() + 1)
         found += _looks(sentence, i)
     return found + _counts_alone(sentence, context)
+
+
+def sizes(sentence: Sentence, context: Context) -> list[Found]:
+    """Sizes of two objects, as one `other` want: "a big dog and a small cat". One size alone is a soft word."""
+    sized = [
+        match
+        for match in sentence.matches(_SIZED)
+        if _SIZES & {token.text for token in sentence.tokens[match.start() : match.end()]}
+    ]
+    if len({sentence.tokens[match.start("object")].value for match in sized}) < 2:
+        return []
+    start, end = sized[0].start(), sized[-1].end()
+    return [Found("other", value=sentence.text(start, end), at=start)]
 
 
 def _looks(sentence: Sentence, noun: int) -> list[Found]:

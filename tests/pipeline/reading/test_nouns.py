@@ -18,7 +18,7 @@ def guesses(line: list[Token]) -> list[tuple[str, str]]:
     ("text", "expected"),
     [
         ("a walrus", [("OBJECT", "walrus")]),
-        ("two polar bears", [("LOOK", "polar")]),
+        ("two polar bears", [("OBJECT", "polar bears")]),
         ("a jazzy walrus", [("LOOK", "jazzy"), ("OBJECT", "walrus")]),
         ("a jazzy cat", [("LOOK", "jazzy")]),
         ("a rocking chair", [("LOOK", "rocking")]),

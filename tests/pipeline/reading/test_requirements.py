@@ -25,6 +25,7 @@ from pipeline.calls.pool import ModelPool, PooledModel
 from pipeline.calls.stage import Stage
 from pipeline.range import load_range
 from pipeline.reading.consensus import combined
+from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.requirements import (
     EXAMPLES,
     SCHEMA,
@@ -182,17 +183,34 @@ def test_what_the_model_misses_is_kept_where_the_rules_are_sure() -> None:
     assert lines("Two red cats on white", ["2 cat"]) == {"2 cat", "cat is red", "background white"}
 
 
-def test_the_model_sees_through_talk() -> None:
-    text = "Our best seller since May: pears. A cat on white."
-    assert {to_line(found) for found in found_in(text, RANGE)} == {"cat", "pear", "background white"}
-    assert lines(text, ["cat", "background white"]) == {"cat", "background white"}
-    assert lines(text, ["cat", "pear"]) == {"cat", "pear", "background white"}
+def test_what_the_rules_are_sure_of_stands() -> None:
+    text = "A croissant, a cup of coffee and a cookie, no mugs of tea, on brown"
+    sure = {to_line(found) for found in found_in(text, RANGE)}
+    assert {"croissant", "hot drink", "cookie", "background brown"} < sure
+    for said in (["croissant"], ["croissant", "2 cookie", "background white"], ["tea", "3 croissant"]):
+        assert lines(text, said) == sure
+
+
+def test_the_model_makes_no_want_of_context_or_of_what_is_ruled_out() -> None:
+    text = "Pet shop for cats and dogs: a fish on blue, but not a crab"
+    expected = {"fish", "background blue", "no crab"}
+    assert lines(text, ["fish", "cat", "dog", "crab", "background blue"]) == expected
 
 
 def test_the_model_finds_what_the_rules_do_not_know() -> None:
     text = "Jazzy walrus playing banjo on green"
     assert {to_line(f) for f in found_in(text, RANGE)} == {f"other {text}", "background green"}
-    assert lines(text, ["walrus", "background green"]) == {"walrus", "background green"}
+    assert lines(text, ["walrus", "background green"]) == {
+        "walrus", "background green", "other Jazzy", "other playing banjo",
+    }  # fmt: skip
+
+
+def test_a_guess_that_the_model_does_not_confirm_goes_to_a_person() -> None:
+    guessed = combined(
+        "A cat with a zorp", found_in("A cat with a zorp", RANGE), [Found("object", "cat")], RANGE
+    )
+    assert [(item.kind, item.subject) for item in guessed] == [("object", "cat"), ("other", NOT_UNDERSTOOD)]
+    assert lines("A cat with a zorp", ["cat", "zorp"]) == {"cat", "zorp"}
 
 
 def test_the_model_may_use_the_words_of_the_brief() -> None:
@@ -281,11 +299,11 @@ def test_the_model_and_the_rules_read_together(serve: Serve) -> None:
 
 
 def test_a_broken_answer_is_asked_for_once_more(serve: Serve) -> None:
-    server = serve({"a jazzy walrus": ['{"wants":["walr', answer_of(["walrus"])]})
+    server = serve({"a jazzy walrus": ['{"wants":["walr', answer_of(["walrus", "walrus is jazzy"])]})
     (reading,) = readings([Brief(text="a jazzy walrus")], server.model(), RANGE)
     assert server.asked == ["a jazzy walrus", REPAIR]
     assert reading.degraded is None
-    assert {to_line(want) for want in reading.requirements} == {"walrus"}
+    assert {to_line(want) for want in reading.requirements} == {"walrus", "walrus is jazzy"}
 
 
 def test_after_one_repair_the_rules_stand_in_and_say_so(serve: Serve) -> None:

@@ -304,10 +304,6 @@ def test_briefs_written_by_hand(brief: dict[str, Any]) -> None:
         ("A cat. Height: 300 px.", "cat; size 300 tall"),
         ("Two lenses", "2 lens"),
         ("Our best seller since May: pears. A cat on white.", "cat; background white"),
-        (
-            "A jazzy walrus playing banjo on green",
-            "walrus; walrus is jazzy; background green; other playing banjo",
-        ),
         ("A woman wearing a red hat", "woman; hat; hat is red; other woman wearing hat"),
     ],
 )
@@ -332,6 +328,10 @@ def test_known_faults(text: str, expected: str) -> None:
         ("rocket + moon on black", "rocket; crescent moon; background black"),
         ("a blue cat left of a red cat", "blue cat; red cat; blue cat left of red cat"),
         ("My request is a fox", "fox"),
+        (
+            "A jazzy walrus playing banjo on green",
+            "walrus; walrus is jazzy; background green; other playing banjo",
+        ),
         ("We will show it at the cat show. A fox.", "fox"),
         ("People must not appear. A fox.", "fox; no people"),
     ],

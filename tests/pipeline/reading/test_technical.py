@@ -29,7 +29,7 @@ from tests.pipeline.reading.passes.reading import RANGE, line
         ("in shades of blue", "palette blue"),
         ("a blue palette", "palette blue"),
         ("colour scheme: blue", "palette blue"),
-        ("with the text 'Sale'", "other the text “sale”"),
+        ("with the text 'Sale'", "other the text “Sale”"),
         ("don't make it yellow", "other not yellow"),
         ("with a transparent background", "other with a transparent background"),
         ("at night", "other at night"),
@@ -52,7 +52,7 @@ def test_what_is_none_stays(text: str) -> None:
 def test_several_in_the_order_of_their_kinds() -> None:
     rest, wants = technical("A cat in high contrast, 256x256 and MOSTLY blue", RANGE)
     assert [line(want) for want in wants] == ["size 256x256", "contrast high", "palette blue"]
-    assert rest == "a cat in  , ,  ,  and  , "
+    assert rest == "A cat in  , ,  ,  and  , "
 
 
 def test_words_in_quotes_ask_for_nothing() -> None:
