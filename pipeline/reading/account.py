@@ -13,6 +13,7 @@ from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.lexicon import ENGLISH, Token
 from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, any_of, pattern
+from pipeline.reading.word_kinds import tells_nothing
 
 _THINGS = frozenset(ENGLISH["things"])
 _ABOUT_PEOPLE = frozenset(ENGLISH["about_people"])
@@ -121,8 +122,8 @@ def _is_content(sentence: Sentence, i: int, before: bool) -> bool:
         return _PLACE.match(_tags(sentence), i + 1) is not None
     if token.tag is Tag.NOT_DRAWN:
         return not before and bool(token.value) and token.text in _THINGS
-    if token.tag is Tag.UNKNOWN and token.text.endswith("ly"):
-        return False  # "absolutely" says nothing that can be seen
+    if token.tag is Tag.UNKNOWN and (token.text.endswith("ly") or tells_nothing(token.text)):
+        return False  # "absolutely", "agreed" say nothing that can be seen
     return token.tag in (_CONTENT_BEFORE if before else _CONTENT)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pipeline.reading.lexicon import ENGLISH, Token, singular
 from pipeline.reading.noise import PICTURES, is_position
 from pipeline.reading.tags import Tag, any_of
+from pipeline.reading.word_kinds import tells_nothing
 
 _VERBS = frozenset(ENGLISH["verbs"])
 _NOT_DRAWN = frozenset(ENGLISH["not_drawn"])
@@ -241,7 +242,7 @@ def _describes(word: str) -> bool:
 
 
 def _is_verb(word: str) -> bool:
-    return word in _VERBS or (
+    return word in _VERBS or tells_nothing(word) or (
         len(word) > 4 and word.endswith(("ing", "ed")) and word not in ("king", "ring", "bed")
     )
 

@@ -11,6 +11,7 @@ from pipeline.range import Range
 from pipeline.reading.finding import Found
 from pipeline.reading.lexicon import tokens
 from pipeline.reading.numerals import numerals
+from pipeline.reading.plain_words import plain
 from pipeline.reading.tags import Tag
 
 _any_case = partial(re.compile, flags=re.IGNORECASE)
@@ -82,6 +83,7 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     """The text without sizes, contrast, palette, lettering and times; and the wants that these are.
     A comma stands where they were."""
     found: list[Found] = []
+    text = plain(text, drawable)
     for pattern, want in _WANTS:
         text, more = _taken(text, pattern, want, drawable)
         found += more

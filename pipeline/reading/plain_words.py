@@ -1,0 +1,70 @@
+"""Roundabout words, put plainly before the text is read: "make the back white" is "make background white", and of "red,
+no wait, blue" only the blue is left."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from pipeline.range import Range
+from pipeline.reading.lexicon import COLOURS, ENGLISH
+
+_MARKS = r"[\s,.;:!?…—–-]"
+# "no wait", "sorry, I mean": what stands before is taken back.
+_TAKEN_BACK = (
+    r"(?:(?:oh|oops|ah|hmm+|er+|uh|ok|okay|well|but)\W+)*"
+    r"(?:no,? sorry|sorry,? no|no,? no|no,? wait|wait,? no|wait,? sorry|no,? actually|actually,? no|no,? i mean|"
+    r"i mean(?:t)?(?: to say)?|or rather|scratch that|strike that|correction|make that|sorry,? i mean|wait,? make (?:it|that)|"
+    r"no,? make (?:it|them|that)|hmm+,? no(?:,? just)?|nope|sorry|wait)"
+)
+_AGAIN = r"(?:(?:make|paint|colou?r|let) (?:it|them|that)(?: be)? |it should be |let's do |i want |just )?"
+_BEFORE = r"(?:(?:a|an|the|one|two|three|four|\d+) )?"
+_ADJECTIVES = r"(?:(?:plain|solid|uniform|soft|single|simple|flat|pure|bright|pale|light|dark|deep|just|only|all) )*"
+_BETWEEN = (
+    r"(?: (?:there|it|them|him|her|can|could|may|had better|better|is|are|being|be|should|must|has to|ought to|needs to|"
+    r"wants to|will|kept|painted|filled|done|in|with|as|use|using|a|an|the|colou?r|of|only|please|also))*"
+)
+_BACK = (
+    r"(?:(?:at|on|in) )?(?:the |its |their )?"
+    r"(?:back(?: ?side)?|backdrop|ground|canvas(?: fill)?|rest(?: of (?:it|the (?:picture|image|page|canvas)))?|page|"
+    r"fill|everything(?: else)?)(?: behind(?: (?:it|them|him|her))?)?"
+)
+_PIECES = r"(?:exactly |only )?(\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
+
+
+def plain(text: str, drawable: Range | None) -> str:
+    """The text in plain words."""
+    for pattern, words in _patterns((drawable or Range()).key):
+        text = pattern.sub(words, text)
+    return text
+
+
+@lru_cache(maxsize=8)
+def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    drawable = Range.model_validate_json(key)
+    colour = _either({*COLOURS, *(drawable.colours or {}), *(w for ws in (drawable.colours or {}).values() for w in ws)})
+    thing = _either({*(drawable.objects or {}), *(w for ws in (drawable.objects or {}).values() for w in ws)})
+    shade = rf"(?:(?:{'|'.join(ENGLISH['shades'])}) )?{colour}"
+    again = rf"{_MARKS}+{_TAKEN_BACK}{_MARKS}+{_AGAIN}"
+    forms = [
+        # "make them black no sorry make them white"
+        (rf"\b{_AGAIN}{shade}{again}(?={shade}\b)", ""),
+        # "one basketball... no wait, soccer ball"
+        (rf"({_BEFORE}){thing}{again}(?={_BEFORE}(?:{colour} )?{thing}\b)", r"\1"),
+        # "a trophy, yellow fill"
+        (rf"\b({shade}) fill\b", r"\1"),
+        # "make the back white", "ground: white", "fill the rest with blue"
+        (rf"\b(?:fill )?{_BACK}{_BETWEEN}:? (?={_ADJECTIVES}{shade}\b(?! {thing}))", "background "),
+        # "with plain yellow at the back", "a white ground"
+        (rf"\b({shade}) (?:(?:at|in|on) the back|back ?side|ground)\b", r"\1 background"),
+        # "eggs, exactly 4 pieces"; "tulips: qty 4"; "two nos. umbrellas"
+        (rf"{_MARKS}+{_PIECES} (?:pieces?|pcs?|items?|of those|of these)\b(?! of)", r", \1 of them"),
+        (rf"{_MARKS}*\b(?:qty|quantity|number|how many)\b[ .:=]*{_PIECES}\b", r", \1 of them"),
+        (rf"\b{_PIECES} (?:nos?|numbers?)\.? (?=[a-z])", r"\1 "),
+    ]
+    return tuple((re.compile(form, re.IGNORECASE), words) for form, words in forms)
+
+
+def _either(words: set[str]) -> str:
+    """The longest first, so that "hot dog" is taken before "dog"."""
+    return rf"(?:{'|'.join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))})"
