@@ -10,6 +10,7 @@ scripts/client.py is a complete example.
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 from gradio.events import api
@@ -18,7 +19,7 @@ from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.results.review import agreement, queue
-from pipeline.store.jobs import Job
+from pipeline.store.jobs import OPEN, Job
 from pipeline.store.reviews import Review
 from pipeline.store.tables import RunRow
 from pipeline.work.report import gather
@@ -29,6 +30,8 @@ from ui.guard import spoken
 from ui.parts import link_to
 from ui.wants import quick
 
+_POLL = 0.1  # seconds between two looks at a job
+
 
 class Verbs:
     """One method per endpoint; each takes and returns plain JSON. Gradio shows the docstrings as documentation."""
@@ -36,9 +39,28 @@ class Verbs:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def read(self, text: str, preset: str = "mini") -> dict[str, Any]:
-        """Read a brief by rules, without a model. Edit the requirements and pass them to `submit` if you like."""
-        return quick(brief(text).text, preset).reading.model_dump(mode="json")
+    def read(self, text: str, preset: str = "mini", seconds: float = 60) -> dict[str, Any]:
+        """Read a brief as a run does, by the rules and the preset's text model. Where no worker runs, or none answers
+        within `seconds`, the rules read alone; `reader` and `degraded` say so. Edit the requirements and pass them to
+        `submit` if you like."""
+        reading = quick(brief(text).text, preset).reading
+        if residents(self.desk.out) is None:
+            why = "no worker is running → rules"
+        elif answer := self._answer(self.desk.read(text, preset).id, seconds):
+            return answer
+        else:
+            why = f"the text model did not answer within {seconds:g} seconds → rules"
+        return reading.model_copy(update={"degraded": why}).model_dump(mode="json")
+
+    def _answer(self, id: str, seconds: float) -> dict[str, Any] | None:
+        """What a job read, once it is done; None if it fails or takes longer, and then it is cancelled."""
+        until = time.monotonic() + seconds
+        while (job := self.desk.job(id)).state in OPEN and time.monotonic() < until:
+            time.sleep(_POLL)
+        if job.state in OPEN:
+            self.desk.store.jobs.ask(id, "cancel")
+        found: dict[str, Any] | None = job.progress.get("reading")
+        return found
 
     def submit(
         self, text: str, preset: str = "mini", seed: int = 0, images: int = 0, seconds: float = 0,

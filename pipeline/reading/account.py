@@ -108,7 +108,11 @@ def _is_talk(sentence: Sentence, start: int, end: int, wants: bool) -> bool:
     if any(token.tag is Tag.NUMBER or (token.value and token.text in _THINGS) for token in tokens):
         return False
     # A name, or a word for who asks or what for.
-    return any(token.tag is Tag.NOT_DRAWN and token.text not in _THINGS for token in tokens) or (not any(sentence.owned[:start]) and all(token.capital for token in tokens))
+    return any(token.tag is Tag.NOT_DRAWN and token.text not in _THINGS for token in tokens) or (
+        start > 0
+        and not any(sentence.owned[:start])
+        and all(token.tag is Tag.UNKNOWN and token.capital for token in tokens)
+    )
 
 
 def _is_content(sentence: Sentence, i: int, before: bool) -> bool:
@@ -122,7 +126,9 @@ def _is_content(sentence: Sentence, i: int, before: bool) -> bool:
         return _PLACE.match(_tags(sentence), i + 1) is not None
     if token.tag is Tag.NOT_DRAWN:
         return not before and bool(token.value) and token.text in _THINGS
-    if token.tag is Tag.UNKNOWN and (token.text.endswith("ly") or tells_nothing(token.text)):
+    if token.tag is Tag.UNKNOWN and (
+        (token.text.endswith("ly") and len(token.text) > 4) or tells_nothing(token.text)
+    ):
         return False  # "absolutely", "agreed" say nothing that can be seen
     return token.tag in (_CONTENT_BEFORE if before else _CONTENT)
 
@@ -154,12 +160,15 @@ def _run_end(sentence: Sentence, i: int, end: int) -> int:
     last = i
     while True:
         tag = sentence.tokens[last].tag
-        if (tag in _PLACES | {Tag.ACTION} or sentence.tokens[last].text in _FROM) and (target := _ACTED_ON.match(_tags(sentence), last + 1)):
+        if (tag in _PLACES | {Tag.ACTION} or sentence.tokens[last].text in _FROM) and (
+            target := _ACTED_ON.match(_tags(sentence), last + 1)
+        ):
             last = min(target.end(), end) - 1
         following = last + 1
         while (
             following < end and following - last <= 3 and sentence.tokens[following].tag in _JOINS
             and not sentence.owned[following]
+            and not _is_content(sentence, following, before=False)
         ):  # fmt: skip
             following += 1
         if following >= end or not _is_content(sentence, following, before=False):

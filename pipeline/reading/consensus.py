@@ -29,7 +29,7 @@ def combined(
     does not confirm, and words of which it makes nothing either, are left to a person. Where the rules found nothing to
     draw, the model's findings complete theirs."""
     evidence = Evidence(text, drawable)
-    said = {}
+    said: dict[tuple[str, ...], Found] = {}
     for item in _respelt([evidence.canonical(item) for item in by_model], by_rules, evidence):
         if evidence.supports(item):
             said.setdefault(key_of(item), item)

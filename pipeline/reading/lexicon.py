@@ -73,8 +73,9 @@ _WORD_LISTS = {
 
 
 _STYLE_TAILS = (
-    "", " style", " styled", " sticker", " drawing", " art", " look", " design", " fashion", " manner", " technique", " aesthetic",
-    " rendering", " finish", " treatment", " version", " variant", " styling", " illustration", " picture", " image",
+    "", " style", " styled", " sticker", " drawing", " art", " look", " design", " fashion", " manner", " technique",
+    " aesthetic", " rendering", " finish", " treatment", " version", " variant", " styling", " illustration",
+    " picture", " image",
 )  # fmt: skip
 
 

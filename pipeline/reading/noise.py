@@ -107,7 +107,8 @@ def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Tok
 
 
 def _without_verbs(sentence: Sequence[Token]) -> list[Token]:
-    """The sentence with words that rule something out only as an order as plain words elsewhere: "people forget things"."""
+    """The sentence with "forget" and the like as plain words where they are no order: "people forget things". After
+    "prefer", "over" rules something out."""
     line = list(sentence)
     for k, token in enumerate(line[1:], 1):
         if token.text == "over" and any("prefer" in earlier.text for earlier in line[:k]):
@@ -183,7 +184,9 @@ def _mark_carriers(line: list[Token]) -> None:
         while end < len(line) and line[end].tag in _BEFORE_CARRIER:
             end += 1
         if token.text in ("in", "at") and any(t.tag is Tag.POSSESSIVE for t in line[k + 1 : end]):
-            business = next((j for j in range(end, min(end + 3, len(line))) if line[j].tag is Tag.NOT_DRAWN), None)
+            business = next(
+                (j for j in range(end, min(end + 3, len(line))) if line[j].tag is Tag.NOT_DRAWN), None
+            )
             if business is not None:
                 _mark(line, k, business + 1)
                 continue
@@ -212,7 +215,7 @@ def _of_owner(line: Sequence[Token], k: int) -> bool:
 
 
 def _counted_or_coloured(line: Sequence[Token], k: int) -> bool:
-    """Whether a wanted thing begins at `k`: "[for the shop window] yellow ring on black", "[for our poster] one bell"."""
+    """Whether a wanted thing begins at `k`: "[for the shop] yellow ring on black", "[for our poster] one bell"."""
     return _COLOURED_THING.match("".join(token.tag for token in line[k:])) is not None
 
 

@@ -77,9 +77,9 @@ def _unknown_end(line: Sequence[Token], start: int) -> int:
 
 
 def _compounds(tokens: Sequence[Token]) -> list[Token]:
-    """Compound nouns as one unknown object: "a cherry tree" is neither of the cherries and trees that the range knows, "a
-    bear trap" no bear and "a fridge magnet" no magnet. In "an office tower", "office" becomes an unknown word, though
-    alone it is not drawn."""
+    """Compound nouns as one unknown object: "a cherry tree" is neither of the cherries and trees that the range knows,
+    "a bear trap" no bear and "a fridge magnet" no magnet. In "an office tower", "office" becomes an unknown word,
+    though alone it is not drawn."""
     line = list(tokens)
     for k in range(1, len(line) - 1):
         word, before, follows = line[k], line[k - 1], line[k + 1]
@@ -87,15 +87,13 @@ def _compounds(tokens: Sequence[Token]) -> list[Token]:
         if begins_name and word.text not in PICTURES and not _is_verb(follows.text):
             line[k] = replace(word, tag=Tag.UNKNOWN)
     joined: list[Token] = []
-    for k, token in enumerate(line):
-        before = joined[-1] if joined else None
-        if before and before.tag is Tag.OBJECT and token.text == "shaped":
-            look = f"{before.text} shaped"
-            joined[-1] = replace(before, tag=Tag.LOOK, value=look, text=look, known=False)
-        elif before and _is_compound(
-            before, token, joined[-2] if len(joined) > 1 else None, k + 1 == len(line)
-        ):
-            text, written = f"{before.text} {token.text}", f"{before.written} {token.written}"
+    for token in line:
+        last = joined[-1] if joined else None
+        if last and last.tag is Tag.OBJECT and token.text == "shaped":
+            look = f"{last.text} shaped"
+            joined[-1] = replace(last, tag=Tag.LOOK, value=look, text=look, known=False)
+        elif last and _is_compound(last, token, joined[-2] if len(joined) > 1 else None):
+            text, written = f"{last.text} {token.text}", f"{last.written} {token.written}"
             name = singular(text)
             joined[-1] = Token(Tag.OBJECT, name, text, known=False, plural=name != text, written=written)
         else:
@@ -103,9 +101,8 @@ def _compounds(tokens: Sequence[Token]) -> list[Token]:
     return joined
 
 
-def _is_compound(first: Token, second: Token, before: Token | None, last: bool) -> bool:
-    """Whether two words that stand together are one noun. `before`: the word before them; `last`: whether they end the
-    sentence."""
+def _is_compound(first: Token, second: Token, before: Token | None) -> bool:
+    """Whether two words that stand together are one noun. `before`: the word before them."""
     if first.tag is second.tag is Tag.OBJECT:
         return not first.plural
     if first.tag is Tag.UNKNOWN and second.tag is Tag.OBJECT:

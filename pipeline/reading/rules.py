@@ -97,7 +97,9 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     sentences = _sentences(tokens(rest, drawable))
     for wanted_part in _WANTED_PARTS:
         found = _read(sentences, drawable, wanted_part) + measures
-        if any(item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found):
+        if any(
+            item.kind in ("object", "count", "other") and item.subject != NOT_UNDERSTOOD for item in found
+        ):
             break
         # Else what looked like talk asks for something ("it's about time for a cat"), or a name does ("Mickey Mouse").
     understood = [item for item in found if item.subject != NOT_UNDERSTOOD]

@@ -63,10 +63,14 @@ def _likelihood(word: str, other: str, drawn: Mapping[str, bool]) -> tuple[bool,
 def _is_english(word: str) -> bool:
     """Whether the word is English; the list has the American spelling of some."""
     english = _english()
-    return word in english or word.removesuffix("s") in english or any(
-        re.sub(british, american, word) in english
-        for british, american in _AMERICAN
-        if re.search(british, word)
+    return (
+        word in english
+        or word.removesuffix("s") in english
+        or any(
+            re.sub(british, american, word) in english
+            for british, american in _AMERICAN
+            if re.search(british, word)
+        )
     )
 
 

@@ -66,7 +66,9 @@ _LETTERING = _any_case(
 )
 _IF_POSSIBLE = _any_case(r"[ ,]*if (?:possible|you can)")
 _NEAR = 14  # characters after a want in which "if possible" must end
-_LETTERED = _any_case(r"\b(?:letter(?:s|ing|ed)?|written|writing|write|text|caption|says?|saying|reads?|printed|engraved)\b")
+_LETTERED = _any_case(
+    r"\b(?:letter(?:s|ing|ed)?|written|writing|write|text|caption|says?|saying|reads?|printed|engraved)\b"
+)
 _QUOTES_NEAR = 24  # characters
 _QUOTED = _any_case(r"[\"“]([^\"”]*)[\"”]")
 # "mostly blue"; "in shades of blue"; "a blue palette"; "colour scheme: blue"

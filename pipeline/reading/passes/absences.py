@@ -34,7 +34,8 @@ _NOT_THING = pattern(
     "NOT [DETERMINER ADJECTIVE]* (?P<noun> OBJECT | UNKNOWN{1,2} (?= [COMMA SEMICOLON] | $))"
 )
 _SHARPENING = pattern("""
-    NOT [DETERMINER ADJECTIVE FUNCTION]* (?: NUMBER OBJECT? | RELATION | SIDE | [MOOD ADJECTIVE]) (?= [COMMA SEMICOLON AND] | $)
+    NOT [DETERMINER ADJECTIVE FUNCTION]* (?: NUMBER OBJECT? | RELATION | SIDE | [MOOD ADJECTIVE])
+        (?= [COMMA SEMICOLON AND] | $)
   | NO (?= COMMA)
 """)
 _NOBODY = frozenset(("nobody", "no one", "noone", "not a soul"))
@@ -54,8 +55,8 @@ def absences(sentence: Sentence, context: Context) -> list[Found]:
 
 
 def _of_what(sentence: Sentence, context: Context, at: int) -> str:
-    """What the negated colour at index `at` is of: the background or an object, the last that is named before it, or the
-    next."""
+    """What the negated colour at index `at` is of: the background or an object, the last that is named before it, or
+    the next."""
     tokens, tags = sentence.tokens, (Tag.OBJECT, Tag.BACKGROUND)
     before = [token for token in tokens[:at] if token.tag in tags]
     after = [token for token in tokens[at:] if token.tag in tags]
@@ -131,8 +132,8 @@ def _kept_out(sentence: Sentence) -> list[Found]:
 
 
 def _not_things(sentence: Sentence, context: Context) -> list[Found]:
-    """ "[a car,] not bus"; and what only sharpens another want: "[one bee,] not two", "[on the left,] not on the right",
-    "not too fancy" """
+    """ "[a car,] not bus"; and what only sharpens another want: "[one bee,] not two", "[on the left,] not on the
+    right", "not too fancy" """
     found: list[Found] = []
     for match in sentence.matches(_NOT_THING):
         noun = match.start("noun")

@@ -16,18 +16,25 @@ BELONGS_TO_NOTHING = "(?! COLOUR_NOUN? [ADJECTIVE COLOUR MOOD LOOK]* [OBJECT UNK
 _SCENE = pattern(
     "[ON IN BEHIND] COMMA? [DETERMINER POSSESSIVE ADJECTIVE MOOD]* (?P<place> [LOOK UNKNOWN OBJECT]{1,3})"
 )
-_COLOUR_ALONE = pattern(f"[FUNCTION DETERMINER ADJECTIVE MOOD REQUEST BE]* (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}")
+_COLOUR_ALONE = pattern(
+    f"[FUNCTION DETERMINER ADJECTIVE MOOD REQUEST BE]* (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}"
+)
 # "on a white ground"
 _ON_GROUND = pattern(f"""
-    [ON IN] [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<colour> {COLOURS}) [ADJECTIVE LOOK]? [UNKNOWN OBJECT NOT_DRAWN]
+    [ON IN] [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]* (?P<colour> {COLOURS}) [ADJECTIVE LOOK]?
+    [UNKNOWN OBJECT NOT_DRAWN]
 """)
 _GROUNDS = frozenset(ENGLISH["grounds"])
 # "a background with pink stripes", "the background running from pink into orange"
 _DRAWN_OVER = pattern("""
-    (?P<ground> BACKGROUND) (?P<words> (?: WITH | [ACTION LOOK] | [BE FUNCTION]* UNKNOWN) [FUNCTION DETERMINER ADJECTIVE MOOD LOOK COLOUR AND IN UNKNOWN OBJECT NUMBER]*)
+    BACKGROUND (?P<words>
+        (?: WITH | [ACTION LOOK] | [BE FUNCTION]* UNKNOWN)
+        [FUNCTION DETERMINER ADJECTIVE MOOD LOOK COLOUR AND IN UNKNOWN OBJECT NUMBER]*
+    )
 """)
 _IT_IS = pattern(f"""
-    (?: (?P<before> BACKGROUND) [^ OBJECT PRONOUN]* | ^ [FUNCTION COMMA]* ) PRONOUN [BE FUNCTION DETERMINER ADJECTIVE MOOD ALL]*
+    (?: (?P<before> BACKGROUND) [^ OBJECT PRONOUN]* | ^ [FUNCTION COMMA]* )
+    PRONOUN [BE FUNCTION DETERMINER ADJECTIVE MOOD ALL]*
     (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}
 """)
 _PLACES = frozenset(ENGLISH["places"])
@@ -94,11 +101,7 @@ _NEAR = 7  # words
 def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
     """The backgrounds that the sentence asks for. Colours are certain, words are guesses."""
     found = _scenes(sentence)
-    for match in sentence.matches(_ON_GROUND):
-        if sentence.tokens[match.end() - 1].text in _GROUNDS:
-            colour = sentence.colour(*match.span("colour"))
-            found.append(Found("background", value=colour, at=match.start("colour")))
-            sentence.use(*match.span())
+    found += _on_ground(sentence)
     found += _drawn_over(sentence)
     found += _by_pronoun(sentence, context)
     for form in _COLOURED:
@@ -119,6 +122,17 @@ def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
     return found
 
 
+def _on_ground(sentence: Sentence) -> list[Found]:
+    """ "on a white ground" """
+    found = []
+    for match in sentence.matches(_ON_GROUND):
+        if sentence.tokens[match.end() - 1].text in _GROUNDS:
+            colour = sentence.colour(*match.span("colour"))
+            found.append(Found("background", value=colour, at=match.start("colour")))
+            sentence.use(*match.span())
+    return found
+
+
 def _by_pronoun(sentence: Sentence, context: Context) -> list[Found]:
     """ "[The background should not be white,] it should be yellow"; also from one sentence to the next"""
     match = _IT_IS.search(sentence.tag_string)
@@ -126,7 +140,9 @@ def _by_pronoun(sentence: Sentence, context: Context) -> list[Found]:
         match = _COLOUR_ALONE.match(sentence.tag_string)  # "The background? Black, please."
         if match is not None:
             sentence.use(*match.span("colour"))
-            return [Found("background", value=sentence.colour(*match.span("colour")), at=match.start("colour"))]
+            return [
+                Found("background", value=sentence.colour(*match.span("colour")), at=match.start("colour"))
+            ]
     if match is None or (match["before"] is None and not context.of_background):
         return []
     sentence.use(*match.span("colour"))

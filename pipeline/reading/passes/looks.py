@@ -31,7 +31,7 @@ def _says_mood(token: Token) -> bool:
 
 
 def _demanded(sentence: Sentence, at: int) -> bool:
-    """Whether the mood at index `at` is asked for in so many words, as in "it must be elegant", "keep it calm". One that
+    """Whether the mood at index `at` is asked for in so many words: "it must be elegant", "keep it calm". One that
     only comes with something else, as in "a cheerful poster", is nice to have."""
     before = _DEMANDS.search(sentence.tag_string, 0, at)
     return before is not None and not any("would" in t.text for t in sentence.tokens[before.start() : at])

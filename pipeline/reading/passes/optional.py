@@ -50,4 +50,6 @@ def _clause_end(tags: Sequence[Tag], at: int) -> int:
 
 def _opens_clause(tags: Sequence[Tag], at: int) -> bool:
     """Whether the word begins the sentence, or stands after a mark and before none."""
-    return at == 0 or (tags[at - 1] in _CLAUSE_ENDS | {Tag.AND} and tags[min(at + 1, len(tags) - 1)] not in _CLAUSE_ENDS)
+    return at == 0 or (
+        tags[at - 1] in _CLAUSE_ENDS | {Tag.AND} and tags[min(at + 1, len(tags) - 1)] not in _CLAUSE_ENDS
+    )

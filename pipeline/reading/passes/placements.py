@@ -29,6 +29,23 @@ _THIRD = pattern(f"[COLON BE FUNCTION {_BEFORE_OBJECT} UNKNOWN]* OBJECT")
 _AFTER_SIDE = pattern(f"[COMMA COLON BE FUNCTION {_BEFORE_OBJECT} UNKNOWN REQUEST PRONOUN]* OBJECT")
 _MARK = pattern("[COMMA SEMICOLON COLON]")
 _PART_ENDS = any_of("COMMA SEMICOLON COLON AND")
+# What an object does at its place anyway.
+_MOVING = frozenset(
+    (
+        "fly",
+        "flying",
+        "flies",
+        "hovering",
+        "hovers",
+        "soaring",
+        "soars",
+        "floating",
+        "drifting",
+        "gliding",
+        "swimming",
+        "swims",
+    )
+)
 _ATOP = frozenset(("on", "upon", "sitting on", "standing on", "placed on", "onto"))
 
 
@@ -42,7 +59,8 @@ def placements(sentence: Sentence, context: Context) -> list[Found]:
         if tag is Tag.RELATION:
             related = _related(sentence, context, i)
             if related is not None:
-                sentence.claim(i, i + 1)
+                moving = i > 0 and sentence.tokens[i - 1].text in _MOVING  # "flying above a cloud"
+                sentence.claim(i - 1 if moving else i, i + 1)
             found += related or []
             if related is None and _NO_TARGET.match(tags, i + 1):
                 sides.append(i)
@@ -73,6 +91,8 @@ def _beside(sentence: Sentence, context: Context, i: int) -> bool:
     cat and a dog side by side"."""
     before = [j for j in sentence.objects() if j < i]
     after = _TARGET.match(sentence.tag_string, i + 1) or _PRONOUN.match(sentence.tag_string, i + 1)
+    if after is None and before and sentence.tokens[before[-1]].plural:
+        return True  # "two candles side by side"
     there = before or context.objects or Tag.USED in sentence.tags[:i]  # used: what must not be there
     return len(before) > 1 or (bool(there) and after is not None)
 
