@@ -53,6 +53,17 @@ def left_over(sentence: Sentence, context: Context) -> list[Found]:
     return found
 
 
+def tells(words: Sequence[Token]) -> bool:
+    """Whether a sentence tells something about people or the occasion, and refers to nothing that the picture shows:
+    "our sponsor is a bank", "tile needed by noon"; not "it wears a hat"."""
+    if any(token.tag in (Tag.PRONOUN, Tag.ACTION, Tag.QUANTITY) for token in words):
+        return False
+    return any(
+        token.text in _ABOUT_PEOPLE or (token.tag in (Tag.UNKNOWN, Tag.FUNCTION) and tells_nothing(token.text))
+        for token in words
+    )
+
+
 def _clauses(sentence: Sentence) -> Iterator[tuple[int, int]]:
     """The parts of the sentence between marks, and before words such as "because" or "and we"."""
     tokens = sentence.tokens

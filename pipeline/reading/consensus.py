@@ -26,7 +26,8 @@ def combined(
     """Both readings as one. What the rules are sure of stands. A finding of the model counts where the words of the
     brief support it and it takes up words that the rules guessed at or did not understand; so it turns no context into
     a want, and overrules no absence, number or colour. What the model confirms is no guess any more. A guess that it
-    does not confirm, and words of which it makes nothing either, are left to a person. Where the rules found nothing to
+    does not confirm, and words of which it makes nothing either, are left to a person; those of a sentence that only tells
+    something are left out where another sentence is sure of a thing. Where the rules found nothing to
     draw, the model's findings complete theirs."""
     evidence = Evidence(text, drawable)
     said: dict[tuple[str, ...], Found] = {}
@@ -48,6 +49,8 @@ def combined(
             kept = [other for other in kept if not _is_part(other, item)]
             added.append(item)
     claimed = {word for item in (*kept, *added) for word in _words_of(item)}
+    sure = any(item.sure and item.kind in ("object", "count") for item in kept)
+    unread, guessed = ([item for item in some if not (sure and item.aside)] for some in (unread, guessed))
     left = [part for item in unread for part in evidence.without(item, claimed)]
     taken = {word for item in added for word in _words_of(item)}
     left += [_not_understood(item) for item in guessed if not _words_of(item) & taken]

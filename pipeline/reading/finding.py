@@ -23,6 +23,7 @@ class Found:
     at: int = 0  # index of its first token in its sentence
     sure: bool = True  # False: a guess, which the text model may overrule
     must: bool = True  # False: nice to have
+    aside: bool = False  # from a sentence that tells something and in which nothing sure is wanted
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -12,7 +12,7 @@ from textwrap import shorten
 
 from pipeline.brief import Requirement
 from pipeline.range import Range
-from pipeline.reading.account import left_over
+from pipeline.reading.account import left_over, tells
 from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
 from pipeline.reading.language import has_emoji, is_foreign
 from pipeline.reading.lexicon import Token, tokens
@@ -140,6 +140,8 @@ def _read(
             found = read(sentence, context)  # a pass may replace context.found
             context.found += found
         context.found[first:] = with_optional(sentence, context.found[first:])
+        if tells(words) and not any(item.sure for item in context.found[first:]):
+            context.found[first:] = [replace(item, aside=True) for item in context.found[first:]]
         context.mention([sentence.tokens[i].value for i in sentence.objects()])
         context.of_background = _is_of_background(words)
     return _settled(context)
