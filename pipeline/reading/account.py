@@ -59,7 +59,8 @@ def tells(words: Sequence[Token]) -> bool:
     if any(token.tag in (Tag.PRONOUN, Tag.ACTION, Tag.QUANTITY) for token in words):
         return False
     return any(
-        token.text in _ABOUT_PEOPLE or (token.tag in (Tag.UNKNOWN, Tag.FUNCTION) and tells_nothing(token.text))
+        token.text in _ABOUT_PEOPLE
+        or (token.tag in (Tag.UNKNOWN, Tag.FUNCTION) and tells_nothing(token.text))
         for token in words
     )
 

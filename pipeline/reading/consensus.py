@@ -26,8 +26,8 @@ def combined(
     """Both readings as one. What the rules are sure of stands. A finding of the model counts where the words of the
     brief support it and it takes up words that the rules guessed at or did not understand; so it turns no context into
     a want, and overrules no absence, number or colour. What the model confirms is no guess any more. A guess that it
-    does not confirm, and words of which it makes nothing either, are left to a person; those of a sentence that only tells
-    something are left out where another sentence is sure of a thing. Where the rules found nothing to
+    does not confirm, and words of which it makes nothing either, are left to a person; those of a sentence that only
+    tells something are left out where another sentence is sure of a thing. Where the rules found nothing to
     draw, the model's findings complete theirs."""
     evidence = Evidence(text, drawable)
     said: dict[tuple[str, ...], Found] = {}

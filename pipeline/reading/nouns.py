@@ -239,8 +239,10 @@ def _describes(word: str) -> bool:
 
 
 def _is_verb(word: str) -> bool:
-    return word in _VERBS or tells_nothing(word) or (
-        len(word) > 4 and word.endswith(("ing", "ed")) and word not in ("king", "ring", "bed")
+    return (
+        word in _VERBS
+        or tells_nothing(word)
+        or (len(word) > 4 and word.endswith(("ing", "ed")) and word not in ("king", "ring", "bed"))
     )
 
 

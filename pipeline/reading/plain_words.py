@@ -14,15 +14,17 @@ _MARKS = r"[\s,.;:!?…—–-]"
 _TAKEN_BACK = (
     r"(?:(?:oh|oops|ah|hmm+|er+|uh|ok|okay|well|but)\W+)*"
     r"(?:no,? sorry|sorry,? no|no,? no|no,? wait|wait,? no|wait,? sorry|no,? actually|actually,? no|no,? i mean|"
-    r"i mean(?:t)?(?: to say)?|or rather|scratch that|strike that|correction|make that|sorry,? i mean|wait,? make (?:it|that)|"
-    r"no,? make (?:it|them|that)|hmm+,? no(?:,? just)?|nope|sorry|wait)"
+    r"i mean(?:t)?(?: to say)?|or rather|scratch that|strike that|correction|make that|sorry,? i mean|"
+    r"wait,? make (?:it|that)|no,? make (?:it|them|that)|hmm+,? no(?:,? just)?|nope|sorry|wait)"
 )
 _AGAIN = r"(?:(?:make|paint|colou?r|let) (?:it|them|that)(?: be)? |it should be |let's do |i want |just )?"
 _BEFORE = r"(?:(?:a|an|the|one|two|three|four|\d+) )?"
-_ADJECTIVES = r"(?:(?:plain|solid|uniform|soft|single|simple|flat|pure|bright|pale|light|dark|deep|just|only|all) )*"
+_ADJECTIVES = (
+    r"(?:(?:plain|solid|uniform|soft|single|simple|flat|pure|bright|pale|light|dark|deep|just|only|all) )*"
+)
 _BETWEEN = (
-    r"(?: (?:there|it|them|him|her|can|could|may|had better|better|is|are|being|be|should|must|has to|ought to|needs to|"
-    r"wants to|will|kept|painted|filled|done|in|with|as|use|using|a|an|the|colou?r|of|only|please|also))*"
+    r"(?: (?:there|it|them|him|her|can|could|may|had better|better|is|are|being|be|should|must|has to|ought to|"
+    r"needs to|wants to|will|kept|painted|filled|done|in|with|as|use|using|a|an|the|colou?r|of|only|please|also))*"
 )
 _BACK = (
     r"(?:(?:at|on|in) )?(?:the |its |their )?"
@@ -42,7 +44,9 @@ def plain(text: str, drawable: Range | None) -> str:
 @lru_cache(maxsize=8)
 def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     drawable = Range.model_validate_json(key)
-    colour = _either({*COLOURS, *(drawable.colours or {}), *(w for ws in (drawable.colours or {}).values() for w in ws)})
+    colour = _either(
+        {*COLOURS, *(drawable.colours or {}), *(w for ws in (drawable.colours or {}).values() for w in ws)}
+    )
     thing = _either({*(drawable.objects or {}), *(w for ws in (drawable.objects or {}).values() for w in ws)})
     shade = rf"(?:(?:{'|'.join(ENGLISH['shades'])}) )?{colour}"
     again = rf"{_MARKS}+{_TAKEN_BACK}{_MARKS}+{_AGAIN}"
@@ -59,7 +63,7 @@ def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
         (rf"\b({shade}) (?:(?:at|in|on) the back|back ?side|ground)\b", r"\1 background"),
         # "eggs, exactly 4 pieces"; "tulips: qty 4"; "two nos. umbrellas"
         (rf"{_MARKS}+{_PIECES} (?:pieces?|pcs?|items?|of those|of these)\b(?! of)", r", \1 of them"),
-        (rf"{_MARKS}*\b(?:qty|quantity|number|how many)\b[ .:=]*{_PIECES}\b", r", \1 of them"),
+        (rf"{_MARKS}*\b(?:qty|quantity)\b[ .:=]*{_PIECES}\b", r", \1 of them"),
         (rf"\b{_PIECES} (?:nos?|numbers?)\.? (?=[a-z])", r"\1 "),
     ]
     return tuple((re.compile(form, re.IGNORECASE), words) for form, words in forms)

@@ -134,7 +134,8 @@ def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
     """The chosen views (B, VIEWS, 3) of pictures (B, 3, PIXELS, PIXELS), as (B × VIEWS, 3, IMAGE, IMAGE). What reaches
     over the edge is cut off, as the judge does."""
     corners = torch.cat([chosen[..., :2], chosen[..., :2] + chosen[..., 2:]], -1).clamp(0, 1) * PIXELS
-    return roi_align(pictures, list(corners.float()), IMAGE, sampling_ratio=2, aligned=True)
+    parts: Tensor = roi_align(pictures, list(corners.float()), IMAGE, sampling_ratio=2, aligned=True)
+    return parts
 
 
 def blend(pictures: Tensor, known: Tensor, g: Generator, share: float = 0.05) -> Tensor:

@@ -1,0 +1,53 @@
+"""Roundabout words, put plainly."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.range import load_range
+from pipeline.reading.plain_words import plain
+from pipeline.reading.word_kinds import tells_nothing
+
+RANGE = load_range("models/mini/range.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("two owls, make the back white", "two owls, make background white"),
+        ("canvas fill: white", "background white"),
+        ("the ground being a plain blue", "background plain blue"),
+        ("at the back there should be only green", "background green"),
+        ("a cat with yellow at the back", "a cat with yellow background"),
+        ("a trophy, yellow fill", "a trophy, yellow"),
+        ("make them black no sorry make them white", "white"),
+        ("a red, I mean blue, car", "a blue, car"),
+        ("one basketball... no wait, soccer ball", "one soccer ball"),
+        ("eggs, exactly 4 pieces", "eggs, 4 of them"),
+        ("tulips: qty 4", "tulips, 4 of them"),
+        ("two nos. umbrellas", "two umbrellas"),
+    ],
+)
+def test_the_plain_words_say_the_same(text: str, words: str) -> None:
+    assert plain(text, RANGE) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a cat on the ground",
+        "the back of the bear is brown",
+        "the rest of the team loves green apples",
+        "the number 46",
+        "a page with a blue car",
+        "a dog. Sorry for the late reply, red bus coming",
+        "I can't wait, three cats please",
+    ],
+)
+def test_other_words_stay_as_they_are(text: str) -> None:
+    assert plain(text, RANGE) == text
+
+
+def test_only_verbs_and_adverbs_tell_nothing() -> None:
+    assert all(tells_nothing(word) for word in ("had", "agreed", "executed", "sits"))
+    assert not any(tells_nothing(word) for word in ("walrus", "howling", "pick", "letter", "xyzzy", "empty"))
