@@ -97,7 +97,8 @@ class Detector:
                 break
             same = [k for k in kept if _about_one(boxes[at], boxes[k])]
             for k in same:
-                doubt[k] = max(doubt[k], float(unclear[at]))
+                if float(box_iou(boxes[at][None], boxes[k][None])) > _SAME:
+                    doubt[k] = max(doubt[k], float(unclear[at]))
             if not same:
                 kept.append(at)
                 doubt[at] = float(unclear[at])
