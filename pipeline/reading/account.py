@@ -99,8 +99,17 @@ def _runs(sentence: Sentence, context: Context, start: int, end: int) -> Iterato
         if sentence.tokens[i].text in _JUDGING:
             return
         first, last = _with_lead(sentence, i, start), _run_end(sentence, i, end)
-        yield first, last
+        if not _is_purpose(sentence, first, last):
+            yield first, last
         i = last
+
+
+def _is_purpose(sentence: Sentence, first: int, last: int) -> bool:
+    """Whether the words say what the picture is for: "for my juice bar". What is done in it, or how many, is no
+    purpose."""
+    tags = {token.tag for token in sentence.tokens[first:last]}
+    before = sentence.tokens[first - 1].text if first else ""
+    return "for" in (sentence.tokens[first].text, before) and not tags & {Tag.ACTION, Tag.QUANTITY}
 
 
 def _is_talk(sentence: Sentence, start: int, end: int, wants: bool) -> bool:

@@ -21,7 +21,8 @@ _MOOD = pattern("""
 _BEFORE_ATTRIBUTIVE = any_of("DETERMINER ADJECTIVE")
 
 
-_DEMANDS = pattern("[BE PRONOUN] [BE FUNCTION ADJECTIVE ALL DETERMINER USED]* $")
+_DEMANDS = pattern("BE [BE FUNCTION ADJECTIVE ALL DETERMINER USED]* $")
+_MUST = frozenset(("must", "should", "has to", "have to", "ought to", "needs to", "need to be", "needs to be", "needs"))
 _LOOKS = frozenset(("look", "looks", "looking", "touch"))
 
 
@@ -31,10 +32,10 @@ def _says_mood(token: Token) -> bool:
 
 
 def _demanded(sentence: Sentence, at: int) -> bool:
-    """Whether the mood at index `at` is asked for in so many words: "it must be elegant", "keep it calm". One that
-    only comes with something else, as in "a cheerful poster", is nice to have."""
+    """Whether the mood at index `at` is asked for in so many words: "it must be elegant", "it should feel calm". One
+    that only comes with something else, as in "a cheerful poster", is nice to have."""
     before = _DEMANDS.search(sentence.tag_string, 0, at)
-    return before is not None and not any("would" in t.text for t in sentence.tokens[before.start() : at])
+    return before is not None and any(t.text in _MUST for t in sentence.tokens[before.start() : at])
 
 
 def styles(sentence: Sentence, context: Context) -> list[Found]:
@@ -60,7 +61,9 @@ def moods(sentence: Sentence, context: Context) -> list[Found]:
         if match["attributive"] and not (start and sentence.tags[start - 1] in _BEFORE_ATTRIBUTIVE):
             continue
         sure = match["adjective"] is not None
-        must = any(_says_mood(token) for token in sentence.tokens[start:end]) or _demanded(sentence, start)
+        must = _demanded(sentence, start) or any(
+            _says_mood(token) and token.tag is Tag.EVOKES for token in sentence.tokens[start:end]
+        )
         found.append(Found("other", value=sentence.text(start, end), at=start, sure=sure, must=must))
         sentence.claim(start, end)
     return found
