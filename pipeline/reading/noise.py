@@ -49,6 +49,7 @@ _ORDERS = frozenset(
         "leave",
     )
 )
+_SWAPS = frozenset(("swap", "replace", "exchange", "substitute"))
 _SUBJECT_OF_VERB = any_of("OBJECT UNKNOWN NOT_DRAWN DETERMINER POSSESSIVE PRONOUN")
 _SKETCHED = any_of("DETERMINER NUMBER POSSESSIVE")
 _NOUNS = any_of("OBJECT UNKNOWN LOOK")
@@ -107,14 +108,25 @@ def without_noise(sentence: Sequence[Token], capitals: bool = False) -> list[Tok
 
 
 def _without_verbs(sentence: Sequence[Token]) -> list[Token]:
-    """The sentence with "forget" and the like as plain words where they are no order: "people forget things". After
-    "prefer", "over" rules something out."""
+    """The sentence with words that only sometimes rule something out tagged by what they do here: "forget" does as an
+    order, "over" and "than" do after "prefer" and "rather", and "swap" before "for"."""
     line = list(sentence)
-    for k, token in enumerate(line[1:], 1):
-        if token.text == "over" and any("prefer" in earlier.text for earlier in line[:k]):
-            line[k] = replace(token, tag=Tag.NO)  # "I prefer a candle over a lamp"
-        elif token.tag is Tag.NO and token.text.split()[0] in _ORDERS and line[k - 1].tag in _SUBJECT_OF_VERB:
+    for k, token in enumerate(line):
+        first = token.text.split()[0]
+        before = " ".join(t.text for t in line[:k])
+        if (token.text == "over" and "prefer" in before) or (token.text == "than" and "rather" in before):
+            line[k] = replace(token, tag=Tag.NO)
+            line[:k] = [replace(t, tag=Tag.REQUEST) if t.tag is Tag.IDEALLY else t for t in line[:k]]
+        elif k and token.tag is Tag.NO and first in _ORDERS and line[k - 1].tag in _SUBJECT_OF_VERB:
             line[k] = replace(token, tag=Tag.FUNCTION)
+        elif first in _SWAPS:
+            instead = next(
+                (j for j in range(k + 2, min(k + 6, len(line))) if line[j].text in ("for", "with", "by")),
+                None,
+            )
+            if instead is not None and any(t.tag in (Tag.OBJECT, Tag.UNKNOWN) for t in line[k + 1 : instead]):
+                line[k] = replace(token, tag=Tag.NO)
+                line[instead] = replace(line[instead], tag=Tag.WITH, text="with")
     return line
 
 

@@ -109,6 +109,8 @@ def _is_compound(first: Token, second: Token, before: Token | None) -> bool:
         introduced = before is None or before.tag in _INTRODUCING
         named = first.capital and second.capital  # "Mickey Mouse"
         return introduced and (named or _is_noun(first.text)) and not _is_plural(first.text)
+    if second.text == "free":  # "a car-free street" has no car
+        return False
     if first.tag is Tag.OBJECT and not first.plural and second.tag is Tag.UNKNOWN:
         return _is_noun(second.text) and not second.capital
     if second.tag is Tag.NOT_DRAWN and second.value and second.text in _THINGS:

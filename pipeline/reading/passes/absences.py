@@ -49,6 +49,7 @@ def absences(sentence: Sentence, context: Context) -> list[Found]:
         *_not_coloured(sentence, context),
         *_forbidden(sentence),
         *_kept_out(sentence),
+        *_free_of(sentence),
         *_nobody(sentence),
         *_not_things(sentence, context),
     ]
@@ -141,6 +142,16 @@ def _not_things(sentence: Sentence, context: Context) -> list[Found]:
             found += _absent(sentence, match.start(), noun, len(match["noun"]))[0]
     for match in sentence.matches(_SHARPENING):
         sentence.use(*match.span())
+    return found
+
+
+def _free_of(sentence: Sentence) -> list[Found]:
+    """ "a car-free street" """
+    found: list[Found] = []
+    for i, token in enumerate(sentence.tokens[1:], 1):
+        if token.text == "free" and sentence.tags[i - 1] in (Tag.OBJECT, Tag.UNKNOWN):
+            found += _absent(sentence, i - 1, i - 1, 1)[0]
+            sentence.use(i, i + 1)
     return found
 
 

@@ -162,7 +162,7 @@ def _drawn_over(sentence: Sentence) -> list[Found]:
             for t in sentence.tokens[start:end]
         )
         if colours and (varied or colours > 1) and not shown:
-            found.append(Found("background", value=sentence.text(start, end), at=start, sure=False))
+            found.append(Found("background", value=sentence.text(start, end), at=start))
             sentence.use(match.start(), end)
     return found
 

@@ -37,7 +37,8 @@ def colours(sentence: Sentence, context: Context) -> list[Found]:
     for match in sentence.matches(_BEFORE):
         found.append(_coloured(sentence, sentence.tokens[match.end()].value, *match.span("colour")))
     if context.group and (alone := _ALONE.fullmatch(sentence.tag_string)):
-        found.append(_coloured(sentence, context.group[-1], *alone.span("colour")))
+        for name in context.group[-2 if sentence.tokens[0].text == "both" else -1 :]:
+            found.append(_coloured(sentence, name, *alone.span("colour")))
     for match in sentence.matches(_REFERRING):
         assert match.lastgroup
         start, end = match.span(match.lastgroup)

@@ -22,7 +22,9 @@ _BEFORE_ATTRIBUTIVE = any_of("DETERMINER ADJECTIVE")
 
 
 _DEMANDS = pattern("BE [BE FUNCTION ADJECTIVE ALL DETERMINER USED]* $")
-_MUST = frozenset(("must", "should", "has to", "have to", "ought to", "needs to", "need to be", "needs to be", "needs"))
+_MUST = frozenset(
+    ("must", "should", "has to", "have to", "ought to", "needs to", "need to be", "needs to be", "needs")
+)
 _LOOKS = frozenset(("look", "looks", "looking", "touch"))
 
 
@@ -61,9 +63,7 @@ def moods(sentence: Sentence, context: Context) -> list[Found]:
         if match["attributive"] and not (start and sentence.tags[start - 1] in _BEFORE_ATTRIBUTIVE):
             continue
         sure = match["adjective"] is not None
-        must = _demanded(sentence, start) or any(
-            _says_mood(token) and token.tag is Tag.EVOKES for token in sentence.tokens[start:end]
-        )
+        must = any(_says_mood(token) for token in sentence.tokens[start:end]) or _demanded(sentence, start)
         found.append(Found("other", value=sentence.text(start, end), at=start, sure=sure, must=must))
         sentence.claim(start, end)
     return found

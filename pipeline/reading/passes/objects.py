@@ -14,7 +14,7 @@ _CHOICE = pattern("""
 """)
 # "three more big red [balls]": what stands between a number and its object, with one function word at most
 _COUNTED = pattern("""
-    NUMBER (?: [DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN ALL AND OF] | FUNCTION (?! .* FUNCTION))* $
+    NUMBER PRONOUN? (?: [DETERMINER ADJECTIVE COLOUR MOOD LOOK UNKNOWN ALL AND OF] | FUNCTION (?! .* FUNCTION))* $
 """)
 # "several of the big red [balls]"
 _VAGUE = pattern("QUANTITY [DETERMINER POSSESSIVE OF ADJECTIVE COLOUR MOOD LOOK]* $")
