@@ -21,7 +21,7 @@ _MOOD = pattern("""
 _BEFORE_ATTRIBUTIVE = any_of("DETERMINER ADJECTIVE")
 
 
-_DEMANDS = pattern("BE [BE FUNCTION ADJECTIVE ALL DETERMINER USED]* $")
+_DEMANDS = pattern("[BE PRONOUN] [BE FUNCTION ADJECTIVE ALL DETERMINER USED]* $")
 _MUST = frozenset(
     ("must", "should", "has to", "have to", "ought to", "needs to", "need to be", "needs to be", "needs")
 )
@@ -37,7 +37,7 @@ def _demanded(sentence: Sentence, at: int) -> bool:
     """Whether the mood at index `at` is asked for in so many words: "it must be elegant", "it should feel calm". One
     that only comes with something else, as in "a cheerful poster", is nice to have."""
     before = _DEMANDS.search(sentence.tag_string, 0, at)
-    return before is not None and any(t.text in _MUST for t in sentence.tokens[before.start() : at])
+    return before is not None and any(_MUST & {t.text, t.text.split()[0]} for t in sentence.tokens[:at])
 
 
 def styles(sentence: Sentence, context: Context) -> list[Found]:
