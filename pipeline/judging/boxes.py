@@ -130,7 +130,7 @@ class Boxes:
             if smeared
             else "all is clear"
         )
-        return Finding(math.prod(1 - doubt for doubt in doubts), saw)
+        return Finding(1 - max(doubts, default=0.0), saw)
 
 
 def exactly(count: int, each: Sequence[float]) -> float:

@@ -10,27 +10,31 @@ from numpy.typing import NDArray
 from pipeline.config import Band
 
 ACCEPT, REJECT = 0.01, 0.03  # target rates of false accepts and false rejects
+# The painter hardly ever errs in these, so that more of its errors may pass: what passes is the product of both rates.
+RARE = {"attribute": 0.05, "intact": 0.05}
 _GAP = 0.2  # least distance between the thresholds, in log odds
 
 
-def band(p: NDArray[np.float64], true: NDArray[np.bool_]) -> Band:
-    """The band for probabilities `p` of statements of which some are true."""
+def band(p: NDArray[np.float64], true: NDArray[np.bool_], accept: float = ACCEPT) -> Band:
+    """The band for probabilities `p` of statements of which some are true. `accept`: the wanted rate of false
+    accepts."""
     odds = correction(p, true)
     calibrated = np.array([Band(odds=odds).corrected(one) for one in p])
-    accept, reject = thresholds(calibrated, true)
-    return Band.model_validate({"pass": accept, "fail": reject, "odds": odds})
+    upper, lower = thresholds(calibrated, true, accept)
+    # What is more likely false than true never passes, though no picture here was so doubtful.
+    return Band.model_validate({"pass": max(upper, 0.5), "fail": lower, "odds": odds})
 
 
-def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
+def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_], accept: float = ACCEPT) -> tuple[float, float]:
     """Thresholds for probabilities `p`: pass at or above the first, fail at or below the second. If true and false
     statements are so well separated that the second would exceed the first, both move to the middle, _GAP apart."""
     p = p.clip(1e-6, 1 - 1e-6)
     odds = np.log(p / (1 - p))
-    accept, reject = float(np.quantile(odds[~true], 1 - ACCEPT)), float(np.quantile(odds[true], REJECT))
-    if reject > accept - _GAP:
-        middle = (accept + reject) / 2
-        accept, reject = middle + _GAP / 2, middle - _GAP / 2
-    return 1 / (1 + math.exp(-accept)), 1 / (1 + math.exp(-reject))
+    upper, lower = float(np.quantile(odds[~true], 1 - accept)), float(np.quantile(odds[true], REJECT))
+    if lower > upper - _GAP:
+        middle = (upper + lower) / 2
+        upper, lower = middle + _GAP / 2, middle - _GAP / 2
+    return 1 / (1 + math.exp(-upper)), 1 / (1 + math.exp(-lower))
 
 
 def correction(p: NDArray[np.float64], true: NDArray[np.bool_], rounds: int = 30) -> tuple[float, float]:
