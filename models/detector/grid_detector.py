@@ -20,6 +20,7 @@ from models.locate import content_revision, locate
 from models.protocols import Box, Detection, Identity, ModelError, WeightsMissing
 
 LOWEST = 0.05  # detections of a lower score are left out
+_NAMED = 0.1  # what is unclear keeps the name of a thing that is at least so probable
 _SAME = 0.4  # intersection over union above which two boxes are about one thing
 _INSIDE = 0.7  # share of the smaller of two boxes inside the other, above which they are about one thing
 
@@ -87,13 +88,18 @@ class Detector:
         things = torch.sigmoid(_flat(grid.things[i]).cpu() * self._config.odds[0] + self._config.odds[1])
         boxes = _flat(grid.boxes[i]).cpu().clamp(0, SIDE)
         colours, styles = torch.sigmoid(_flat(grid.colours[i])).cpu(), _flat(grid.styles[i]).softmax(1).cpu()
-        score, label = things.max(1)
-        unclear = things[:, self._config.labels.index(self._config.unclear)]
-        order = score.argsort(descending=True).tolist()
+        blank = self._config.labels.index(self._config.unclear)
+        surest, unclear = things.amax(1), things[:, blank]
+        clear = things.clone()
+        clear[:, blank] = 0
+        score, label = clear.max(1)
+        nameless = score < _NAMED
+        score, label = torch.where(nameless, unclear, score), label.masked_fill(nameless, blank)
+        order = surest.argsort(descending=True).tolist()
         kept: list[int] = []
         doubt: dict[int, float] = {}
         for at in order:
-            if score[at] < LOWEST:
+            if surest[at] < LOWEST:
                 break
             same = [k for k in kept if _about_one(boxes[at], boxes[k])]
             for k in same:

@@ -77,7 +77,7 @@ class Boxes:
         if r.kind == "count":
             return Finding(exactly(int(r.value), [i.there for i in mine]), self.counted(r.subject))
         if r.kind == "absence":
-            return Finding(max((i.seen.score for i in mine), default=0.0), self.counted(r.subject))
+            return Finding(max((i.there for i in mine), default=0.0), self.counted(r.subject))
         if r.kind == "attribute":
             return self._attribute(r, mine, statement)
         if r.kind == "relation":
@@ -122,8 +122,12 @@ class Boxes:
         )
 
     def whole(self, unclear: str) -> Finding:
-        """Whether everything is a whole thing: no smear, no half, no blend of two."""
-        doubts = [i.seen.score if i.label == unclear else i.seen.unclear for i in self.instances]
+        """Whether everything is a whole thing: no smear, no half, no blend of two. Where the detector finds a thing
+        unclear, the scorer may still know it."""
+        doubts = [
+            i.seen.score if i.label == unclear else 1 - together(1 - i.seen.unclear, i.crop.get(i.named))
+            for i in self.instances
+        ]
         smeared = sum(doubt >= _SEEN for doubt in doubts)
         saw = (
             f"{number(smeared)} unclear {'thing' if smeared == 1 else 'things'} seen"

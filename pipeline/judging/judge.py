@@ -169,7 +169,7 @@ def _by_boxes(
     boxes: Boxes, asked: Sequence[tuple[Requirement, Question]], scores: Mapping[str, float]
 ) -> dict[str, Finding]:
     """The finding about each requirement: by the boxes where they say something of its kind, else by the scorer's view
-    of the whole image. An object counts as absent only if neither sees it."""
+    of the whole image. An object is absent if both judges say so."""
     found = {}
     for r, q in asked:
         by_boxes = boxes.about(r, q.statement)
@@ -177,7 +177,8 @@ def _by_boxes(
             if r.id in scores:
                 found[r.id] = Finding(scores[r.id])
         elif r.kind == "absence":
-            found[r.id] = Finding(max(by_boxes.probability, scores.get(r.id, 0.0)), by_boxes.saw)
+            seen = max(by_boxes.probability, together(by_boxes.probability, scores.get(r.id)))
+            found[r.id] = Finding(seen, by_boxes.saw)
         else:
             found[r.id] = by_boxes
     return found

@@ -85,6 +85,8 @@ def is_prompt(brief: Brief, requirements: Sequence[Requirement]) -> bool:
     like, and every want is named."""
     if any(r.flag or r.kind in ("absence", "other") for r in requirements if r.kind != "technical"):
         return False
+    if re.search(r"[^\w\s,-]", brief.words):
+        return False
     named = set(_words(" ".join(f"{r.subject} {r.value} {r.other} {_forms(r)}" for r in requirements)))
     return set(_words(brief.words)) <= named | _SMALL and all(mentions(brief.words, r) for r in requirements)
 

@@ -25,7 +25,9 @@ def band(p: NDArray[np.float64], true: NDArray[np.bool_], accept: float = ACCEPT
     return Band.model_validate({"pass": max(upper, 0.5), "fail": lower, "odds": odds})
 
 
-def thresholds(p: NDArray[np.float64], true: NDArray[np.bool_], accept: float = ACCEPT) -> tuple[float, float]:
+def thresholds(
+    p: NDArray[np.float64], true: NDArray[np.bool_], accept: float = ACCEPT
+) -> tuple[float, float]:
     """Thresholds for probabilities `p`: pass at or above the first, fail at or below the second. If true and false
     statements are so well separated that the second would exceed the first, both move to the middle, _GAP apart."""
     p = p.clip(1e-6, 1 - 1e-6)

@@ -105,8 +105,11 @@ def probabilities(
                 truth, kinds = {id: trial.right}, {id: id}
             for id, true in truth.items():
                 said = p[id]
-                if said is not None and kinds[id] != "absence":
-                    found[kinds[id]].append((said, true))
+                if said is None:
+                    continue
+                if kinds[id] == "absence":  # its band is about the object being there
+                    said, true = 1 - said, not true
+                found[kinds[id]].append((said, true))
     return found
 
 
