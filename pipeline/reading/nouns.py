@@ -22,6 +22,7 @@ _INTRODUCING = _DESCRIBING | any_of(
     "DETERMINER POSSESSIVE NUMBER REQUEST WITH QUANTITY OF AND RELATION ON COMMA COLON"
 )
 _BEFORE_NAME = any_of("DETERMINER NUMBER COLOUR ADJECTIVE LOOK")
+_SHOWS = any_of("WITH OF REQUEST COLON")
 _AFTER_FRUIT = any_of("ON RELATION SIDE BESIDE WITH COMMA SEMICOLON AND")
 _LISTED = any_of("STYLE BACKGROUND COLOUR")
 _NO_THING_BEFORE = any_of("OBJECT BACKGROUND AS_BACKGROUND MOOD_NOUN")
@@ -195,6 +196,8 @@ def _is_thing(
         return False
     if follows and follows.tag is Tag.NOT_DRAWN and _of_business(follows):
         return False
+    if follows and follows.text in PICTURES and end + 1 < len(line) and line[end + 1].tag in _SHOWS:
+        return False  # "a classroom poster with four pencils"
     back = start - 1
     while back >= 0 and (line[back].tag in _DESCRIBING or line[back].tag is Tag.ALL):
         back -= 1

@@ -83,7 +83,7 @@ def test_no_want_is_dropped_in_silence(text: str) -> None:
         "it's for my son's room: a rocket, colour blue, and a star next to it",
         "a pineapple, plain yellow bg, nothing fancy",
         "I run a small coffee shop and want a cute sticker for our loyalty cards. A croissant would be perfect.",
-        "A cheerful poster with four pencils",
+        "A cheerful classroom poster with four pencils",
         "A lion, not too big, in the middle of an orange background",
         "Kindly supply artwork depicting a grey elephant.",
         "Could you knock up a wee picture of a rabbit?",
