@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from models.english import phrase, related
+from models.english import number, phrase, related
 from models.mini.dataset.art import natural_colours, sprite
 from models.mini.dataset.scene import Fact
 from models.mini.dataset.vocabulary import STYLES
@@ -94,14 +94,15 @@ class Seen:
             case "absence":
                 return f"shows {phrase(fact.subject)}" if mine else None
             case "count":
+                asked = phrase(fact.subject, int(fact.value), counted=True)
                 if len(mine) != int(fact.value):
-                    return f"shows {len(mine)} × {fact.subject}, not {fact.value}"
-                return None if self.sure else f"may show more than {fact.value} × {fact.subject}"
+                    return f"shows {_several(mine, fact.subject)}, not {asked}"
+                return None if self.sure else f"may show more than {asked}"
         if not mine or (fact.kind == "relation" and not others):
             return f"shows no {fact.other if mine else fact.subject}"
         if fact.kind == "attribute":
             wrong = sum(not _coloured(f, fact.value) for f in mine)
-            return f"{wrong} of {len(mine)} × {fact.subject} not {fact.value}" if wrong else None
+            return f"{number(wrong)} of {_several(mine, fact.subject)} not {fact.value}" if wrong else None
         if fact.kind == "relation" and not any(_lies(a, b, fact.value) for a in mine for b in others):
             return f"no {related(fact.subject, fact.value, fact.other)}"
         return None
@@ -120,6 +121,11 @@ class Seen:
         said += [f"also shows {phrase(name)}" for name in names if closed]
         said += [f"something unclear {_whereabouts(f)}" for f in self.found if f.object is None]
         return tuple(dict.fromkeys(said))
+
+
+def _several(found: Sequence[Found], name: str) -> str:
+    """How many there are: "no cat", "one cat", "two cats"."""
+    return phrase(name, len(found), counted=True) if found else f"no {name}"
 
 
 def _whereabouts(found: Found) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -73,9 +72,21 @@ def _objections(result: Result) -> tuple[str, ...]:
 
 
 def _caption(result: Result) -> list[tuple[str, str]]:
-    lines = [(line, _INK) for line in textwrap.wrap(result.case.text, _LETTERS)]
+    lines = [(line, _INK) for line in _wrapped(result.case.text)]
     for words in _objections(result):
-        lines += [(line, _WRONG) for line in textwrap.wrap(words, _LETTERS)]
+        lines += [(line, _WRONG) for line in _wrapped(words)]
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    """The text in lines no wider than a picture."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and _font().getlength(longer) > _SIDE:
+            lines.append(word)
+        else:
+            lines[-1] = longer
     return lines
 
 
