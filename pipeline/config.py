@@ -66,7 +66,7 @@ class Band(Section):
         return self
 
 
-Judged = Kind | Literal["intact", "nothing else"]
+Judged = Literal[Kind, "intact", "nothing else"]
 
 
 class Judge(Section):

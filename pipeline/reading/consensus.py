@@ -28,12 +28,14 @@ def combined(
     a want, and overrules no absence, number or colour. What the model confirms is no guess any more. A guess that it
     does not confirm, and words of which it makes nothing either, are left to a person; those of a sentence that only
     tells something are left out where another sentence is sure of a thing. Where the rules found nothing to
-    draw, the model's findings complete theirs."""
+    draw, the model's findings complete theirs; where the model found nothing, the rules read alone."""
     evidence = Evidence(text, drawable)
     said: dict[tuple[str, ...], Found] = {}
     for item in _respelt([evidence.canonical(item) for item in by_model], by_rules, evidence):
         if evidence.supports(item):
             said.setdefault(key_of(item), item)
+    if not any(item.kind in ("object", "count") for item in said.values()):
+        return list(by_rules)
     unread = [item for item in by_rules if item.subject == NOT_UNDERSTOOD]
     read = [item for item in by_rules if item.subject != NOT_UNDERSTOOD]
     guessed = [item for item in read if not item.sure and key_of(item) not in said]

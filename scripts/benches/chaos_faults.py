@@ -30,7 +30,6 @@ from pipeline.loop import run
 
 Below = Literal["a healthy rung", "nothing"]
 FAULTS: tuple[Fault, ...] = tuple(fault for fault in get_args(Fault) if fault != "ok")
-STAGES: tuple[StageName, ...] = get_args(StageName)
 BRIEF = Brief(
     text="a panda on a purple background, cartoon style", seed=7
 )  # accepted at once where all is well
@@ -100,7 +99,7 @@ def play(
 def matrix(preset: Preset) -> Iterator[Ended]:
     """Every stage × every fault × with and without a fallback."""
     pool = ModelPool()
-    for stage in STAGES:
+    for stage in preset.stages:
         for fault in FAULTS:
             for below in get_args(Below):
                 yield play(broken(preset, stage, fault, below), stage, fault, below, pool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def preset(tiny: Tiny, tiny_text: str) -> Preset:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("stage", get_args(StageName))
+@pytest.mark.parametrize("stage", ["text", "image", "scorer"])
 def test_a_fallback_saves_the_run_and_is_named(preset: Preset, stage: StageName, fault: Fault) -> None:
     end = play(broken(preset, stage, fault, "a healthy rung", 0.05), stage, fault, "a healthy rung")
     assert end.outcome is not None
@@ -83,7 +83,7 @@ def test_an_image_model_that_always_fails_ends_the_run_with_the_reason(preset: P
     assert end.outcome is not None
     if fault in ("nan", "blank"):  # a picture, if a flat one: its verdict says what it is
         assert end.outcome.status == "exhausted"
-        assert "a picture at all" in end.outcome.reason
+        assert "everything is whole" in end.outcome.reason
     else:
         assert end.outcome.status == "failed"
         assert end.outcome.reason == f"nothing could be painted: {trigger('image', fault)}"

@@ -21,6 +21,7 @@ from pipeline.results.stats import DAY, HOUR, MONTH, MOST_FALLEN, Stats, gather
 from pipeline.store import Store
 from pipeline.store.engine import driver, migrate
 from pipeline.store.reviews import Review
+from pipeline.store.statistics import STAGES
 from pipeline.store.tables import CallRow, CheckRow, RunRow
 from scripts.benches.statistics import END, Rows, fill, random_runs
 from tests.pipeline.test_loop import NEVER_PASS
@@ -64,7 +65,7 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
     status = Counter(run["status"] for run in runs)
     accepted = [run for run in runs if run["status"] == "accepted"]
     latency = []
-    for stage in ("text", "image", "scorer"):
+    for stage in STAGES:
         mine = [call for call in calls if call["stage"] == stage]
         answered = [
             c for c in mine if not c["error"] and len(c["record"]["kept"]) < len(c["record"]["inputs"])
@@ -109,7 +110,7 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
                 ),
                 "seconds": sum(call["seconds"] for call in mine), **spent(mine),
                 "by_stage": {
-                    stage: joules for stage in ("text", "image", "scorer")
+                    stage: joules for stage in STAGES
                     if (joules := sum(c["joules"] for c in mine if c["stage"] == stage))
                 },
             }
@@ -200,7 +201,7 @@ def test_an_older_store_has_the_same_figures(tmp_path: Path, store_url: str | No
 def test_statistics_of_an_empty_store(store: Store) -> None:
     stats = gather(store)
     assert (stats.totals.ended, stats.totals.seconds, stats.totals.measured) == (0, None, False)
-    assert [stage.calls for stage in stats.latency] == [0, 0, 0]
+    assert [stage.calls for stage in stats.latency] == [0, 0, 0, 0]
     assert stats.spend == stats.fallen == ()
 
 
@@ -218,7 +219,8 @@ def test_what_the_loop_writes_is_counted_once_however_often_it_is_played(
     assert stats.funnel["painted"] == 2
     assert stats.funnel["exhausted"] == 2
     assert stats.funnel["failed"] == 1
-    text, image, scorer = stats.latency
+    text, image, scorer, detector = stats.latency
+    assert detector.calls == 0
     assert (text.calls, image.calls, scorer.calls) == (1, 2, 2)  # three briefs, two waves: batched
     assert text.tokens > 0
     assert 0 < image.p50 <= image.p90 <= image.p99
