@@ -68,9 +68,9 @@ def test_half_a_thing_is_unclear() -> None:
 def test_colours_are_told_wherever_a_thing_stands() -> None:
     for tint in COLOURS:
         ground = "white" if tint != "white" else "green"
-        scene = Scene("single", (Item("car", tint, 1, 0, 3),), ground, "cartoon")
+        scene = Scene("single", (Item("egg", tint, 1, 0, 3),), ground, "cartoon")
         seen = examine(Image.fromarray(render(scene, 256)))
-        told = [colour for colour in COLOURS if seen.holds(Fact("attribute", "car", colour))]
+        told = [colour for colour in COLOURS if seen.holds(Fact("attribute", "egg", colour))]
         assert told == [tint]
 
 
