@@ -67,6 +67,10 @@ _FOR_THE_THING = pattern(
     "DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $"
 )
 _COLOURED_THING = pattern("(?: [DETERMINER NUMBER]? COLOUR | NUMBER) OBJECT (?: [ON WITH COMMA] | $)")
+# "they are all pink": of the things, not of people
+_THEY_LOOK = pattern(
+    "AND? PRONOUN [BE ALL FUNCTION ADJECTIVE IN]+ (?: COLOUR | LOOK | SIDE | RELATION | STYLE)"
+)
 _PAST = frozenset(("ago", "last", "yesterday", "used to"))
 _ABOUT_US = re.compile(
     r"^(?:and |so |but |because |as |since )?"
@@ -262,8 +266,9 @@ def _mark_statements(line: list[Token]) -> None:
     while start < len(line):
         end = next((k for k in range(start, len(line)) if line[k].tag in _CLAUSE_MARKS), len(line))
         words = " ".join(token.text for token in line[start:end])
-        about_us = _ABOUT_US.match(words) is not None and _ASKING.match(words) is None
-        if about_us or _is_statement(line, start, end):
+        looks = _THEY_LOOK.match("".join(token.tag for token in line[start:end])) is not None
+        about_us = _ABOUT_US.match(words) is not None and _ASKING.match(words) is None and not looks
+        if about_us or (not looks and _is_statement(line, start, end)):
             end = _statement_end(line, start)
             _mark(line, start, end)
         start = end + 1

@@ -55,6 +55,8 @@ def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
         (rf"\b{_AGAIN}{shade}{again}(?={shade}\b)", ""),
         # "one basketball... no wait, soccer ball"
         (rf"({_BEFORE}){thing}{again}(?={_BEFORE}(?:{colour} )?{thing}\b)", r"\1"),
+        # "the two roses should be red": how many there are
+        (rf"\bthe (two|three|four|five|six) (?=(?:{shade} )?{thing}\b)", r"\1 "),
         # "a trophy, yellow fill"
         (rf"\b({shade}) fill\b", r"\1"),
         # "make the back white", "ground: white", "fill the rest with blue"

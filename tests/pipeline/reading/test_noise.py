@@ -6,6 +6,8 @@ import pytest
 
 from pipeline.reading.lexicon import tokens
 from pipeline.reading.noise import without_noise
+from pipeline.reading.requirements import to_line
+from pipeline.reading.rules import found_in
 from pipeline.reading.tags import Tag
 from tests.pipeline.reading.passes.reading import RANGE
 
@@ -54,3 +56,18 @@ def left(text: str) -> str:
 )
 def test_what_is_left(text: str, wanted: str) -> None:
     assert left(text) == wanted
+
+
+def lines(text: str) -> set[str]:
+    return {to_line(item) for item in found_in(text, RANGE)}
+
+
+@pytest.mark.parametrize(
+    "text", ["Four hearts. They are all pink.", "Four hearts. They should be pink, thanks"]
+)
+def test_what_things_look_like_is_no_talk_about_people(text: str) -> None:
+    assert "heart is pink" in lines(text)
+
+
+def test_what_people_are_is_talk() -> None:
+    assert lines("Our kids love cats. They are five years old. A dog on red.") == {"dog", "background red"}

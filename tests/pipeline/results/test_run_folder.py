@@ -46,7 +46,7 @@ def test_a_run_leaves_pictures_sheet_and_record(finished: tuple[Path, Preset]) -
     record = json.loads((path / "run.json").read_text())
     assert record["brief"]["seed"] == 11
     assert record["outcome"]["status"] == "exhausted"
-    assert [a["change"]["action"] for a in record["attempts"]] == ["start", "rephrase", "reseed"]
+    assert [a["change"]["action"] for a in record["attempts"]] == ["start", "own words", "rephrase"]
     assert record["attempts"][0]["next"] == record["attempts"][1]["change"]
     assert record["attempts"][0]["calls"][0]["seconds"] > 0
     with Image.open(path / "sheet.png") as sheet:
