@@ -15,6 +15,7 @@ from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, any_of, pattern
 from pipeline.reading.word_kinds import tells_nothing
 
+_PICTURES = frozenset(ENGLISH["pictures"])
 _THINGS = frozenset(ENGLISH["things"])
 _ABOUT_PEOPLE = frozenset(ENGLISH["about_people"])
 _JUDGING = frozenset(ENGLISH["judging"])
@@ -147,6 +148,9 @@ def _is_content(sentence: Sentence, i: int, before: bool) -> bool:
         return _PLACE.match(_tags(sentence), i + 1) is not None
     if token.tag is Tag.NOT_DRAWN:
         return not before and bool(token.value) and token.text in _THINGS
+    follows = sentence.tokens[i + 1].text if i + 1 < len(sentence.tokens) else ""
+    if token.tag is Tag.UNKNOWN and follows in _PICTURES:
+        return False  # "a classroom poster"
     if token.tag is Tag.UNKNOWN and (
         (token.text.endswith("ly") and len(token.text) > 4) or tells_nothing(token.text)
     ):
