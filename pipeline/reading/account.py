@@ -86,7 +86,7 @@ def _begins_talk(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _runs(sentence: Sentence, context: Context, start: int, end: int) -> Iterator[tuple[int, int]]:
-    wants = [i for i in range(start, end) if sentence.owned[i]]
+    wants = [i for i in range(start, end) if sentence.owned[i] and sentence.tokens[i].tag is not Tag.MOOD]
     if _is_talk(sentence, start, end, bool(wants)):
         return
     preamble = bool(wants) and any(

@@ -25,10 +25,11 @@ def combined(
 ) -> list[Found]:
     """Both readings as one. What the rules are sure of stands. A finding of the model counts where the words of the
     brief support it and it takes up words that the rules guessed at or did not understand; so it turns no context into
-    a want, and overrules no absence, number or colour. What the model confirms is no guess any more. A guess that it
-    does not confirm, and words of which it makes nothing either, are left to a person; those of a sentence that only
-    tells something are left out where another sentence is sure of a thing. Where the rules found nothing to
-    draw, the model's findings complete theirs; where the model found nothing, the rules read alone."""
+    a want, and overrules no absence, number or colour. Where the rules are unsure of anything, the colours, places and
+    the like that it found count too, if they contradict nothing. What the model confirms is no guess any more. A guess
+    that it does not confirm, and words of which it makes nothing either, are left to a person; those of a sentence that
+    only tells something are left out where another sentence is sure of a thing. Where the rules found nothing to draw,
+    the model's findings complete theirs; where the model found nothing, the rules read alone."""
     evidence = Evidence(text, drawable)
     said: dict[tuple[str, ...], Found] = {}
     for item in _respelt([evidence.canonical(item) for item in by_model], by_rules, evidence):
@@ -41,13 +42,17 @@ def combined(
     guessed = [item for item in read if not item.sure and key_of(item) not in said]
     kept = [item for item in read if item not in guessed]
     free = {word for item in (*unread, *guessed) for word in _words_of(item)}
+    unsure = any(not item.sure for item in by_rules)
     blank = not any(item.kind in ("object", "count") for item in read)
     added: list[Found] = []
     for key, item in said.items():
         have = {key_of(other) for other in (*kept, *added)}
-        if key in have or not (blank or _words_of(item) & free):
+        completes = unsure and item.kind not in ("object", "count", "other")
+        if key in have or not (blank or completes or _words_of(item) & free):
             continue
-        if _has_objects(item, [*kept, *added]) and not any(_contradict(item, other) for other in kept):
+        if _has_objects(item, [*kept, *added]) and not any(
+            _contradict(item, other) for other in [*kept, *added]
+        ):
             kept = [other for other in kept if not _is_part(other, item)]
             added.append(item)
     claimed = {word for item in (*kept, *added) for word in _words_of(item)}

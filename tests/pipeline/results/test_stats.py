@@ -71,7 +71,8 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
             c for c in mine if not c["error"] and len(c["record"]["kept"]) < len(c["record"]["inputs"])
         ]
         walls = sorted({call["started"]: call["record"]["wall"] for call in answered}.values())
-        points = statistics.quantiles(walls, n=100, method="inclusive")
+        # Stores of former versions have no calls of a detector.
+        points = statistics.quantiles(walls, n=100, method="inclusive") if walls else [0.0] * 99
         latency.append(
             {
                 "stage": stage, "calls": len(walls), "p50": points[49], "p90": points[89], "p99": points[98],
