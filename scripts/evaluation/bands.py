@@ -11,7 +11,7 @@ from pipeline.config import Band
 
 ACCEPT, REJECT = 0.01, 0.03  # target rates of false accepts and false rejects
 # The painter hardly ever errs in these, so that more of its errors may pass: what passes is the product of both rates.
-RARE = {"attribute": 0.05, "intact": 0.05}
+RARE = {"attribute": 0.08, "intact": 0.1}
 _GAP = 0.2  # least distance between the thresholds, in log odds
 
 
