@@ -58,7 +58,7 @@ def test_a_brief_is_submitted_watched_and_fetched(client: Client, app: App, busy
     assert picture.content.startswith(b"\x89PNG")
     assert job["id"] in [run["run"] for run in client.predict(text="panda", api_name="/runs")]
     # The worker tells what it has in memory when the job is done.
-    wait_for(lambda: len(client.predict(api_name="/models")["loaded"]) == 3, "the models in memory")
+    wait_for(lambda: len(client.predict(api_name="/models")["loaded"]) == 4, "the models in memory")
     assert client.predict(api_name="/models")["memory"] > 2**28
 
 
@@ -114,7 +114,7 @@ def test_models_are_unloaded_and_loaded(client: Client) -> None:
     assert ended(client, client.predict(api_name="/unload")["id"])["state"] == "done"
     wait_for(lambda: client.predict(api_name="/models")["loaded"] == [], "an empty memory")
     assert ended(client, client.predict("mini", api_name="/load")["id"])["state"] == "done"
-    wait_for(lambda: len(client.predict(api_name="/models")["loaded"]) == 3, "the models in memory")
+    wait_for(lambda: len(client.predict(api_name="/models")["loaded"]) == 4, "the models in memory")
     found = client.predict(api_name="/models")
     assert all(model["bytes"] > 2**20 for model in found["loaded"])
     assert sum(model["bytes"] for model in found["loaded"]) < found["memory"]
