@@ -23,7 +23,7 @@ from pydantic import Field
 
 from pipeline.brief import Record, Requirement
 from pipeline.calls.record import Call
-from pipeline.judging.verdict import Check
+from pipeline.judging.verdict import ALWAYS, Check
 from pipeline.store import Store
 from pipeline.store.tables import RunRow
 from pipeline.telemetry import names as name
@@ -109,7 +109,7 @@ class Trace:
                 name.EVALUATION_NAME: kind, name.LABEL: check.outcome, name.EXPLANATION: check.reason,
                 name.CANDIDATE: candidate, name.REQUIREMENT: check.requirement,
                 name.MUST: requirement.must if requirement else True, name.JUDGE: check.judge,
-                name.WANT: requirement.text if requirement else "a picture at all",
+                name.WANT: requirement.text if requirement else ALWAYS.get(check.requirement, check.requirement),
             }  # fmt: skip
             attributes[name.evaluation(at, "name")] = kind
             attributes[name.evaluation(at, "label")] = check.outcome

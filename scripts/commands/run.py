@@ -17,6 +17,7 @@ from pipeline.calls.load import check, quiet_libraries
 from pipeline.config import Preset
 from pipeline.errors import EaselError
 from pipeline.events import Attempt, Outcome, Started
+from pipeline.judging.verdict import ALWAYS
 from pipeline.results.run_folder import RECORD, one_line
 from pipeline.stopping import Stop
 from pipeline.store import Store
@@ -145,7 +146,7 @@ def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: 
         for check in outcome.verdict.checks:
             requirement = requirements.get(check.requirement)
             table.add_row(
-                escape(requirement.text) if requirement else "a picture at all",
+                escape(requirement.text if requirement else ALWAYS.get(check.requirement, check.requirement)),
                 "yes" if requirement is None or requirement.must else "no",
                 MARKS[check.outcome],
                 "" if check.probability is None else f"{check.probability:.2f}",
