@@ -124,7 +124,8 @@ class ImageSpec(Spec):
     height: Side = 512
     steps: Annotated[int, Field(ge=1, le=1000)] = 28
     guidance: Annotated[float, Field(ge=0)] = 4.0
-    # False for a painter that gives one picture for a prompt, whatever the seed: then no other seed is tried.
+    # False for a painter whose seed chooses only a background that the brief leaves open: where the brief names one, no
+    # other seed is tried.
     seeds_differ: Annotated[bool, NoEffect()] = True
     paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
     max_batch: Annotated[PositiveInt, NoEffect()] = 4

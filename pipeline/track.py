@@ -39,12 +39,18 @@ class Track:
 
     def __post_init__(self) -> None:
         self.begin()
-        if not self.preset.image.seeds_differ:
+        if not self._seeds_differ:
             self.useless.add("reseed")
         if own_words(self.started.given, self.started.reading.requirements) is None:
             self.useless.add("own words")
         if reason := self.started.reading.degraded:
             self.degraded[reason] = None
+
+    @property
+    def _seeds_differ(self) -> bool:
+        """Whether another seed gives another picture of the same words."""
+        wants = self.started.reading.requirements
+        return self.preset.image.seeds_differ or not any(r.kind == "background" for r in wants)
 
     def begin(self) -> Budget:
         """Open a budget for the next attempt."""
@@ -102,7 +108,7 @@ class Track:
         """Those of the plans that give a picture that was not painted yet, each once. They count as painted."""
         found = []
         for plan in plans:
-            key = plan.key if self.preset.image.seeds_differ else plan.model_copy(update={"seed": 0}).key
+            key = plan.key if self._seeds_differ else plan.model_copy(update={"seed": 0}).key
             if key not in self.painted:
                 self.painted.add(key)
                 found.append(plan)

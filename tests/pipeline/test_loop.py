@@ -83,7 +83,7 @@ def test_words_that_name_what_must_not_show_are_never_painted(tiny: Tiny) -> Non
 
 def test_a_painter_whose_seeds_do_not_differ_gets_no_second_seed(tiny: Tiny) -> None:
     preset = tiny(judge=NEVER_PASS, settings={"seeds_differ": False}, loop={"images": 9})
-    _, attempts, outcomes = play(preset, ["We need a sticker: three apples, please!"])
+    _, attempts, outcomes = play(preset, ["We need a sticker: three apples on white, please!"])
     keys = [(c.plan.prompt.text, c.plan.steps) for a in attempts for c in a.candidates]
     assert len(keys) == len(set(keys)) < 9
     assert [a.change.action for a in attempts] == ["start", "own words", "guide"]

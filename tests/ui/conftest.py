@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SHOTS = ROOT / "tests/shots"
 PATIENCE = 600.0  # seconds; a loaded machine may take minutes to start the app
-NEVER_MET = "a cat on a red background, mostly blue"  # contradictory, and not flagged as such
+NEVER_MET = "a cat, mostly purple"  # contradictory, and not flagged as such
 
 
 class App:
