@@ -164,6 +164,7 @@ class Scorer(Protocol):
         ...
 
 
+UNCLEAR = "unclear"  # the label of a thing that is like nothing a detector knows
 Box = tuple[float, float, float, float]  # left, top, right, bottom, as shares of the image's sides
 
 
@@ -171,9 +172,9 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, as shares o
 class Detection:
     """A thing that a detector sees. Numbers are probabilities in [0, 1].
 
-    `unclear`: that it is no whole thing: a smear, a half, a blend of two; then `label` is what it is most like, or the
-    detector's own label for what is like nothing. `colours` and `styles`: by name, for
-    detectors that tell them; several colours of a thing may be probable."""
+    `unclear`: that it is no whole thing: a smear, a half, a blend of two; then `label` is what it is most like, or
+    UNCLEAR. `colours` and `styles`: by name, for detectors that tell them; several colours of a thing may be
+    probable."""
 
     label: str
     score: float

@@ -11,7 +11,7 @@ spec with some keys changed: `{steps: 4}`, `{device: cpu}`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 Stage = Literal["text", "image", "scorer", "detector"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 Side = Annotated[int, Field(ge=16, le=4096)]  # pixels

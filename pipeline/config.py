@@ -33,7 +33,6 @@ from pipeline.preset_faults import describe
 from pipeline.preset_file import read_preset_file
 
 FOLDER = Path(__file__).parents[1] / "configs"
-_JUDGED = {*get_args(Kind), "intact", "nothing else"}
 _NO_PRICE = "machine.price is 0; set it to the price of a machine hour, or remove this limit"
 
 
@@ -66,6 +65,7 @@ class Band(Section):
         return self
 
 
+# What a judge checks: the kinds of requirement, and what every picture must be.
 Judged = Literal[Kind, "intact", "nothing else"]
 
 
@@ -194,10 +194,10 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
             raise ConfigError(
                 f"judge.measured: {path} cannot be read ({reason}); name a JSON file of bands"
             ) from None
-        if unknown := sorted(measured.keys() - _JUDGED):
+        if unknown := sorted(measured.keys() - set(get_args(Judged))):
             raise ConfigError(
                 f"judge.measured: {path} has a band for {unknown[0]!r}, which is not a kind of requirement; "
-                f"known are {', '.join(sorted(_JUDGED))}"
+                f"known are {', '.join(get_args(Judged))}"
             )
     return measured | dict(judge.kinds.items())
 

@@ -179,7 +179,11 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) ->
     asks = {
         i: _ask(track, preset)
         for i, track in enumerate(wave)
-        if track.next.action == "rephrase" or (track.next.action == "start" and not _is_prompt(track))
+        if track.next.action == "rephrase"
+        or (
+            track.next.action == "start"
+            and not is_prompt(track.started.given, track.started.reading.requirements)
+        )
     }
     prompts: dict[int, Prompt] = {}
     able = []
@@ -195,10 +199,6 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) ->
     made = write([asks[i] for i in able], models.text, models.range, stop)
     _charge([wave[i] for i in able], made)
     return prompts | dict(zip(able, made.each, strict=True))
-
-
-def _is_prompt(track: Track) -> bool:
-    return is_prompt(track.started.given, track.started.reading.requirements)
 
 
 def _paint(

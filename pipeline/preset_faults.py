@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from models.load import backend_of
 from models.protocols import ModelError
-from models.specs import Stage
+from models.specs import STAGES, Stage
 from pipeline.preset_file import Keys, PresetFile
 
 _LIST, _SECTION = "a list", "a section with keys of its own"
@@ -23,7 +23,6 @@ _SHAPES = {
     "list_type": _LIST,
     "frozen_set_type": _LIST,
 }
-_STAGES: tuple[Stage, ...] = ("text", "image", "scorer", "detector")
 
 
 def describe(preset: type[BaseModel], file: PresetFile, error: ValidationError) -> str:
@@ -43,7 +42,7 @@ def _keys(fault: ErrorDetails) -> Keys:
 def _inherited(data: dict[str, Any], keys: Keys) -> bool:
     """Whether a fault of a fallback rung is in a setting that the rung takes from its stage: the stage has the same
     fault then, and one report is enough."""
-    if len(keys) < 4 or keys[0] not in _STAGES or keys[1] != "fallback":
+    if len(keys) < 4 or keys[0] not in STAGES or keys[1] != "fallback":
         return False
     rung = data[keys[0]]["fallback"][int(keys[2])]
     return isinstance(rung, dict) and "kind" not in rung and keys[3] not in map(str, rung)
@@ -80,7 +79,7 @@ def known_keys(preset: type[BaseModel], data: dict[str, Any], section: Keys) -> 
     """The keys that a section of a preset may have; none where any key may stand there, or nothing is known of it.
     `data` says which kind of model a section of a model is for."""
     found: Any = preset
-    if section and section[0] in _STAGES:
+    if section and section[0] in STAGES:
         found, section = _spec(data, section)
     for key in section:
         found = _step(found, key)
@@ -90,7 +89,7 @@ def known_keys(preset: type[BaseModel], data: dict[str, Any], section: Keys) -> 
 
 def _spec(data: dict[str, Any], section: Keys) -> tuple[Any, Keys]:
     """The class of a stage's section, or of the fallback rung that the keys lead into, and the keys left."""
-    stage: Stage = next(name for name in _STAGES if name == section[0])
+    stage: Stage = next(name for name in STAGES if name == section[0])
     own, rest = data.get(stage), section[1:]
     kind = own.get("kind") if isinstance(own, dict) else None
     if isinstance(own, dict) and rest[:1] == ("fallback",) and len(rest) > 1:

@@ -32,9 +32,7 @@ class Track:
     calls: list[Call] = field(default_factory=list)  # of the current attempt
     room: int = 0  # images that the current attempt may paint
     useless: set[Action] = field(default_factory=set)  # repairs that would give no new picture
-    painted: set[tuple[object, ...]] = field(
-        default_factory=set
-    )  # what decides the pictures that were painted
+    painted: set[tuple[object, ...]] = field(default_factory=set)  # keys of the plans that were painted
     degraded: dict[str, None] = field(default_factory=dict)  # an ordered set: each use of a fallback, and why
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from models.specs import STAGES
 from pipeline.calls.energy import format_joules
 from pipeline.results.stats import DAY, HOUR, MONTH, Spend, Stats, gather, spend_by
 from pipeline.store.tables import RunRow
@@ -109,7 +110,7 @@ def energy(stretches: Sequence[tuple[str, Spend | None]]) -> str:
         )
         for label, s in stretches
     ]  # fmt: skip
-    legend = [(f"c-{stage}", stage) for stage in ("text", "image", "scorer", "detector")]
+    legend = [(f"c-{stage}", stage) for stage in STAGES]
     return columns("Energy", points, format_joules, legend)
 
 

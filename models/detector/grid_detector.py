@@ -17,7 +17,7 @@ from models.detector.grid_backend import GridDetector
 from models.detector.grid_network import SIDE, Grid, GridNetwork
 from models.device import held_bytes, pick_device
 from models.locate import content_revision, locate
-from models.protocols import Box, Detection, Identity, ModelError, WeightsMissing
+from models.protocols import UNCLEAR, Box, Detection, Identity, ModelError, WeightsMissing
 
 LOWEST = 0.05  # detections of a lower score are left out
 _NAMED = 0.1  # what is unclear keeps the name of a thing that is at least so probable
@@ -26,13 +26,12 @@ _INSIDE = 0.7  # share of the smaller of two boxes inside the other, above which
 
 
 class Config(BaseModel):
-    """What the outputs of a detector mean. `unclear`: the label of what is no whole thing. `odds` (a, b) calibrate its
+    """What the outputs of a detector mean. One of the labels is UNCLEAR: no whole thing. `odds` (a, b) calibrate its
     scores (Platt scaling): log odds · a + b."""
 
     model_config = ConfigDict(extra="forbid")
 
     labels: list[str]
-    unclear: str
     colours: list[str]
     styles: list[str]
     odds: tuple[float, float] = (1.0, 0.0)
@@ -88,7 +87,7 @@ class Detector:
         things = torch.sigmoid(_flat(grid.things[i]).cpu() * self._config.odds[0] + self._config.odds[1])
         boxes = _flat(grid.boxes[i]).cpu().clamp(0, SIDE)
         colours, styles = torch.sigmoid(_flat(grid.colours[i])).cpu(), _flat(grid.styles[i]).softmax(1).cpu()
-        blank = self._config.labels.index(self._config.unclear)
+        blank = self._config.labels.index(UNCLEAR)
         surest, unclear = things.amax(1), things[:, blank]
         clear = things.clone()
         clear[:, blank] = 0

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
 from models.protocols import Identity
+from models.specs import Stage
 from pipeline.brief import Record
 
-StageName = Literal["text", "image", "scorer", "detector"]
+StageName = Stage  # `Stage` itself is the class in stage.py
 Out = TypeVar("Out")
 
 

@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.english import RELATIONS, number, plural
-from models.protocols import Box, Detection
+from models.protocols import UNCLEAR, Box, Detection
 from pipeline.brief import Requirement
 
 POSSIBLE = 0.1  # boxes of a lower score are not looked at
 _SEEN = 0.5  # an instance of at least this probability is there
 _CLIP = 0.002  # probabilities are held so far from 0 and 1
-_BY_BOXES = ("object", "count", "attribute", "relation", "absence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def together(*probabilities: float | None) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """Everything that was seen in one image. `unclear`: the detector's label for what is no whole thing, or ""."""
+    """Everything that was seen in one image."""
 
     instances: tuple[Instance, ...]
 
@@ -72,16 +71,16 @@ class Boxes:
         """The finding about a requirement; None for kinds that boxes say nothing of. `statement`: that of the
         scorer's question."""
         mine = self.of(r.subject)
-        if r.kind == "object":
-            return Finding(max((i.there for i in mine), default=0.0), self.counted(r.subject))
         if r.kind == "count":
             return Finding(exactly(int(r.value), [i.there for i in mine]), self.counted(r.subject))
-        if r.kind == "absence":
+        if r.kind in ("object", "absence"):  # a judge of absences asks, too, whether the object is there
             return Finding(max((i.there for i in mine), default=0.0), self.counted(r.subject))
         if r.kind == "attribute":
             return self._attribute(r, mine, statement)
         if r.kind == "relation":
             return self._relation(r, mine)
+        if r.kind == "style":
+            return self._style(r.value)
         return None
 
     def of(self, name: str) -> list[Instance]:
@@ -112,22 +111,24 @@ class Boxes:
                 best = max(best, both if where == r.value else 0.0)
         return Finding(best, saw)
 
-    def nothing_else(self, asked: frozenset[str], unclear: str) -> Finding:
-        """Whether no thing is there but those asked for, which hold their place in the picture whole."""
-        extra = [i for i in self.instances if i.label not in asked and i.label != unclear]
+    def _style(self, name: str) -> Finding | None:
+        """All instances must have the style; None where the detector tells none of that name."""
+        told = [p for i in self.instances if (p := i.seen.styles.get(name)) is not None]
+        return Finding(min(told)) if told else None
+
+    def nothing_else(self, asked: frozenset[str]) -> Finding:
+        """Whether no other thing is there than those asked for."""
+        extra = [i for i in self.instances if i.label not in asked and i.label != UNCLEAR]
         named = [f"a thing like {i.label}" if i.there < _SEEN else i.label for i in extra if i.there > 0.2]
         return Finding(
             math.prod(1 - i.there for i in extra),
             f"also {', '.join(named)}" if named else "nothing else seen",
         )
 
-    def whole(self, unclear: str) -> Finding:
+    def whole(self) -> Finding:
         """Whether everything is a whole thing: no smear, no half, no blend of two. Where the detector finds a thing
         unclear, the scorer may still know it."""
-        doubts = [
-            i.seen.score if i.label == unclear else 1 - together(1 - i.seen.unclear, i.crop.get(i.named))
-            for i in self.instances
-        ]
+        doubts = [1 - together(1 - i.seen.unclear, i.crop.get(i.named)) for i in self.instances]
         smeared = sum(doubt >= _SEEN for doubt in doubts)
         saw = (
             f"{number(smeared)} unclear {'thing' if smeared == 1 else 'things'} seen"

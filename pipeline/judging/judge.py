@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL.Image import Image
 
-from models.protocols import Box, Detection, Question
+from models.protocols import UNCLEAR, Box, Detection, Question
 from pipeline.brief import Requirement
 from pipeline.calls.operations import ScoreRequest
 from pipeline.calls.record import Answer, Made, Reply
@@ -22,8 +22,9 @@ from pipeline.pixels import left_over
 from pipeline.range import Range
 from pipeline.stopping import Stop
 
-UNCLEAR = "unclear"  # the label that a detector may have for what is no whole thing
 _MARGIN = 0.06  # of a crop around its box, as a share of the box
+# Kinds of which the scorer is asked about the whole image, even where boxes say something of them.
+_OF_WHOLE = ("absence", "style")
 _MUCH = 0.01  # share of the picture in which an unknown thing stands out
 
 
@@ -69,11 +70,10 @@ def judge(
         for of_brief in requirements
     ]
     sight = _detected(flat, judges, stop)
-    seen = [answer.value if answer else None for answer in sight.answers]
     looks = [
         look
         for n, candidate in enumerate(flat)
-        for look in _looks(n, candidate.image, asked[owners[n]], seen[n])
+        for look in _looks(n, candidate.image, asked[owners[n]], sight.answers[n].value or ())
     ]
     reply = judges.scorer.ask([look.request for look in looks], stop=stop)
     answers: list[list[tuple[_Look, Answer[list[float]]]]] = [[] for _ in flat]
@@ -101,16 +101,16 @@ def _detected(flat: Sequence[Candidate], judges: Judges, stop: Stop | None) -> R
 
 
 def _looks(
-    n: int, image: Image, asked: Sequence[tuple[Requirement, Question]], seen: list[Detection] | None
+    n: int, image: Image, asked: Sequence[tuple[Requirement, Question]], seen: Sequence[Detection]
 ) -> list[_Look]:
-    """The images of one candidate to score, the whole first."""
+    """The images of one candidate to score: the whole first, then the crop of each box, of which nothing is asked where
+    the detector has no name for it."""
     looks = [_Look(n, None, ScoreRequest(image, tuple(q for _, q in asked)))]
-    for box in seen or ():
-        if box.score < POSSIBLE or box.label == UNCLEAR:
-            continue
-        about = [q for r, q in asked if r.kind == "attribute" and r.subject == box.label]
-        questions = tuple(dict.fromkeys((named(box.label), *about)))
-        looks.append(_Look(n, box, ScoreRequest(_crop(image, box.box), questions)))
+    for box in seen:
+        if box.score >= POSSIBLE:
+            about = [q for r, q in asked if r.kind == "attribute" and r.subject == box.label]
+            questions = () if box.label == UNCLEAR else (named(box.label), *dict.fromkeys(about))
+            looks.append(_Look(n, box, ScoreRequest(_crop(image, box.box), questions)))
     return looks
 
 
@@ -132,53 +132,46 @@ def _verdict(
     scored: Sequence[tuple[_Look, Answer[list[float]]]],
     judges: Judges,
 ) -> Verdict:
-    """The verdict from the answers of both judges."""
-    whole = scored[0][1]
-    scores = {r.id: p for (r, _), p in zip(asked, whole.value or (), strict=False)}
-    found = {id: Finding(p) for id, p in scores.items()}
-    if sight.value is not None:
-        boxes = Boxes(
-            tuple(_instance(look.box, look.request, answer) for look, answer in scored[1:] if look.box)
-        )
-        blurred = tuple(
-            Instance(d, {}, "") for d in sight.value if d.label == UNCLEAR and d.score >= POSSIBLE
-        )
-        boxes = Boxes((*boxes.instances, *blurred))
-        found = _by_boxes(boxes, asked, scores)
-        found |= _closed(boxes, requirements, candidate.image, judges.known)
-    degraded = (
-        "; ".join(filter(None, dict.fromkeys((sight.degraded, *(a.degraded for _, a in scored))))) or None
-    )
-    calibrated = whole.calibrated and sight.calibrated
-    if judges.detector is not None and sight.value is None:
-        found = {}  # the scorer alone was not measured
-    names = [a.name for a in (sight, whole) if a.model]
+    """The verdict from the answers of both judges. Where the detector of a preset gives none, nothing is found: its
+    scorer was not measured alone."""
+    whole, *crops = scored
+    scores = {r.id: p for (r, _), p in zip(asked, whole[1].value or (), strict=False)}
+    found: dict[str, Finding] = {}
+    if judges.detector is None:
+        found = {id: Finding(p) for id, p in scores.items()}
+    elif sight.value is not None:
+        boxes = Boxes(tuple(_instance(look, answer) for look, answer in crops))
+        found = _found(boxes, asked, scores) | _closed(boxes, requirements, candidate.image, judges.known)
+    reasons = dict.fromkeys((sight.degraded, *(answer.degraded for _, answer in scored)))
+    degraded = "; ".join(filter(None, reasons)) or None
+    names = [answer.name for answer in (sight, whole[1]) if answer.model]
     verdict = conclude(
         candidate, requirements, found, " + ".join(names) or "none", judges.rules,
-        judges.bands if calibrated else {}, f"not checked: {degraded}" if degraded else "",
+        judges.bands if whole[1].calibrated and sight.calibrated else {},
+        f"not checked: {degraded}" if degraded else "",
     )  # fmt: skip
     return verdict.model_copy(update={"degraded": degraded})
 
 
-def _instance(box: Detection, request: ScoreRequest, answer: Answer[list[float]]) -> Instance:
-    said = zip(request.questions, answer.value or (), strict=False)
-    return Instance(box, {q.statement: p for q, p in said}, request.questions[0].statement)
+def _instance(look: _Look, answer: Answer[list[float]]) -> Instance:
+    assert look.box is not None
+    questions = look.request.questions
+    said = {q.statement: p for q, p in zip(questions, answer.value or (), strict=False)}
+    return Instance(look.box, said, questions[0].statement if questions else "")
 
 
-def _by_boxes(
+def _found(
     boxes: Boxes, asked: Sequence[tuple[Requirement, Question]], scores: Mapping[str, float]
 ) -> dict[str, Finding]:
-    """The finding about each requirement: by the boxes where they say something of its kind, else by the scorer's view
-    of the whole image. An object is absent if both judges say so."""
+    """The finding about each requirement: by the boxes, by the scorer's view of the whole image, or by both together
+    (see _OF_WHOLE)."""
     found = {}
     for r, q in asked:
         by_boxes = boxes.about(r, q.statement)
-        if by_boxes is None:
-            if r.id in scores:
-                found[r.id] = Finding(scores[r.id])
-        elif r.kind == "absence":
-            seen = max(by_boxes.probability, together(by_boxes.probability, scores.get(r.id)))
-            found[r.id] = Finding(seen, by_boxes.saw)
+        if by_boxes is None or r.kind in _OF_WHOLE:
+            views = (by_boxes.probability if by_boxes else None, scores.get(r.id))
+            if any(view is not None for view in views):
+                found[r.id] = Finding(together(*views), by_boxes.saw if by_boxes else "")
         else:
             found[r.id] = by_boxes
     return found
@@ -193,12 +186,12 @@ def _closed(
         name for r in requirements if r.kind in ("object", "count", "attribute", "relation")
         for name in (r.subject, r.other) if name
     )  # fmt: skip
-    alone = boxes.nothing_else(asked, UNCLEAR)
+    alone = boxes.nothing_else(asked)
     if known is not None and known.plain_backgrounds:
         share = left_over(image, [i.seen.box for i in boxes.instances])
         if share > _MUCH:
             alone = Finding(
-                together(alone.probability, 0.002),
+                together(alone.probability, 0.0),
                 f"{alone.saw}; {share:.0%} of the picture is something unknown",
             )
-    return {INTACT: boxes.whole(UNCLEAR), NOTHING_ELSE: alone}
+    return {INTACT: boxes.whole(), NOTHING_ELSE: alone}

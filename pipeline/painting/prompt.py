@@ -40,25 +40,23 @@ WRITER_SCHEMA: JsonSchema = {
 
 
 # Words that add nothing to a prompt and take nothing away.
-_SMALL = frozenset(
-    (
-        "a",
-        "an",
-        "the",
-        "and",
-        "of",
-        "on",
-        "in",
-        "with",
-        "to",
-        "its",
-        "is",
-        "are",
-        "plain",
-        "background",
-        "style",
-    )
-)
+_SMALL = {
+    "a",
+    "an",
+    "the",
+    "and",
+    "of",
+    "on",
+    "in",
+    "with",
+    "to",
+    "its",
+    "is",
+    "are",
+    "plain",
+    "background",
+    "style",
+}
 
 
 class Prompt(Record):

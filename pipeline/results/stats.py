@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from models.specs import STAGES
 from pipeline.brief import Record
 from pipeline.store import Store
 from pipeline.store.runs import OPEN
-from pipeline.store.statistics import STAGES, Selection, StageCosts, StatusFigures
+from pipeline.store.statistics import Selection, StageCosts, StatusFigures
 
 # How long a period of `Stats.spend` is, by the format of its name; the name of a longer one begins a shorter one's.
 HOUR, DAY, MONTH = "%Y-%m-%d %H", "%Y-%m-%d", "%Y-%m"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, and_, func, select
 
+from models.specs import STAGES
 from pipeline.store.engine import reading
 from pipeline.store.rows import chunks
 from pipeline.store.tables import CallRow, CandidateRow, CheckRow, RunRow
@@ -78,7 +79,7 @@ class Figures:
 
     def costs(self, ids: Sequence[str]) -> list[StageCost]:
         """What the model calls of these runs took, by stage."""
-        found = {stage: StageCost(stage) for stage in ("text", "image", "scorer", "detector")}
+        found: dict[str, StageCost] = {stage: StageCost(stage) for stage in STAGES}
         sums = (
             func.count(), func.sum(CallRow.kept), func.sum(CallRow.seconds), func.sum(CallRow.tokens),
             func.sum(CallRow.image_steps), func.sum(CallRow.joules), func.sum(CallRow.money),

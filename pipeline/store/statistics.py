@@ -10,13 +10,12 @@ from typing import Any
 from sqlalchemy import Engine, Select, case, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from models.specs import STAGES
 from pipeline.store.engine import reading
 from pipeline.store.rows import chunks
 from pipeline.store.runs import OPEN
 from pipeline.store.sums import hour_of
 from pipeline.store.tables import CallRow, HourlyCheckRow, HourlyCostRow, RunRow, WholeCallRow
-
-STAGES = ("text", "image", "scorer", "detector")
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class Statistics:
         """How long whole calls took, by stage."""
         answered = (WholeCallRow.answered, *chosen.of_sums(WholeCallRow))
         counted = select(WholeCallRow.stage, func.count()).where(*answered).group_by(WholeCallRow.stage)
-        found = {}
+        found: dict[str, Percentiles] = {}
         with reading(self._engine) as session:
             counts = {stage: int(count) for stage, count in session.execute(counted)}
             for stage in STAGES:

@@ -285,16 +285,18 @@ def table(results: dict[str, Answers]) -> str:
     return "\n".join(lines)
 
 
-def drawn_sets(count: int, seed: int) -> Sets:
-    """The three sets: clean, degraded and painted."""
-    return {
-        "clean": [*of_scenes(count, seed + 1), *uneven(count, seed + 11), *too_much(count, seed + 21)],
-        "degraded": degraded(
-            [*of_scenes(count, seed + 101), *uneven(count, seed + 111), *too_much(count, seed + 121)],
-            seed + 131,
-        ),
-        "painted": of_painted(count, seed + 201),
-    }
+def painter_like(count: int, seed: int) -> Sets:
+    """Pictures as the painter makes them: clean renders, and its own."""
+    return {"clean": all_kinds(count, seed), "painted": of_painted(count, seed + 201)}
+
+
+def worn(count: int, seed: int) -> list[Trial]:
+    """Pictures that are worn more than the painter's ever are."""
+    return degraded(all_kinds(count, seed), seed + 31)
+
+
+def all_kinds(count: int, seed: int) -> list[Trial]:
+    return [*of_scenes(count, seed + 1), *uneven(count, seed + 11), *too_much(count, seed + 21)]
 
 
 def main(
@@ -312,11 +314,9 @@ def main(
     chosen = load_preset(preset, overrides or [])
     models = load(chosen)
     if choose:
-        known = drawn_sets(count, 5000)
-        del known["degraded"]  # the painter paints nothing as worn as these
-        set_bands(known, chosen, models, BANDS)
+        set_bands(painter_like(count, 5000), chosen, models, BANDS)
         models = replace(models, bands=bands(chosen.judge, chosen.base))
-    drawn = drawn_sets(count, 8000)
+    drawn = painter_like(count, 8000) | {"degraded": worn(count, 8100)}
     results = {name: answers(trials, chosen, models) for name, trials in drawn.items()}
     print("False accepts / false rejects / unsure in %\n\n" + table(results))
     if figures is not None:

@@ -185,11 +185,9 @@ def reader_of(
 
 
 def main(
-    model: Annotated[
-        str | None, typer.Option(help="Location of the text model; without it, rules only.")
-    ] = None,
-    gguf_file: Annotated[str | None, typer.Option()] = GGUF,
-    adapter: Annotated[str | None, typer.Option()] = None,
+    model: Model = None,
+    gguf_file: GgufFile = GGUF,
+    adapter: Adapter = None,
     prompting: Annotated[str, typer.Option(help="bare or instructed")] = "bare",
     briefs: Annotated[int, typer.Option(help="Number of generated briefs per split.")] = 300,
     show: Annotated[bool, typer.Option(help="Print the errors, except in held-out briefs.")] = False,
@@ -202,7 +200,7 @@ def main(
         "hand-written, open": hand_written(False),
         "hand-written, held": hand_written(True),
     }
-    loaded = text_model(model, gguf_file, adapter) if model else None
+    loaded = text_model(model, gguf_file, adapter)
     print(
         f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'unsure':>6} "
         f"{'parse':>6} {'flags':>6} {'s/brief':>8}"
@@ -237,7 +235,19 @@ def main(
         print(*(f"   {note}" for note, _ in Counter(p.note for p in made if p.note).most_common(3)), sep="\n")
 
 
-def text_model(model: str, gguf_file: str | None, adapter: str | None) -> Stage[TextRequest, Text]:
+# The options of all commands that measure reading.
+Model = Annotated[str | None, typer.Option(help="Location of the text model; without it, rules only.")]
+GgufFile = Annotated[str | None, typer.Option()]
+Adapter = Annotated[str | None, typer.Option()]
+Show = Annotated[bool, typer.Option(help="Print the errors.")]
+
+
+def text_model(
+    model: str | None, gguf_file: str | None, adapter: str | None
+) -> Stage[TextRequest, Text] | None:
+    """The text model that the options name; None without one."""
+    if model is None:
+        return None
     from models.text.hf_text import load
     from models.text.transformers_backend import TransformersText
 

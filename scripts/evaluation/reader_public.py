@@ -28,7 +28,17 @@ from pipeline.reading.flags import flagged
 from pipeline.reading.lexicon import singular
 from pipeline.reading.requirements import from_line, to_line
 from pipeline.reading.rules import numbered
-from scripts.evaluation.reader import GGUF, RANGE, canonical, reader_of, text_model
+from scripts.evaluation.reader import (
+    GGUF,
+    RANGE,
+    Adapter,
+    GgufFile,
+    Model,
+    Show,
+    canonical,
+    reader_of,
+    text_model,
+)
 
 Reader = Callable[[str], Sequence[Found]]
 
@@ -112,16 +122,14 @@ _HELD_TOGETHER = frozenset(
 
 def main(
     folder: Annotated[Path, typer.Argument(help="The benchmarks' files.")],
-    model: Annotated[
-        str | None, typer.Option(help="Location of the text model; without it, rules only.")
-    ] = None,
-    gguf_file: Annotated[str | None, typer.Option()] = GGUF,
-    adapter: Annotated[str | None, typer.Option()] = None,
-    show: Annotated[bool, typer.Option(help="Print the errors.")] = False,
+    model: Model = None,
+    gguf_file: GgufFile = GGUF,
+    adapter: Adapter = None,
+    show: Show = False,
 ) -> None:
     """Measure and print."""
     drawable = load_range(RANGE)
-    loaded = text_model(model, gguf_file, adapter) if model else None
+    loaded = text_model(model, gguf_file, adapter)
 
     prompts = geneval(folder / "geneval_evaluation_metadata.jsonl")
     read = reader_of([p.text for p in prompts], drawable, loaded)

@@ -33,7 +33,17 @@ from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import from_line, to_line
 from pipeline.reading.rules import numbered
-from scripts.evaluation.reader import GGUF, RANGE, canonical, reader_of, text_model
+from scripts.evaluation.reader import (
+    GGUF,
+    RANGE,
+    Adapter,
+    GgufFile,
+    Model,
+    Show,
+    canonical,
+    reader_of,
+    text_model,
+)
 
 Reader = Callable[[str], Sequence[Found]]
 
@@ -168,16 +178,14 @@ def _said(want: Requirement) -> str:
 
 def main(
     sets: Annotated[Path, typer.Argument(help="Folder of NAME.tsv.")],
-    model: Annotated[
-        str | None, typer.Option(help="Location of the text model; without it, rules only.")
-    ] = None,
-    gguf_file: Annotated[str | None, typer.Option()] = GGUF,
-    adapter: Annotated[str | None, typer.Option()] = None,
-    show: Annotated[bool, typer.Option(help="Print the errors.")] = False,
+    model: Model = None,
+    gguf_file: GgufFile = GGUF,
+    adapter: Adapter = None,
+    show: Show = False,
 ) -> None:
     """Measure and print."""
     drawable = load_range(RANGE)
-    loaded = text_model(model, gguf_file, adapter) if model else None
+    loaded = text_model(model, gguf_file, adapter)
 
     print(
         f"{'set':<16} {'briefs':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'silent':>9} {'misled':>7} "

@@ -73,12 +73,8 @@ def picture(rng: np.random.Generator) -> tuple[NDArray[np.uint8], list[Put]]:
             px = SIDE if side > SIDE // 2 else SIDE // 2
             art = spoil(rng, name, style, colour, px) if spoilt else drawn(name, style, colour, px)
             art = turned(rng, art, side)
-            window = canvas[max(0, top) : top + side, max(0, left) : left + side]
-            art = art[max(0, -top) :, max(0, -left) :][: len(window), : window.shape[1]]
-            if hidden(art, window):
-                continue
-            window[:] = window * (1 - art[..., 3:]) + art[..., :3]
-            put.append(Put(None if spoilt else name, style, colour, left, top, side))
+            if paste(canvas, art, left, top):
+                put.append(Put(None if spoilt else name, style, colour, left, top, side))
         shown = [(p.object, p.colour) for p in put if p.object]
         if allowed([name for name, _ in shown], [colour for _, colour in shown]):
             return (canvas.clip(0, 1) * 255 + 0.5).astype(np.uint8), put
@@ -236,6 +232,17 @@ def turned(rng: np.random.Generator, art: Floats, side: int) -> Floats:
             Image.Resampling.BILINEAR,
         )
     return np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32) / np.float32(255)
+
+
+def paste(canvas: Floats, art: Floats, left: int, top: int) -> bool:
+    """Lay a drawing, premultiplied RGBA (side, side, 4), onto the picture (SIDE, SIDE, 3), in place; what reaches over
+    the edge is cut off. Returns False, and changes nothing, where it would be hidden."""
+    window = canvas[max(0, top) : top + len(art), max(0, left) : left + len(art)]
+    art = art[max(0, -top) :, max(0, -left) :][: len(window), : window.shape[1]]
+    if hidden(art, window):
+        return False
+    window[:] = window * (1 - art[..., 3:]) + art[..., :3]
+    return True
 
 
 def hidden(art: Floats, window: Floats) -> bool:

@@ -70,18 +70,18 @@ def test_places_follow_from_the_boxes() -> None:
 
 def test_what_nobody_asked_for_is_named() -> None:
     boxes = Boxes((one("cat"), one("dog", RIGHT)))
-    assert boxes.nothing_else(frozenset(("cat", "dog")), "unclear").probability == 1
-    finding = boxes.nothing_else(frozenset(("cat",)), "unclear")
+    assert boxes.nothing_else(frozenset(("cat", "dog"))).probability == 1
+    finding = boxes.nothing_else(frozenset(("cat",)))
     assert finding.probability < 0.1
     assert finding.saw == "also dog"
 
 
 def test_a_smear_is_no_whole_thing() -> None:
     clear = Boxes((one("cat"),))
-    assert clear.whole("unclear").probability > 0.95
-    smeared = Boxes((one("cat"), Instance(Detection("unclear", 0.9, RIGHT), {}, "")))
-    assert smeared.whole("unclear") == Finding(pytest.approx(0.1), "one unclear thing seen")
-    assert smeared.nothing_else(frozenset(("cat",)), "unclear").probability == 1
+    assert clear.whole().probability > 0.95
+    smeared = Boxes((one("cat"), Instance(Detection("unclear", 0.9, RIGHT, unclear=0.9), {}, "")))
+    assert smeared.whole() == Finding(pytest.approx(0.1), "one unclear thing seen")
+    assert smeared.nothing_else(frozenset(("cat",))).probability == 1
 
 
 def test_judges_that_contradict_each_other_leave_it_open() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
+from models.specs import STAGES
 from pipeline.brief import Brief
 from pipeline.calls.load import load
 from pipeline.config import Preset
@@ -21,7 +22,6 @@ from pipeline.results.stats import DAY, HOUR, MONTH, MOST_FALLEN, Stats, gather
 from pipeline.store import Store
 from pipeline.store.engine import driver, migrate
 from pipeline.store.reviews import Review
-from pipeline.store.statistics import STAGES
 from pipeline.store.tables import CallRow, CheckRow, RunRow
 from scripts.benches.statistics import END, Rows, fill, random_runs
 from tests.pipeline.test_loop import NEVER_PASS

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 
 from models.mini.dataset.scene import held_out
+from models.protocols import UNCLEAR
 from scripts.training import detector
-from scripts.training.detector import LABELS, MOST, UNCLEAR, blended, collage, free_scene, targets
+from scripts.training import detector_pictures as pictures
+from scripts.training.detector_pictures import LABELS, MOST, blended, collage, free_scene, targets
 
 
 def test_targets_are_boxes_labels_and_colours() -> None:
@@ -44,7 +46,7 @@ def test_a_blended_latent_keeps_what_is_not_blended() -> None:
     seen = set()
     for _ in range(12):
         latent, scene, spoilt = blended(rng)
-        plain = detector.encode(scene)
+        plain = pictures.encode(scene)
         for item, is_spoilt in zip(scene.items, spoilt, strict=True):
             at = np.s_[:, 2 * item.y : 2 * (item.y + item.side), 2 * item.x : 2 * (item.x + item.side)]
             assert (not np.array_equal(latent[at], plain[at])) == is_spoilt
@@ -63,7 +65,7 @@ def test_the_loss_falls_as_the_answer_comes_near() -> None:
     for _ in range(25):
         said = detector.Grid(things, grid.boxes.detach(), grid.colours.detach(), grid.styles.detach())
         loss = detector.loss_of(said, *truth)[0]
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         (slope,) = torch.autograd.grad(loss, things)
         things = (things - 40 * slope).detach().requires_grad_()
     assert losses[-1] < 0.5 * losses[0]
