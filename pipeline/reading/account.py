@@ -47,7 +47,7 @@ def left_over(sentence: Sentence, context: Context) -> list[Found]:
     """The runs of words that nobody has read, each an `other` want in the words of the brief."""
     found = []
     for start, end in _clauses(sentence):
-        for first, last in _runs(sentence, context, start, end):
+        for first, last in _runs(sentence, start, end):
             words = sentence.written(first, last)
             found.append(Found("other", NOT_UNDERSTOOD, words, at=first, sure=False))
             sentence.claim(first, last)
@@ -85,7 +85,7 @@ def _begins_talk(tokens: Sequence[Token], i: int) -> bool:
     return tokens[i].tag is Tag.AND and i + 1 < len(tokens) and tokens[i + 1].text in _ABOUT_PEOPLE
 
 
-def _runs(sentence: Sentence, context: Context, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _runs(sentence: Sentence, start: int, end: int) -> Iterator[tuple[int, int]]:
     wants = [i for i in range(start, end) if sentence.owned[i] and sentence.tokens[i].tag is not Tag.MOOD]
     if _is_talk(sentence, start, end, bool(wants)):
         return
