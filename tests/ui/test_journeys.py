@@ -429,7 +429,7 @@ def test_each_loaded_model_says_its_memory(page: Page) -> None:
     open_tab(page, "Models")
     page.locator("#models-load").click()
     cells = page.locator("#models-memory td[data-label='Memory']")
-    expect(cells).to_have_count(3)
+    expect(cells).to_have_count(4)
     for said in cells.all_inner_texts():
         assert re.fullmatch(r"[\d.]+\s[MG]iB", said)
     expect(page.locator("#models-memory")).to_contain_text("parameters and buffers")
