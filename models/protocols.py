@@ -1,4 +1,4 @@
-"""The three protocols that backends implement, and the records that go in and come out.
+"""The protocols that backends implement, and the records that go in and come out.
 
 Each protocol has one method, which takes a batch and returns results in the same order. Backends import nothing from
 `pipeline`; they raise `ModelError`, whose message says what to do next.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from PIL.Image import Image
 
@@ -80,6 +80,39 @@ class TextModel(Protocol):
         seed: int = 0,
     ) -> list[Text]:
         """Answer each conversation. With `schema`, an answer whose `finish_reason` is `stop` is JSON that fits it."""
+        ...
+
+
+# What a word of a brief is to the picture: a thing, colour, place or look that it must show and a model can check; part
+# of a want that is beyond the models; a soft word, such as "cheerful"; what must not show; talk.
+Role = Literal["want", "beyond", "soft", "absent", "talk"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A word of a text, its characters from `start` to `end`, and how probable each role of it is."""
+
+    start: int
+    end: int
+    roles: Mapping[Role, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks of a text's words, in its order. `input_tokens`: how many were read for them."""
+
+    words: tuple[Mark, ...]
+    input_tokens: int = 0
+
+
+@runtime_checkable
+class WordMarker(Protocol):
+    @property
+    def identity(self) -> Identity: ...
+
+    def mark(self, texts: Sequence[str]) -> list[Marks]:
+        """The marks of each brief."""
         ...
 
 

@@ -101,7 +101,7 @@ def _read(
         else:
             scope.promise(tokens=most)
     able = [i for i in range(len(briefs)) if i not in lacking]
-    made = read([briefs[i] for i in able], text, models.range, prompting, stop)
+    made = read([briefs[i] for i in able], text, models.range, prompting, stop, models.marker)
     if made.stopped and stop.pausing:
         raise Stopped
     readings = dict(zip(able, zip(made.each, made.calls, strict=True), strict=True))

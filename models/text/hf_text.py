@@ -15,6 +15,7 @@ from models.locate import locate, snapshot
 from models.protocols import (
     Identity,
     JsonSchema,
+    Marks,
     Message,
     ModelError,
     Schemas,
@@ -23,6 +24,7 @@ from models.protocols import (
     schema_of,
 )
 from models.text.lanes import Lane, Runner
+from models.text.marker import MarkerHead, WordStates, twice
 from models.text.transformers_backend import TransformersText
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextM
     patterns = [spec.gguf_file] if spec.gguf_file else _FILES
     folder, revision = snapshot(where, spec.revision, patterns, offline=offline)
     adapter = snapshot(locate(spec.adapter, base), patterns=_FILES, offline=offline) if spec.adapter else None
-    if adapter:
-        revision = f"{revision}+{adapter[1]}"
+    marker = snapshot(locate(spec.marker, base), patterns=_FILES, offline=offline) if spec.marker else None
+    for part in filter(None, (adapter, marker)):
+        revision = f"{revision}+{part[1]}"
     device = pick_device(spec.device)
     with _without_output():
         model, tokenizer, dtype = _read(spec, folder, adapter[0] if adapter else None, device)
@@ -58,7 +61,8 @@ def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextM
     )
     address = f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device
     identity = Identity("transformers", spec.gguf_file or name, revision, address, dtype)
-    return TransformersTextModel(identity, model.to(device), tokenizer, spec.max_batch)
+    head = MarkerHead.read(marker[0]) if marker else None
+    return TransformersTextModel(identity, model.to(device), tokenizer, spec.max_batch, head)
 
 
 def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: str) -> tuple[Any, Any, str]:
@@ -110,10 +114,14 @@ class _Answer:
 
 
 class TransformersTextModel:
-    """Implements protocols.TextModel; up to `max_batch` conversations share each forward pass."""
+    """Implements protocols.TextModel, and with a `head` protocols.WordMarker; up to `max_batch` conversations share
+    each forward pass."""
 
-    def __init__(self, identity: Identity, model: Any, tokenizer: Any, max_batch: int) -> None:
+    def __init__(
+        self, identity: Identity, model: Any, tokenizer: Any, max_batch: int, head: MarkerHead | None = None
+    ) -> None:
         self.identity = identity
+        self._head = head
         self._runner = Runner(model)
         self._tokenizer = tokenizer
         self._max_batch = max_batch
@@ -167,6 +175,28 @@ class TransformersTextModel:
                     texts[answer.index] = self._finish(answer)
                     active.remove(answer)
         return [texts[index] for index in range(len(conversations))]
+
+    def mark(self, texts: Sequence[str]) -> list[Marks]:
+        """The marks of each text; see protocols.WordMarker. Raises ModelError without a head."""
+        head = self._head
+        if head is None:
+            raise ModelError(
+                f"{self.identity.name} cannot mark words; name a head with `marker:` in the preset."
+            )
+        return [
+            head.marks(words)
+            for start in range(0, len(texts), self._max_batch)
+            for words in self.word_states(texts[start : start + self._max_batch], head.layers)
+        ]
+
+    def word_states(self, texts: Sequence[str], layers: Sequence[int]) -> list[WordStates]:
+        """The hidden states of the words of each text, which the model reads twice."""
+        import torch
+
+        read_twice = [twice(text, self._tokenizer, self._room) for text in texts]
+        with self._one_at_a_time, torch.inference_mode():
+            states = self._runner.states([one.tokens for one in read_twice], layers)
+        return [one.words(of_text) for one, of_text in zip(read_twice, states, strict=True)]
 
     def _prompt(self, conversation: Sequence[Message]) -> list[int]:
         from jinja2 import TemplateError

@@ -200,6 +200,26 @@ class Runner:
             taking.append(lane)
         return taking
 
+    def states(self, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> list[torch.Tensor]:
+        """The hidden states of every token after the given layers (0: embeddings), one float32 tensor (layers, tokens,
+        size) for each text, on the CPU."""
+        import torch
+
+        lanes = [Lane(list(tokens), pending=list(tokens)) for tokens in texts]
+        mark = _passing.set(lanes)
+        try:
+            out = self.model(
+                input_ids=torch.tensor([[token for tokens in texts for token in tokens]], device=self.device),
+                position_ids=torch.tensor([[at for tokens in texts for at in range(len(tokens))]], device=self.device),
+                use_cache=False,
+                output_hidden_states=True,
+                logits_to_keep=1,
+            )  # fmt: skip
+        finally:
+            _passing.reset(mark)
+        chosen = torch.stack([out.hidden_states[layer][0] for layer in layers]).float().cpu()
+        return list(torch.split(chosen, [len(tokens) for tokens in texts], dim=1))
+
     def forward(self, lanes: Sequence[Lane], wants_logits: Callable[[Lane], bool]) -> dict[int, torch.Tensor]:
         """Pass every lane's pending tokens.
 

@@ -19,6 +19,7 @@ class TransformersText(TextSpec):
     gguf_file: str | None = None
     revision: str | None = None
     adapter: str | None = None  # LoRA folder, a `model` location
+    marker: str | None = None  # folder of a head that marks the words of a brief, a `model` location
     device: Device = "auto"
     dtype: DType = "auto"
     max_batch: Annotated[PositiveInt, NoEffect()] = 8

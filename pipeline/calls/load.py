@@ -12,11 +12,12 @@ from typing import Any
 from PIL.Image import Image
 
 from models.load import check_loadable
-from models.protocols import Detection, ModelError, Paint, Painted, Text
+from models.protocols import Detection, Marks, ModelError, Paint, Painted, Text
 from models.specs import POLICY, Spec
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
 from pipeline.calls.kept import Results
+from pipeline.calls.mark_operation import MarkOperation
 from pipeline.calls.operations import (
     DetectOperation,
     ImageOperation,
@@ -44,6 +45,7 @@ class Models:
     image: Stage[Paint, Painted]
     scorer: Stage[ScoreRequest, list[float]]
     detector: Stage[Image, list[Detection]] | None = None
+    marker: Stage[str, Marks] | None = None  # the text model, where it marks words
     bands: dict[str, Band] = field(default_factory=dict)
     range: Range | None = None
 
@@ -107,8 +109,10 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
     scorer = stage(ScoreOperation(), preset.scorer, load_scorer)
     image = stage(ImageOperation(), preset.image, load_image)
     text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
+    marks = text is not None and getattr(preset.text, "marker", None) is not None
+    marker = stage(MarkOperation(), preset.text, load_text) if marks else None
     pool.settle()
-    return Models(text, image, scorer, detector, bands=measured, range=drawable)
+    return Models(text, image, scorer, detector, marker, bands=measured, range=drawable)
 
 
 def make_stage(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from models.protocols import JsonSchema, Message, Schemas, Text, schema_of
+from models.protocols import JsonSchema, Marks, Message, Schemas, Text, schema_of
 from pipeline.brief import Brief, Reading, Requirement
 from pipeline.calls.operations import TextRequest
 from pipeline.calls.record import Answer, Call, Made
@@ -24,6 +24,7 @@ from pipeline.reading.copying import copying
 from pipeline.reading.finding import LANGUAGE, Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.rules import found_in, numbered
+from pipeline.reading.weighing import weighed
 from pipeline.stopping import Stop
 
 MAX_WANTS = 16
@@ -79,8 +80,9 @@ def read(
     drawable: Range | None = None,
     prompting: Prompting = "bare",
     stop: Stop | None = None,
+    marker: Stage[str, Marks] | None = None,
 ) -> Made[Reading]:
-    """The requirements of each brief, flagged, in one batched request.
+    """The requirements of each brief, flagged, in one batched request to the text model and one to the marker.
 
     Without a text model, or where it gives no usable answer, the rules read alone; in the second case the reading's
     `degraded` says why. `prompting`: "bare" for a model trained on this task, "instructed" for any other. Where the
@@ -88,6 +90,7 @@ def read(
     unread = [i for i, brief in enumerate(briefs) if brief.requirements is None]
     asked = [briefs[i].text for i in unread] if text else []
     reply = text.ask(requests(asked, prompting), stop=stop) if text else None
+    marked = marker.ask(asked, stop=stop) if marker and text else None
     readings, calls = [], []
     for i, brief in enumerate(briefs):
         mine: tuple[Call, ...] = ()
@@ -98,15 +101,18 @@ def read(
             reading = _reading(with_musts(found, brief, drawable), drawable, "rules", None)
         else:
             at = unread.index(i)
-            reading = _read(brief, reply.answers[at], drawable, prompting)
-            mine = reply.calls_for([at])
+            marks = marked.answers[at].value if marked else None
+            reading = _read(brief, reply.answers[at], marks, drawable, prompting)
+            mine = (*reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()))
         readings.append(reading)
         calls.append(mine)
-    return Made(readings, calls, reply is not None and reply.stopped)
+    return Made(readings, calls, any(asked is not None and asked.stopped for asked in (reply, marked)))
 
 
-def _read(brief: Brief, answer: Answer[Text], drawable: Range | None, prompting: Prompting) -> Reading:
-    """One brief's reading from the model's answer and the rules together."""
+def _read(
+    brief: Brief, answer: Answer[Text], marks: Marks | None, drawable: Range | None, prompting: Prompting
+) -> Reading:
+    """One brief's reading from the model's answer, its marks of the words, and the rules together."""
     found = found_in(brief.text, drawable)
     lines = parsed(answer.value.text) if answer.value else answer.reason
     if isinstance(lines, str):
@@ -119,6 +125,8 @@ def _read(brief: Brief, answer: Answer[Text], drawable: Range | None, prompting:
             found, reader = lines, answer.name
     else:
         found, reader = combined(brief.text, found, lines, drawable), f"{answer.name} + rules"
+        if marks is not None:
+            found = weighed(brief.text, found, marks, drawable)
     return _reading(with_musts(found, brief, drawable), drawable, reader, answer.degraded)
 
 
@@ -158,8 +166,12 @@ def schemas(texts: Sequence[str], prompting: Prompting) -> Schemas:
 
 
 def most_tokens(brief: Brief, prompting: Prompting) -> int:
-    """The most tokens that reading a brief may take, counting three characters of input as one token."""
-    return MAX_TOKENS + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
+    """The most tokens that reading a brief and marking its words may take, counting three characters of input as one
+    token."""
+    marking = 16 + 2 * len(brief.text) // 3
+    return (
+        MAX_TOKENS + marking + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
+    )
 
 
 def requests(texts: Sequence[str], prompting: Prompting) -> list[TextRequest]:

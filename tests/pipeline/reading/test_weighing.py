@@ -1,0 +1,72 @@
+"""Marks against findings: what is left to a person, what is left out."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+import pytest
+
+from models.protocols import ROLES, Mark, Marks, Role
+from pipeline.brief import Requirement
+from pipeline.reading.flags import flagged
+from pipeline.reading.rules import found_in, numbered
+from pipeline.reading.weighing import weighed
+from tests.pipeline.reading.passes.reading import RANGE
+
+
+def marks(text: str, **roles: str) -> Marks:
+    """Every word is talk, or has the role that names it: `beyond="moon flag"`."""
+    words = []
+    for word in re.finditer(r"[\w']+", text):
+        named = [role for role, of in roles.items() if word[0].lower() in of.split()] or ["talk"]
+        words.append(Mark(*word.span(), {r: 0.96 if r == named[0] else 0.01 for r in ROLES}))
+    return Marks(tuple(words))
+
+
+def read(text: str, **roles: str) -> tuple[Requirement, ...]:
+    found = weighed(text, found_in(text, RANGE), marks(text, **roles), RANGE)
+    return flagged(numbered(found), RANGE)
+
+
+def needs_a_person(text: str, **roles: str) -> list[str]:
+    return [want.value for want in read(text, **roles) if want.must and want.flag]
+
+
+def test_what_rules_and_model_take_for_talk_and_unclear_is_left_out() -> None:
+    text = "Our scout group has two red tractors to give rides at the fair"
+    assert needs_a_person(text, want="two red tractors") == []
+
+
+def test_what_the_model_takes_for_a_want_stays_with_a_person() -> None:
+    text = "a cat wearing a top hat"
+    assert needs_a_person(text, want="cat", beyond="wearing top hat") == ["wearing a top hat"]
+
+
+def test_words_that_only_the_model_notices_go_to_a_person() -> None:
+    text = "One candle, white. The rest of the picture lies in gloomy half light."
+    assert "gloomy half light" in needs_a_person(text, want="one candle white", beyond="gloomy half light")
+
+
+def test_a_soft_word_is_nice_to_have() -> None:
+    wants = read("a lighthearted penguin on blue", want="penguin blue", soft="lighthearted")
+    (soft,) = [want for want in wants if want.value == "lighthearted"]
+    assert not soft.must
+
+
+def test_an_object_that_the_model_takes_for_talk_goes_to_a_person() -> None:
+    text = "The church has a big clock. Two candles, please."
+    assert needs_a_person(text, want="two candles") == ["clock"]
+
+
+def test_an_object_that_the_model_takes_for_ruled_out_is_ruled_out() -> None:
+    text = "Could you take the bees off? I only need the sunflower."
+    wants = read(text, want="sunflower", absent="bees")
+    assert [want.text for want in wants if want.kind == "absence"] == ["no bee"]
+    assert [want.subject for want in wants if want.kind == "object"] == ["sunflower"]
+    assert not any(want.flag for want in wants)
+
+
+@pytest.mark.parametrize("role", ["talk", "absent", "soft"])
+def test_where_nothing_else_is_wanted_nothing_is_left_out(role: str) -> None:
+    assert [want.subject for want in read("a cat", **{cast("Role", role): "cat"})] == ["cat"]
