@@ -66,6 +66,8 @@ _INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]*
 _FOR_THE_THING = pattern(
     "DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $"
 )
+# "[a cat,] on blue if you ask me"
+_ON_COLOUR = pattern("ON [DETERMINER ADJECTIVE MOOD]* COLOUR (?! [ADJECTIVE MOOD]* [OBJECT UNKNOWN NOT_DRAWN])")
 _COLOURED_THING = pattern("(?: [DETERMINER NUMBER]? COLOUR | NUMBER) OBJECT (?: [ON WITH COMMA] | $)")
 # "they are all pink": of the things, not of people
 _THEY_LOOK = pattern(
@@ -287,6 +289,8 @@ def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
     ):
         return False
     if spoken[0].tag is Tag.REQUEST or _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
+        return False
+    if _ON_COLOUR.match("".join(token.tag for token in spoken)):
         return False
     subject = {token.text for token in spoken[:3]}
     if _INDEFINITE.match("".join(token.tag for token in spoken)) and not _PAST & {

@@ -38,13 +38,22 @@ _SHARPENING = pattern("""
         (?= [COMMA SEMICOLON AND] | $)
   | NO (?= COMMA)
 """)
+# "[carrots yes,] hot dogs no"
+_AFTER = pattern("(?P<noun> OBJECT) [COMMA COLON]? NO (?= [COMMA SEMICOLON] | $)")
+# "any colour except purple"
+_ANY_BUT = pattern(
+    "[ALL FUNCTION DETERMINER UNKNOWN] COLOUR_NOUN (?P<but> [FUNCTION NO NOT AND UNKNOWN]+) (?P<colour> COLOUR)"
+)
 _NOBODY = frozenset(("nobody", "no one", "noone", "not a soul"))
+_EXCEPT = frozenset(("except", "but", "other", "besides", "save", "bar"))  # "other than"
 _IDIOMS = frozenset(ENGLISH["not_absent"])  # "no rush", "no problem"
 
 
 def absences(sentence: Sentence, context: Context) -> list[Found]:
     """What must not show, as absences; what is negated and is no object, as an `other` want."""
     return [
+        *_after(sentence),
+        *_any_but(sentence),
         *_negated(sentence, context),
         *_not_coloured(sentence, context),
         *_forbidden(sentence),
@@ -96,6 +105,25 @@ def _negated(sentence: Sentence, context: Context) -> list[Found]:
             size = 1 if sentence.tags[noun] is Tag.OBJECT else len(match["noun"])
             absent, at = _absent(sentence, start, noun, size)
             found += absent
+    return found
+
+
+def _after(sentence: Sentence) -> list[Found]:
+    """ "hot dogs no" """
+    found: list[Found] = []
+    for match in sentence.matches(_AFTER):
+        found += _absent(sentence, match.start(), match.start("noun"), 1)[0]
+        sentence.use(*match.span())
+    return found
+
+
+def _any_but(sentence: Sentence) -> list[Found]:
+    """ "any colour except purple": no judge can check it."""
+    found = []
+    for match in sentence.matches(_ANY_BUT):
+        if sentence.tokens[match.start("but")].text in _EXCEPT:
+            found.append(Found("other", value=sentence.text(*match.span()), at=match.start()))
+            sentence.use(*match.span())
     return found
 
 

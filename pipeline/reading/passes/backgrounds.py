@@ -42,6 +42,8 @@ _PLACES = frozenset(ENGLISH["places"])
 _COLOURED = tuple(
     pattern(text)
     for text in (
+        # "cookies brown background pink": the colour before it is the object's
+        f"(?<= OBJECT COLOUR ) BACKGROUND (?P<colour> {COLOURS}) (?= [COMMA SEMICOLON] | $)",
         # "on a plain pink background"; "a pink colour backdrop"
         f"""(?: [ON WITH IN BEHIND] | RELATION)? [DETERMINER POSSESSIVE ADJECTIVE MOOD LOOK]*
             (?P<colour> {COLOURS}) ADJECTIVE? COLOUR_NOUN? ADJECTIVE? BACKGROUND""",
