@@ -14,6 +14,8 @@ from models.protocols import Mark, Marks, Role
 from pipeline.range import Range
 from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
 from pipeline.reading.lexicon import singular, tokens
+from pipeline.reading.spelling import respelt
+from pipeline.reading.tags import any_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +26,26 @@ class Bounds:
     left to a person from `noticed` on. An object below `wanted` is not wanted: it is ruled out from `ruled_out` of
     being absent on, and else left to a person."""
 
-    doubted: float = 0.04
-    noticed: float = 0.26
+    doubted: float = 0.08
+    noticed: float = 0.3
     wanted: float = 0.2
     ruled_out: float = 0.6
 
 
 BOUNDS = Bounds()
+_CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION MOOD OBJECT NOT_DRAWN")
 _AROUND = 0.12  # words beside a noticed one belong to the same run from this probability on
 
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """`meanings`: the word in the names of the range, and in the singular."""
+    """`meanings`: the word in the names of the range, and in the singular; `content`: whether it could be a want by
+    itself."""
 
     mark: Mark
     written: str
     meanings: frozenset[str]
+    content: bool
 
 
 def weighed(
@@ -54,7 +59,7 @@ def weighed(
     words = list(_words(text, marks, drawable))
     kept: list[Found] = []
     for item in found:
-        mine = [word.mark for word in words if word.meanings & _names(item)]
+        mine = [word.mark for word in words if word.content and word.meanings & _names(item)]
         if not mine or not item.must:
             kept.append(item)
         elif _doubted(item, drawable):
@@ -85,8 +90,10 @@ def weighed(
 def _words(text: str, marks: Marks, drawable: Range | None) -> Iterator[_Word]:
     for mark in marks.words:
         written = text[mark.start : mark.end]
-        values = {token.value or token.text for token in tokens(written, drawable)}
-        yield _Word(mark, written, frozenset({singular(written.lower()), *values}))
+        as_tokens = tokens(respelt(written, drawable), drawable)
+        values = {token.value or token.text for token in as_tokens}
+        content = any(token.tag in _CONTENT for token in as_tokens)
+        yield _Word(mark, written, frozenset({singular(written.lower()), *values}), content)
 
 
 def _names(item: Found) -> set[str]:
@@ -126,7 +133,7 @@ def _runs(words: Sequence[_Word], claimed: set[str], noticed: float) -> list[str
         if word and not word.meanings & claimed and word.mark.roles["beyond"] >= _AROUND:
             run.append(word)
             continue
-        if run and max(each.mark.roles["beyond"] for each in run) >= noticed:
+        if any(each.content and each.mark.roles["beyond"] >= noticed for each in run):
             runs.append(" ".join(each.written for each in run))
         run = []
     return runs
