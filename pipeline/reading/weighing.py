@@ -23,17 +23,18 @@ class Bounds:
     """Probabilities, chosen on briefs that were left out of the marker's training (scripts/training/marker.py).
 
     Words that the rules doubt are talk below `doubted` of being beyond the models; words that they do not doubt are
-    left to a person from `noticed` on. An object below `wanted` is not wanted: it is ruled out from `ruled_out` of
-    being absent on, and else left to a person."""
+    left to a person from `noticed` on. An object below `wanted` is not wanted. From `certain` on, the model overrules
+    the rules: such an object is ruled out, or beyond the models."""
 
     doubted: float = 0.08
     noticed: float = 0.3
     wanted: float = 0.2
-    ruled_out: float = 0.6
+    certain: float = 0.6
 
 
 BOUNDS = Bounds()
 _CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION MOOD OBJECT NOT_DRAWN")
+_SHORT = 3  # letters: shorter words that only hold a sentence together are not noticed alone
 _AROUND = 0.12  # words beside a noticed one belong to the same run from this probability on
 
 
@@ -47,6 +48,12 @@ class _Word:
     meanings: frozenset[str]
     content: bool
 
+    def least(self, bounds: Bounds) -> float:
+        """The probability of being beyond the models from which on the word is noticed."""
+        if self.content:
+            return bounds.noticed
+        return bounds.certain if len(self.written) > _SHORT else 1.0
+
 
 def weighed(
     text: str, found: Sequence[Found], marks: Marks, drawable: Range | None, bounds: Bounds = BOUNDS
@@ -57,23 +64,7 @@ def weighed(
     model takes for ruled out becomes an absence. One that it takes for talk is left to a person, and so are words that
     only the model takes for a want. Where nothing else is wanted, nothing is left out."""
     words = list(_words(text, marks, drawable))
-    kept: list[Found] = []
-    for item in found:
-        mine = [word.mark for word in words if word.content and word.meanings & _names(item)]
-        if not mine or not item.must:
-            kept.append(item)
-        elif _doubted(item, drawable):
-            if _most(mine, "beyond") >= bounds.doubted:
-                kept.append(item)
-            elif _most(mine, "soft") >= bounds.noticed and item.kind not in ("object", "count"):
-                kept.append(replace(item, must=False))
-        elif item.kind in ("object", "count") and _most(mine, "want", "beyond") < bounds.wanted:
-            if _most(mine, "absent") >= bounds.ruled_out:
-                kept.append(Found("absence", item.subject, at=item.at))
-            else:
-                kept.append(Found("other", NOT_UNDERSTOOD, item.subject, at=item.at, sure=False))
-        else:
-            kept.append(item)
+    kept = [one for item in _settled(found, words, bounds) for one in _weigh(item, words, drawable, bounds)]
     shown = {item.subject for item in kept if item.kind in ("object", "count")}
     if not shown:
         kept, shown = list(found), {item.subject for item in found}
@@ -83,8 +74,65 @@ def weighed(
         for i in kept
         if i.kind not in ("attribute", "relation") or {i.subject, i.other or i.subject} <= shown
     ]
-    runs = _runs(words, claimed, bounds.noticed)
-    return [*kept, *(Found("other", NOT_UNDERSTOOD, run, sure=False) for run in runs)]
+    runs = _runs(words, claimed, bounds)
+    return _once([*kept, *(Found("other", NOT_UNDERSTOOD, run, sure=False) for run in runs)])
+
+
+def _once(found: Sequence[Found]) -> list[Found]:
+    """The findings without words that were not understood and stand in a longer run of such words."""
+    unread = {id(item): _names(item) for item in found if item.subject == NOT_UNDERSTOOD}
+    return [
+        item
+        for item in found
+        if not (id(item) in unread and any(unread[id(item)] < other for other in unread.values()))
+    ]
+
+
+def _weigh(item: Found, words: Sequence[_Word], drawable: Range | None, bounds: Bounds) -> list[Found]:
+    """What becomes of one finding."""
+    mine = [word.mark for word in words if word.content and word.meanings & _names(item)]
+    if not mine or not item.must:
+        return [item]
+    beyond = _most(mine, "beyond")
+    if _doubted(item, drawable):
+        if beyond >= bounds.doubted:
+            return [item]
+        soft = _most(mine, "soft") >= bounds.noticed and item.kind not in ("object", "count")
+        return [replace(item, must=False)] if soft else []
+    if item.kind not in ("object", "count", "absence"):
+        return [item]
+    asked = _most(mine, "want") if item.kind != "absence" else _most(mine, "absent")
+    left = Found("other", NOT_UNDERSTOOD, item.subject, at=item.at, sure=False)
+    if beyond >= bounds.certain and asked < bounds.wanted:
+        return [left]
+    if item.kind == "absence" or beyond + asked >= bounds.wanted:
+        return [item]
+    ruled_out = _most(mine, "absent") >= bounds.certain
+    return [Found("absence", item.subject, at=item.at)] if ruled_out else [left]
+
+
+def _settled(found: Sequence[Found], words: Sequence[_Word], bounds: Bounds) -> list[Found]:
+    """The findings without those that contradict another one and whose words the model takes for no want."""
+
+    def likely(item: Found) -> float:
+        named = {item.subject} if item.kind in ("object", "count", "absence") else {item.value}
+        if item.kind == "count":
+            named = {item.value}
+        role: Role = "absent" if item.kind == "absence" else "want"
+        return max((w.mark.roles[role] for w in words if w.meanings & named), default=1.0)
+
+    def contradicts(one: Found, other: Found) -> bool:
+        if one.kind == other.kind and one.kind in ("attribute", "count", "style", "background"):
+            return one.subject == other.subject and one.value != other.value
+        pair = {one.kind, other.kind}
+        return "absence" in pair and bool(pair & {"object", "count"}) and one.subject == other.subject
+
+    return [
+        item
+        for item in found
+        if likely(item) >= bounds.wanted
+        or not any(contradicts(item, other) and likely(other) > likely(item) for other in found)
+    ]
 
 
 def _words(text: str, marks: Marks, drawable: Range | None) -> Iterator[_Word]:
@@ -125,7 +173,7 @@ def _most(marks: Iterable[Mark], *roles: Role) -> float:
     return max(sum(mark.roles[role] for role in roles) for mark in marks)
 
 
-def _runs(words: Sequence[_Word], claimed: set[str], noticed: float) -> list[str]:
+def _runs(words: Sequence[_Word], claimed: set[str], bounds: Bounds) -> list[str]:
     """The words that belong to no finding and are noticed, each with those around it."""
     runs: list[str] = []
     run: list[_Word] = []
@@ -133,7 +181,7 @@ def _runs(words: Sequence[_Word], claimed: set[str], noticed: float) -> list[str
         if word and not word.meanings & claimed and word.mark.roles["beyond"] >= _AROUND:
             run.append(word)
             continue
-        if any(each.content and each.mark.roles["beyond"] >= noticed for each in run):
+        if any(each.mark.roles["beyond"] >= each.least(bounds) for each in run):
             runs.append(" ".join(each.written for each in run))
         run = []
     return runs

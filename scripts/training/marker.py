@@ -86,7 +86,10 @@ def roles(brief: Wanted, spans: Sequence[tuple[int, int]], drawable: Range) -> t
         if words_of.startswith("other "):
             _mark(marked, words, words_of.removeprefix("other "), "soft")
     for words_of in brief.person:
+        listed = [name for name in shown if name in (drawable.objects or {}) and name in words_of.lower()]
+        wanted = [role == "want" and len(listed) > 1 for role in marked]  # of a list, each thing can be drawn
         _mark(marked, words, words_of, "beyond")
+        marked = ["want" if listed_too else role for listed_too, role in zip(wanted, marked, strict=True)]
     return tuple(marked)
 
 
