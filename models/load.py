@@ -13,7 +13,17 @@ from models.backend import Backend
 from models.detector import grid_backend
 from models.image import diffusers_backend
 from models.locate import reach_hub
-from models.protocols import DependencyMissing, Detector, ImageModel, ModelError, NotCached, Scorer, TextModel
+from models.protocols import (
+    DependencyMissing,
+    Detector,
+    ImageModel,
+    ModelError,
+    NotCached,
+    Scorer,
+    TextModel,
+    TextReader,
+    VisionModel,
+)
 from models.scorer import open_clip_backend
 from models.specs import Spec, Stage
 from models.text import server_text, transformers_backend
@@ -92,6 +102,18 @@ def load_scorer(spec: Spec, base: Path, offline: bool) -> Scorer:
 def load_detector(spec: Spec, base: Path, offline: bool) -> Detector:
     """The detector of a spec; as `load_text`."""
     model: Detector = _load("detector", spec, base, offline)
+    return model
+
+
+def load_vlm(spec: Spec, base: Path, offline: bool) -> VisionModel:
+    """The vision-language model of a spec; as `load_text`."""
+    model: VisionModel = _load("vlm", spec, base, offline)
+    return model
+
+
+def load_ocr(spec: Spec, base: Path, offline: bool) -> TextReader:
+    """The reader of a spec; as `load_text`."""
+    model: TextReader = _load("ocr", spec, base, offline)
     return model
 
 
