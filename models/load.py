@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.backend import Backend
-from models.detector import grid_backend
+from models.detector import grid_backend, object_detection_backend, zero_shot_backend
 from models.image import diffusers_backend
 from models.locate import reach_hub
 from models.protocols import (
@@ -34,6 +34,8 @@ BACKENDS: tuple[Backend, ...] = (
     diffusers_backend.BACKEND,
     open_clip_backend.BACKEND,
     grid_backend.BACKEND,
+    object_detection_backend.BACKEND,
+    zero_shot_backend.BACKEND,
 )
 
 # What to install for a module, where the two names differ.
