@@ -27,10 +27,13 @@ from models.protocols import (
 from models.scorer import open_clip_backend
 from models.specs import Spec, Stage
 from models.text import server_text, transformers_backend
+from models.vlm import image_text_backend, server_vlm
 
 BACKENDS: tuple[Backend, ...] = (
     transformers_backend.BACKEND,
     server_text.BACKEND,
+    image_text_backend.BACKEND,
+    server_vlm.BACKEND,
     diffusers_backend.BACKEND,
     open_clip_backend.BACKEND,
     grid_backend.BACKEND,

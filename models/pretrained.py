@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from models.device import pick_device, pick_dtype
 from models.locate import locate, snapshot
-from models.protocols import Identity, ModelError, WeightsMissing
+from models.protocols import DependencyMissing, Identity, ModelError, WeightsMissing
 from models.specs import Device, DType
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def open_model(
     """The model of a spec. `auto`: the names of the Auto classes of the model and of its processor. `precise`:
     `dtype: auto` is float32 on every device.
 
-    Raises WeightsMissing where the files are neither on disk nor downloaded, ModelError where they do not fit."""
+    Raises WeightsMissing where the files are neither on disk nor downloaded, DependencyMissing where a package is not
+    installed, ModelError where they do not fit."""
     import torch
     import transformers
 
@@ -66,6 +67,8 @@ def open_model(
                 folder, dtype=dtype, local_files_only=True, use_safetensors=True
             )
             processor = processor_class.from_pretrained(folder, local_files_only=True)
+    except ImportError as error:  # a package that only this model needs; the message says which
+        raise DependencyMissing(f"{spec.model} cannot be loaded: {_first_line(error)}") from error
     except OSError as error:
         raise WeightsMissing(
             f"{folder} is no complete transformers model, download it again: {_first_line(error)}"
