@@ -13,6 +13,7 @@ from models.backend import Backend
 from models.detector import grid_backend, object_detection_backend, zero_shot_backend
 from models.image import diffusers_backend
 from models.locate import reach_hub
+from models.ocr import rapidocr_backend
 from models.protocols import (
     DependencyMissing,
     Detector,
@@ -34,6 +35,7 @@ BACKENDS: tuple[Backend, ...] = (
     server_text.BACKEND,
     image_text_backend.BACKEND,
     server_vlm.BACKEND,
+    rapidocr_backend.BACKEND,
     diffusers_backend.BACKEND,
     open_clip_backend.BACKEND,
     grid_backend.BACKEND,
@@ -42,7 +44,12 @@ BACKENDS: tuple[Backend, ...] = (
 )
 
 # What to install for a module, where the two names differ.
-_DISTRIBUTIONS = {"open_clip": "open_clip_torch", "PIL": "pillow", "yaml": "pyyaml"}
+_DISTRIBUTIONS = {
+    "open_clip": "open_clip_torch",
+    "PIL": "pillow",
+    "rapidocr": "rapidocr onnxruntime",
+    "yaml": "pyyaml",
+}
 
 
 def kinds(stage: Stage) -> list[str]:

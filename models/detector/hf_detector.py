@@ -87,7 +87,8 @@ class HfDetector(ABC):
 
 def corners(boxes: Tensor) -> Tensor:
     """Boxes (N, 4) given by centre, width and height, as left, top, right, bottom."""
-    return box_convert(boxes, "cxcywh", "xyxy")
+    found: Tensor = box_convert(boxes, "cxcywh", "xyxy")
+    return found
 
 
 def distinct(found: Found, overlap: float) -> list[Detection]:

@@ -85,7 +85,7 @@ class ServerTextModel:
                 if self._spec.schema_mode == "json_object":
                     body["response_format"] = {"type": "json_object"}
         hint = " or set another `schema_mode:`" if "response_format" in body else ""
-        choice, *counts = self._server.complete(hint, temperature=temperature, **body)
+        choice, read, written = self._server.complete(hint, temperature=temperature, **body)
         content = choice["message"]["content"]
         if not isinstance(content, str):
             raise ModelError(
@@ -100,7 +100,7 @@ class ServerTextModel:
                     f"{self._spec.model} at {self.identity.device} answered outside the JSON schema "
                     f"({wrong}); use a server that enforces schemas, another `schema_mode:` or larger model."
                 )
-        return Text(content, *counts, "stop" if finished else "length")
+        return Text(content, read, written, "stop" if finished else "length")
 
 
 def _with_schema(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, str]]:

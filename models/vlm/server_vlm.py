@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import math
-from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -80,9 +79,10 @@ class ServerVisionModel:
             **self._spec.extra_body, messages=[{"role": "user", "content": content}],
             max_tokens=1, temperature=0, logprobs=True, top_logprobs=_TOP,
         )  # fmt: skip
-        mass = Counter[str]()
+        mass: dict[str, float] = {}
         for token in self._likeliest(choice):
-            mass[spelling(token["token"])] += math.exp(token["logprob"])
+            word = spelling(token["token"])
+            mass[word] = mass.get(word, 0.0) + math.exp(token["logprob"])
         return p_yes(mass, self._spec.model), read, written
 
     def _likeliest(self, choice: dict[str, Any]) -> list[dict[str, Any]]:
