@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from models.device import pick_device, pick_dtype
+from models.device import numbered, pick_device, pick_dtype
 from models.locate import locate, snapshot
 from models.protocols import DependencyMissing, Identity, ModelError, WeightsMissing
 from models.specs import Device, DType
@@ -78,7 +78,7 @@ def open_model(
             f"`kind: {spec.kind}` cannot load {spec.model}, use another model: {_first_line(error)}"
         ) from error
     name = where if isinstance(where, str) else folder.name
-    identity = Identity(spec.kind, name, revision, _address(device), str(dtype).removeprefix("torch."))
+    identity = Identity(spec.kind, name, revision, numbered(device), str(dtype).removeprefix("torch."))
     return Opened(model.eval().requires_grad_(False).to(device), processor, identity)
 
 
@@ -104,13 +104,6 @@ def without_output() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def _address(device: str) -> str:
-    """The device with its number."""
-    import torch
-
-    return f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.device import held_bytes, pick_device, pick_dtype
+from models.device import held_bytes, numbered, pick_device, pick_dtype
 from models.locate import locate, snapshot
 from models.pretrained import FILES, without_output
 from models.protocols import (
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextModel:
     """Load the model a spec names; folders are relative to `base`. With `offline` nothing is downloaded. Raises
     ModelError and its kinds."""
-    import torch
-
     where = locate(spec.model, base)
     patterns = [spec.gguf_file] if spec.gguf_file else FILES
     folder, revision = snapshot(where, spec.revision, patterns, offline=offline)
@@ -54,8 +52,7 @@ def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextM
         if isinstance(where, str)
         else spec.model.rstrip("/").rpartition("/")[2].removeprefix("package:")
     )
-    address = f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device
-    identity = Identity("transformers", spec.gguf_file or name, revision, address, dtype)
+    identity = Identity("transformers", spec.gguf_file or name, revision, numbered(device), dtype)
     return TransformersTextModel(identity, model.to(device), tokenizer, spec.max_batch)
 
 

@@ -11,10 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.protocols import YesNo
 from models.specs import Fault
+from pipeline.brief import Brief
 from pipeline.calls.judge_operations import AskRequest, DetectRequest
 from pipeline.calls.load import Models, check, load
 from pipeline.calls.record import StageName
 from pipeline.config import Preset
+from pipeline.events import Attempt
+from pipeline.loop import run
 from pipeline.store import Store
 from scripts.benches.chaos_faults import FAULTS, broken
 from tests.models.detector.tiny_detector import make_owlv2
@@ -146,3 +149,13 @@ def test_without_a_fallback_there_is_no_answer(preset: Preset, stage: StageName,
     (answer,) = stage_of(models, stage).ask([request(stage)]).answers
     assert answer.value is None
     assert answer.degraded == f"{stage}, {TRIGGER[fault][stage]} → a person"
+
+
+def test_the_loop_tells_a_detector_what_a_brief_names(preset: Preset) -> None:
+    brief = Brief(text="a cat to the left of a dog, no birds, flat style", seed=1)
+    events = list(run([brief], preset, load(preset)))
+    calls = [call for event in events if isinstance(event, Attempt) for call in event.calls]
+    asked = [names for call in calls if call.stage == "detector" for names in call.inputs]
+    assert asked
+    assert all(sorted(names) == ["bird", "cat", "dog"] for names in asked)
+    assert not [call for call in calls if call.stage in ("vlm", "ocr")]  # nobody asks them yet
