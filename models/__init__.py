@@ -1,1 +1,1 @@
-"""Text models, image models and scorers behind three protocols."""
+"""Models that write, paint and judge, behind six protocols."""

@@ -32,6 +32,13 @@ def pick_device(wanted: str) -> str:
     return wanted
 
 
+def numbered(device: str) -> str:
+    """The device with the number of the GPU in use: `cuda:0`."""
+    import torch
+
+    return f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device
+
+
 def pick_dtype(wanted: str, device: str) -> torch.dtype:
     """The torch dtype for a spec's `dtype`; `auto` takes the smallest that the device computes with in hardware."""
     import torch

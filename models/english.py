@@ -72,6 +72,11 @@ IRREGULAR_PLURALS = {
     "wolf": "wolves",
     "woman": "women",
 }
+# By plural. A lens would otherwise become a "len".
+_SINGULARS: dict[str, str] = {many: one for one, many in IRREGULAR_PLURALS.items()} | {
+    "lens": "lens",
+    "skis": "skis",
+}
 _TRAINED_SINGULARS = {"children": "child", "men": "man", "women": "woman", "feet": "foot", "leaves": "leaf"}
 _TRAINED_UNCHANGED = frozenset(("clothes", "sunglasses", "jeans"))
 
@@ -96,10 +101,25 @@ def plural(noun: str) -> str:
     return noun + "s"
 
 
+def singular(word: str) -> str:
+    """The singular of a noun, which may be several words; what ends in ss, us or is stays as it is."""
+    head, _, last = word.rpartition(" ")
+    prefix = head + " " if head else ""
+    if last in _SINGULARS:
+        return prefix + _SINGULARS[last]
+    if last.endswith("ies") and len(last) > 4:
+        return prefix + last[:-3] + "y"
+    if last.endswith(("sses", "shes", "ches", "xes", "oes")):
+        return prefix + last[:-2]
+    if last.endswith("s") and not last.endswith(("ss", "us", "is")) and len(last) > 3:
+        return prefix + last[:-1]
+    return word
+
+
 def singular_as_trained(words: str) -> str:
     """The phrase with its last word in the singular, by the rules that the bundled reader was trained with.
 
-    These rules have errors ("buse" for "buses") that `pipeline.reading.lexicon.singular` has not. They must not change
+    These rules have errors ("buse" for "buses") that `singular` has not. They must not change
     while the reader is not trained anew: it writes the singulars that it was trained on.
     """
     head, _, last = words.rpartition(" ")

@@ -10,24 +10,46 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.backend import Backend
-from models.detector import grid_backend
+from models.detector import grid_backend, object_detection_backend, zero_shot_backend
 from models.image import diffusers_backend
 from models.locate import reach_hub
-from models.protocols import DependencyMissing, Detector, ImageModel, ModelError, NotCached, Scorer, TextModel
+from models.ocr import rapidocr_backend
+from models.protocols import (
+    DependencyMissing,
+    Detector,
+    ImageModel,
+    ModelError,
+    NotCached,
+    Scorer,
+    TextModel,
+    TextReader,
+    VisionModel,
+)
 from models.scorer import open_clip_backend
 from models.specs import Spec, Stage
 from models.text import server_text, transformers_backend
+from models.vlm import image_text_backend, server_vlm
 
 BACKENDS: tuple[Backend, ...] = (
     transformers_backend.BACKEND,
     server_text.BACKEND,
+    image_text_backend.BACKEND,
+    server_vlm.BACKEND,
+    rapidocr_backend.BACKEND,
     diffusers_backend.BACKEND,
     open_clip_backend.BACKEND,
     grid_backend.BACKEND,
+    object_detection_backend.BACKEND,
+    zero_shot_backend.BACKEND,
 )
 
 # What to install for a module, where the two names differ.
-_DISTRIBUTIONS = {"open_clip": "open_clip_torch", "PIL": "pillow", "yaml": "pyyaml"}
+_DISTRIBUTIONS = {
+    "open_clip": "open_clip_torch",
+    "PIL": "pillow",
+    "rapidocr": "rapidocr onnxruntime",
+    "yaml": "pyyaml",
+}
 
 
 def kinds(stage: Stage) -> list[str]:
@@ -92,6 +114,18 @@ def load_scorer(spec: Spec, base: Path, offline: bool) -> Scorer:
 def load_detector(spec: Spec, base: Path, offline: bool) -> Detector:
     """The detector of a spec; as `load_text`."""
     model: Detector = _load("detector", spec, base, offline)
+    return model
+
+
+def load_vlm(spec: Spec, base: Path, offline: bool) -> VisionModel:
+    """The vision-language model of a spec; as `load_text`."""
+    model: VisionModel = _load("vlm", spec, base, offline)
+    return model
+
+
+def load_ocr(spec: Spec, base: Path, offline: bool) -> TextReader:
+    """The reader of a spec; as `load_text`."""
+    model: TextReader = _load("ocr", spec, base, offline)
     return model
 
 

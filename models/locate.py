@@ -14,7 +14,19 @@ from pathlib import Path
 from models.protocols import DependencyMissing, ModelError, WeightsMissing
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_CONTENT = {".safetensors", ".bin", ".gguf", ".pt", ".pth", ".json", ".txt", ".model", ".jinja", ".npz"}
+_CONTENT = {
+    ".safetensors",
+    ".bin",
+    ".gguf",
+    ".pt",
+    ".pth",
+    ".json",
+    ".txt",
+    ".model",
+    ".jinja",
+    ".npz",
+    ".onnx",
+}
 
 
 def locate(location: str, base: Path) -> Path | str:

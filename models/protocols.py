@@ -42,7 +42,7 @@ class DependencyMissing(ModelError):
 class Identity:
     """Which model answered: tells two models, or two revisions of one model, apart in a record."""
 
-    kind: str  # the spec's kind: transformers, server, diffusers, open_clip, grid
+    kind: str  # the spec's kind: transformers, server, diffusers, open_clip, grid …
     name: str  # hub id, folder name or served model name
     revision: str  # commit, or a content hash of local weights
     device: str  # cpu, cuda:0, mps, or a server's address
@@ -222,6 +222,51 @@ class Detector(Protocol):
     @property
     def identity(self) -> Identity: ...
 
-    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        """What each image shows, surest first, one detection for each place."""
+    def detect(self, images: Sequence[Image], names: Sequence[Sequence[str]]) -> list[list[Detection]]:
+        """What each image shows, surest first, one detection for each place.
+
+        `names`: for each image, the things to look for, in the singular. A zero-shot detector answers only boxes
+        labelled with one of them, so it finds nothing without names. A detector with a vocabulary of its own (spec:
+        `uses_names` is False) answers all that it knows, whatever is named."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo:
+    """P(yes), in [0, 1], of each question about one image, and the tokens that were read and written for them."""
+
+    probabilities: tuple[float, ...]
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@runtime_checkable
+class VisionModel(Protocol):
+    @property
+    def identity(self) -> Identity: ...
+
+    def answer(self, images: Sequence[Image], questions: Sequence[Sequence[str]]) -> list[YesNo]:
+        """Answer yes/no questions about each image, `questions[i]` about image i.
+
+        P(yes) is soft: the probability of all spellings of "yes" as the next token, divided by that of "yes" and "no"
+        (Soft-TIFA of GenEval 2). Raises ModelError for a model that answers neither."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text that a reader sees. `score`: its confidence in the text, in [0, 1]."""
+
+    text: str
+    score: float
+    box: Box
+
+
+@runtime_checkable
+class TextReader(Protocol):
+    @property
+    def identity(self) -> Identity: ...
+
+    def read(self, images: Sequence[Image]) -> list[list[Line]]:
+        """The lines of text in each image, from top to bottom."""
         ...

@@ -11,7 +11,7 @@ spec with some keys changed: `{steps: 4}`, `{device: cpu}`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -27,8 +27,9 @@ from pydantic import (
     model_validator,
 )
 
-Stage = Literal["text", "image", "scorer", "detector"]
+Stage = Literal["text", "image", "scorer", "detector", "vlm", "ocr"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
+JUDGES: tuple[Stage, ...] = ("scorer", "detector", "vlm", "ocr")  # the stages that look at painted images
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 Side = Annotated[int, Field(ge=16, le=4096)]  # pixels
@@ -140,5 +141,20 @@ class ScorerSpec(Spec):
 
 class DetectorSpec(Spec):
     """Settings of every detector."""
+
+    uses_names: ClassVar[bool] = (
+        False  # whether its answer depends on the names it is given (zero-shot detectors)
+    )
+    model: str
+
+
+class VisionSpec(Spec):
+    """Settings of every vision-language model, which answers yes/no questions about images."""
+
+    model: str
+
+
+class OcrSpec(Spec):
+    """Settings of every reader of text in images."""
 
     model: str

@@ -26,7 +26,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.load import parse_spec
 from models.locate import locate
-from models.specs import DetectorSpec, ImageSpec, ScorerSpec, Spec, Stage, TextSpec
+from models.specs import DetectorSpec, ImageSpec, OcrSpec, ScorerSpec, Spec, Stage, TextSpec, VisionSpec
 from pipeline.brief import Brief, Kind, Limits
 from pipeline.errors import ConfigError
 from pipeline.preset_faults import describe
@@ -119,6 +119,12 @@ class Preset(Section):
     detector: (
         Annotated[SerializeAsAny[DetectorSpec], PlainValidator(partial(parse_spec, "detector"))] | None
     ) = Field(default=None, exclude_if=lambda spec: spec is None)
+    vlm: Annotated[SerializeAsAny[VisionSpec], PlainValidator(partial(parse_spec, "vlm"))] | None = Field(
+        default=None, exclude_if=lambda spec: spec is None
+    )
+    ocr: Annotated[SerializeAsAny[OcrSpec], PlainValidator(partial(parse_spec, "ocr"))] | None = Field(
+        default=None, exclude_if=lambda spec: spec is None
+    )
     judge: Judge = Judge()
     loop: Loop = Loop()
     machine: Machine = Machine()
@@ -134,6 +140,7 @@ class Preset(Section):
         """The spec of each stage that the preset has, in the order of the loop."""
         named: dict[Stage, Spec | None] = {
             "text": self.text, "image": self.image, "scorer": self.scorer, "detector": self.detector,
+            "vlm": self.vlm, "ocr": self.ocr,
         }  # fmt: skip
         return {stage: spec for stage, spec in named.items() if spec is not None}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.protocols import Step, Stopped
+from models.specs import JUDGES
 
 
 class Stop:
@@ -32,7 +33,7 @@ class Stop:
 
     def before_batch(self, stage: str) -> None:
         """Raise Stopped if no further batch may begin. After `finish`, pictures already painted are still judged."""
-        if self.requested and not (self.finishing and stage in ("scorer", "detector")):
+        if self.requested and not (self.finishing and stage in JUDGES):
             raise Stopped
 
     def after_step(self, step: Step) -> None:

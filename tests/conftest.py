@@ -40,7 +40,7 @@ def loaded_once() -> Iterator[None]:
         return cached
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("load_text", "load_image", "load_scorer", "load_detector"):
+        for name in ("load_text", "load_image", "load_scorer", "load_detector", "load_vlm", "load_ocr"):
             patch.setattr(models.load, name, once(name, getattr(models.load, name)))
         yield
 

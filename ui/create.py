@@ -255,7 +255,7 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
                 )  # fmt: skip
                 with gr.Row():
                     seconds = most("Seconds", "Wall time")
-                    tokens = most("Tokens", "Of the text model", precision=0)
+                    tokens = most("Tokens", "Of the language models", precision=0)
                     steps = most("Image-steps", "Of all images", precision=0)
                 with gr.Row():
                     joules = most("Joules", "Of all models")

@@ -37,7 +37,7 @@ def totals(stats: Stats) -> str:
         ("–" if told.accepted is None else f"{told.accepted:.0%}", "accepted"),
         ("–" if told.images_each is None else f"{told.images_each:.1f}", "images for each accepted one"),
         ("–" if told.seconds is None else duration(told.seconds), "median time of a brief"),
-        (f"{told.tokens:,}", "text tokens"),
+        (f"{told.tokens:,}", "tokens"),
         (format_joules(told.joules) if told.joules else "–", f"energy, {known}"),
         (f"{told.money:.2f} {stats.currency}" if told.money else "–", "cost, at the preset's price"),
         (f"{told.degraded:,}", "degraded call" if told.degraded == 1 else "degraded calls"),
@@ -99,7 +99,7 @@ def tokens(stretches: Sequence[tuple[str, Spend | None]]) -> str:
         Bar(label, ((float(s.tokens), "c-text"),) if s else (), f"{s.tokens:,} tokens" if s else "none")
         for label, s in stretches
     ]
-    return columns("Text tokens", points, lambda n: f"{n:,.0f}")
+    return columns("Tokens", points, lambda n: f"{n:,.0f}")
 
 
 def energy(stretches: Sequence[tuple[str, Spend | None]]) -> str:
@@ -110,7 +110,8 @@ def energy(stretches: Sequence[tuple[str, Spend | None]]) -> str:
         )
         for label, s in stretches
     ]  # fmt: skip
-    legend = [(f"c-{stage}", stage) for stage in STAGES]
+    used = {stage for _, spend in stretches if spend for stage in spend.by_stage}
+    legend = [(f"c-{stage}", stage) for stage in STAGES if stage in used]
     return columns("Energy", points, format_joules, legend)
 
 

@@ -72,8 +72,10 @@ class Detector:
         return held_bytes([self._network])
 
     @torch.inference_mode()
-    def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
-        """The detections of each image, surest first, each about another place."""
+    def detect(
+        self, images: Sequence[Image.Image], names: Sequence[Sequence[str]] = ()
+    ) -> list[list[Detection]]:
+        """The detections of each image, surest first, each about another place. `names` have no effect."""
         found: list[list[Detection]] = []
         for start in range(0, len(images), self._max_batch):
             some = images[start : start + self._max_batch]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.device import held_bytes, pick_device, pick_dtype
+from models.device import held_bytes, numbered, pick_device, pick_dtype
 from models.locate import locate, snapshot
+from models.pretrained import FILES, without_output
 from models.protocols import (
     Identity,
     JsonSchema,
@@ -32,23 +32,19 @@ if TYPE_CHECKING:
 
     from models.text.grammar import Constraint, Grammars
 
-_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
-
 
 def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextModel:
     """Load the model a spec names; folders are relative to `base`. With `offline` nothing is downloaded. Raises
     ModelError and its kinds."""
-    import torch
-
     where = locate(spec.model, base)
-    patterns = [spec.gguf_file] if spec.gguf_file else _FILES
+    patterns = [spec.gguf_file] if spec.gguf_file else FILES
     folder, revision = snapshot(where, spec.revision, patterns, offline=offline)
-    adapter = snapshot(locate(spec.adapter, base), patterns=_FILES, offline=offline) if spec.adapter else None
-    marker = snapshot(locate(spec.marker, base), patterns=_FILES, offline=offline) if spec.marker else None
+    adapter = snapshot(locate(spec.adapter, base), patterns=FILES, offline=offline) if spec.adapter else None
+    marker = snapshot(locate(spec.marker, base), patterns=FILES, offline=offline) if spec.marker else None
     for part in filter(None, (adapter, marker)):
         revision = f"{revision}+{part[1]}"
     device = pick_device(spec.device)
-    with _without_output():
+    with without_output():
         model, tokenizer, dtype = _read(spec, folder, adapter[0] if adapter else None, device)
     if tokenizer.chat_template is None:
         raise ModelError(
@@ -59,8 +55,7 @@ def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextM
         if isinstance(where, str)
         else spec.model.rstrip("/").rpartition("/")[2].removeprefix("package:")
     )
-    address = f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device
-    identity = Identity("transformers", spec.gguf_file or name, revision, address, dtype)
+    identity = Identity("transformers", spec.gguf_file or name, revision, numbered(device), dtype)
     head = MarkerHead.read(marker[0]) if marker else None
     return TransformersTextModel(identity, model.to(device), tokenizer, spec.max_batch, head)
 
@@ -300,19 +295,3 @@ class TransformersTextModel:
         tokens = answer.tokens[: answer.limit]
         text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return Text(text, len(answer.lane.prompt), len(tokens), "stop" if done and not cut else "length")
-
-
-@contextmanager
-def _without_output() -> Iterator[None]:
-    """Hide progress bars and warnings of transformers while a model loads."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

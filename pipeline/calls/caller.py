@@ -86,7 +86,7 @@ class Caller(Generic[Item, Out]):
         self, operation: Operation[Item, Out], spec: Spec, tariff: Tariff, results: Results | None = None
     ) -> None:
         self._operation, self._tariff, self._results = operation, tariff, results
-        self._settings = answer_settings(spec)
+        self._spec, self._settings = spec, answer_settings(spec)
         self._faults = Faults(spec.faults) if spec.faults else None
         self._max_batch = int(getattr(spec, "max_batch", 0) or getattr(spec, "max_parallel", 1))
 
@@ -137,7 +137,7 @@ class Caller(Generic[Item, Out]):
         if self._results is None:
             return {}
         stage, settings = self._operation.stage, self._settings
-        inputs = self._operation.keys(list(items.values()))
+        inputs = self._operation.keys(list(items.values()), self._spec)
         return {
             at: result_key(stage, model, settings, given) for at, given in zip(items, inputs, strict=True)
         }

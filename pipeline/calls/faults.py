@@ -5,15 +5,15 @@
       model: …
       faults: {plan: [ok, out_of_memory, nan]}   # for the first three calls; later calls are normal
 
-| fault         | text                | image              | scorer                       |
-| ------------- | ------------------- | ------------------ | ---------------------------- |
-| error         | RuntimeError                                                        |||
-| out_of_memory | torch.OutOfMemoryError, as a GPU raises it                          |||
-| hang          | never returns                                                       |||
-| not_loaded    | ModelError when the model is loaded; the rest of the plan is unused |||
-| nan           | "!!!!", as from NaN logits | black, as diffusers makes of NaN | NaN     |
-| blank         | ""                  | white              | no probabilities             |
-| malformed     | JSON cut short      | one picture too few | probabilities above 1       |
+| fault         | text                | image              | scorer, vlm           | detector, ocr          |
+| ------------- | ------------------- | ------------------ | --------------------- | ---------------------- |
+| error         | RuntimeError                                                                       ||||
+| out_of_memory | torch.OutOfMemoryError, as a GPU raises it                                         ||||
+| hang          | never returns                                                                      ||||
+| not_loaded    | ModelError when the model is loaded; the rest of the plan is unused                ||||
+| nan           | "!!!!", as from NaN logits | black, as diffusers makes of NaN | NaN | scores are NaN    |
+| blank         | ""                  | white              | no probabilities      | no answer              |
+| malformed     | JSON cut short      | one picture too few | probabilities above 1 | scores above 1        |
 """
 
 from __future__ import annotations

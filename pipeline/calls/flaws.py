@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from models.protocols import Detection, JsonSchema, Painted, Question, Text
+from models.protocols import Detection, JsonSchema, Line, Painted, Text
 from pipeline import pixels
 
 NOT_JSON = "malformed output, also when asked again"
@@ -26,16 +26,25 @@ def image_flaw(painted: Painted) -> str | None:
     return "blank output: one flat colour" if pixels.flat(painted.image) else None
 
 
-def scores_flaw(scores: Sequence[float], questions: Sequence[Question]) -> str | None:
-    if len(scores) != len(questions):
+def probabilities_flaw(probabilities: Sequence[float], questions: int) -> str | None:
+    """`questions`: how many probabilities there must be."""
+    if len(probabilities) != questions:
         return "blank output: no probabilities"
-    if any(math.isnan(p) for p in scores):
-        return "NaN output"
-    return None if all(0 <= p <= 1 for p in scores) else "malformed output: a number outside 0 to 1"
+    return _shares_flaw(probabilities)
 
 
 def detections_flaw(found: Sequence[Detection]) -> str | None:
-    numbers = [n for one in found for n in (one.score, one.unclear, *one.box, *one.colours.values())]
+    return _shares_flaw(
+        [n for one in found for n in (one.score, one.unclear, *one.box, *one.colours.values())]
+    )
+
+
+def lines_flaw(lines: Sequence[Line]) -> str | None:
+    return _shares_flaw([n for line in lines for n in (line.score, *line.box)])
+
+
+def _shares_flaw(numbers: Sequence[float]) -> str | None:
+    """Of numbers that must be in [0, 1]."""
     if any(math.isnan(n) for n in numbers):
         return "NaN output"
     return None if all(0 <= n <= 1 for n in numbers) else "malformed output: a number outside 0 to 1"

@@ -12,21 +12,22 @@ from typing import Any
 from PIL.Image import Image
 
 from models.load import check_loadable
-from models.protocols import Detection, Marks, ModelError, Paint, Painted, Text
+from models.protocols import Detection, Line, Marks, ModelError, Paint, Painted, Text, YesNo
 from models.specs import POLICY, Spec
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
-from pipeline.calls.kept import Results
-from pipeline.calls.mark_operation import MarkOperation
-from pipeline.calls.operations import (
+from pipeline.calls.judge_operations import (
+    AskOperation,
+    AskRequest,
     DetectOperation,
-    ImageOperation,
-    Operation,
+    DetectRequest,
+    ReadOperation,
     ScoreOperation,
     ScoreRequest,
-    TextOperation,
-    TextRequest,
 )
+from pipeline.calls.kept import Results
+from pipeline.calls.mark_operation import MarkOperation
+from pipeline.calls.operations import ImageOperation, Operation, TextOperation, TextRequest
 from pipeline.calls.pool import ModelPool, PooledModel
 from pipeline.calls.rung import Rung
 from pipeline.calls.stage import Stage
@@ -44,7 +45,9 @@ class Models:
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
     scorer: Stage[ScoreRequest, list[float]]
-    detector: Stage[Image, list[Detection]] | None = None
+    detector: Stage[DetectRequest, list[Detection]] | None = None
+    vlm: Stage[AskRequest, YesNo] | None = None
+    ocr: Stage[Image, list[Line]] | None = None
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
     bands: dict[str, Band] = field(default_factory=dict)
     range: Range | None = None
@@ -88,7 +91,7 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
 
     Raises ModelError where weights or packages are missing."""
     quiet_libraries()
-    from models.load import load_detector, load_image, load_scorer, load_text
+    from models.load import load_detector, load_image, load_ocr, load_scorer, load_text, load_vlm
 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     if preset.image.paint_size is not None:
@@ -105,6 +108,8 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
         return make_stage(operation, spec, build, tariff, results)
 
     # The text model is loaded last, since it is used first: under `by_phase` only the last one stays in memory.
+    ocr = stage(ReadOperation(), preset.ocr, load_ocr) if preset.ocr else None
+    vlm = stage(AskOperation(), preset.vlm, load_vlm) if preset.vlm else None
     detector = stage(DetectOperation(), preset.detector, load_detector) if preset.detector else None
     scorer = stage(ScoreOperation(), preset.scorer, load_scorer)
     image = stage(ImageOperation(), preset.image, load_image)
@@ -112,7 +117,7 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
     marks = text is not None and getattr(preset.text, "marker", None) is not None
     marker = stage(MarkOperation(), preset.text, load_text) if marks else None
     pool.settle()
-    return Models(text, image, scorer, detector, marker, bands=measured, range=drawable)
+    return Models(text, image, scorer, detector, vlm, ocr, marker, bands=measured, range=drawable)
 
 
 def make_stage(

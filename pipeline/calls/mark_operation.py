@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.protocols import ROLES, Mark, Marks, OnStep, WordMarker
-from models.specs import Fault
+from models.specs import Fault, Spec
 from pipeline.calls.kept import Result
 from pipeline.calls.operations import Operation
 
@@ -36,7 +36,7 @@ class MarkOperation(Operation[str, Marks]):
         marks = json.dumps(self.to_result(out).value["marks"])
         return {"text": marks, "input_tokens": out.input_tokens, "output_tokens": 0, "finish_reason": "stop"}
 
-    def keys(self, items: Sequence[str]) -> list[Any]:
+    def keys(self, items: Sequence[str], spec: Spec) -> list[Any]:
         return [["marks", item] for item in items]
 
     def to_result(self, out: Marks) -> Result:

@@ -1,10 +1,10 @@
 """How the stages differ: the call of the model, what decides an answer, which answers are unusable, and how a
-request is adapted for a fallback. What the stages share is in stage.py, rung.py and caller.py."""
+request is adapted for a fallback. The stages that judge images are in judge_operations.py; what all stages share is in
+stage.py, rung.py and caller.py."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,24 +13,19 @@ from typing import Any, ClassVar, Generic, TypeVar
 from PIL import Image
 
 from models.protocols import (
-    Detection,
-    Detector,
     ImageModel,
     JsonSchema,
     Message,
     OnStep,
     Paint,
     Painted,
-    Question,
-    Scorer,
     Text,
     TextModel,
 )
 from models.specs import Fault, Spec
-from pipeline.calls.flaws import NOT_JSON, detections_flaw, image_flaw, scores_flaw, text_flaw
+from pipeline.calls.flaws import NOT_JSON, image_flaw, text_flaw
 from pipeline.calls.kept import Result
 from pipeline.calls.record import StageName
-from pipeline.pixels import fingerprint
 
 REPAIR = "That was not valid JSON. Answer again, with nothing but the JSON that was asked for."
 
@@ -47,14 +42,6 @@ class TextRequest:
     max_tokens: int = 256
     temperature: float = 0.0
     seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreRequest:
-    """One image and the questions about it."""
-
-    image: Image.Image
-    questions: tuple[Question, ...]
 
 
 class Operation(ABC, Generic[Item, Out]):
@@ -81,8 +68,8 @@ class Operation(ABC, Generic[Item, Out]):
         """An output as plain JSON for the record of the call, without images."""
 
     @abstractmethod
-    def keys(self, items: Sequence[Item]) -> list[Any]:
-        """For each item, as plain JSON, everything besides the model that decides its answer."""
+    def keys(self, items: Sequence[Item], spec: Spec) -> list[Any]:
+        """For each item, as plain JSON, everything besides the model of `spec` that decides its answer."""
 
     @abstractmethod
     def to_result(self, out: Out) -> Result: ...
@@ -151,7 +138,7 @@ class TextOperation(Operation[TextRequest, Text]):
             "schema": first.schema is not None,
         }
 
-    def keys(self, items: Sequence[TextRequest]) -> list[Any]:
+    def keys(self, items: Sequence[TextRequest], spec: Spec) -> list[Any]:
         keys: list[Any] = [
             [self.described(item), item.schema, item.max_tokens, item.temperature, item.seed]
             for item in items
@@ -198,7 +185,7 @@ class ImageOperation(Operation[Paint, Painted]):
     def summary(self, out: Painted) -> Any:
         return out.settings
 
-    def keys(self, items: Sequence[Paint]) -> list[Any]:
+    def keys(self, items: Sequence[Paint], spec: Spec) -> list[Any]:
         return [asdict(item) for item in items]
 
     def order(self, items: Sequence[Paint]) -> list[int]:
@@ -246,73 +233,3 @@ class ImageOperation(Operation[Paint, Painted]):
         if colour is None:
             return outs
         return [replace(out, image=Image.new("RGB", out.image.size, colour)) for out in outs]
-
-
-class ScoreOperation(Operation[ScoreRequest, list[float]]):
-    stage, last_resort = "scorer", "pixel checks and a person"
-
-    def call(self, model: Scorer, items: Sequence[ScoreRequest], on_step: OnStep | None) -> list[list[float]]:
-        return model.score([item.image for item in items], [item.questions for item in items])
-
-    def flaw(self, item: ScoreRequest, out: list[float]) -> str | None:
-        return scores_flaw(out, item.questions)
-
-    def described(self, item: ScoreRequest) -> Any:
-        return [question.statement for question in item.questions]
-
-    def summary(self, out: list[float]) -> Any:
-        return out
-
-    def keys(self, items: Sequence[ScoreRequest]) -> list[Any]:
-        return [[fingerprint(item.image), [asdict(q) for q in item.questions]] for item in items]
-
-    def to_result(self, out: list[float]) -> Result:
-        return Result({"scores": [float(p) for p in out]})
-
-    def from_result(self, result: Result) -> list[float]:
-        scores: list[float] = result.value["scores"]
-        return scores
-
-    def spoiled(self, fault: Fault, outs: list[list[float]]) -> list[list[float]]:
-        if fault == "blank":
-            return [[] for _ in outs]
-        wrong = {"nan": math.nan, "malformed": 7.3}.get(fault)
-        return outs if wrong is None else [[wrong] * len(out) for out in outs]
-
-
-class DetectOperation(Operation[Image.Image, list[Detection]]):
-    stage, last_resort = "detector", "a person"
-
-    def call(
-        self, model: Detector, items: Sequence[Image.Image], on_step: OnStep | None
-    ) -> list[list[Detection]]:
-        return model.detect(items)
-
-    def flaw(self, item: Image.Image, out: list[Detection]) -> str | None:
-        return detections_flaw(out)
-
-    def described(self, item: Image.Image) -> Any:
-        return "what is there?"
-
-    def summary(self, out: list[Detection]) -> Any:
-        return [
-            {"label": one.label, "score": round(one.score, 3), "box": [round(x, 3) for x in one.box]}
-            for one in out
-        ]
-
-    def keys(self, items: Sequence[Image.Image]) -> list[Any]:
-        return [fingerprint(item) for item in items]
-
-    def to_result(self, out: list[Detection]) -> Result:
-        return Result({"detections": [asdict(one) for one in out]})
-
-    def from_result(self, result: Result) -> list[Detection]:
-        return [Detection(**{**one, "box": tuple(one["box"])}) for one in result.value["detections"]]
-
-    def spoiled(self, fault: Fault, outs: list[list[Detection]]) -> list[list[Detection]]:
-        wrong = {"nan": math.nan, "malformed": 7.3}.get(fault)
-        if fault == "blank":
-            return []
-        if wrong is None:
-            return outs
-        return [[Detection("thing", wrong, (0.0, 0.0, 1.0, 1.0))] for _ in outs]

@@ -51,7 +51,7 @@ class Call(Record):
 
     @property
     def tokens(self) -> int:
-        """Input and output tokens of a text call, without those of kept answers."""
+        """Input and output tokens of a call of a language model, without those of kept answers."""
         return self._tokens(set(self.kept))
 
     @property
@@ -61,7 +61,7 @@ class Call(Record):
         return self._tokens(set())
 
     def _tokens(self, without: set[int]) -> int:
-        if self.stage != "text":
+        if self.stage not in ("text", "vlm"):
             return 0
         answers = [answer for i, answer in enumerate(self.outputs) if i not in without]
         return sum(answer["input_tokens"] + answer["output_tokens"] for answer in answers)

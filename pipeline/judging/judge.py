@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from models.protocols import UNCLEAR, Box, Detection, Question
 from pipeline.brief import Requirement
-from pipeline.calls.operations import ScoreRequest
+from pipeline.calls.judge_operations import DetectRequest, ScoreRequest
 from pipeline.calls.record import Answer, Made, Reply
 from pipeline.calls.stage import Stage
 from pipeline.config import Band, Judge
@@ -25,6 +25,7 @@ from pipeline.stopping import Stop
 _MARGIN = 0.06  # of a crop around its box, as a share of the box
 # Kinds of which the scorer is asked about the whole image, even where boxes say something of them.
 _OF_WHOLE = ("absence", "style")
+_OF_THINGS = ("object", "count", "attribute", "relation", "absence")
 _MUCH = 0.01  # share of the picture in which an unknown thing stands out
 
 
@@ -33,7 +34,7 @@ class Judges:
     """Who judges. `bands`: the measured band by kind of requirement, and of the checks that every picture must pass."""
 
     scorer: Stage[ScoreRequest, list[float]]
-    detector: Stage[Image, list[Detection]] | None
+    detector: Stage[DetectRequest, list[Detection]] | None
     rules: Judge
     bands: Mapping[str, Band]
     known: Range | None
@@ -69,7 +70,7 @@ def judge(
         ]
         for of_brief in requirements
     ]
-    sight = _detected(flat, judges, stop)
+    sight = _detected(flat, [_names(requirements[owner]) for owner in owners], judges, stop)
     looks = [
         look
         for n, candidate in enumerate(flat)
@@ -93,11 +94,21 @@ def judge(
     return Made(verdicts, calls, sight.stopped or reply.stopped)
 
 
-def _detected(flat: Sequence[Candidate], judges: Judges, stop: Stop | None) -> Reply[list[Detection]]:
-    """The detector's answers, one for each candidate; empty answers where the preset has none."""
+def _names(requirements: Sequence[Requirement]) -> tuple[str, ...]:
+    """The things that a brief names, wanted or not."""
+    named = (name for r in requirements if r.kind in _OF_THINGS for name in (r.subject, r.other) if name)
+    return tuple(dict.fromkeys(named))
+
+
+def _detected(
+    flat: Sequence[Candidate], names: Sequence[tuple[str, ...]], judges: Judges, stop: Stop | None
+) -> Reply[list[Detection]]:
+    """The detector's answers, one for each candidate; empty answers where the preset has none. `names`: what to look
+    for in each candidate."""
     if judges.detector is None:
         return Reply([Answer(None)] * len(flat), ())
-    return judges.detector.ask([candidate.image for candidate in flat], stop=stop)
+    asked = [DetectRequest(c.image, named) for c, named in zip(flat, names, strict=True)]
+    return judges.detector.ask(asked, stop=stop)
 
 
 def _looks(

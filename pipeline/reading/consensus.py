@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from models.english import OPPOSITE
+from models.english import OPPOSITE, singular
 from pipeline.range import Range
 from pipeline.reading.finding import NOT_UNDERSTOOD, Found
-from pipeline.reading.lexicon import COLOURS, singular, tokens
+from pipeline.reading.lexicon import COLOURS, tokens
 from pipeline.reading.spelling import respelt
 from pipeline.reading.tags import Tag, any_of
 from pipeline.reading.technical import technical

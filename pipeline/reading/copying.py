@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from itertools import product
 
-from models.english import singular_as_trained
+from models.english import singular, singular_as_trained
 from models.protocols import JsonSchema
-from pipeline.reading.lexicon import ENGLISH, singular, tokens
+from pipeline.reading.lexicon import ENGLISH, tokens
 from pipeline.reading.tags import Tag
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")

@@ -12,18 +12,13 @@ from typing import Any
 
 import yaml
 
-from models.english import IRREGULAR_PLURALS, plural
+from models.english import plural
 from pipeline.range import Range
 from pipeline.reading.tags import Tag, any_of
 
 ENGLISH: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("english.yaml").read_text(encoding="utf-8"))
 # Colours that a brief may name. A range maps some of them onto its own colours; the others stay as they are.
 COLOURS: frozenset[str] = frozenset(ENGLISH["colours"])
-# By plural. A lens would otherwise become a "len".
-SINGULARS: dict[str, str] = {many: one for one, many in IRREGULAR_PLURALS.items()} | {
-    "lens": "lens",
-    "skis": "skis",
-}
 # Nouns that are plural when they name one thing: "the scissors are red".
 PLURAL_ONLY: frozenset[str] = frozenset(ENGLISH["plural_only"])
 
@@ -43,21 +38,6 @@ class Token:
     def capital(self) -> bool:
         """Whether the brief writes it with a capital letter, and not all in capitals."""
         return self.written[:1].isupper() and not self.written[1:].isupper()
-
-
-def singular(word: str) -> str:
-    """The singular of a noun, which may be several words; what ends in ss, us or is stays as it is."""
-    head, _, last = word.rpartition(" ")
-    prefix = head + " " if head else ""
-    if last in SINGULARS:
-        return prefix + SINGULARS[last]
-    if last.endswith("ies") and len(last) > 4:
-        return prefix + last[:-3] + "y"
-    if last.endswith(("sses", "shes", "ches", "xes", "oes")):
-        return prefix + last[:-2]
-    if last.endswith("s") and not last.endswith(("ss", "us", "is")) and len(last) > 3:
-        return prefix + last[:-1]
-    return word
 
 
 _WORD_LISTS = {

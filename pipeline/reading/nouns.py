@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.reading.lexicon import ENGLISH, Token, singular
+from models.english import singular
+from pipeline.reading.lexicon import ENGLISH, Token
 from pipeline.reading.noise import PICTURES, is_position
 from pipeline.reading.tags import Tag, any_of
 from pipeline.reading.word_kinds import tells_nothing

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from models.english import singular
 from models.protocols import Mark, Marks, Role
 from pipeline.range import Range
 from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
-from pipeline.reading.lexicon import singular, tokens
+from pipeline.reading.lexicon import tokens
 from pipeline.reading.spelling import respelt
 from pipeline.reading.tags import any_of
 

@@ -3,6 +3,8 @@ development), those of OpenInference that Phoenix needs, and Easel's own, which 
 
 from __future__ import annotations
 
+from models.specs import Stage
+
 # Spans.
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
@@ -12,7 +14,10 @@ INVOKE_WORKFLOW, CHAT, GENERATE_CONTENT, EMBEDDINGS = (
     "generate_content",
     "embeddings",
 )
-OPERATIONS = {"text": CHAT, "image": GENERATE_CONTENT, "scorer": EMBEDDINGS}
+DETECT, OCR = "detect", "ocr"  # the conventions have no name for these
+OPERATIONS: dict[Stage, str] = {
+    "text": CHAT, "image": GENERATE_CONTENT, "scorer": EMBEDDINGS, "detector": DETECT, "vlm": CHAT, "ocr": OCR,
+}  # fmt: skip
 
 WORKFLOW = "gen_ai.workflow.name"
 CONVERSATION = "gen_ai.conversation.id"
@@ -42,7 +47,9 @@ CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 # OpenInference.
 KIND = "openinference.span.kind"
-KINDS = {"text": "LLM", "image": "LLM", "scorer": "EVALUATOR"}
+KINDS: dict[Stage, str] = {
+    "text": "LLM", "image": "LLM", "scorer": "EVALUATOR", "detector": "EVALUATOR", "vlm": "LLM", "ocr": "EVALUATOR",
+}  # fmt: skip
 TOKENS_PROMPT = "llm.token_count.prompt"
 TOKENS_COMPLETION = "llm.token_count.completion"
 LLM_MODEL = "llm.model_name"

@@ -210,10 +210,11 @@ def call_attributes(call: Call, currency: str) -> dict[str, Any]:
     if call.error:
         attributes[name.ERROR_TYPE] = call.error.partition(":")[0]
         attributes[name.REASON] = call.error
-    if call.stage == "text":
+    if call.stage in ("text", "vlm"):
         tokens = [sum(answer[key] for answer in call.outputs) for key in ("input_tokens", "output_tokens")]
         attributes |= {name.INPUT_TOKENS: tokens[0], name.OUTPUT_TOKENS: tokens[1]}
         attributes |= {name.TOKENS_PROMPT: tokens[0], name.TOKENS_COMPLETION: tokens[1]}
+    if call.stage == "text":
         attributes[name.FINISH_REASONS] = [answer["finish_reason"] for answer in call.outputs]
         attributes[name.OUTPUT_MESSAGES] = json.dumps([a["text"] for a in call.outputs], ensure_ascii=False)
         attributes |= {

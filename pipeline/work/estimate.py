@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
+from models.specs import JUDGES
 from pipeline.brief import Record
 from pipeline.store import Store
 from pipeline.store.figures import StageSpeed
@@ -90,7 +91,7 @@ def estimate(rows: Sequence[Row], store: Store) -> Estimate | None:
     return unknown.model_copy(
         update={
             "images_likely": likely, "seconds_likely": seconds, "seconds_most": seconds_most,
-            "tokens_likely": speeds["text"].tokens / len(images) * len(rows) if "text" in speeds else 0.0,
+            "tokens_likely": _tokens_each(speeds, len(images)) * len(rows),
             "joules_likely": watts * seconds, "money_likely": price * seconds, "money_most": price * seconds_most,
         }
     )  # fmt: skip
@@ -102,5 +103,10 @@ def _seconds_each(speeds: Mapping[str, StageSpeed], rows: Sequence[Row]) -> floa
     recorded = image.image_steps / image.inputs
     wanted = statistics.fmean(row.preset.image.steps for row in rows)
     painting = image.seconds / image.inputs * (wanted / recorded if recorded else 1.0)
-    judging = [speeds[stage] for stage in ("scorer", "detector") if stage in speeds]
+    judging = [speeds[stage] for stage in JUDGES if stage in speeds]
     return painting + sum(one.seconds for one in judging) / image.inputs
+
+
+def _tokens_each(speeds: Mapping[str, StageSpeed], runs: int) -> float:
+    """Tokens of one brief, those of judging its images included."""
+    return sum(one.tokens for one in speeds.values()) / runs

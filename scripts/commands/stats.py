@@ -36,7 +36,7 @@ def tables(stats: Stats) -> list[Table]:
     latency = _table(
         "model calls", "stage", "calls", "p50 s", "p90 s", "p99 s", "tokens", "errors", "degraded"
     )
-    for row in stats.latency:
+    for row in (row for row in stats.latency if row.calls or row.errors):
         latency.add_row(
             row.stage, str(row.calls), f"{row.p50:.3f}", f"{row.p90:.3f}", f"{row.p99:.3f}", f"{row.tokens:,}",
             str(row.errors), str(row.degraded),

@@ -21,11 +21,10 @@ from typing import Annotated
 
 import typer
 
-from models.english import NUMBERS
+from models.english import NUMBERS, singular
 from pipeline.range import Range, load_range
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
-from pipeline.reading.lexicon import singular
 from pipeline.reading.requirements import from_line, to_line
 from pipeline.reading.rules import numbered
 from scripts.evaluation.reader import (

@@ -26,6 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from models.english import singular
 from models.load import parse_spec
 from models.protocols import ROLES, Mark, Marks, Role
 from models.text.hf_text import load
@@ -33,7 +34,7 @@ from models.text.marker import WEIGHTS, MarkerHead, WordStates
 from models.text.transformers_backend import TransformersText
 from pipeline.range import Range, load_range
 from pipeline.reading.finding import Found
-from pipeline.reading.lexicon import singular, tokens
+from pipeline.reading.lexicon import tokens
 from pipeline.reading.requirements import from_line
 from pipeline.reading.rules import found_in
 from pipeline.reading.weighing import Bounds, weighed

@@ -11,15 +11,18 @@ import pytest
 
 from models import load
 from models.backend import load_of
+from models.detector.grid_backend import GridDetector
 from models.image.diffusers_backend import DiffusersImage
+from models.ocr.rapidocr_backend import RapidOcr
 from models.protocols import DependencyMissing, ModelError
 from models.scorer.open_clip_backend import OpenClipScorer
 from models.text.transformers_backend import TransformersText
+from models.vlm.image_text_backend import ImageTextModel
 from tests.models.echo_backend import BACKEND, EchoText
 from tests.models.image.tiny_image import make_prx_pixel
 from tests.models.scorer.tiny_scorer import make_siglip
 
-HEAVY = ("torch", "diffusers", "transformers", "open_clip", "timm", "peft")
+HEAVY = ("torch", "diffusers", "transformers", "open_clip", "timm", "peft", "onnxruntime", "cv2")
 
 
 def test_importing_the_registry_imports_no_heavy_library() -> None:
@@ -37,6 +40,13 @@ def test_importing_the_registry_imports_no_heavy_library() -> None:
         (load.load_text, TransformersText, "Unknown text kind 'nope'; known kinds: server, transformers."),
         (load.load_image, DiffusersImage, "Unknown image kind 'nope'; known kinds: diffusers."),
         (load.load_scorer, OpenClipScorer, "Unknown scorer kind 'nope'; known kinds: open_clip."),
+        (
+            load.load_detector,
+            GridDetector,
+            "Unknown detector kind 'nope'; known kinds: grid, object_detection, zero_shot_object_detection.",
+        ),
+        (load.load_vlm, ImageTextModel, "Unknown vlm kind 'nope'; known kinds: image_text, server."),
+        (load.load_ocr, RapidOcr, "Unknown ocr kind 'nope'; known kinds: rapidocr."),
     ],
 )
 def test_unknown_kinds_name_the_known_ones(loader: object, spec: type, says: str) -> None:

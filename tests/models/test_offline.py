@@ -28,6 +28,9 @@ FETCHED: dict[str, tuple[str, dict[str, Any]]] = {
     "owner/painter": ("image", {"model": "owner/painter"}),
     "owner/lora": ("image", {"loras": [{"model": "owner/lora"}]}),
     "owner/scorer": ("scorer", {"model": "hf-hub:owner/scorer"}),
+    "owner/detector": ("detector", {"kind": "object_detection", "model": "owner/detector"}),
+    "owner/zero-shot": ("detector", {"kind": "zero_shot_object_detection", "model": "owner/zero-shot"}),
+    "owner/vlm": ("vlm", {"kind": "image_text", "model": "owner/vlm"}),
     "laion/CLIP-ViT-B-32-laion2B-s34B-b79K": (
         "scorer",
         {"model": "ViT-B-32", "pretrained": "laion2b_s34b_b79k"},
@@ -46,12 +49,12 @@ def watch(event, args):
 
 sys.addaudithook(watch)
 
-from models.load import load_image, load_scorer, load_text
+from models.load import load_detector, load_image, load_scorer, load_text, load_vlm
 from models.protocols import ModelError
 from pipeline.calls.load import check, load
 from pipeline.config import load_preset
 
-LOADERS = {"text": load_text, "image": load_image, "scorer": load_scorer}
+LOADERS = {"text": load_text, "image": load_image, "scorer": load_scorer, "detector": load_detector, "vlm": load_vlm}
 report = []
 
 def attempt(name, act):

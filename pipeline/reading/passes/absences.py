@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from models.english import singular
 from pipeline.reading.finding import Found
-from pipeline.reading.lexicon import ENGLISH, singular
+from pipeline.reading.lexicon import ENGLISH
 from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, any_of, pattern
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.reading.lexicon import Token, singular
+from models.english import singular
+from pipeline.reading.lexicon import Token
 from pipeline.reading.tags import Tag, any_of, pattern
 
 # "a blue vase", "two nice red balls"

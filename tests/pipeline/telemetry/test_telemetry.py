@@ -6,20 +6,23 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.specs import STAGES, Stage
 from pipeline.brief import Brief
 from pipeline.calls.load import load
+from pipeline.calls.record import Call
 from pipeline.config import Preset
 from pipeline.events import Event
 from pipeline.loop import run
 from pipeline.store import Store
 from pipeline.telemetry import names as name
 from pipeline.telemetry.export import Exporter
-from pipeline.telemetry.spans import Span, recorded
+from pipeline.telemetry.spans import Span, call_attributes, recorded
 from scripts.commands.trace import tree
 from tests.pipeline.test_loop import NEVER_PASS
 
@@ -178,3 +181,27 @@ def test_the_tree_shows_time_and_cost_shares(preset: Preset, store: Store) -> No
     assert "two purple zebras" not in text
     assert "seed 6, 2 steps" in text
     assert "no outcome" not in text
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_failed_call_of_any_stage_has_a_span(stage: Stage) -> None:
+    model = {"kind": "any", "name": "owner/model", "revision": "", "device": "cpu", "dtype": "float32"}
+    call = Call(
+        stage=stage, model=model, started=datetime.now(UTC), seconds=1.0, inputs=(), error="OSError: broken"
+    )
+    attributes = call_attributes(call, "EUR")
+    assert attributes[name.OPERATION]
+    assert attributes[name.KIND] in ("LLM", "EVALUATOR")
+    assert (attributes[name.STAGE], attributes[name.ERROR_TYPE]) == (stage, "OSError")
+
+
+def test_the_tokens_of_a_vision_model_are_counted() -> None:
+    said = {"probabilities": [0.9, 0.2], "input_tokens": 70, "output_tokens": 2}
+    call = Call(
+        stage="vlm", model={"name": "eyes"}, started=datetime.now(UTC), seconds=1.0,
+        inputs=(["Is it a cat?", "Is it red?"],), outputs=(said,),
+    )  # fmt: skip
+    assert call.tokens == 72
+    attributes = call_attributes(call, "EUR")
+    assert (attributes[name.INPUT_TOKENS], attributes[name.OUTPUT_TOKENS]) == (70, 2)
+    assert name.FINISH_REASONS not in attributes

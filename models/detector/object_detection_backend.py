@@ -1,0 +1,35 @@
+"""The backend `kind: object_detection`: a detector with a vocabulary of its own, such as D-FINE or RT-DETR, run by
+transformers. The code is in models/detector/object_detection.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from models.backend import Backend, load_of
+from models.presence import find_weights
+from models.specs import DetectorSpec, Device, DType, NoEffect
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ObjectDetection(DetectorSpec):
+    """A model of transformers' AutoModelForObjectDetection."""
+
+    kind: Literal["object_detection"]
+    revision: str | None = None
+    device: Device = "auto"
+    dtype: DType = "auto"  # float32: half precision moves boxes
+    least: Share = 0.3  # detections of a lower score are left out
+    overlap: Share = 0.5  # intersection over union above which two boxes with one name are about one thing
+    max_batch: Annotated[PositiveInt, NoEffect()] = 8
+
+
+def present(spec: ObjectDetection, base: Path) -> str:
+    """Where the weights are; see models.presence."""
+    return find_weights(spec.model, base, spec.revision)
+
+
+BACKEND = Backend("detector", ObjectDetection, load_of("models.detector.object_detection"), present)

@@ -1,0 +1,110 @@
+"""Opens models of transformers through its Auto classes: where the files are, on which device, in which format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from models.device import numbered, pick_device, pick_dtype
+from models.locate import locate, snapshot
+from models.protocols import DependencyMissing, Identity, ModelError, WeightsMissing
+from models.specs import Device, DType
+
+if TYPE_CHECKING:
+    import torch
+
+FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+
+
+class Checkpoint(Protocol):
+    """What a spec says of a checkpoint of transformers."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def revision(self) -> str | None: ...
+    @property
+    def device(self) -> Device: ...
+    @property
+    def dtype(self) -> DType: ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model on its device, in evaluation mode, with the processor that makes its inputs."""
+
+    model: Any
+    processor: Any
+    identity: Identity
+
+
+def open_model(
+    spec: Checkpoint, base: Path, offline: bool, auto: tuple[str, str], precise: bool = False
+) -> Opened:
+    """The model of a spec. `auto`: the names of the Auto classes of the model and of its processor. `precise`:
+    `dtype: auto` is float32 on every device.
+
+    Raises WeightsMissing where the files are neither on disk nor downloaded, DependencyMissing where a package is not
+    installed, ModelError where they do not fit."""
+    import torch
+    import transformers
+
+    where = locate(spec.model, base)
+    folder, revision = snapshot(where, spec.revision, FILES, offline=offline)
+    device = pick_device(spec.device)
+    dtype = torch.float32 if precise and spec.dtype == "auto" else pick_dtype(spec.dtype, device)
+    model_class, processor_class = (getattr(transformers, name) for name in auto)
+    if not (folder / "config.json").is_file():
+        raise WeightsMissing(f"{folder} is no transformers model, download it again: it has no config.json")
+    try:
+        with without_output():
+            model = model_class.from_pretrained(
+                folder, dtype=dtype, local_files_only=True, use_safetensors=True
+            )
+            processor = processor_class.from_pretrained(folder, local_files_only=True)
+    except ImportError as error:  # a package that only this model needs; the message says which
+        raise DependencyMissing(f"{spec.model} cannot be loaded: {_first_line(error)}") from error
+    except OSError as error:
+        raise WeightsMissing(
+            f"{folder} is no complete transformers model, download it again: {_first_line(error)}"
+        ) from error
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"`kind: {spec.kind}` cannot load {spec.model}, use another model: {_first_line(error)}"
+        ) from error
+    name = where if isinstance(where, str) else folder.name
+    identity = Identity(spec.kind, name, revision, numbered(device), str(dtype).removeprefix("torch."))
+    return Opened(model.eval().requires_grad_(False).to(device), processor, identity)
+
+
+def on_device(inputs: Any, device: str, dtype: torch.dtype) -> dict[str, Any]:
+    """The tensors of a processor's output on a device; numbers with a fraction in the model's format."""
+    return {
+        name: value.to(device, dtype) if value.is_floating_point() else value.to(device)
+        for name, value in inputs.items()
+    }
+
+
+@contextmanager
+def without_output() -> Iterator[None]:
+    """Hide progress bars and warnings of transformers while a model loads."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
