@@ -81,7 +81,7 @@ def weighed(
 
 def _once(found: Sequence[Found]) -> list[Found]:
     """The findings without words that were not understood and stand in a longer run of such words."""
-    unread = {id(item): _names(item) for item in found if item.subject == NOT_UNDERSTOOD}
+    unread = {id(item): set(item.value.lower().split()) for item in found if item.subject == NOT_UNDERSTOOD}
     return [
         item
         for item in found
