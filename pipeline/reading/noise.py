@@ -318,6 +318,8 @@ def _statement_end(line: Sequence[Token], start: int) -> int:
             return k
         if line[k].tag is Tag.COMMA and k + 1 < len(line) and line[k + 1].text.split()[0] in _BEGINS_CLAUSE:
             return k
+        if line[k].tag is Tag.COMMA and any(token.tag is Tag.BACKGROUND for token in line[k + 1 : k + 4]):
+            return k
         if line[k].tag is Tag.REQUEST and line[k].text.split()[0] in _REQUESTS:
             return k
         if k > start + 1 and line[k].text in _BEGINS_REQUEST:

@@ -14,7 +14,7 @@ from models.english import singular
 from models.protocols import Mark, Marks, Role
 from pipeline.range import Range
 from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
-from pipeline.reading.lexicon import tokens
+from pipeline.reading.lexicon import COLOURS, tokens
 from pipeline.reading.spelling import respelt
 from pipeline.reading.tags import any_of
 
@@ -119,10 +119,13 @@ def _settled(found: Sequence[Found], words: Sequence[_Word], bounds: Bounds) -> 
         named = {item.subject} if item.kind in ("object", "count", "absence") else {item.value}
         if item.kind == "count":
             named = {item.value}
-        role: Role = "absent" if item.kind == "absence" else "want"
-        return max((w.mark.roles[role] for w in words if w.meanings & named), default=1.0)
+        wanted: tuple[Role, ...] = ("absent",) if item.kind == "absence" else ("want", "beyond")
+        mine = [word.mark for word in words if word.meanings & named]
+        return _most(mine, *wanted) if mine else 1.0
 
     def contradicts(one: Found, other: Found) -> bool:
+        if one.kind == "attribute" and not {one.value, other.value} <= COLOURS:
+            return False  # something can be red and striped
         if one.kind == other.kind and one.kind in ("attribute", "count", "style", "background"):
             return one.subject == other.subject and one.value != other.value
         pair = {one.kind, other.kind}

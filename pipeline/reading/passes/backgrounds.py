@@ -37,6 +37,8 @@ _IT_IS = pattern(f"""
     PRONOUN [BE FUNCTION DETERMINER ADJECTIVE MOOD ALL]*
     (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}
 """)
+_LAST_COLOUR = pattern(f"(?P<colour> {COLOURS}) FUNCTION? UNKNOWN? (?= [COMMA SEMICOLON] | $)")
+_EVEN = frozenset(("plain", "solid", "just", "all", "simply"))
 _PLACES = frozenset(ENGLISH["places"])
 
 _COLOURED = tuple(
@@ -63,7 +65,7 @@ _COLOURED = tuple(
         # "pink as the background"
         f"(?P<colour> {COLOURS}) AS_BACKGROUND",
         # "behind it, a pale pink"
-        f"BEHIND COMMA? [BE DETERMINER POSSESSIVE ADJECTIVE MOOD]* (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}",
+        f"BEHIND [COMMA COLON]? [BE DETERMINER POSSESSIVE ADJECTIVE MOOD]* (?P<colour> {COLOURS}) {BELONGS_TO_NOTHING}",
         # "pink for the background"
         f"(?P<colour> {COLOURS}) FUNCTION [DETERMINER POSSESSIVE]? BACKGROUND",
         # "on a sheet of pink"
@@ -104,6 +106,7 @@ def backgrounds(sentence: Sentence, context: Context) -> list[Found]:
     """The backgrounds that the sentence asks for. Colours are certain, words are guesses."""
     found = _scenes(sentence)
     found += _on_ground(sentence)
+    found += _in_note(sentence, context)
     found += _drawn_over(sentence)
     found += _by_pronoun(sentence, context)
     for form in _COLOURED:
@@ -133,6 +136,19 @@ def _on_ground(sentence: Sentence) -> list[Found]:
             found.append(Found("background", value=colour, at=match.start("colour")))
             sentence.use(*match.span())
     return found
+
+
+def _in_note(sentence: Sentence, context: Context) -> list[Found]:
+    """ "[cat, gray,] blue back"; "[Carrot. Orange.] Plain white." """
+    for match in sentence.matches(_LAST_COLOUR):
+        start, end = match.span("colour")
+        at_back = [token.text for token in sentence.tokens[end : end + 2]] in (["back"], ["back", "ground"])
+        coloured = any(item.kind == "attribute" for item in context.found)
+        alone = start and coloured and all(token.text in _EVEN for token in sentence.tokens[:start])
+        if at_back or alone:
+            sentence.use(start, match.end())
+            return [Found("background", value=sentence.colour(start, end), at=start)]
+    return []
 
 
 def _by_pronoun(sentence: Sentence, context: Context) -> list[Found]:
