@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints, model_validator
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from pipeline.brief import Record
 from pipeline.errors import StoreError
@@ -105,6 +105,15 @@ class Reviews:
         for review in standing(self._of(runs)):
             found.setdefault(review.run, []).append(review)
         return found
+
+    def newest(self, runs: Sequence[str]) -> datetime | None:
+        """When the newest decision on these runs was made, an undo included; None if there is none."""
+        with reading(self._engine) as session:
+            times = [
+                session.scalar(select(func.max(ReviewRow.at)).where(ReviewRow.run.in_(some)))
+                for some in chunks(runs)
+            ]
+        return max((time for time in times if time is not None), default=None)
 
     def _of(self, runs: Sequence[str]) -> list[Review]:
         with reading(self._engine) as session:

@@ -35,6 +35,7 @@ OUTCOMES = {
     "open": "Not finished",
     "bad": "Bad row",
 }
+ENDED = ("accepted", "needs_review", "rejected", "exhausted", "failed")  # of a run that is done
 _COLUMNS = (
     "line", "name", "brief", "preset", "seed", "outcome", "why", "images", "tokens", "seconds", "joules", "money",
     "score", "failed", "unsure", "unchecked", "decided by", "decided at", "people said", "picture",

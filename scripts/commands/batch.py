@@ -21,12 +21,11 @@ from pipeline.store import Store
 from pipeline.work.estimate import estimate
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play, unfinished
-from pipeline.work.report import OUTCOMES, duration, gather, write_report
+from pipeline.work.report import ENDED, OUTCOMES, duration, gather, write_report
 from pipeline.work.rows import Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 
 _COLOURS = {"accepted": "green", "needs_review": "yellow"}
-_ENDED = ("accepted", "needs_review", "rejected", "exhausted", "failed")
 
 
 class Pace(ProgressColumn):
@@ -77,7 +76,7 @@ def run_batch(
             f"stopped; everything made so far is kept. The same command continues: {escape(command)}"
         )
         return INTERRUPTED
-    if not any(counts[status] for status in _ENDED):
+    if not any(counts[status] for status in ENDED):
         return BAD_INPUT
     # Not by the counts: the status of the same command does not change when people decide later.
     return ACCEPTED if report.met else NOT_MET
