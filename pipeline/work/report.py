@@ -56,6 +56,7 @@ class Entry:
     row: Row | None = None
     run: RunRow | None = None
     picture: str | None = None  # fingerprint
+    score: float | None = None  # of the picture, by the judge
     checks: tuple[CheckRow, ...] = ()
     reviews: tuple[Review, ...] = ()  # the decisions on the picture that stand
 
@@ -206,6 +207,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
                 status=run.status if run and ended else "open",
                 reason=run.reason if run and ended else why.get(row.id, "run the same command again to continue"),
                 row=row, run=run, picture=best[row.id].image if row.id in best else None,
+                score=best[row.id].score if row.id in best else None,
                 checks=tuple(checks.get(row.id, ())),
                 reviews=tuple(r for r in reviews.get(row.id, ()) if run and r.candidate == run.best),
             )
@@ -234,7 +236,6 @@ def as_csv(report: Report) -> str:
     for e in report.entries:
         run, row = e.run, e.row
         outcome = (run.outcome or {}) if run else {}
-        score = outcome.get("verdict")
         table.writerow(
             _plain(cell)
             for cell in (
@@ -242,7 +243,7 @@ def as_csv(report: Report) -> str:
                 e.status, e.reason, run.images if run else "", run.tokens if run else "",
                 f"{run.seconds:.1f}" if run else "", f"{outcome.get('joules', 0):.0f}",
                 f"{outcome.get('money', 0):.4f}",
-                f"{score['score']:.3f}" if score else "",
+                "" if e.score is None else f"{e.score:.3f}",
                 e.lacking("fail"), e.lacking("unsure"), e.lacking("unchecked"), (run.decided_by if run else "") or "",
                 e.decided_at, e.said, e.shown or "",
             )
