@@ -141,7 +141,7 @@ def test_models_are_unloaded_and_loaded(client: Client) -> None:
         ("/ask", ("nope", "dance"), "Unknown request 'dance'"),
         ("/submit_batch", ("colour\nred\n", "csv"), "no column named brief"),
         ("/submit_batch", ("x", "exe"), "Unknown kind of file 'exe'"),
-        ("/decide", ("nope", "1-1", "ann", "approve"), "There is no such picture"),
+        ("/decide", ("nope", "1-1", "ann", "approve"), "There is no run .nope."),
     ],
 )
 def test_bad_input_is_one_sentence(client: Client, verb: str, given: tuple[Any, ...], said: str) -> None:
