@@ -8,7 +8,7 @@ from scripts.commands.interrupt import BAD_INPUT, INTERRUPTED  # first: it insta
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ app = typer.Typer(
 PresetName = Annotated[str, typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
 
+Action = Literal["list", "approve", "reject", "undo"]
 StoreUrl = Annotated[
     str | None,
     typer.Option("--store", help="postgresql://USER@HOST/DATABASE; default: easel.db in the --out folder"),
@@ -113,6 +114,57 @@ def batch(
     from scripts.commands.batch import run_batch
 
     raise typer.Exit(run_batch(rows, out, store, fresh, estimate))
+
+
+@app.command()
+def report(
+    briefs: Annotated[Path, typer.Argument(help="the file of briefs that the batch was run with")],
+    preset: PresetName = "mini",
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    seed: Annotated[int, typer.Option(help="seed of the rows that name none")] = 0,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as for the batch")
+    ] = None,
+    store: StoreUrl = None,
+) -> None:
+    """Write the report of a batch anew, with what people decided since. Give the same options as to easel batch."""
+    from pipeline.work.rows import read_rows
+
+    rows = read_rows(briefs, preset, overrides or (), seed)
+
+    from scripts.commands.batch import report_again
+
+    report_again(rows, out, store)
+
+
+@app.command()
+def review(
+    what: Annotated[Action, typer.Argument(help="what to do; list shows what waits for a person")] = "list",
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="the run's folder, its id, or the beginning of its id"),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="who decides")] = "",
+    candidate: Annotated[
+        str | None, typer.Option(help="a candidate of the run, for example 2-1; default: its best one")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="why, for the whole picture")] = "",
+    yes: Annotated[
+        list[str] | None, typer.Option("--yes", metavar="ID", help="the picture shows this requirement: r1")
+    ] = None,
+    no: Annotated[
+        list[str] | None,
+        typer.Option("--no", metavar="ID[=WHY]", help="it does not show this requirement: r1='five legs'"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the pictures that wait for a person; approve or reject one; or undo your last decision, on a run or of all.
+    The outcome of the run follows."""
+    from scripts.commands.review import do
+
+    do(what, run, by, out, store, candidate, reason, yes or (), no or (), as_json)
 
 
 @app.command()

@@ -11,16 +11,18 @@ scripts/client.py is a complete example.
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gradio.events import api
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.brief import Requirement
 from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
+from pipeline.results.decide import decide
 from pipeline.results.review import agreement, queue
 from pipeline.store.jobs import OPEN, Job
-from pipeline.store.reviews import Review
+from pipeline.store.reviews import Decision
 from pipeline.store.tables import RunRow
 from pipeline.work.report import gather
 from pipeline.work.rows import parse_rows
@@ -92,7 +94,7 @@ class Verbs:
         return _job(self.desk.job(id))
 
     def result(self, id: str) -> dict[str, Any]:
-        """A run: outcome, requirements, attempts, checks, and the addresses of its files."""
+        """A run: outcome, requirements, attempts, checks, what people decided, and the addresses of its files."""
         run = self.desk.run(id)
         if run is None:
             raise BriefError(f"no run {id[:64]!r} has started; see its job for its place in the queue")
@@ -120,6 +122,7 @@ class Verbs:
         return _run(run.row) | {
             "requirements": wants, "attempts": attempts, "record": link_to(run.folder / "run.json"),
             "picture": link_to(run.picture) if run.picture else None,
+            "reviews": [review.model_dump(mode="json") for review in run.reviews],
         }  # fmt: skip
 
     def runs(
@@ -151,7 +154,7 @@ class Verbs:
         entries = [
             {
                 "line": e.line, "name": e.name, "brief": e.text, "outcome": e.status, "reason": e.reason,
-                "run": e.run.id if e.run else None,
+                "run": e.run.id if e.run else None, "decided_by": e.run.decided_by if e.run else None,
             }
             for e in report.entries
         ]  # fmt: skip
@@ -178,21 +181,28 @@ class Verbs:
         requirements: dict[str, Literal["pass", "fail"]] | None = None,
         reasons: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Add a decision (approve, reject, skip or undo) to the review log. `requirements`: id → pass or fail;
-        `reasons`: id → why it fails; `reason`: for the whole picture."""
-        seen = self.desk.run(run)
-        if seen is None or candidate not in {shown.row.id for shown in seen.candidates}:
-            raise BriefError("there is no such picture; take run and candidate from /result or /review_queue")
-        if not who.strip():
-            raise BriefError("enter your name; the log keeps it with each decision")
-        waiting = {(item.run.id, item.candidate): item.why for item in queue(self.desk.store, who)}
-        review = Review(
-            run=run, candidate=candidate, who=who.strip()[:80], decision=decision,  # type: ignore[arg-type]
-            why=waiting.get((run, candidate), "overruled"), reason=reason[:500], requirements=requirements or {},
-            reasons=reasons or {},
-        )  # fmt: skip
-        self.desk.store.reviews.add(review)
-        return review.model_dump(mode="json")
+        """Add a decision (approve, reject, skip or undo) to the review log. It is the outcome of the run: accepted or
+        rejected by this person; an undo restores the outcome before. `requirements`: id → pass or fail; `reasons`: id
+        → why it fails; `reason`: for the whole picture."""
+        try:
+            said: Decision = TypeAdapter(Decision).validate_python(decision)
+        except ValidationError:
+            raise BriefError(
+                f"unknown decision {decision[:40]!r}; use {', '.join(get_args(Decision))}"
+            ) from None
+        review = decide(
+            self.desk.store,
+            run,
+            candidate,
+            who,
+            said,
+            requirements=requirements,
+            reasons=reasons,
+            reason=reason,
+        )
+        row = self.desk.store.runs.get(run)
+        assert row is not None
+        return review.model_dump(mode="json") | {"outcome": row.status}
 
     def reviews(self) -> dict[str, Any]:
         """The whole review log, in order, and how often two reviewers of a picture agree."""
@@ -245,6 +255,8 @@ def _job(job: Job) -> dict[str, Any]:
 def _run(row: RunRow) -> dict[str, Any]:
     return {
         "run": row.id, "brief": row.text, "preset": row.preset, "seed": row.seed, "outcome": row.status,
-        "reason": row.reason, "best": row.best, "images": row.images, "tokens": row.tokens, "seconds": row.seconds,
-        "degraded": row.degraded, "started": row.started.isoformat(),
+        "loop_outcome": row.loop_status, "decided_by": row.decided_by,
+        "decided_at": row.decided_at.isoformat() if row.decided_at else None, "reason": row.reason, "best": row.best,
+        "images": row.images, "tokens": row.tokens, "seconds": row.seconds, "degraded": row.degraded,
+        "started": row.started.isoformat(),
     }  # fmt: skip

@@ -18,18 +18,18 @@ def build(store: Store) -> gr.Blocks:
     desk = Desk(store)
     demo = gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600))
     with demo:
-        html(MASTHEAD)
-        who = gr.Textbox(
-            "me", label="Your name", info="The review log shows it with each decision.", max_length=80, render=False,
-            elem_id="who",
-        )  # fmt: skip
+        api.build(
+            desk
+        )  # first, so that its endpoints keep their names where handlers of the page have the same ones
+        with gr.Row(elem_id="top"):
+            html(MASTHEAD, min_width=240)
+            who = gr.Textbox("me", label="Your name", max_length=80, scale=0, min_width=190, elem_id="who")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Create", id="create"):
-                create.build(desk, demo)
+                create.build(desk, demo, who)
             with gr.Tab("Batch", id="batch") as tab:
-                batch.build(desk, tab)
+                batch.build(desk, tab, who)
             with gr.Tab("Review", id="review") as tab:
-                who.render()  # type: ignore[no-untyped-call]  # Gradio leaves it untyped
                 review.build(desk, tab, who)
             with gr.Tab("Gallery", id="gallery") as tab:
                 gallery.build(desk, tab, who)
@@ -37,5 +37,4 @@ def build(store: Store) -> gr.Blocks:
                 observe.build(desk, tab)
             with gr.Tab("Models", id="models") as tab:
                 models.build(desk, tab)
-        api.build(desk)
     return demo

@@ -16,9 +16,10 @@ from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.store.tables import RunRow
 from pipeline.work.estimate import Estimate, estimate
-from pipeline.work.report import OUTCOMES, Entry, duration, gather
+from pipeline.work.report import ENDED, OUTCOMES, Entry, Report, duration, gather, write_report
 from pipeline.work.rows import KINDS, Rows, parse_rows
 from pipeline.work.task import BATCH
+from ui.decide import SCRIPT, buttons, decided, offered
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import callout, card, download, figures, html, mark, picture, table
@@ -31,6 +32,11 @@ brief,name,seed,must,images
 "a panda on a purple background, cartoon style",panda,7,,4
 "two owls on a gray background",owls,1,flat style; no text,6
 "a guitar on a yellow background, flat style",,3,,
+"""
+REPORT_SCRIPT = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('button[data-report]')) trigger('report', {});
+});
 """
 _HELP = {
     "brief": "what you want, in your words: the only required column",
@@ -105,6 +111,17 @@ class Page:
         self.desk.store.jobs.ask(self.desk.job(id).id, what)  # type: ignore[arg-type]
         return self.show(id, "")
 
+    def decide(self, id: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
+        """Record what a person decided about a row."""
+        decided(self.desk, who, event)
+        return self.show(id, "")
+
+    def report(self, id: str) -> tuple[Any, ...]:
+        """Write the report anew, with what people decided since."""
+        job = self.desk.job(id)
+        write_report(gather(_rows(job), self.desk.store), self.desk.store, f"report-{job.id}")
+        return self.show(id, "")
+
     def opened(self) -> tuple[Any, ...]:
         """Show the newest batch when the tab opens, and fold away the explanation of the file if there is one."""
         jobs = [job for job in self.desk.store.jobs.list() if job.kind == BATCH]
@@ -158,16 +175,20 @@ def preview(rows: Rows) -> str:
     return table(("Line", "", "Brief", "Settings, or error"), cells) + more
 
 
-def progress(job: Job, desk: Desk) -> str:
-    """Progress of a batch: figures, and a table with a row for each brief."""
+def _rows(job: Job) -> Rows:
     given = job.payload
-    rows = parse_rows(
+    return parse_rows(
         given["text"].encode(), given["kind"], given.get("name", "batch"), given.get("preset", "mini"),
         given.get("set", ()), given.get("seed", 0),
     )  # fmt: skip
+
+
+def progress(job: Job, desk: Desk) -> str:
+    """Progress of a batch: figures, and a table with a row for each brief."""
+    rows = _rows(job)
     report = gather(rows, desk.store)
     counts = report.counts
-    over = sum(counts[s] for s in ("accepted", "needs_review", "exhausted", "failed"))
+    over = sum(counts[s] for s in ENDED)
     share = round(100 * over / max(1, len(rows.good)))
     waiting = f", {job.place} before it" if job.place and job.state == "queued" else ""
     told = str(job.progress.get("said", ""))
@@ -178,10 +199,7 @@ def progress(job: Job, desk: Desk) -> str:
     )
     numbers = figures(
         [(f"{over} of {len(rows.good)}", "briefs done")]
-        + [
-            (str(counts[s]), OUTCOMES[s].lower())
-            for s in ("accepted", "needs_review", "exhausted", "failed", "bad")
-        ]
+        + [(str(counts[s]), OUTCOMES[s].lower()) for s in (*ENDED, "bad")]
         + [
             (str(report.images), "image" if report.images == 1 else "images"),
             (duration(report.seconds), "model time"),
@@ -197,7 +215,7 @@ def progress(job: Job, desk: Desk) -> str:
         else ""
     )
     error = callout(job.error or "", "bad")
-    return card(bar + error + numbers + report_links(job, desk) + body + more, "Batch")
+    return card(bar + error + numbers + report_links(job, desk, report) + body + more, "Batch")
 
 
 def line(entry: Entry, desk: Desk, job: str) -> tuple[str, ...]:
@@ -209,22 +227,35 @@ def line(entry: Entry, desk: Desk, job: str) -> tuple[str, ...]:
         else ""
     )
     text = escape(entry.text[:140])
+    if run is not None:
+        text = f'<a href="?job={escape(run.id, quote=True)}">{text}</a>'
     state = shown_status(run, job) if run else job if job in ("cancelled", "paused", "failed") else "queued"
-    outcome = mark(state if entry.status == "open" else entry.status)
-    why = "" if entry.status in ("open", "accepted") else escape(entry.reason)
+    outcome = mark(state) if entry.status == "open" else mark(entry.status, (run and run.decided_by) or "")
+    if run is not None and run.best and (choices := offered(run.status, run.decided_by)):
+        outcome += buttons(run.id, run.best, entry.text, choices)
+    why = "" if entry.status in ("open", "accepted") and not entry.decided_at else escape(entry.reason)
+    if entry.decided_at:
+        why += f"<small>{entry.decided_at}</small>"
     return str(entry.line), small, text, outcome, why, str(run.images) if run else ""
 
 
-def report_links(job: Job, desk: Desk) -> str:
+def report_links(job: Job, desk: Desk, report: Report) -> str:
+    """Links to the files of the report; and a button to write them anew, where people decided since."""
     name = job.progress.get("report")
     page = desk.out / str(name)
     if not name or not page.exists():
         return ""
-    return f'<p class="links">{download(page, "Report")}{download(page.with_suffix(".csv"), "Report as CSV")}</p>'
+    newest = desk.store.reviews.newest([entry.run.id for entry in report.entries if entry.run])
+    late = newest is not None and newest.timestamp() > page.stat().st_mtime
+    again = '<button type="button" class="tap" data-report>Update the report: people decided since</button>'
+    return (
+        f'<p class="links">{download(page, "Report")}{download(page.with_suffix(".csv"), "Report as CSV")}'
+        f"{again if late else ''}</p>"
+    )
 
 
-def build(desk: Desk, tab: gr.Tab) -> None:
-    """Lay out the tab and connect it."""
+def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
+    """Lay out the tab and connect it. `who` is the field with the person's name."""
     page = Page(desk)
     text, kind, name, job, seen = (
         gr.Textbox(visible="hidden", label=w) for w in ("Text", "Kind", "Name", "Job", "Seen")
@@ -247,7 +278,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         pause = gr.Button("Pause", visible=False, elem_id="batch-pause")
         resume = gr.Button("Resume", visible=False, elem_id="batch-resume")
         cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id="batch-cancel")
-    going = html(elem_id="batch-table")
+    going = html(js_on_load=SCRIPT + REPORT_SCRIPT, elem_id="batch-table")
     with gr.Accordion("What a file of briefs looks like", open=True) as how:
         html(guide(), elem_id="batch-guide")
     timer = gr.Timer(1.5, active=False)
@@ -265,5 +296,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     )  # fmt: skip
     for button, what in ((pause, "pause"), (resume, "resume"), (cancel, "cancel")):
         connect(button.click, lambda id, what=what: page.ask(what, id), [job], shown)
+    connect(going.decide, page.decide, [job, who], shown)
+    connect(going.report, page.report, [job], shown)
     connect(timer.tick, page.show, [job, seen], shown)
     connect(tab.select, page.opened, None, [job, *shown, how])

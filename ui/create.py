@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from pipeline.config import available, load_preset
-from pipeline.errors import BriefError
+from pipeline.errors import BriefError, ConfigError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.work.task import BRIEF, Task
 from ui import run_parts
+from ui.decide import SCRIPT, decided
 from ui.desk import Desk, any_seed, brief, limits, settings_in
 from ui.guard import connect
 from ui.parts import WANTS_SCRIPT, callout, html, sentence
@@ -95,6 +96,11 @@ class Page:
         self.desk.store.jobs.ask(self.desk.job(id).id, "resume")
         return self._show(id, "")
 
+    def decide(self, id: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
+        """Record what a person decided about the picture on the page."""
+        decided(self.desk, who, event)
+        return self._show(id, "")
+
     def tick(self, id: str, seen: str, said: str) -> tuple[Any, ...]:
         """What changed of the job; and, if the page only has what the rules read, an offer of the job's own reading."""
         draft, late = parsed(said), ""
@@ -119,7 +125,10 @@ class Page:
             return self._nothing(callout(f"{sentence(str(error))}.", "bad"))
         if task is None:
             return self._nothing("")
-        draft = quick(task.brief.text, task.preset)
+        try:
+            draft = quick(task.brief.text, task.preset)
+        except ConfigError:  # the run was made with a preset file, which the store knows by its name only
+            draft = quick(task.brief.text, "mini")
         if task.brief.requirements is not None:
             draft = with_list(draft, task.brief.requirements)
         elif (run := self.desk.run(id)) is not None and run.reading is not None:
@@ -183,7 +192,8 @@ class Page:
         run = self.desk.run(id) if id else None
         if job is None and run is None:
             return "", gr.Timer(active=False), *(gr.skip() for _ in range(9))
-        now = f"{job and (job.state, job.asked)}|{len(run.turns) if run else 0}|{run and run.row.status}"
+        ended = run and (run.row.status, run.row.best)
+        now = f"{job and (job.state, job.asked)}|{len(run.turns) if run else 0}|{ended}"
         moving = f"{now}|{job and (job.place, job.progress)}"
         old, _, old_moving = seen.partition("\n")
         if old_moving == moving:
@@ -192,8 +202,8 @@ class Page:
         live = run_parts.status(job), run_parts.stand(job, run, self.desk.out)
         if old == now:
             return f"{now}\n{moving}", timer, *live, *(gr.skip() for _ in range(7))
-        ended = run_parts.result(job, run), run_parts.history(run)
-        return f"{now}\n{moving}", timer, *live, *ended, *_buttons(job, run)
+        made = run_parts.result(job, run), run_parts.history(run)
+        return f"{now}\n{moving}", timer, *live, *made, *_buttons(job, run)
 
 
 def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
@@ -213,8 +223,8 @@ def _whole(number: float | None) -> int | None:
     return int(number) if number else None
 
 
-def build(desk: Desk, demo: gr.Blocks) -> None:
-    """Lay out the tab and connect it."""
+def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
+    """Lay out the tab and connect it. `who` is the field with the person's name."""
     page, panel = Page(desk), Panel(desk)
     start = Draft()
     watched = gr.Textbox(visible="hidden", elem_id="watched", label="Job")
@@ -266,7 +276,7 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
         with gr.Column(scale=5, min_width=300):
             stand = html(run_parts.stand(None, None, desk.out), elem_id="stand")
             status = html("", elem_id="status")
-            result = html("", elem_id="result")
+            result = html("", js_on_load=SCRIPT, elem_id="result")
             with gr.Row(elem_classes="snug"):
                 again = gr.Button("Again with another seed", visible=False, elem_id="again")
                 alike = gr.Button("More like this", visible=False, elem_id="alike")
@@ -300,6 +310,7 @@ def build(desk: Desk, demo: gr.Blocks) -> None:
         made.then(None, None, None, js=_WATCHED)
     connect(cancel.click, page.cancel, [watched], shown)
     connect(resume.click, page.resume, [watched], shown)
+    connect(result.decide, page.decide, [watched, who], shown)
     connect(reload.upload, page.reload, [reload], [text, *reading, preset, seed, width, height, status]).then(
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )

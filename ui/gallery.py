@@ -1,9 +1,9 @@
-"""The Gallery tab: every run with all its pictures, also the rejected ones; a person can overrule the judge."""
+"""The Gallery tab: every run with all its pictures, also the rejected ones; a person can decide about each."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Literal, get_args
 
@@ -12,17 +12,19 @@ import gradio as gr
 from pipeline.brief import Kind
 from pipeline.config import available
 from pipeline.errors import BriefError
+from pipeline.results.decide import decide, take_back
 from pipeline.store.reviews import Review
 from pipeline.store.tables import RunRow
 from ui import run_parts
+from ui.decide import people
 from ui.desk import Desk
 from ui.guard import connect, spoken
 from ui.parts import callout, card, counted, html, link_to, mark, picture
 from ui.view import RunView, shown_status
 
 OUTCOMES = {
-    "Any outcome": None, "Accepted": "accepted", "Needs review": "needs_review", "Not met": "exhausted",
-    "Failed": "failed", "Running": "running",
+    "Any outcome": None, "Accepted": "accepted", "Needs review": "needs_review", "Rejected": "rejected",
+    "Not met": "exhausted", "Failed": "failed", "Running": "running",
 }  # fmt: skip
 ANY_PRESET, ANY_KIND = "Any preset", "Any kind"
 PAGE = 24
@@ -34,28 +36,32 @@ element.addEventListener('click', (event) => {
 """
 
 
-def cards(rows: Sequence[RunRow], desk: Desk, words: dict[str, list[str]], chosen: str = "") -> str:
-    """Runs as cards. `words`: run id → decisions of people."""
+def cards(
+    rows: Sequence[RunRow], desk: Desk, reviews: Mapping[str, Sequence[Review]], chosen: str = ""
+) -> str:
+    """Runs as cards. `reviews`: run id → the decisions of people that stand."""
     if not rows:
         return card('<p class="soft">No run matches. Remove a filter, or paint something in Create.</p>')
     jobs = desk.store.jobs.states([row.job for row in rows if row.job])
     made = "".join(
-        one_card(
-            row, desk, [shown_status(row, jobs.get(row.job or "")), *words.get(row.id, [])], row.id == chosen
-        )
+        one_card(row, desk, jobs.get(row.job or ""), reviews.get(row.id, ()), row.id == chosen)
         for row in rows
     )
     return card(f'<div class="cards">{made}</div>', "Runs")
 
 
-def one_card(row: RunRow, desk: Desk, words: list[str], chosen: bool) -> str:
+def one_card(row: RunRow, desk: Desk, job: str | None, reviews: Sequence[Review], chosen: bool) -> str:
+    """`job`: the state of the run's job."""
     path = desk.out / row.folder / "attempts" / f"{row.best}.png"
     shown = (
         picture(path, f"Best picture for “{row.text[:120]}”")
         if row.best
         else '<span class="none">no picture</span>'
     )
-    said = " ".join(mark(word) for word in words)
+    others = [review for review in reviews if review.at != row.decided_at]
+    said = " ".join(
+        [mark(shown_status(row, job), row.decided_by or ""), *(mark(r.decision, r.who) for r in others)]
+    )
     return (
         f'<button type="button" class="card" data-run="{escape(row.id, quote=True)}" '
         f'aria-pressed="{str(chosen).lower()}">{shown}<span class="about"><span>{escape(row.text[:140])}</span>'
@@ -84,15 +90,10 @@ def compare(run: RunView, left: str, right: str) -> str:
 def details(run: RunView, log: list[Review]) -> str:
     """A run without its attempts: outcome, decisions of people, settings, links."""
     row = run.row
-    said = "".join(
-        f"<li>{mark(r.decision)} {escape(r.candidate)} by {escape(r.who)}, {r.at:%d %b %Y %H:%M}"
-        f"{': ' + escape(r.reason) if r.reason else ''}</li>"
-        for r in log
-    )
-    people = f"<h3>What people said</h3><ul>{said}</ul>" if said else ""
+    said = f"<h3>What people said</h3>{people(log)}" if log else ""
     settings = json.dumps({"brief": row.brief, "preset": row.settings}, indent=1, ensure_ascii=False)
     return card(
-        f"<h2>{escape(row.text)}</h2>{run_parts.outcome(run)}{people}"
+        f"<h2>{escape(row.text)}</h2>{run_parts.outcome(run)}{said}"
         f"<details><summary>All settings</summary><pre class='scroll'>{escape(settings)}</pre></details>"
         f'<p class="links"><a href="?job={escape(row.id)}">Open in Create</a>'
         f'<a href="{link_to(run.folder / "run.json")}">Full record</a></p>',
@@ -111,16 +112,15 @@ class Page:
             text=text or None, status=OUTCOMES.get(outcome), preset=None if preset == ANY_PRESET else preset,
             kind=None if kind == ANY_KIND else kind, limit=int(size) + 1,
         )  # fmt: skip
-        words: dict[str, list[str]] = {}
-        for review in self.desk.store.reviews.latest([row.id for row in rows]):
-            words.setdefault(review.run, []).append(review.decision)
-        return cards(rows[: int(size)], self.desk, words, chosen), gr.Button(visible=len(rows) > int(size))
+        reviews = self.desk.store.reviews.standing([row.id for row in rows])
+        return cards(rows[: int(size)], self.desk, reviews, chosen), gr.Button(visible=len(rows) > int(size))
 
     def open(self, event: gr.EventData) -> tuple[Any, ...]:
         return self.show(str(event.run))
 
     def show(self, id: str) -> tuple[Any, ...]:
-        """Returns run id, details, candidates to compare, comparison, attempts, candidate to overrule, and panel."""
+        """Returns run id, details, candidates to compare, comparison, attempts, candidate to decide on, panel, notice,
+        and whether there is something to take back."""
         run = self.desk.run(id)
         if run is None:
             raise BriefError("this run is no longer in the store; refresh the gallery")
@@ -133,35 +133,37 @@ class Page:
         return (
             id, details(run, log), gr.Dropdown(ids, value=left), gr.Dropdown(ids, value=right),
             compare(run, left or "", right or "") if len(ids) > 1 else "", run_parts.history(run),
-            gr.Dropdown(ids, value=left), gr.Row(visible=True),
+            gr.Dropdown(ids, value=left), gr.Row(visible=True), "", gr.Button(visible=bool(run.reviews)),
         )  # fmt: skip
 
     def lay(self, id: str, left: str | None, right: str | None) -> str:
         run = self.desk.run(id)
         return compare(run, left or "", right or "") if run else ""
 
-    def overrule(
-        self, decision: Literal["approve", "reject"], id: str, candidate: str | None, who: str, reason: str
+    def decide(
+        self,
+        decision: Literal["approve", "reject", "undo"],
+        id: str,
+        candidate: str | None,
+        who: str,
+        reason: str,
     ) -> tuple[Any, ...]:
-        """Log a person's decision on a candidate, whatever the judge said."""
+        """Record a person's decision on a candidate, whatever the judge said, or take their last one back. Returns
+        details, attempts, reason, notice, and whether there is something to take back."""
         if not id or not candidate:
             raise BriefError("choose a run and a candidate first")
-        if not who.strip():
-            raise BriefError("enter your name; the log keeps it with each decision")
-        self.desk.store.reviews.add(
-            Review(
-                run=id, candidate=candidate, who=who.strip()[:80], decision=decision, why="overruled",
-                reason=reason.strip()[:500],
-            )
-        )  # fmt: skip
+        if decision == "undo":
+            last, _ = take_back(self.desk.store, who, id)
+            said = f"The decision on candidate {last.candidate} is taken back."
+        else:
+            decide(self.desk.store, id, candidate, who, decision, reason=reason)
+            said = f"Candidate {candidate} is {'approved' if decision == 'approve' else 'rejected'}."
         run = self.desk.run(id)
         assert run is not None
-        said = "approved" if decision == "approve" else "rejected"
         return (
-            details(run, self.desk.store.reviews.log(run=id)),
-            "",
-            callout(f"Candidate {candidate} is {said}.", "good"),
-        )
+            details(run, self.desk.store.reviews.log(run=id)), run_parts.history(run), "", callout(said, "good"),
+            gr.Button(visible=bool(run.reviews)),
+        )  # fmt: skip
 
 
 def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
@@ -180,10 +182,11 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             about = html(elem_id="gallery-about")
             with gr.Row():
                 candidate = gr.Dropdown([], label="Candidate", elem_id="overrule-candidate")
-                reason = gr.Textbox(label="Reason", max_length=500, placeholder="What the judge got wrong")
+                reason = gr.Textbox(label="Reason", max_length=500, placeholder="Optional")
             with gr.Row():
-                approve = gr.Button("Accept it after all", variant="primary", elem_id="overrule-approve")
-                reject = gr.Button("Reject it after all", variant="stop", elem_id="overrule-reject")
+                approve = gr.Button("Approve", variant="primary", min_width=90, elem_id="overrule-approve")
+                reject = gr.Button("Reject", variant="stop", min_width=90, elem_id="overrule-reject")
+                undo = gr.Button("Undo", visible=False, min_width=90, elem_id="overrule-undo")
             notice = html(elem_id="overrule-said")
         with gr.Column(min_width=300):
             with gr.Row():
@@ -200,17 +203,17 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
     connect(more.click, lambda n: n + PAGE, [size], [size]).then(
         spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
     )
-    opened = [chosen, about, left, right, slider, turns, candidate, panel]
+    opened = [chosen, about, left, right, slider, turns, candidate, panel, notice, undo]
     # The grid may be long: scroll to the run that was opened.
     connect(grid.open, page.open, None, opened).success(
         spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
     ).then(None, None, None, js="() => document.querySelector('#gallery-run')?.scrollIntoView()")
     for choice in (left, right):
         connect(choice.input, page.lay, [chosen, left, right], [slider])
-    for button, decision in ((approve, "approve"), (reject, "reject")):
+    for button, decision in ((approve, "approve"), (reject, "reject"), (undo, "undo")):
         connect(
             button.click,
-            lambda *given, decision=decision: page.overrule(decision, *given),
+            lambda *given, decision=decision: page.decide(decision, *given),
             [chosen, candidate, who, reason],
-            [about, reason, notice],
-        )
+            [about, turns, reason, notice, undo],
+        ).success(spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden")

@@ -166,7 +166,8 @@ def trace(run: RunRow, spans: Sequence[Span]) -> str:
         for depth, name, start, long, broken in rows
     )
     return card(
-        f'<h2>Trace</h2><p>{mark(run.status)} {escape(run.text)}</p><div class="tree" role="list">{lines}</div>'
+        f"<h2>Trace</h2><p>{mark(run.status, run.decided_by or '')} {escape(run.text)}</p>"
+        f'<div class="tree" role="list">{lines}</div>'
         f'<p class="soft">{len(rows)} spans, {whole:.1f} s from the first to the last.</p>',
         "Trace",
     )

@@ -15,7 +15,8 @@ from pipeline.brief import Requirement
 
 MARKS = {
     "pass": "✓ pass", "fail": "✗ fail", "unsure": "? unsure", "unchecked": "– unchecked",
-    "accepted": "✓ accepted", "needs_review": "? needs review", "exhausted": "✗ not met", "failed": "✗ failed",
+    "accepted": "✓ accepted", "needs_review": "? needs review", "rejected": "✗ rejected",
+    "exhausted": "✗ not met", "failed": "✗ failed",
     "running": "running", "queued": "waiting", "paused": "paused", "stopped": "stopped", "cancelled": "cancelled",
     "done": "✓ done", "bad": "✗ left out", "ready": "✓ ready",
     "approve": "✓ approved", "reject": "✗ rejected", "skip": "skipped", "rerun": "run again", "undo": "taken back",
@@ -42,9 +43,10 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def mark(outcome: str) -> str:
-    """An outcome as a coloured word with a sign, so that colour is not needed to tell it."""
-    return f'<span class="mark {escape(outcome)}">{escape(MARKS.get(outcome, outcome))}</span>'
+def mark(outcome: str, by: str = "") -> str:
+    """An outcome as a coloured word with a sign, so that colour is not needed to tell it. `by`: who decided it."""
+    said = MARKS.get(outcome, outcome) + (f" by {by}" if by else "")
+    return f'<span class="mark {escape(outcome)}">{escape(said)}</span>'
 
 
 def link_to(path: Path) -> str:

@@ -13,8 +13,9 @@ from pipeline.brief import Record
 from pipeline.errors import BriefError
 from pipeline.files import write
 from pipeline.judging.verdict import ALWAYS
+from pipeline.results.decide import decide, reviewer, take_back
 from pipeline.results.review import Item, agreement, as_csv, as_jsonl, queue
-from pipeline.store.reviews import Review
+from pipeline.store.reviews import Decision, Review
 from pipeline.work.task import Task
 from ui.desk import Desk
 from ui.guard import connect
@@ -167,38 +168,23 @@ class Page:
     def decide(
         self, decision: Literal["approve", "reject", "skip"], said: str, who: str, reason: str
     ) -> tuple[Any, ...]:
-        review = self._review(decision, said, who, reason)
-        self.desk.store.reviews.add(review)
+        review = self._decide(decision, said, who, reason)
         return *self.show(who, judged=review if decision != "skip" else None), ""
 
     def rerun(self, said: str, who: str, text: str, reason: str) -> tuple[Any, ...]:
         """Submit the edited brief as a new job, and log that for this picture."""
-        review = self._review("rerun", said, who, reason)
-        run = self.desk.store.runs.get(review.run)
+        run = self.desk.store.runs.get(_shown(said).run)
         assert run is not None
+        reviewer(who)
         if " ".join(text.split()) == run.text:
             raise BriefError("the brief has not changed and would give the same pictures; edit it first")
         given = {**run.brief, "text": text, "requirements": None, "name": ""}
         self.desk.submit(Task.model_validate({"brief": given, "preset": run.preset}))
-        self.desk.store.reviews.add(review)
-        return *self.show(who, judged=review), ""
+        return *self.show(who, judged=self._decide("rerun", said, who, reason)), ""
 
     def undo(self, said: str, who: str) -> tuple[Any, ...]:
         """Take back this person's last decision that was not taken back yet, and show its picture again."""
-        stack: list[Review] = []
-        for review in self.desk.store.reviews.log(who=_name(who)):
-            if review.decision == "undo":
-                at = next((i for i in reversed(range(len(stack))) if _key(stack[i]) == _key(review)), None)
-                if at is not None:
-                    del stack[at]
-            else:
-                stack.append(review)
-        if not stack:
-            raise BriefError("you have made no decision that could be taken back")
-        last = stack[-1]
-        self.desk.store.reviews.add(
-            Review(run=last.run, candidate=last.candidate, who=last.who, decision="undo", why=last.why)
-        )
+        last, _ = take_back(self.desk.store, who)
         back = Open(
             who=who.strip(), run=last.run, candidate=last.candidate, why=last.why, said=last.requirements,
             reasons=last.reasons,
@@ -215,16 +201,12 @@ class Page:
         links = "".join(download(path, f"{path.name} ({len(log)} decisions)") for path in paths)
         return card(f'<p class="links">{links}</p>')
 
-    def _review(self, decision: str, said: str, who: str, reason: str) -> Review:
-        opened = _open(said)
-        if not opened.run:
-            raise BriefError("there is no picture to review")
+    def _decide(self, decision: Decision, said: str, who: str, reason: str) -> Review:
+        opened = _shown(said)
         reasons = {id: why[:200] for id, why in opened.reasons.items() if opened.said.get(id) == "fail"}
-        return Review.model_validate(
-            {
-                "run": opened.run, "candidate": opened.candidate, "who": _name(who), "decision": decision,
-                "why": opened.why, "requirements": opened.said, "reasons": reasons, "reason": reason.strip()[:500],
-            }
+        return decide(
+            self.desk.store, opened.run, opened.candidate, who, decision, requirements=opened.said, reasons=reasons,
+            reason=reason,
         )  # fmt: skip
 
 
@@ -253,14 +235,12 @@ def _open(said: str) -> Open:
     return Open.model_validate_json(said) if said else Open()
 
 
-def _name(who: str) -> str:
-    if not who.strip():
-        raise BriefError("enter your name; the log keeps it with each decision")
-    return who.strip()[:80]
-
-
-def _key(review: Review) -> tuple[str, str]:
-    return review.run, review.candidate
+def _shown(said: str) -> Open:
+    """The picture on the page. Raises BriefError if there is none."""
+    opened = _open(said)
+    if not opened.run:
+        raise BriefError("there is no picture to review")
+    return opened
 
 
 def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:

@@ -6,10 +6,12 @@ from html import escape
 from pathlib import Path
 
 from pipeline.judging.verdict import ALWAYS
+from pipeline.results.decided import picture_name
 from pipeline.store.jobs import Job
 from pipeline.store.runs import OPEN
-from pipeline.work.report import duration
-from ui.parts import callout, card, counted, download, mark, picture, sentence, table
+from pipeline.work.report import ANSWERS, duration, utc
+from ui.decide import panel, people
+from ui.parts import callout, card, counted, download, mark, picture, sentence, table, word
 from ui.view import RunView, Shown, Turn
 
 STAGES = {
@@ -19,16 +21,22 @@ STAGES = {
 EMPTY = "Your picture will be here. Write a brief, check its requirements, then paint."
 
 
-def checks_table(shown: Shown, texts: dict[str, str]) -> str:
-    """Every check of a candidate: outcome, probability, judge and reason."""
-    rows = []
+def checks_table(shown: Shown, run: RunView) -> str:
+    """Every check of a candidate: outcome, probability, judge and reason, and what people said of it."""
+    rows, reviews = [], run.reviews_of(shown.row.id)
     for check in shown.checks:
-        if check.requirement in ALWAYS and check.outcome == "pass":
+        said = "".join(
+            f"<small>{escape(r.who)} said {ANSWERS[r.requirements[check.requirement]]}"
+            f"{': ' + escape(why) if (why := r.reasons.get(check.requirement)) else ''}</small>"
+            for r in reviews
+            if check.requirement in r.requirements
+        )
+        if check.requirement in ALWAYS and check.outcome == "pass" and not said:
             continue
         p = "" if check.probability is None else f"{check.probability:.2f}"
-        want = escape(texts.get(check.requirement, check.requirement))
+        want = escape(run.texts.get(check.requirement, check.requirement))
         nice = "" if check.must else " <small>nice to have</small>"
-        rows.append((mark(check.outcome), f"{want}{nice}<small>{escape(check.reason)}</small>", p))
+        rows.append((mark(check.outcome), f"{want}{nice}<small>{escape(check.reason)}</small>{said}", p))
     return table(("Verdict", "Requirement and reason", "p"), rows, "checks") if rows else ""
 
 
@@ -43,9 +51,12 @@ def attempt(turn: Turn, run: RunView) -> str:
             f"Seed {shown.row.seed}.</small></p>"
             f'<div class="made"><div>{picture(shown.path, shown.alt(run.row.text))}'
             f'<p class="links">{download(shown.path, "Download")}</p></div>'
-            f"<div>{checks_table(shown, run.texts)}</div></div>"
+            f"<div>{checks_table(shown, run)}</div></div>"
         )
-    gates = " ".join(mark(shown.row.gate) for shown in turn.made)
+    gates = " ".join(
+        " ".join([mark(shown.row.gate), *(mark(r.decision, r.who) for r in run.reviews_of(shown.row.id))])
+        for shown in turn.made
+    )
     coming = (
         f'<p class="next"><b>Next: {escape(turn.next.action)}.</b> {escape(sentence(turn.next.reason))}.</p>'
         if turn.next
@@ -103,11 +114,14 @@ def stand(job: Job | None, run: RunView | None, out: Path) -> str:
                 f'<div class="stand"><figure>{shown}<figcaption>Being painted</figcaption></figure></div>'
             )
     if run is not None and run.picture is not None:
-        accepted = run.row.status == "accepted"
-        caption = "Accepted" if accepted else "Best so far" if not ended else "Best"
+        by = f" by {run.row.decided_by}" if run.row.decided_by else ""
+        caption = {"accepted": "Accepted", "rejected": "Rejected"}.get(run.row.status, "Best") + by
+        caption = caption if ended else "Best so far"
         shown = picture(run.picture, run.best.alt(run.row.text) if run.best else "", kind="main")
         said = f"{caption}: candidate {run.row.best}" if ended else caption
-        return card(f'<div class="stand"><figure>{shown}<figcaption>{said}</figcaption></figure></div>')
+        return card(
+            f'<div class="stand"><figure>{shown}<figcaption>{escape(said)}</figcaption></figure></div>'
+        )
     if run is not None and run.turns and not ended:
         last = run.turns[-1].made[-1]
         shown = picture(last.path, last.alt(run.row.text), kind="main")
@@ -128,25 +142,39 @@ def result(job: Job | None, run: RunView | None) -> str:
                 f"Cancelled{'. What was painted is kept' if painted else ' before anything was painted'}."
             )
         )
-    return card(outcome(run), "Outcome")
+    several = people(run.reviews) if len(run.reviews) > 1 else ""
+    return card(outcome(run, several + panel(run)), "Outcome")
 
 
-def outcome(run: RunView) -> str:
-    """Outcome, reason, checks of the best candidate, files and cost."""
+def outcome(run: RunView, decide: str = "") -> str:
+    """Outcome, reason, who decided it and when, checks of the best candidate, files and cost. `decide`: HTML where a
+    person can decide."""
     row = run.row
     links = []
     if row.best:
-        name = "accepted.png" if row.status == "accepted" else "best.png"
-        links = [download(run.folder / name, "Picture"), download(run.folder / "sheet.png", "Contact sheet")]
+        links = [
+            download(run.folder / picture_name(row.status), "Picture"),
+            download(run.folder / "sheet.png", "Contact sheet"),
+        ]
     links.append(download(run.folder / "run.json", "Run record"))
-    checks = checks_table(run.best, run.texts) if run.best else ""
+    checks = checks_table(run.best, run) if run.best else ""
     spent = f"{counted(row.images, 'image')}, {duration(row.seconds)}, {counted(row.tokens, 'token')}, seed {row.seed}"
     reason = f"{sentence(row.reason)}." if row.reason else ""
     degraded = callout(f"Degraded: {row.degraded}") if row.degraded else ""
     return (
-        f"<p>{mark(run.status)} {escape(reason)}</p>{degraded}{checks}"
+        f"<p>{mark(run.status, row.decided_by or '')} {escape(reason)}</p>{_decided(run)}{decide}{degraded}{checks}"
         f'<p class="links">{"".join(links)}</p><p class="soft">{spent}</p>'
     )
+
+
+def _decided(run: RunView) -> str:
+    """When a person decided, and how the loop had ended; empty where nobody did."""
+    row = run.row
+    if row.decided_at is None:
+        return ""
+    why = (row.outcome or {}).get("reason", "")
+    loop = f"The loop ended with: {word(row.loop_status)}{', ' + why if why else ''}."
+    return f'<p class="soft">{utc(row.decided_at)}. {escape(loop)}</p>'
 
 
 def queue(jobs: list[Job]) -> str:

@@ -9,6 +9,7 @@ from pipeline.brief import Reading, Requirement
 from pipeline.judging.feedback import Repair
 from pipeline.judging.verdict import ALWAYS, INTACT, NOTHING_ELSE
 from pipeline.store import Store
+from pipeline.store.reviews import Review
 from pipeline.store.runs import STOPPED
 from pipeline.store.tables import CandidateRow, CheckRow, RunRow
 
@@ -51,10 +52,15 @@ class RunView:
     turns: tuple[Turn, ...]
     texts: dict[str, str] = field(default_factory=dict)  # requirement id → text
     status: str = ""  # as shown on the page, see `shown_status`
+    reviews: tuple[Review, ...] = ()  # the decisions of people that stand
 
     @property
     def wants(self) -> tuple[Requirement, ...]:
         return self.reading.requirements if self.reading else ()
+
+    def reviews_of(self, candidate: str) -> tuple[Review, ...]:
+        """The decisions on a candidate that stand."""
+        return tuple(review for review in self.reviews if review.candidate == candidate)
 
     @property
     def candidates(self) -> list[Shown]:
@@ -100,7 +106,8 @@ def view(store: Store, id: str) -> RunView | None:
     texts = {want.id: want.text for want in reading.requirements} if reading else {}
     job = store.jobs.get(row.job) if row.job else None
     status = shown_status(row, job.state if job else None)
-    return RunView(row, folder, reading, turns, texts | ALWAYS, status)
+    reviews = tuple(store.reviews.standing([id]).get(id, ()))
+    return RunView(row, folder, reading, turns, texts | ALWAYS, status, reviews)
 
 
 def shown_status(row: RunRow, job: str | None) -> str:

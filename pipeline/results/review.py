@@ -16,7 +16,8 @@ from typing import Literal
 
 from pipeline.brief import Reading
 from pipeline.store import Store
-from pipeline.store.reviews import Review, latest
+from pipeline.store.outcomes import latest
+from pipeline.store.reviews import Review
 from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
 
@@ -55,25 +56,46 @@ def queue(store: Store, who: str, audit: float = AUDIT, twice: float = TWICE) ->
         decisions.setdefault((review.run, review.candidate), []).append(review)
     items = []
     for run in reversed(runs):
-        why = reason(run, checks.get(run.id, ()), audit)
-        if why is None or run.best is None or run.id not in best:
+        if run.best is None or run.id not in best:
             continue
         mine = decisions.get((run.id, run.best), ())
-        settled = {review.who for review in mine if review.decision in _SETTLES}
-        both = chance(f"twice {run.id}") < twice
-        if any(review.who == who for review in mine) or len(settled) >= (2 if both else 1):
-            continue
-        items.append(Item(run, run.best, best[run.id].image, why, both, tuple(checks.get(run.id, ()))))
+        why = _waits(run, checks.get(run.id, ()), mine, who, audit, twice)
+        if why is not None:
+            both = _by_two(run, twice)
+            items.append(Item(run, run.best, best[run.id].image, why, both, tuple(checks.get(run.id, ()))))
     return items
 
 
+def why_asked(store: Store, run: RunRow, candidate: str, who: str) -> Why:
+    """Why a person is asked about a candidate: as in the queue, or "overruled" where nobody asked them."""
+    if candidate != run.best or run.status in OPEN:
+        return "overruled"
+    mine = [review for review in store.reviews.latest([run.id]) if review.candidate == candidate]
+    return _waits(run, store.runs.checks(run.id, candidate), mine, who, AUDIT, TWICE) or "overruled"
+
+
+def _waits(
+    run: RunRow, checks: Sequence[CheckRow], decisions: Sequence[Review], who: str, audit: float, twice: float
+) -> Why | None:
+    """Why a run's picture waits for this person; None if it does not. `decisions`: the latest ones on the picture."""
+    settled = {review.who for review in decisions if review.decision in _SETTLES}
+    if any(review.who == who for review in decisions) or len(settled) >= (2 if _by_two(run, twice) else 1):
+        return None
+    return reason(run, checks, audit)
+
+
+def _by_two(run: RunRow, share: float) -> bool:
+    """Whether two people review the run's picture."""
+    return chance(f"twice {run.id}") < share
+
+
 def reason(run: RunRow, checks: Sequence[CheckRow], audit: float = AUDIT) -> Why | None:
-    """Why a person should review a run's best picture; None if nobody needs to."""
-    if run.status == "needs_review":
+    """Why the judge's opinion of a run's picture is not enough; None if it is. What people decided changes nothing."""
+    if run.loop_status == "needs_review":
         return "unchecked" if any(c.must and c.outcome == "unchecked" for c in checks) else "unsure"
     if run.degraded:
         return "degraded"
-    if run.status == "accepted" and chance(f"audit {run.id}") < audit:
+    if run.loop_status == "accepted" and chance(f"audit {run.id}") < audit:
         return "audit"
     return None
 

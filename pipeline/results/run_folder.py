@@ -1,7 +1,7 @@
 """The run folder: the files of a run.
 
     out/<name>/
-      accepted.png, or best.png where nothing passed
+      accepted.png, or best.png where nothing was accepted; a person's decision may change it, see decided.py
       sheet.png          every candidate with its checks, drawn at the end
       attempts/1-1.png   candidate <attempt>-<number>, each with its own record in its metadata
       run.json           brief, requirements, attempts, calls, outcome
@@ -74,7 +74,7 @@ class RunFolder:
                 painted = self.path / f"attempts/{event.best.id}.png"
                 self._write(f"{name}.png", painted.read_bytes())  # the same picture with the same record
             self._sheet()
-        self._write(RECORD, to_json(self.record(), indent=1) + b"\n")
+        self._write(RECORD, as_bytes(self.record()))
 
     def _sheet(self) -> None:
         made = [pair for a in self._attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
@@ -103,6 +103,11 @@ class RunFolder:
 
     def _write(self, name: str, data: bytes) -> None:
         write(self.path / name, data)
+
+
+def as_bytes(record: dict[str, Any]) -> bytes:
+    """The content of run.json as the file has it. A record that was read from such a file gives the same bytes."""
+    return to_json(record, indent=1) + b"\n"
 
 
 def metadata(

@@ -94,7 +94,7 @@ def gather(store: Store, batch: str | None = None, since: datetime | None = None
     newest = count.newest(chosen)
     return Stats(
         totals=_totals(statuses, costs, fallen, count.median_seconds(chosen)),
-        funnel=_funnel(statuses, count.unread(chosen), count.among(store.reviews.approved_runs(), chosen)),
+        funnel=_funnel(statuses, count.unread(chosen), count.decided(chosen)),
         latency=_latency(store, chosen, costs, fallen),
         failures=count.check_outcomes(chosen),
         spend=_spend(count.starts(chosen, _length(by)), costs),
@@ -142,7 +142,7 @@ def _totals(
     )
 
 
-def _funnel(statuses: Mapping[str, StatusFigures], unread: int, approved: int) -> dict[str, int]:
+def _funnel(statuses: Mapping[str, StatusFigures], unread: int, decided: Mapping[str, int]) -> dict[str, int]:
     of = {status: statuses.get(status, StatusFigures()) for status in (*statuses, "accepted")}
     runs = Counter({status: figures.runs for status, figures in of.items()})
     return {
@@ -151,8 +151,9 @@ def _funnel(statuses: Mapping[str, StatusFigures], unread: int, approved: int) -
         "painted": sum(figures.painted for figures in of.values()),
         "accepted": runs["accepted"],
         "accepted at the first attempt": of["accepted"].first,
-        "approved by a person": approved,
+        "approved by a person": decided.get("accepted", 0),
         "needs review": runs["needs_review"],
+        "rejected by a person": decided.get("rejected", 0),
         "exhausted": runs["exhausted"],
         "failed": runs["failed"],
         "under way": sum(runs[status] for status in OPEN),

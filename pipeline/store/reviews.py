@@ -1,25 +1,31 @@
-"""Decisions of people on candidates: an append-only log."""
+"""Decisions of people on candidates: an append-only log. Each addition settles the outcome of its run anew."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints, model_validator
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from pipeline.brief import Record
+from pipeline.errors import StoreError
 from pipeline.store.engine import reading, writing
+from pipeline.store.outcomes import latest, settle, standing
 from pipeline.store.rows import chunks
-from pipeline.store.tables import ReviewRow
+from pipeline.store.tables import ReviewRow, RunRow
 
 Decision = Literal["approve", "reject", "skip", "rerun", "undo"]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class Review(Record):
-    """One decision of one person. `undo` takes back that person's last one on the same candidate."""
+    """One decision of one person. `undo` takes back that person's last one on the same candidate.
+
+    `decision` is about the whole picture and alone counts for the outcome of the run. `requirements` may differ from
+    it: a person can approve a picture that lacks something."""
 
     run: str
     candidate: str
@@ -41,18 +47,42 @@ class Review(Record):
         return self
 
 
+class Settled(NamedTuple):
+    """A run with its outcome, and the decisions on it that stand."""
+
+    run: RunRow
+    standing: list[Review]
+
+
 class Reviews:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def add(self, review: Review) -> None:
+        """Add a decision and settle the outcome of its run. Raises StoreError if there is no such run."""
+        with self.settling(review.run, review):
+            pass
+
+    @contextmanager
+    def settling(self, run: str, review: Review | None = None) -> Iterator[Settled]:
+        """Lock a run, add a decision on it if one is given, and settle its outcome. The transaction is committed at the
+        end of the block: if the block fails, nothing was decided. Raises StoreError if there is no such run."""
         with writing(self._engine) as session:
-            session.add(
-                ReviewRow(
-                    at=review.at, who=review.who, run=review.run, candidate=review.candidate,
-                    decision=review.decision, record=review.model_dump(mode="json"),
-                )
-            )  # fmt: skip
+            # The lock first: an insertion locks its run too, and two reviewers would wait for each other.
+            row = session.get(RunRow, run, with_for_update=True)
+            if row is None:
+                raise StoreError(f"there is no run {run[:64]!r}; it may belong to another output folder")
+            if review is not None:
+                session.add(
+                    ReviewRow(
+                        at=review.at, who=review.who, run=run, candidate=review.candidate,
+                        decision=review.decision, record=review.model_dump(mode="json"),
+                    )
+                )  # fmt: skip
+            log = list(session.scalars(_log_of(run)))
+            settle(row, log)
+            session.flush()
+            yield Settled(row, [Review(**one.record) for one in standing(log)])
 
     def log(self, run: str | None = None, who: str | None = None) -> list[Review]:
         """Every decision, in order: all of them, or those on a run or of a person."""
@@ -67,47 +97,34 @@ class Reviews:
 
     def latest(self, runs: Sequence[str]) -> list[Review]:
         """The latest decision of each person on each candidate of these runs, without those that were taken back."""
-        log: list[Review] = []
+        return latest(self._of(runs))
+
+    def standing(self, runs: Sequence[str]) -> dict[str, list[Review]]:
+        """The approvals and rejections that stand, by run, in the order in which they were made."""
+        found: dict[str, list[Review]] = {}
+        for review in standing(self._of(runs)):
+            found.setdefault(review.run, []).append(review)
+        return found
+
+    def newest(self, runs: Sequence[str]) -> datetime | None:
+        """When the newest decision on these runs was made, an undo included; None if there is none."""
         with reading(self._engine) as session:
-            for some in chunks(runs):
-                rows = session.scalars(
+            times = [
+                session.scalar(select(func.max(ReviewRow.at)).where(ReviewRow.run.in_(some)))
+                for some in chunks(runs)
+            ]
+        return max((time for time in times if time is not None), default=None)
+
+    def _of(self, runs: Sequence[str]) -> list[Review]:
+        with reading(self._engine) as session:
+            return [
+                Review(**row.record)
+                for some in chunks(runs)
+                for row in session.scalars(
                     select(ReviewRow).where(ReviewRow.run.in_(some)).order_by(ReviewRow.id)
                 )
-                log += [Review(**row.record) for row in rows]
-        return latest(log)
-
-    def approved_runs(self) -> list[str]:
-        """The ids of runs that a person approved and did not take back."""
-        columns = (ReviewRow.run, ReviewRow.candidate, ReviewRow.who, ReviewRow.decision)
-        with reading(self._engine) as session:
-            rows = session.execute(select(*columns).order_by(ReviewRow.id)).all()
-        approved = {row.run for row in latest(rows) if row.decision == "approve"}
-        return sorted(approved)
+            ]
 
 
-class Decided(Protocol):
-    """Who decided what on which candidate: a Review, or a row with these columns."""
-
-    @property
-    def run(self) -> str: ...
-    @property
-    def candidate(self) -> str: ...
-    @property
-    def who(self) -> str: ...
-    @property
-    def decision(self) -> str: ...
-
-
-D = TypeVar("D", bound=Decided)
-
-
-def latest(log: Sequence[D]) -> list[D]:
-    """The latest decision of each person on each candidate. An undo takes back the one before it."""
-    stacks: dict[tuple[str, str, str], list[D]] = {}
-    for review in log:
-        stack = stacks.setdefault((review.run, review.candidate, review.who), [])
-        if review.decision != "undo":
-            stack.append(review)
-        elif stack:
-            stack.pop()
-    return [stack[-1] for stack in stacks.values() if stack]
+def _log_of(run: str) -> Any:
+    return select(ReviewRow).where(ReviewRow.run == run).order_by(ReviewRow.id)

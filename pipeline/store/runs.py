@@ -15,10 +15,11 @@ from pipeline.config import Preset
 from pipeline.events import Attempt, Event, Started
 from pipeline.files import slug
 from pipeline.store.engine import reading, writing
+from pipeline.store.outcomes import settle
 from pipeline.store.pictures import Pictures
 from pipeline.store.rows import add_new, chunks
 from pipeline.store.sums import Place, add_calls, add_checks, hour_of
-from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, RunRow
+from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, ReviewRow, RunRow
 
 RUNNING, STOPPED = "running", "stopped"
 OPEN = (RUNNING, STOPPED)
@@ -41,7 +42,9 @@ class Runs:
         stem = slug(brief.name or brief.text)
         with writing(self._engine) as session:
             if (mine := session.get(RunRow, id)) is not None:
-                mine.status = RUNNING if mine.status == STOPPED else mine.status
+                if mine.loop_status == STOPPED:
+                    mine.loop_status = RUNNING
+                    mine.status = RUNNING if mine.status == STOPPED else mine.status
                 return mine.folder
             taken = set(session.scalars(select(RunRow.folder).where(RunRow.folder.startswith(stem))))
             folder, number = stem, 1
@@ -52,7 +55,7 @@ class Runs:
             session.add(
                 RunRow(
                     id=id, folder=folder, batch=batch, job=job, text=brief.text, preset=preset.name,
-                    seed=brief.seed, status=RUNNING, started=now, hour=hour_of(now),
+                    seed=brief.seed, status=RUNNING, loop_status=RUNNING, started=now, hour=hour_of(now),
                     brief=brief.model_dump(mode="json"), settings=preset.model_dump(mode="json", by_alias=True),
                 )
             )  # fmt: skip
@@ -67,13 +70,17 @@ class Runs:
             self._attempt(id, event)
         else:
             values = {
-                "status": event.status, "reason": event.reason, "images": event.images, "tokens": event.tokens,
-                "seconds": event.seconds, "best": event.best.id if event.best else None,
-                "degraded": "; ".join(event.degraded) or None, "ended": datetime.now(UTC),
-                "outcome": event.model_dump(mode="json", exclude={"brief"}),
+                "status": event.status, "loop_status": event.status, "reason": event.reason,
+                "images": event.images, "tokens": event.tokens, "seconds": event.seconds,
+                "best": event.best.id if event.best else None, "degraded": "; ".join(event.degraded) or None,
+                "ended": datetime.now(UTC), "outcome": event.model_dump(mode="json", exclude={"brief"}),
             }  # fmt: skip
             with writing(self._engine) as session:
                 session.execute(update(RunRow).where(RunRow.id == id).values(**values))
+                log = select(ReviewRow).where(ReviewRow.run == id).order_by(ReviewRow.id)
+                # People may decide on a picture while others are being painted.
+                if decisions := list(session.scalars(log)):
+                    settle(session.get_one(RunRow, id), decisions)
 
     def _start(self, id: str, event: Started) -> None:
         values: dict[str, Any] = {
@@ -133,8 +140,9 @@ class Runs:
         """Set the status of those of these runs that are running to stopped."""
         with writing(self._engine) as session:
             for some in chunks(ids):
-                mine = (RunRow.id.in_(some), RunRow.status == RUNNING)
-                session.execute(update(RunRow).where(*mine).values(status=STOPPED))
+                for column in (RunRow.status, RunRow.loop_status):
+                    mine = (RunRow.id.in_(some), column == RUNNING)
+                    session.execute(update(RunRow).where(*mine).values({column: STOPPED}))
 
     def get(self, id: str) -> RunRow | None:
         with reading(self._engine) as session:
@@ -195,6 +203,13 @@ class Runs:
                 query = select(RunRow.id, RunRow.status).where(RunRow.id.in_(some))
                 found.update(row.tuple() for row in session.execute(query))
         return found
+
+    def decided(self) -> list[tuple[str, str, str, str]]:
+        """Id, folder, status and best candidate of every run whose outcome a person decided."""
+        columns = select(RunRow.id, RunRow.folder, RunRow.status, RunRow.best)
+        with reading(self._engine) as session:
+            rows = session.execute(columns.where(RunRow.decided_by.is_not(None))).all()
+        return [(row.id, row.folder, row.status, row.best or "") for row in rows]
 
     def attempts(self, id: str) -> list[AttemptRow]:
         return self._of(AttemptRow, AttemptRow.run == id, AttemptRow.number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from models.specs import STAGES
 from pipeline.store.engine import reading
-from pipeline.store.rows import chunks
 from pipeline.store.runs import OPEN
 from pipeline.store.sums import hour_of
 from pipeline.store.tables import CallRow, HourlyCheckRow, HourlyCostRow, RunRow, WholeCallRow
@@ -201,16 +199,15 @@ class Statistics:
                 found.setdefault(kind, {})[outcome] = int(count)
         return found
 
-    def among(self, ids: Sequence[str], chosen: Selection) -> int:
-        """How many of these runs are among the chosen ones."""
-        if chosen.everything:
-            return len(ids)
-        query = select(func.count()).select_from(RunRow)
+    def decided(self, chosen: Selection) -> dict[str, int]:
+        """How many of the chosen runs people accepted, and how many they rejected, by status."""
+        query = (
+            select(RunRow.status, func.count())
+            .where(RunRow.decided_by.is_not(None), *chosen.of_runs())
+            .group_by(RunRow.status)
+        )
         with reading(self._engine) as session:
-            return sum(
-                int(session.scalar(query.where(RunRow.id.in_(some), *chosen.of_runs())) or 0)
-                for some in chunks(ids)
-            )
+            return {status: int(count) for status, count in session.execute(query)}
 
     def newest(self, chosen: Selection) -> RunRow | None:
         query = (

@@ -62,7 +62,10 @@ def _where(condition: ColumnElement[bool]) -> dict[str, Any]:
 
 
 class RunRow(Table):
-    """One brief in the loop. `status` is running or stopped until the run has an outcome."""
+    """One brief in the loop. `status` is running or stopped until the run has an outcome.
+
+    `status`, `reason` and `best` are the run's outcome, what people decided included; see `outcomes`. `loop_status` and
+    `outcome` are those of the loop alone."""
 
     __tablename__ = "runs"
 
@@ -74,6 +77,9 @@ class RunRow(Table):
     preset: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(16))
+    loop_status: Mapped[str] = mapped_column(String(16), server_default="")
+    decided_by: Mapped[str | None]  # the person whose decision is the outcome; None: the loop's is
+    decided_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(default="")
     degraded: Mapped[str | None]
     images: Mapped[int] = mapped_column(default=0)
@@ -257,6 +263,7 @@ Index("runs_by_preset", RunRow.preset, RunRow.started)
 Index("runs_by_hour", RunRow.hour, RunRow.batch)
 Index("runs_by_outcome", RunRow.status, RunRow.started, RunRow.hour, RunRow.batch, RunRow.images, RunRow.best)
 Index("runs_by_seconds", RunRow.seconds, RunRow.status, RunRow.hour, RunRow.batch)
+Index("runs_decided", RunRow.status, RunRow.hour, RunRow.batch, **_where(RunRow.decided_by.is_not(None)))
 Index("runs_degraded", RunRow.hour, RunRow.batch, **_where(RunRow.degraded.is_not(None)))
 Index("runs_unread", RunRow.hour, RunRow.batch, **_where(RunRow.reading.is_(None)))
 Index("calls_fallen", CallRow.started, **_where(CallRow.degraded.is_not(None) | CallRow.error.is_not(None)))

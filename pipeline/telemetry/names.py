@@ -92,6 +92,15 @@ BRIEF = "easel.brief"
 WANT = "easel.want"
 REASON = "easel.reason"
 
+# What people decided: an event of the run for each decision, and a check by that person for each of their answers.
+REVIEW = "easel.review"
+DECISION = "easel.review.decision"
+WHO = "easel.review.who"
+DECIDED_BY = "easel.decided_by"
+DECIDED_AT = "easel.decided_at"
+LOOP_STATUS = "easel.loop_status"
+JUDGE_LABEL = "easel.judge.label"  # beside a person's answer: what the judge found
+
 # Exported only if CAPTURE is set: these attributes may contain text of the brief.
 CONTENT = frozenset((INPUT_MESSAGES, OUTPUT_MESSAGES, EXPLANATION, BRIEF, WANT, REASON))
 

@@ -25,7 +25,8 @@ from pipeline.brief import Record, Requirement
 from pipeline.calls.record import Call
 from pipeline.judging.verdict import ALWAYS, Check
 from pipeline.store import Store
-from pipeline.store.tables import RunRow
+from pipeline.store.reviews import Review
+from pipeline.store.tables import CheckRow, RunRow
 from pipeline.telemetry import names as name
 
 
@@ -165,9 +166,11 @@ def recorded(store: Store, run: RunRow) -> list[Span]:
     ends = [_start(call) + _length(call) for call in all_calls]
     start = min(starts, default=nanoseconds(run.started))
     end = max([*ends, nanoseconds(run.ended)] if run.ended else ends, default=start)
-    spans = [trace.of_run(run.text, run.seed, start, end, run.outcome), *trace.of_reading(calls.get(0, ()))]
-    candidates = store.runs.candidates(run.id)
     checks = store.runs.checks(run.id)
+    root = trace.of_run(run.text, run.seed, start, end, run.outcome)
+    reviews = store.reviews.standing([run.id]).get(run.id, [])
+    spans = [_reviewed(root, run, reviews, requirements, checks), *trace.of_reading(calls.get(0, ()))]
+    candidates = store.runs.candidates(run.id)
     for attempt in store.runs.attempts(run.id):
         painted = [c for c in candidates if c.attempt == attempt.number]
         ids = {c.id for c in painted}
@@ -190,6 +193,44 @@ def recorded(store: Store, run: RunRow) -> list[Span]:
             attempt.number, attempt.action, len(painted), list(degraded), judged, attempt_calls, start
         )
     return spans
+
+
+def _reviewed(
+    root: Span,
+    run: RunRow,
+    reviews: Sequence[Review],
+    requirements: Mapping[str, Requirement],
+    checks: Sequence[CheckRow],
+) -> Span:
+    """The span of a run with what people decided: its outcome, and events for each decision that stands."""
+    attributes = dict(root.attributes)
+    if run.decided_by and run.decided_at:
+        attributes |= {
+            name.STATUS: run.status, name.REASON: run.reason, name.LOOP_STATUS: run.loop_status,
+            name.DECIDED_BY: run.decided_by, name.DECIDED_AT: run.decided_at.isoformat(),
+        }  # fmt: skip
+    judged = {(check.candidate, check.requirement): check.outcome for check in checks}
+    events = []
+    for review in reviews:
+        decision: dict[str, Any] = {
+            name.WHO: review.who, name.DECISION: review.decision, name.CANDIDATE: review.candidate,
+            name.REASON: review.reason,
+        }  # fmt: skip
+        events.append(
+            {"name": name.REVIEW, "time_ns": nanoseconds(review.at), "attributes": decision},
+        )
+        for id, answer in review.requirements.items():
+            want = requirements.get(id)
+            evaluation = {
+                name.EVALUATION_NAME: want.kind if want else id, name.LABEL: answer, name.WHO: review.who,
+                name.EXPLANATION: review.reasons.get(id, ""), name.CANDIDATE: review.candidate,
+                name.REQUIREMENT: id, name.WANT: want.text if want else ALWAYS.get(id, id),
+                name.JUDGE_LABEL: judged.get((review.candidate, id), "unchecked"),
+            }  # fmt: skip
+            events.append(
+                {"name": name.EVALUATION, "time_ns": nanoseconds(review.at), "attributes": evaluation}
+            )
+    return root.model_copy(update={"attributes": attributes, "events": (*root.events, *events)})
 
 
 def call_attributes(call: Call, currency: str) -> dict[str, Any]:

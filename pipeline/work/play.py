@@ -1,7 +1,8 @@
 """Run rows through the loop, and write each run into its run folder and the store. Used for one brief and for batches.
 
-No progress is stored apart from the runs. A row's run has the same id each time the file is read. A run with an outcome
-is done; any other is played again from its start, with kept results instead of model calls made before.
+No progress is stored apart from the runs. A row's run has the same id each time the file is read. A run with an
+outcome, the loop's or a person's, is done; any other is played again from its start, with kept results instead of model
+calls made before.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pipeline.calls.pool import ModelPool
 from pipeline.config import Preset
 from pipeline.events import Event, Outcome, Started
 from pipeline.loop import run
+from pipeline.results.decided import catch_up, follow
 from pipeline.results.run_folder import RunFolder
 from pipeline.stopping import Stop
 from pipeline.store import Store
@@ -61,6 +63,7 @@ def play(
     stop, pool = stop or Stop(), pool or ModelPool()
     budget = shared_budget(rows, store)
     store.pictures.sweep()
+    catch_up(store)
     for preset, group in _by_preset(unfinished(rows, store)):
         try:
             models = load(preset, None if fresh else store.results, pool)
@@ -79,6 +82,9 @@ def play(
                 # The folder first, so that a run that is done in the store is complete there.
                 folders[event.brief].take(event)
                 store.runs.take(row.id, event)
+                if isinstance(event, Outcome) and store.reviews.standing([row.id]):
+                    with store.reviews.settling(row.id) as settled:
+                        follow(store.out, *settled)
                 exporter.take(row.id, event)
                 if isinstance(event, Outcome):
                     del folders[event.brief]

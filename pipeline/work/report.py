@@ -8,7 +8,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from PIL import Image
 from pipeline.brief import Kind
 from pipeline.files import write
 from pipeline.judging.verdict import ALWAYS
+from pipeline.results.decided import picture_name
 from pipeline.store import Store
 from pipeline.store.figures import StageCost
+from pipeline.store.reviews import Review
 from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
 from pipeline.work.rows import Row, Rows, Unstarted
@@ -27,15 +29,18 @@ THUMBNAIL = 240  # pixels
 OUTCOMES = {
     "accepted": "Accepted",
     "needs_review": "Needs review",
+    "rejected": "Rejected",
     "exhausted": "Not met",
     "failed": "Failed",
     "open": "Not finished",
     "bad": "Bad row",
 }
+ENDED = ("accepted", "needs_review", "rejected", "exhausted", "failed")  # of a run that is done
 _COLUMNS = (
     "line", "name", "brief", "preset", "seed", "outcome", "why", "images", "tokens", "seconds", "joules", "money",
-    "score", "failed", "unsure", "unchecked", "picture",
+    "score", "failed", "unsure", "unchecked", "decided by", "decided at", "people said", "picture",
 )  # fmt: skip
+ANSWERS = {"pass": "yes", "fail": "no"}  # a person's, about a requirement
 _CHECKS = ("fail", "unchecked", "unsure", "pass")
 
 
@@ -51,7 +56,47 @@ class Entry:
     row: Row | None = None
     run: RunRow | None = None
     picture: str | None = None  # fingerprint
+    score: float | None = None  # of the picture, by the judge
     checks: tuple[CheckRow, ...] = ()
+    reviews: tuple[Review, ...] = ()  # the decisions on the picture that stand
+
+    @property
+    def label(self) -> str:
+        """The outcome in words, with the person who decided it."""
+        by = f" by {self.run.decided_by}" if self.run and self.run.decided_by else ""
+        return OUTCOMES[self.status] + by
+
+    @property
+    def loop_label(self) -> str:
+        """The outcome of the loop in words, without what people decided."""
+        return OUTCOMES.get(self.run.loop_status if self.run else "", OUTCOMES["open"])
+
+    @property
+    def decided_at(self) -> str:
+        """When a person decided: "2026-03-01 14:05 UTC"; empty where nobody did."""
+        return utc(self.run.decided_at) if self.run and self.run.decided_at else ""
+
+    def answers(self, requirement: str) -> list[tuple[str, str, str]]:
+        """What people said of a requirement: (who, yes or no, why not)."""
+        return [
+            (r.who, ANSWERS[r.requirements[requirement]], r.reasons.get(requirement, ""))
+            for r in self.reviews
+            if requirement in r.requirements
+        ]
+
+    @property
+    def said(self) -> str:
+        """Every answer of people beside the judge's, in words: "two owls: ann no, the judge unsure"."""
+        return "; ".join(
+            f"{self.wants[check.requirement]}: {who} {answer}{f' ({why})' if why else ''}, the judge {check.outcome}"
+            for check in self.checks
+            for who, answer, why in self.answers(check.requirement)
+        )
+
+    def open(self, check: CheckRow) -> bool:
+        """Whether a requirement is not met, by the last person who answered it, or by the judge where nobody did."""
+        answers = self.answers(check.requirement)
+        return answers[-1][1] == "no" if answers else check.outcome != "pass"
 
     @property
     def wants(self) -> dict[str, str]:
@@ -69,7 +114,7 @@ class Entry:
         """Path of the picture below the output folder; None if there is none yet."""
         if self.run is None or self.picture is None or self.run.status in OPEN:
             return None
-        return f"{self.run.folder}/{'accepted' if self.status == 'accepted' else 'best'}.png"
+        return f"{self.run.folder}/{picture_name(self.status)}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +126,13 @@ class Report:
     at: datetime
     currency: str
     counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def summary(self) -> str:
+        """How many rows have which outcome, in words."""
+        return ", ".join(
+            f"{self.counts[s]} {label.lower()}" for s, label in OUTCOMES.items() if self.counts[s]
+        )
 
     @property
     def images(self) -> int:
@@ -109,6 +161,11 @@ class Report:
         """Inputs that were answered from kept results."""
         return sum(cost.kept for cost in self.costs)
 
+    @property
+    def met(self) -> bool:
+        """Whether the loop accepted a picture for every row. What people decided later does not count."""
+        return all(e.run is not None and e.run.loop_status == "accepted" for e in self.entries)
+
     def by_kind(self) -> list[tuple[str, dict[str, int]]]:
         """(kind of requirement, outcome → checks of the best pictures), the kind that passes least first."""
         tally: dict[str, Counter[str]] = {}
@@ -129,7 +186,7 @@ class Report:
             for e in self.entries
             if e.status not in ("accepted", "open")
             for c in e.checks
-            if c.must and c.outcome != "pass"
+            if c.must and e.open(c)
         )
         return found.most_common(8)
 
@@ -138,6 +195,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
     """The report of the rows of a file, in the order of the file. `unstarted`: rows whose models cannot be loaded."""
     ids = [row.id for row in rows.good]
     runs, best, checks = store.figures.runs(ids), store.figures.best(ids), store.figures.checks(ids)
+    reviews = store.reviews.standing(ids)
     why = {row.id: group.why for group in unstarted for row in group.rows}
     entries = [Entry(bad.line, "", bad.text, "bad", bad.why) for bad in rows.bad]
     for row in rows.good:
@@ -149,7 +207,9 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
                 status=run.status if run and ended else "open",
                 reason=run.reason if run and ended else why.get(row.id, "run the same command again to continue"),
                 row=row, run=run, picture=best[row.id].image if row.id in best else None,
+                score=best[row.id].score if row.id in best else None,
                 checks=tuple(checks.get(row.id, ())),
+                reviews=tuple(r for r in reviews.get(row.id, ()) if run and r.candidate == run.best),
             )
         )  # fmt: skip
     entries.sort(key=lambda entry: entry.line)
@@ -176,7 +236,6 @@ def as_csv(report: Report) -> str:
     for e in report.entries:
         run, row = e.run, e.row
         outcome = (run.outcome or {}) if run else {}
-        score = outcome.get("verdict")
         table.writerow(
             _plain(cell)
             for cell in (
@@ -184,8 +243,9 @@ def as_csv(report: Report) -> str:
                 e.status, e.reason, run.images if run else "", run.tokens if run else "",
                 f"{run.seconds:.1f}" if run else "", f"{outcome.get('joules', 0):.0f}",
                 f"{outcome.get('money', 0):.4f}",
-                f"{score['score']:.3f}" if score else "",
-                e.lacking("fail"), e.lacking("unsure"), e.lacking("unchecked"), e.shown or "",
+                "" if e.score is None else f"{e.score:.3f}",
+                e.lacking("fail"), e.lacking("unsure"), e.lacking("unchecked"), (run.decided_by if run else "") or "",
+                e.decided_at, e.said, e.shown or "",
             )
         )  # fmt: skip
     return lines.getvalue()
@@ -203,7 +263,7 @@ def as_html(report: Report, store: Store) -> str:
         loader=PackageLoader("pipeline.work", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    pages.filters["duration"] = duration
+    pages.filters |= {"duration": duration, "utc": utc}
     return pages.get_template("report.html.j2").render(
         report=report, outcomes=OUTCOMES, thumbnail=lambda name: _thumbnail(store, name)
     )
@@ -219,6 +279,11 @@ def _thumbnail(store: Store, name: str) -> str | None:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=82)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def utc(moment: datetime) -> str:
+    """A time in UTC, in words: "2026-03-01 14:05 UTC"."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def duration(seconds: float) -> str:

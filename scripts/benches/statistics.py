@@ -82,6 +82,7 @@ def _run(
     text = f"a {draw.choice(('panda', 'guitar', 'red apple'))} on a yellow background, number {number}"
     painted = status not in ("failed", "running")
     reasons = ("scorer, CUDA out of memory → cpu", "text, NaN → rules; scorer, hung → cpu")
+    best, reason = f"{draw.randint(1, 2)}-1" if painted else None, "every must-have passed"
     reading = {
         "requirements": [{"id": f"r{i}", "kind": k, "text": k} for i, k in enumerate(KINDS)],
         "reader": "rules",
@@ -89,14 +90,14 @@ def _run(
     rows[RunRow].append(
         {
             "id": id, "folder": f"brief-{number}", "batch": batch, "job": None, "text": text, "preset": "mini",
-            "seed": number, "status": status, "reason": "every must-have passed",
+            "seed": number, "status": status, "loop_status": status, "reason": reason,
             "images": draw.randint(1, 4) * painted,
             "degraded": draw.choice(reasons) if draw.random() < 0.02 else None,
             "tokens": draw.randrange(400), "seconds": draw.expovariate(0.1),
-            "best": f"{draw.randint(1, 2)}-1" if painted else None,
-            "started": began, "hour": hour_of(began), "ended": began + timedelta(seconds=20),
+            "best": best, "started": began, "hour": hour_of(began), "ended": began + timedelta(seconds=20),
             "brief": Brief(text=text).model_dump(mode="json"),
-            "settings": settings, "reading": reading, "outcome": {"status": status, "reason": "", "joules": 12.5},
+            "settings": settings, "reading": reading,
+            "outcome": {"status": status, "reason": reason, "best": best and {"id": best}, "joules": 12.5},
         }
     )  # fmt: skip
     if painted:

@@ -21,7 +21,7 @@ from pipeline.store import Store
 from pipeline.work.estimate import estimate
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play, unfinished
-from pipeline.work.report import OUTCOMES, duration, gather, write_report
+from pipeline.work.report import ENDED, OUTCOMES, duration, gather, write_report
 from pipeline.work.rows import Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 
@@ -66,22 +66,34 @@ def run_batch(
         report = gather(rows, store, unstarted)
         page = write_report(report, store)
     counts = report.counts
-    summary = ", ".join(
-        f"{counts[status]} {label.lower()}" for status, label in OUTCOMES.items() if counts[status]
-    )
-    console.print(f"[bold]{summary}[/] ({report.spent})")
+    console.print(f"[bold]{report.summary}[/] ({report.spent})")
     for group in unstarted:
         console.print(f"[red]not started[/]: {len(group.rows)} briefs: {escape(group.why)}")
-    console.print(f"report: {page} and {page.with_suffix('.csv').name}")
+    console.print(written(page))
     if stop.requested and counts["open"]:
         command = shlex.join(["easel", *sys.argv[1:]])
         console.print(
             f"stopped; everything made so far is kept. The same command continues: {escape(command)}"
         )
         return INTERRUPTED
-    if not any(counts[status] for status in ("accepted", "needs_review", "exhausted", "failed")):
+    if not any(counts[status] for status in ENDED):
         return BAD_INPUT
-    return ACCEPTED if counts["accepted"] == len(report.entries) else NOT_MET
+    # Not by the counts: the status of the same command does not change when people decide later.
+    return ACCEPTED if report.met else NOT_MET
+
+
+def report_again(rows: Rows, out: Path, store_url: str | None) -> None:
+    """Write the report of a batch anew, with what people decided since. Paints nothing."""
+    store = Store.existing(out, store_url)
+    report = gather(rows, store)
+    page = write_report(report, store)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{report.summary}[/] ({report.spent})")
+    console.print(written(page))
+
+
+def written(page: Path) -> str:
+    return f"report: {page} and {page.with_suffix('.csv').name}"
 
 
 def _watch(

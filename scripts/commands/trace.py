@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
-from pipeline.errors import EaselError
 from pipeline.store import Store
 from pipeline.telemetry import names as name
 from pipeline.telemetry.spans import Span, recorded
+from pipeline.work.report import ANSWERS, utc
+from scripts.commands.named import the_run
 
 _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/]", "unchecked": "[dim]–[/]"}
 
@@ -23,16 +25,12 @@ def show(run: str, out: Path, store_url: str | None, as_json: bool) -> None:
     """Print the trace of a run. `run`: its folder, its id or the beginning of its id. Raises EaselError unless it names
     exactly one run."""
     store = Store.existing(out, store_url)
-    found = store.runs.named(run)
-    if len(found) != 1:
-        raise EaselError(
-            f"{len(found) or 'no'} runs in {out} are named {run}; give one run's folder or its id"
-        )
-    spans = recorded(store, found[0])
+    found = the_run(store, run)
+    spans = recorded(store, found)
     if as_json:
         print(json.dumps([span.model_dump(mode="json") for span in spans], ensure_ascii=False))
         return
-    Console(highlight=False).print(tree(spans, found[0].folder))
+    Console(highlight=False).print(tree(spans, found.folder))
 
 
 def tree(spans: list[Span], label: str) -> Tree:
@@ -55,6 +53,8 @@ def tree(spans: list[Span], label: str) -> Tree:
         for event in span.events:
             if event["name"] == name.EVALUATION:
                 branch.add(_check(event["attributes"]))
+            elif event["name"] == name.REVIEW:
+                branch.add(_decision(event["attributes"], event["time_ns"]))
         for child in below[span.span_id]:
             add(branch, child)
 
@@ -91,4 +91,18 @@ def _line(span: Span, seconds: float, money: float) -> str:
 def _check(attributes: dict[str, Any]) -> str:
     probability = f" {attributes[name.SCORE]:.2f}" if name.SCORE in attributes else ""
     mark, candidate = _MARKS[attributes[name.LABEL]], escape(attributes[name.CANDIDATE])
-    return f"{mark} [dim]{candidate}[/] {escape(attributes[name.WANT])}{probability}"
+    said = ""
+    if name.WHO in attributes:
+        why = f" ({attributes[name.EXPLANATION]})" if attributes[name.EXPLANATION] else ""
+        answer, judge = ANSWERS[attributes[name.LABEL]], attributes[name.JUDGE_LABEL]
+        said = f": {answer} by {attributes[name.WHO]}{why}, the judge {judge}"
+    return f"{mark} [dim]{candidate}[/] {escape(attributes[name.WANT])}{probability}{escape(said)}"
+
+
+def _decision(attributes: dict[str, Any], time_ns: int) -> str:
+    """A person's decision on a candidate."""
+    approved = attributes[name.DECISION] == "approve"
+    at = utc(datetime.fromtimestamp(time_ns / 1e9, UTC))
+    why = f": {attributes[name.REASON]}" if attributes[name.REASON] else ""
+    said = f"{'approved' if approved else 'rejected'} by {attributes[name.WHO]}, {at}{why}"
+    return f"{_MARKS['pass' if approved else 'fail']} [dim]{escape(attributes[name.CANDIDATE])}[/] {escape(said)}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pipeline.results.decided import catch_up
 from pipeline.store import Store
 from pipeline.work.lock import LOCK
 from ui.access import guard
@@ -25,6 +26,7 @@ def open_app(out: Path, store_url: str | None, host: str, port: int, with_worker
     """Serve the app until it is stopped. Its worker ends with it; an unfinished job continues at the next start."""
     guard(out, host)  # before anything starts
     store = Store(out, store_url)
+    catch_up(store)
     attendant = Attendant(out, store_url) if with_worker else None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -15,6 +15,7 @@ from scripts.easel import main
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    (easel .+)$", README, re.MULTILINE)
+_QUICK = ["--images", "1", "--set", "loop.reader=rules", "--set", "loop.writer=template"]
 TARGETS = re.findall(r"`?make ([a-z]+)\b", README)
 
 
@@ -29,10 +30,15 @@ def test_commands_of_the_readme_run(
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command, comments=True)
     if words[1] == "run":  # as written, but for what takes time: the rest is the same
-        words += ["--images", "1", "--set", "loop.reader=rules", "--set", "loop.writer=template"]
+        words += _QUICK
     elif words[1] == "batch":
         rows = (ROOT / "tests/data/stickers.csv").read_text(encoding="utf-8").splitlines()
         Path(words[2]).write_text("\n".join(rows[:2]), encoding="utf-8")
+    elif words[1] == "review":  # of a picture that waits for a person
+        waiting = [*_QUICK, "--name", "a-panda", "--out", "out/"]
+        monkeypatch.setattr(sys, "argv", ["easel", "run", "a panda, it should feel calm", *waiting])
+        with pytest.raises(SystemExit):
+            main()
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as exit:
         main()
@@ -65,7 +71,7 @@ def test_options_of_the_readme_exist(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    for command in ("run", "batch", "worker", "trace", "stats", "clean", "ui"):
+    for command in ("run", "batch", "worker", "trace", "stats", "clean", "ui", "review", "report"):
         monkeypatch.setattr(sys, "argv", ["easel", command, "--help"])
         with pytest.raises(SystemExit):
             main()

@@ -98,12 +98,22 @@ def test_reviews_by_two_people(client: Client, store: Store, tiny_preset: Preset
     assert "gate" not in waiting
     said = {"requirements": {"r1": "pass"}, "reason": "it is one"}
     review = client.predict(run, waiting["candidate"], "ann", "approve", **said, api_name="/decide")
-    assert review["why"] == "unchecked"
+    assert (review["why"], review["outcome"]) == ("unchecked", "accepted")
     why = {"requirements": {"r1": "fail"}, "reasons": {"r1": "a dog"}}
     review = client.predict(run, waiting["candidate"], "bob", "reject", **why, api_name="/decide")
     assert review["reasons"] == {"r1": "a dog"}
+    result = client.predict(run, api_name="/result")
+    assert (result["outcome"], result["decided_by"], result["loop_outcome"]) == (
+        "rejected",
+        "bob",
+        "needs_review",
+    )
+    assert [said["who"] for said in result["reviews"]] == ["ann", "bob"]
+    assert run in [found["run"] for found in client.predict(outcome="rejected", api_name="/runs")]
     client.predict(run, waiting["candidate"], "bob", "undo", api_name="/decide")
     client.predict(run, waiting["candidate"], "bob", "approve", api_name="/decide")
+    with pytest.raises(AppError, match="use approve, reject, skip"):
+        client.predict(run, waiting["candidate"], "bob", "burn", api_name="/decide")
     told = client.predict(api_name="/reviews")
     assert [r["decision"] for r in told["log"] if r["run"] == run] == ["approve", "reject", "undo", "approve"]
     assert told["agreement"]["pictures"] >= 1
@@ -131,7 +141,7 @@ def test_models_are_unloaded_and_loaded(client: Client) -> None:
         ("/ask", ("nope", "dance"), "Unknown request 'dance'"),
         ("/submit_batch", ("colour\nred\n", "csv"), "no column named brief"),
         ("/submit_batch", ("x", "exe"), "Unknown kind of file 'exe'"),
-        ("/decide", ("nope", "1-1", "ann", "approve"), "There is no such picture"),
+        ("/decide", ("nope", "1-1", "ann", "approve"), "There is no run .nope."),
     ],
 )
 def test_bad_input_is_one_sentence(client: Client, verb: str, given: tuple[Any, ...], said: str) -> None:

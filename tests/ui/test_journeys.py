@@ -354,6 +354,7 @@ def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_pr
         expect(head.locator("b")).to_have_text(f"{left - i - 1} left")
     log = store.reviews.log(who="carl")
     assert [r.decision for r in log[before:]] == ["approve", "reject"] * 5
+    assert [outcome(store, r.run) for r in log[before:]] == [("accepted", "carl"), ("rejected", "carl")] * 5
     expect(page.locator("#review-judge")).to_contain_text("judge")
     page.keyboard.press("u")
     expect(head.locator("b")).to_have_text(f"{left - 9} left")
@@ -381,20 +382,113 @@ def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_pr
     assert len((store.out / "reviews.jsonl").read_text().splitlines()) == len(store.reviews.log())
 
 
-def test_a_rejected_picture_is_overruled(page: Page, store: Store, accepted: str) -> None:
+def outcome(store: Store, id: str) -> tuple[str, str | None]:
+    run = store.runs.get(id)
+    assert run is not None
+    return run.status, run.decided_by
+
+
+def test_the_judge_is_overruled_in_the_gallery(page: Page, store: Store, accepted: str) -> None:
+    run = store.runs.get(accepted)
+    assert run is not None
+    folder = store.out / run.folder
+    enter_name(page, "ann")
     open_tab(page, "Gallery")
     page.locator("#gallery-search input, #gallery-search textarea").fill("panda")
     card = page.locator(f"#gallery [data-run='{accepted}']")
     card.click()
     expect(page.locator("#gallery-about h2")).to_have_text(PANDA)
+    expect(page.locator("#overrule-undo")).to_be_hidden()
     page.get_by_label("Reason", exact=True).fill("it looks sad")
     page.locator("#overrule-reject").click()
     expect(page.locator("#overrule-said")).to_contain_text("is rejected")
+    expect(card.locator(".mark")).to_have_text(["✗ rejected by ann"])
     (said,) = [r for r in store.reviews.log(run=accepted) if r.why == "overruled"]
     assert (said.decision, said.reason) == ("reject", "it looks sad")
+    assert outcome(store, accepted) == ("rejected", "ann")
+    assert not (folder / "accepted.png").exists()
+    enter_name(page, "bob")
     page.locator("#overrule-approve").click()
     expect(page.locator("#overrule-said")).to_contain_text("is approved")
-    assert store.reviews.latest([accepted])[-1].decision == "approve"
+    expect(card.locator(".mark")).to_have_text(["✓ accepted by bob", "✗ rejected by ann"])
+    expect(page.locator("#gallery-attempts .mark.approve")).to_have_text("✓ approved by bob")
+    assert outcome(store, accepted) == ("accepted", "bob")
+    for name in ("bob", "ann"):
+        enter_name(page, name)
+        page.locator("#overrule-undo").click()
+        expect(page.locator("#gallery-about")).to_contain_text(f"taken back 1-1 by {name}")
+    expect(page.locator("#overrule-undo")).to_be_hidden()
+    expect(card.locator(".mark")).to_have_text(["✓ accepted"])
+    assert outcome(store, accepted) == ("accepted", None)
+    assert (folder / "accepted.png").read_bytes() == (folder / f"attempts/{run.best}.png").read_bytes()
+
+
+def test_a_picture_that_waits_is_decided_in_create(
+    page: Page, app: App, store: Store, tiny_preset: Preset
+) -> None:
+    (id,) = add_runs(store, tiny_preset, ["a cat that waits in Create"])
+    run = store.runs.get(id)
+    assert run is not None
+    go(page, f"{app.url}/?job={id}")
+    result = page.locator("#result")
+    expect(result.locator(".decide h3")).to_have_text("A person must decide")
+    enter_name(page, "")
+    result.get_by_role("button", name="Approve").click()
+    expect(page.locator(".toast-body", has_text="Enter your name")).to_be_visible()
+    enter_name(page, "ann")
+    yes = result.get_by_role("button", name=": yes").first
+    yes.click()
+    expect(yes).to_have_attribute("aria-pressed", "true")
+    result.get_by_label("Reason for the decision").fill("a fine cat")
+    result.get_by_role("button", name="Approve").click()
+    expect(result.locator(".mark").first).to_have_text("✓ accepted by ann")
+    expect(result).to_contain_text("Approved by ann: a fine cat.")
+    expect(result).to_contain_text("The loop ended with: needs review")
+    expect(result.locator(".checks")).to_contain_text("ann said yes")
+    expect(page.locator("#stand figcaption")).to_contain_text("Accepted by ann")
+    link = result.locator("a[download]", has_text="Picture").get_attribute("href")
+    assert str(link).endswith("accepted.png")
+    assert httpx.get(f"{app.url}/{link}").status_code == 200
+    (review,) = store.reviews.log(run=id)
+    assert (review.why, review.requirements, review.reason) == ("unchecked", {"r1": "pass"}, "a fine cat")
+    page.reload()
+    page.wait_for_selector("body[data-opened]")
+    expect(result.locator(".mark").first).to_have_text("✓ accepted by ann")
+    enter_name(page, "bob")
+    result.get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast-body", has_text="Ann decided this")).to_be_visible()
+    enter_name(page, "ann")
+    result.get_by_role("button", name="Undo").click()
+    expect(result.locator(".mark").first).to_have_text("? needs review")
+    assert outcome(store, id) == ("needs_review", None)
+    assert not (store.out / run.folder / "accepted.png").exists()
+
+
+def test_rows_of_a_batch_are_decided_where_they_stand(
+    page: Page, client: Client, store: Store, tiny_preset: Preset
+) -> None:
+    content = "brief\na cat in a row\na dog in a row\n"
+    id = client.predict(content, "csv", "waiting", str(tiny_preset.source), api_name="/submit_batch")["id"]
+    wait_for(lambda: state(store, id) == "done", "the batch")
+    open_tab(page, "Batch")
+    enter_name(page, "ann")
+    table = page.locator("#batch-table")
+    expect(table.locator(".mark.needs_review")).to_have_count(2)
+    expect(table.locator("button[data-report]")).to_have_count(0)
+    table.get_by_role("button", name="Approve: a cat in a row").click()
+    expect(table.locator(".mark.accepted")).to_have_text("✓ accepted by ann")
+    table.get_by_role("button", name="Reject: a dog in a row").click()
+    expect(table.locator(".mark.rejected")).to_have_text("✗ rejected by ann")
+    rows = client.predict(id, api_name="/batch")["rows"]
+    assert [(row["outcome"], row["decided_by"]) for row in rows] == [("accepted", "ann"), ("rejected", "ann")]
+    report = store.out / f"report-{id}.html"
+    assert "accepted by ann" not in report.read_text().lower()
+    table.locator("button[data-report]").click()
+    expect(table.locator("button[data-report]")).to_have_count(0)
+    assert "accepted by ann" in report.read_text().lower()
+    table.get_by_role("button", name="Undo: a dog in a row").click()
+    expect(table.locator(".mark.needs_review")).to_have_count(1)
+    expect(table.locator("button[data-report]")).to_have_count(1)
 
 
 def test_settings_come_back_from_a_png(page: Page, store: Store, accepted: str, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_the_retention_can_come_from_the_environment(
     assert "12h, 30d, 6w" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["clean"], ["stats"], ["trace", "x"]])
+@pytest.mark.parametrize("command", [["clean"], ["stats"], ["trace", "x"], ["review"]])
 def test_commands_that_look_create_no_store(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
