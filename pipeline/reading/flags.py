@@ -119,6 +119,10 @@ def _why_outside(want: Requirement, kinds: Sequence[str], drawable: Range) -> st
             return f"the image model knows only {', '.join(drawable.relations)}"
         case "object" | "count":
             return _too_many(want, kinds, drawable)
+        case "absence":
+            for name in kinds:
+                if want.subject in drawable.parts.get(name, ()):
+                    return f"the image model draws no {name} without {want.subject}"
     return None
 
 

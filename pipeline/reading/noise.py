@@ -66,6 +66,8 @@ _INDEFINITE = pattern("AND? (?: NUMBER | QUANTITY) [ADJECTIVE COLOUR MOOD LOOK]*
 _FOR_THE_THING = pattern(
     "DETERMINER OBJECT [COMMA FUNCTION REQUEST PRONOUN DETERMINER COLON BE]* COLOUR [FUNCTION COMMA]* $"
 )
+# "the trophy being above [the ball]"
+_PLACED = pattern("DETERMINER OBJECT BE RELATION")
 # "[a cat,] on blue if you ask me"
 _ON_COLOUR = pattern(
     "ON [DETERMINER ADJECTIVE MOOD]* COLOUR (?! [ADJECTIVE MOOD]* [OBJECT UNKNOWN NOT_DRAWN])"
@@ -291,6 +293,8 @@ def _is_statement(line: Sequence[Token], start: int, end: int) -> bool:
     ):
         return False
     if spoken[0].tag is Tag.REQUEST or _asks(line, start, end) or spoken[0].text.split()[0] in _ASKS_FIRST:
+        return False
+    if _PLACED.search("".join(token.tag for token in spoken)):
         return False
     if _ON_COLOUR.match("".join(token.tag for token in spoken)):
         return False

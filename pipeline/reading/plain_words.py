@@ -24,7 +24,8 @@ _ADJECTIVES = (
 )
 _BETWEEN = (
     r"(?: (?:there|it|them|him|her|can|could|may|had better|better|is|are|being|be|should|must|has to|ought to|"
-    r"needs to|wants to|will|kept|painted|filled|done|in|with|as|use|using|a|an|the|colou?r|of|only|please|also))*"
+    r"needs to|wants to|will|stays?|remains?|keeps?|"
+    r"kept|painted|filled|done|in|with|as|use|using|a|an|the|colou?r|of|only|please|also))*"
 )
 _BACK = (
     r"(?:(?:at|on|in) )?(?:the |its |their )?"
@@ -61,6 +62,11 @@ def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
         (rf"\b({shade}) fill\b", r"\1"),
         # "make the back white", "ground: white", "fill the rest with blue"
         (rf"\b(?:fill )?{_BACK}{_BETWEEN}:? (?={_ADJECTIVES}{shade}\b(?! {thing}))", "background "),
+        # "three balloons, none of them red"
+        (
+            rf"\b(?:none|neither) of (?:them|these|those)(?: (?:is|are|be|in|should|may))* (?={shade}\b)",
+            "not ",
+        ),
         # "with plain yellow at the back", "a white ground"
         (rf"\b({shade}) (?:(?:at|in|on) the back|back ?side|ground)\b", r"\1 background"),
         # "eggs, exactly 4 pieces"; "tulips: qty 4"; "two nos. umbrellas"

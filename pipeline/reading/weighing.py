@@ -16,7 +16,7 @@ from pipeline.range import Range
 from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
 from pipeline.reading.lexicon import COLOURS, tokens
 from pipeline.reading.spelling import respelt
-from pipeline.reading.tags import any_of
+from pipeline.reading.tags import Tag, any_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,19 @@ class Bounds:
 
     Words that the rules doubt are talk below `doubted` of being beyond the models; words that they do not doubt are
     left to a person from `noticed` on. An object below `wanted` is not wanted. From `certain` on, the model overrules
-    the rules: such an object is ruled out, or beyond the models."""
+    the rules: such an object is ruled out, or beyond the models. Words that the rules know and made nothing of are left
+    to a person from `overlooked` on."""
 
     doubted: float = 0.08
     noticed: float = 0.3
     wanted: float = 0.2
     certain: float = 0.6
+    overlooked: float = 0.8
 
 
 BOUNDS = Bounds()
 _CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION MOOD OBJECT NOT_DRAWN")
+_KNOWN = any_of("OBJECT COLOUR NUMBER RELATION SIDE")
 _SHORT = 3  # letters: shorter words that only hold a sentence together are not noticed alone
 _AROUND = 0.12  # words beside a noticed one belong to the same run from this probability on
 
@@ -42,18 +45,23 @@ _AROUND = 0.12  # words beside a noticed one belong to the same run from this pr
 @dataclass(frozen=True, slots=True)
 class _Word:
     """`meanings`: the word in the names of the range, and in the singular; `content`: whether it could be a want by
-    itself."""
+    itself; `known`: whether it is one of those that the rules make wants of."""
 
     mark: Mark
     written: str
     meanings: frozenset[str]
     content: bool
+    known: bool
 
-    def least(self, bounds: Bounds) -> float:
-        """The probability of being beyond the models from which on the word is noticed."""
+    def noticed(self, bounds: Bounds) -> bool:
+        """Whether it is left to a person where no finding has it. Only a word that the rules know can be a want of
+        which they made nothing."""
+        beyond, wanted = self.mark.roles["beyond"], self.mark.roles["want"]
+        if self.known and beyond + wanted >= bounds.overlooked:
+            return True
         if self.content:
-            return bounds.noticed
-        return bounds.certain if len(self.written) > _SHORT else 1.0
+            return beyond >= bounds.noticed
+        return len(self.written) > _SHORT and beyond >= bounds.certain
 
 
 def weighed(
@@ -65,7 +73,9 @@ def weighed(
     model takes for ruled out becomes an absence. One that it takes for talk is left to a person, and so are words that
     only the model takes for a want. Where nothing else is wanted, nothing is left out."""
     words = list(_words(text, marks, drawable))
-    kept = [one for item in _settled(found, words, bounds) for one in _weigh(item, words, drawable, bounds)]
+    settled = _settled(found, words, bounds)
+    sure = {name for item in settled if not _doubted(item, drawable) for name in _names(item)}
+    kept = [one for item in settled for one in _weigh(item, words, sure, drawable, bounds)]
     shown = {item.subject for item in kept if item.kind in ("object", "count")}
     if not shown:
         kept, shown = list(found), {item.subject for item in found}
@@ -89,14 +99,19 @@ def _once(found: Sequence[Found]) -> list[Found]:
     ]
 
 
-def _weigh(item: Found, words: Sequence[_Word], drawable: Range | None, bounds: Bounds) -> list[Found]:
-    """What becomes of one finding."""
-    mine = [word.mark for word in words if word.content and word.meanings & _names(item)]
+def _weigh(
+    item: Found, words: Sequence[_Word], sure: set[str], drawable: Range | None, bounds: Bounds
+) -> list[Found]:
+    """What becomes of one finding. `sure`: the words of all findings that the rules do not doubt."""
+    about = [word for word in words if word.content and word.meanings & _names(item)]
+    mine = [word.mark for word in about]
     if not mine or not item.must:
         return [item]
     beyond = _most(mine, "beyond")
     if _doubted(item, drawable):
-        if beyond >= bounds.doubted:
+        certain = item.kind == "other" and item.sure
+        overlooked = any(word.noticed(bounds) for word in about if not word.meanings & sure)
+        if beyond >= bounds.doubted or certain or overlooked:
             return [item]
         soft = _most(mine, "soft") >= bounds.noticed and item.kind not in ("object", "count")
         return [replace(item, must=False)] if soft else []
@@ -145,7 +160,10 @@ def _words(text: str, marks: Marks, drawable: Range | None) -> Iterator[_Word]:
         as_tokens = tokens(respelt(written, drawable), drawable)
         values = {token.value or token.text for token in as_tokens}
         content = any(token.tag in _CONTENT for token in as_tokens)
-        yield _Word(mark, written, frozenset({singular(written.lower()), *values}), content)
+        known = any(
+            token.tag in _KNOWN and (token.known or token.tag is not Tag.OBJECT) for token in as_tokens
+        )
+        yield _Word(mark, written, frozenset({singular(written.lower()), *values}), content, known)
 
 
 def _names(item: Found) -> set[str]:
@@ -182,10 +200,14 @@ def _runs(words: Sequence[_Word], claimed: set[str], bounds: Bounds) -> list[str
     runs: list[str] = []
     run: list[_Word] = []
     for word in (*words, None):
-        if word and not word.meanings & claimed and word.mark.roles["beyond"] >= _AROUND:
+        if (
+            word
+            and not word.meanings & claimed
+            and word.mark.roles["beyond"] + word.mark.roles["want"] >= _AROUND
+        ):
             run.append(word)
             continue
-        if any(each.mark.roles["beyond"] >= each.least(bounds) for each in run):
+        if any(each.noticed(bounds) for each in run):
             runs.append(" ".join(each.written for each in run))
         run = []
     return runs

@@ -123,3 +123,9 @@ def test_what_must_not_show_need_not_be_drawable() -> None:
 def test_flags_are_set_anew() -> None:
     marked = flagged([want("a", "count", "cat", "2"), want("b", "count", "cat", "3")], RANGE)
     assert flags(marked[0]) == {"a": None}
+
+
+def test_a_part_that_the_art_always_shows_cannot_be_left_out() -> None:
+    cake, candle = want("cake", "object", "birthday cake"), want("bare", "absence", "candle")
+    assert flags(cake, candle) == {"cake": None, "bare": "outside"}
+    assert flags(want("cat", "object", "cat"), candle) == {"cat": None, "bare": None}

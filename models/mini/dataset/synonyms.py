@@ -137,6 +137,23 @@ KIN: dict[str, str] = {
 KIN = {word: name for word, name in KIN.items() if name in BY_NAME or name in COLOURS or name in STYLES}
 
 
+# What the art of an object shows besides: no picture of it is without.
+PARTS: dict[str, tuple[str, ...]] = {
+    "birthday cake": ("candle", "fire", "strawberry", "cherries"),
+    "candle": ("fire",),
+    "crown": ("gem",),
+    "gift": ("ribbon", "bow"),
+    "hamburger": ("cheese", "tomato", "lettuce", "bread", "bun"),
+    "hot dog": ("bread", "bun", "sausage"),
+    "ice cream": ("cherries", "cup"),
+    "pizza": ("cheese", "tomato"),
+    "ring": ("gem",),
+    "rocket": ("star", "fire"),
+    "taco": ("cheese", "tomato", "lettuce"),
+    "teddy bear": ("ribbon", "bow"),
+}
+
+
 def drawable() -> dict[str, object]:
     """The range of the bundled image model, in the form of `range.json`; a test checks that both are equal."""
     return {
@@ -148,5 +165,6 @@ def drawable() -> dict[str, object]:
         "max_kinds": 2,
         "counts_alone": True,
         "plain_backgrounds": True,
+        "parts": PARTS,
         "kin": KIN,
     }

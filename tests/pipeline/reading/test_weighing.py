@@ -9,6 +9,7 @@ import pytest
 
 from models.protocols import ROLES, Mark, Marks, Role
 from pipeline.brief import Requirement
+from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.rules import found_in, numbered
 from pipeline.reading.weighing import weighed
@@ -70,3 +71,20 @@ def test_an_object_that_the_model_takes_for_ruled_out_is_ruled_out() -> None:
 @pytest.mark.parametrize("role", ["talk", "absent", "soft"])
 def test_where_nothing_else_is_wanted_nothing_is_left_out(role: str) -> None:
     assert [want.subject for want in read("a cat", **{cast("Role", role): "cat"})] == ["cat"]
+
+
+def test_a_want_that_the_rules_overlooked_goes_to_a_person() -> None:
+    text = "Could I trouble you for a loaf of bread and, to the left of it, an egg?"
+    marked = marks(text, want="bread egg")
+    assert weighed(text, [Found("object", "egg")], marked, RANGE)[1:] == [
+        Found("other", NOT_UNDERSTOOD, "bread", sure=False)
+    ]
+
+
+def test_of_two_colours_of_one_thing_the_unwanted_one_is_left_out() -> None:
+    wants = read("We never use black, so a white candle", want="white candle")
+    assert [want.value for want in wants if want.kind == "attribute"] == ["white"]
+
+
+def test_two_looks_of_one_thing_may_both_be_wanted() -> None:
+    assert "striped" in needs_a_person("a striped cat, orange", want="cat orange", beyond="striped")
