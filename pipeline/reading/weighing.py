@@ -7,6 +7,7 @@ takes little for a person to be asked about a word that the rules doubt, and mor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,15 +30,16 @@ class Bounds:
     to a person from `overlooked` on."""
 
     doubted: float = 0.08
-    noticed: float = 0.3
+    noticed: float = 0.4
     wanted: float = 0.2
     certain: float = 0.6
     overlooked: float = 0.8
 
 
 BOUNDS = Bounds()
-_CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION MOOD OBJECT NOT_DRAWN")
+_CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION MOOD OBJECT")
 _KNOWN = any_of("OBJECT COLOUR NUMBER RELATION SIDE")
+_PART_BEFORE, _PART_AFTER = re.compile(r"[\w'-]+-$"), re.compile(r"-[\w'-]+")
 _SHORT = 3  # letters: shorter words that only hold a sentence together are not noticed alone
 _AROUND = 0.12  # words beside a noticed one belong to the same run from this probability on
 
@@ -157,7 +159,9 @@ def _settled(found: Sequence[Found], words: Sequence[_Word], bounds: Bounds) -> 
 def _words(text: str, marks: Marks, drawable: Range | None) -> Iterator[_Word]:
     for mark in marks.words:
         written = text[mark.start : mark.end]
-        as_tokens = tokens(respelt(written, drawable), drawable)
+        before, after = _PART_BEFORE.search(text, 0, mark.start), _PART_AFTER.match(text, mark.end)
+        whole = f"{before[0] if before else ''}{written}{after[0] if after else ''}"  # "T-shirt", "sky-blue"
+        as_tokens = tokens(respelt(whole, drawable), drawable)
         values = {token.value or token.text for token in as_tokens}
         content = any(token.tag in _CONTENT for token in as_tokens)
         known = any(
