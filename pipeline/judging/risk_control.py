@@ -92,7 +92,7 @@ def _prefixes(scores: Floats, wrong: Bools) -> tuple[NDArray[np.intp], NDArray[n
     """The sizes of the sets of answers that reach a score, from the highest score on; the mistakes in each; and the
     scores in this order. Equal scores are in the same sets."""
     order = np.argsort(-scores, kind="stable")
-    ordered, counted = scores[order], np.cumsum(wrong[order])
+    ordered, counted = scores[order], np.cumsum(wrong[order], dtype=np.intp)
     ends = np.flatnonzero(np.append(ordered[1:] < ordered[:-1], np.ones(min(len(ordered), 1), bool)))
     return ends + 1, counted[ends], ordered
 

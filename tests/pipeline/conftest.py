@@ -31,3 +31,23 @@ def tiny(tiny_folder: Path) -> Callable[..., Preset]:
         return load_preset(str(write_preset(tiny_folder, **sections)))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def published(tiny: Callable[..., Preset], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Preset]:
+    """`published({statement: probability}, judge=…)` → a tiny preset with a scorer that answers these numbers."""
+    from models import load
+    from tests.models.scorer.published import BACKEND, PublishedSpec
+
+    monkeypatch.setattr(load, "BACKENDS", (*load.BACKENDS, BACKEND))
+
+    def make(
+        answers: dict[str, float],
+        others: tuple[float, float] = (0.2, 0.2),
+        revision: str = "1",
+        **sections: object,
+    ) -> Preset:
+        scorer = PublishedSpec(answers=answers, others=others, revision=revision)
+        return tiny(**sections).model_copy(update={"scorer": scorer})
+
+    return make
