@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,9 @@ def tiny(tiny_folder: Path) -> Callable[..., Preset]:
 
 
 @pytest.fixture
-def published(tiny: Callable[..., Preset], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Preset]:
+def published(tiny: Callable[..., Preset]) -> Iterator[Callable[..., Preset]]:
     """`published({statement: probability}, judge=…)` → a tiny preset with a scorer that answers these numbers."""
-    from models import load
-    from tests.models.scorer.published import BACKEND, PublishedSpec
-
-    monkeypatch.setattr(load, "BACKENDS", (*load.BACKENDS, BACKEND))
+    from tests.models.scorer.published import registered, with_scorer
 
     def make(
         answers: dict[str, float],
@@ -47,7 +44,7 @@ def published(tiny: Callable[..., Preset], monkeypatch: pytest.MonkeyPatch) -> C
         revision: str = "1",
         **sections: object,
     ) -> Preset:
-        scorer = PublishedSpec(answers=answers, others=others, revision=revision)
-        return tiny(**sections).model_copy(update={"scorer": scorer})
+        return with_scorer(tiny(**sections), answers, others, revision)
 
-    return make
+    with registered():
+        yield make

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import pytest
 from PIL.Image import Image
 from pydantic import Field
 
+import models.load
 from models.backend import Backend
 from models.protocols import Identity, Question
 from models.specs import ScorerSpec
+from pipeline.config import Preset
 
 # What SigLIP models say of statements that are true of the picture (model cards; see docs/architecture.md).
 SIGLIP = {
@@ -60,3 +64,19 @@ def present(spec: PublishedSpec, base: Path) -> str:
 
 
 BACKEND = Backend("scorer", PublishedSpec, load, present)
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """While it lasts, presets may name this kind of scorer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models.load, "BACKENDS", (*models.load.BACKENDS, BACKEND))
+        yield
+
+
+def with_scorer(
+    preset: Preset, answers: dict[str, float], others: tuple[float, float] = (0.2, 0.2), revision: str = "1"
+) -> Preset:
+    """The preset with a scorer that answers these numbers."""
+    scorer = PublishedSpec(answers=answers, others=others, revision=revision)
+    return preset.model_copy(update={"scorer": scorer})
