@@ -16,6 +16,7 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 from rich.progress import track
 
 from pipeline.calls.load import load, quiet_libraries
@@ -31,8 +32,8 @@ Said = Mapping[str, Sequence[tuple[float, bool]]]  # probability and truth of st
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Of statements: the share that is decided without a person, and how many of what passes and of what fails is wrong;
-    None where nothing passes or fails."""
+    """Of statements: the share that is decided without a person, and the shares of what passes and of what fails that
+    are wrong; None where nothing passes or fails."""
 
     alone: float
     wrong_accepts: float | None
@@ -42,11 +43,13 @@ class Rates:
 def curve(
     said: Said, decisions: Sequence[int], noise: float, draws: int, rules: Judge
 ) -> dict[int, dict[str, list[Rates]]]:
-    """The rates after so many decisions on each kind, by kind, one for each draw. Kinds with too few statements are left
-    out."""
+    """The rates after so many decisions on each kind, by kind, one for each draw. Kinds with too few statements are
+    left out."""
     rng, found = np.random.default_rng(0), dict[int, dict[str, list[Rates]]]()
     for count in track(decisions, "deciding", transient=True):
-        kinds = {kind: np.array(some) for kind, some in said.items() if len(some) >= count + _LEAST_LEFT}
+        kinds = {
+            kind: np.array(some, float) for kind, some in said.items() if len(some) >= count + _LEAST_LEFT
+        }
         found[count] = {kind: [] for kind in kinds}
         for _ in range(draws):
             known, left = [], {}
@@ -64,7 +67,7 @@ def curve(
     return found
 
 
-def rates(band: Band, statements: np.ndarray) -> Rates:
+def rates(band: Band, statements: NDArray[np.float64]) -> Rates:
     """What a band decides of statements, shape (n, 2): probability and truth."""
     p = np.array([band.corrected(float(one)) for one in statements[:, 0]])
     true = statements[:, 1] > 0.5

@@ -51,7 +51,7 @@ def main(
     print("| kind | prompts | its own bound of wrong accepts | self-measured | measured on truth |")
     print("| --- | --- | --- | --- | --- |")
     for basis, answers in found.items():
-        band, some = learned[basis.key], np.array(said[basis.kind])
+        band, some = learned[basis.key], np.array(said[basis.kind], float)
         bound = f"{band.passes.bound:.1%}" if band.passes else "–"
         print(
             f"| {basis.kind} | {len(answers) // 2} | {bound} | {cell(rates(band.band, some))} | "
