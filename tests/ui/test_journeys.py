@@ -402,6 +402,7 @@ def test_thirty_decisions_change_what_the_loop_decides(
     enter_name(page, "dora")
     head, item = page.locator("#review-head b"), page.locator("#review-item")
     expect(item.locator("img")).to_be_visible()
+    page.locator("#review-head").click()  # so that keys are not typed into the name
     decided = 0
     while decided < 30:
         left = int(head.inner_text().split()[0])
