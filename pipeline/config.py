@@ -42,14 +42,26 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+# measured: on data whose truth is known, or the owner's word; people: on their decisions; self: on simple prompts that
+# the painter is taken to draw rightly.
+Source = Literal["measured", "people", "self"]
+
+
 class Band(Section):
-    """Thresholds that turn a probability into an outcome: pass from `pass`, fail up to `fail`, unsure between.
+    """Thresholds that turn a probability into an outcome: pass from `pass`, fail up to `fail`, unsure between. Without
+    `pass` it never passes, without `fail` it never fails.
 
-    `odds` (a, b) calibrates the scorer's probability first (Platt scaling): log odds · a + b."""
+    `odds` (a, b) calibrates the judge's probability first (Platt scaling): log odds · a + b. `judges`, `painter` and
+    `wording` say for what it holds (see judging/basis.py); without them it holds for the models that its preset
+    names."""
 
-    pass_: float = Field(default=0.6, alias="pass", ge=0, le=1)
-    fail: float = Field(default=0.4, ge=0, le=1)
+    pass_: float | None = Field(default=None, alias="pass", ge=0, le=1)
+    fail: float | None = Field(default=None, ge=0, le=1)
     odds: tuple[PositiveFloat, float] = (1.0, 0.0)
+    source: Source = "measured"
+    judges: tuple[str, ...] = ()
+    painter: str = ""
+    wording: str = ""
 
     def corrected(self, p: float) -> float:
         """The calibrated probability."""
@@ -60,7 +72,7 @@ class Band(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Band:
-        if self.fail > self.pass_:
+        if self.fail is not None and self.pass_ is not None and self.fail > self.pass_:
             raise ValueError("fail is above pass, so a probability could be both; lower fail or raise pass")
         return self
 
@@ -70,13 +82,16 @@ Judged = Literal[Kind, "intact", "nothing else"]
 
 
 class Judge(Section):
-    """How scorer probabilities become outcomes."""
+    """How the judges' probabilities become outcomes. A kind without a band is unmeasured: it never passes or fails."""
 
-    default: Band = Band()
-    # By kind of requirement, and of the checks that every picture must pass.
+    # The owner's word: by kind of requirement, and of the checks that every picture must pass; and for all other kinds.
     kinds: dict[Judged, Band] = Field(default_factory=dict)
+    default: Band | None = None
     measured: str | None = None  # location of a JSON file with measured bands; `kinds` overrides them
     cannot: frozenset[Kind] = frozenset()  # kinds that the scorer cannot check; a person checks them
+    # Of bands from people's decisions: the wanted risk of wrong accepts and of wrong rejects, and how sure it must be.
+    risk: float = Field(default=0.1, gt=0, lt=1)
+    confidence: float = Field(default=0.9, ge=0.5, lt=1)
 
 
 class Loop(Limits):
@@ -86,6 +101,8 @@ class Loop(Limits):
     attempt: Limits = Limits()  # for each attempt
     batch: Limits = Limits()  # for all briefs together
     images_per_attempt: PositiveInt = 1
+    # Images of a brief where nothing fails, and what is open was never measured: a person chooses among them.
+    images_unmeasured: PositiveInt = 3
     memory: PositiveInt = 3  # earlier prompts shown to the text model
     first: Literal["model", "template"] = "template"  # who writes the first prompt of a brief
     writer: Literal["model", "template"] = "model"  # who writes a new prompt for what failed
@@ -185,16 +202,23 @@ def data_file(location: str, base: Path) -> Path:
     return Path(locate(folder or ".", base)) / name
 
 
-def bands(judge: Judge, base: Path) -> dict[str, Band]:
-    """The band of each kind of requirement: the preset's own, and for other kinds the measured ones."""
-    measured: dict[str, Band] = {}
+_BAND_KEYS = {field.alias or name for name, field in Band.model_fields.items()}
+
+
+def bands(judge: Judge, base: Path) -> dict[str, tuple[Band, ...]]:
+    """The bands of each kind of check that a preset brings along: the owner's word, and for other kinds the measured
+    ones. A kind has several where its file has rows for several judges or painters."""
+    measured: dict[str, tuple[Band, ...]] = {}
     if judge.measured:
         path = data_file(judge.measured, base)
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
             measured = {
-                kind: Band(**{"pass": row["pass"], "fail": row["fail"], "odds": row.get("odds", (1.0, 0.0))})
-                for kind, row in table.items()
+                kind: tuple(
+                    Band(**{key: row[key] for key in row.keys() & _BAND_KEYS})
+                    for row in (rows if isinstance(rows, list) else [rows])
+                )
+                for kind, rows in table.items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = getattr(error, "strerror", None) or repr(error)
@@ -206,7 +230,7 @@ def bands(judge: Judge, base: Path) -> dict[str, Band]:
                 f"judge.measured: {path} has a band for {unknown[0]!r}, which is not a kind of requirement; "
                 f"known are {', '.join(get_args(Judged))}"
             )
-    return measured | dict(judge.kinds.items())
+    return measured | {kind: (band,) for kind, band in judge.kinds.items()}
 
 
 def available() -> list[str]:

@@ -11,7 +11,7 @@ from pipeline.calls.record import Call
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started, Status, degraded_in
 from pipeline.judging.feedback import START, Action, Repair, repair
-from pipeline.judging.verdict import ALWAYS, Verdict
+from pipeline.judging.verdict import ALWAYS, Verdict, unmeasured
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import own_words
 from pipeline.stopping import Stop
@@ -77,8 +77,8 @@ class Track:
         gate = self.best[1].gate
         if gate == "pass":
             self.close("accepted", "every must-have passes")
-        elif gate == "unchecked":
-            self.close("needs_review", f"a person must check: {self._open('unchecked', 'unsure')}")
+        elif gate == "unchecked" and not self._offers_more(len(candidates)):
+            self.close("needs_review", self._left_to_people())
         else:
             follow = self._choose([a.change.action for a in self.attempts] + [change.action])
             if follow and (lacks := self.begin().lacks(self.steps)):
@@ -91,6 +91,26 @@ class Track:
         self.calls = []
         self.attempts.append(attempt)
         return attempt
+
+    def _offers_more(self, painted: int) -> bool:
+        """Whether to paint another picture although nothing fails: what is open was never measured, and a person is to
+        choose among a few. `painted`: in the present attempt."""
+        assert self.best is not None
+        before = sum(len(attempt.candidates) for attempt in self.attempts)
+        return bool(self._unmeasured) and before + painted < self.preset.loop.images_unmeasured
+
+    @property
+    def _unmeasured(self) -> str:
+        """What is missing before the judges may decide the must-haves of the best candidate; empty where nothing is."""
+        assert self.best is not None
+        must = {r.id for r in self.started.reading.requirements if r.must} | set(ALWAYS)
+        return unmeasured([check for check in self.best[1].checks if check.requirement in must])
+
+    def _left_to_people(self) -> str:
+        """Why a person must decide on the best candidate."""
+        assert self.best is not None
+        open_ = self._open("unchecked", "unsure", measured=True)
+        return "; ".join(filter(None, (self._unmeasured, open_ and f"a person must check: {open_}")))
 
     def _choose(self, actions: Sequence[Action]) -> Repair | None:
         """Choose the next repair after these actions; the brief ends where there is none."""
@@ -132,9 +152,11 @@ class Track:
         return attempt
 
     def exhaust(self, why: str) -> Outcome:
-        """End the brief at a limit: exhausted, or needs_review if the judge is only unsure of the best picture."""
+        """End the brief at a limit: exhausted, or needs_review if no judge objects to the best picture."""
         if self.best is None:
             return self.close("exhausted", f"{why}; nothing was painted")
+        if self.best[1].gate == "unchecked":
+            return self.close("needs_review", self._left_to_people())
         if self.best[1].gate == "unsure":
             return self.close("needs_review", f"{why}; the judge is unsure of: {self._open('unsure')}")
         return self.close("exhausted", f"{why}; still missing: {self._open('fail', 'unsure')}")
@@ -158,13 +180,16 @@ class Track:
         )  # fmt: skip
         return self.outcome
 
-    def _open(self, *outcomes: str) -> str:
-        """The must-haves of the best candidate that have one of these outcomes, in words."""
+    def _open(self, *outcomes: str, measured: bool = False) -> str:
+        """The must-haves of the best candidate that have one of these outcomes, in words. `measured`: without those
+        that only lack a measurement."""
         assert self.best is not None
         text = {r.id: r.text for r in self.started.reading.requirements if r.must} | ALWAYS
         checks = self.best[1].checks
         return ", ".join(
-            text[c.requirement] for c in checks if c.outcome in outcomes and c.requirement in text
+            text[c.requirement]
+            for c in checks
+            if c.outcome in outcomes and c.requirement in text and not (measured and c.missing)
         )
 
 

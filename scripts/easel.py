@@ -183,6 +183,47 @@ def worker(
 
 
 @app.command()
+def measure(
+    preset: Annotated[str, typer.Argument(help="a bundled preset, or a path to a YAML file")],
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    each: Annotated[int, typer.Option(min=2, help="prompts of each kind; two statements about each")] = 60,
+    file: Annotated[
+        Path | None, typer.Option("--to", help="write the bands to this JSON file instead of the store")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
+    ] = None,
+    store: StoreUrl = None,
+) -> None:
+    """Let the judge of a preset measure itself: paint simple prompts, score statements that match and that do not.
+    After an interruption, the same command continues."""
+    checked = load_preset(preset, overrides or [])
+
+    from scripts.commands.measure import run_measure
+
+    raise typer.Exit(run_measure(checked, out, store, each, file))
+
+
+@app.command()
+def bands(
+    preset: PresetName = "mini",
+    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    reset: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="begin anew for this band, or for all")
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="write the bands to this JSON file")] = None,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what judges may decide alone, by people's decisions; the preset says the wanted risk. Reset or export it."""
+    checked = load_preset(preset)
+
+    from scripts.commands.bands import show
+
+    show(checked, out, store, reset or (), export, as_json)
+
+
+@app.command()
 def trace(
     run: Annotated[str, typer.Argument(help="the run's folder, its id, or the beginning of its id")],
     out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),

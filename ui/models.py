@@ -15,6 +15,7 @@ from pipeline.config import Preset, available, data_file, load_preset
 from pipeline.errors import BriefError, ConfigError
 from pipeline.store.jobs import OPEN
 from pipeline.work.task import LOAD, UNLOAD, Residents, residents
+from ui import bands
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import callout, card, figures, html, table
@@ -48,7 +49,8 @@ def judge_table(preset: Preset) -> str:
     if not measured:
         return card(
             callout(
-                f"The judge of {preset.name} was never measured: its thresholds are defaults. Check yourself."
+                f"The judge of {preset.name} was never measured, so it ranks pictures and people decide. Each yes or "
+                f"no in the Review tab measures it; “easel measure {preset.name}” lets it measure itself."
             )
         )
     try:
@@ -59,10 +61,12 @@ def judge_table(preset: Preset) -> str:
     def share(row: dict[str, Any], key: str) -> str:
         return f"{row[key]:.1%}" if key in row else "–"
 
+    rows = {kind: row[0] if isinstance(row, list) else row for kind, row in rows.items()}
+
     cells = [
         (
             escape(kind), share(row, "false_accept"), share(row, "false_reject"), share(row, "unsure"),
-            f"{row['pass']:.2f}",
+            f"{row['pass']:.2f}" if row.get("pass") is not None else "–",
         )
         for kind, row in rows.items()
     ]  # fmt: skip
@@ -185,6 +189,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         with gr.Column(min_width=300):
             errors = html(elem_id="models-judge")
     found = html(elem_id="models-doctor-said")
+    bands.build(desk, tab, preset)
 
     for event in (tab.select, preset.input):
         connect(event, page.show, [preset], [about, errors, held])

@@ -58,17 +58,24 @@ def question(item: Item, desk: Desk, now: Open) -> str:
     """The picture and its requirements, without the judge's opinion."""
     path = desk.out / item.run.folder / "attempts" / f"{item.candidate}.png"
     rows = []
-    for want in item.reading.requirements if item.reading else ():
-        mine = now.said.get(want.id)
-        text, nice = escape(want.text), "" if want.must else " <small>nice to have</small>"
+    wants = [(want.id, want.text, want.must) for want in (item.reading.requirements if item.reading else ())]
+    # Beside the requirements, what a judge says of every picture: people's answers are its measurement, too.
+    wants += [
+        (check.requirement, ALWAYS[check.requirement], True)
+        for check in item.checks
+        if check.requirement in ALWAYS and check.said is not None
+    ]
+    for id, words, must in wants:
+        mine = now.said.get(id)
+        text, nice = escape(words), "" if must else " <small>nice to have</small>"
         buttons = "".join(
-            f'<button type="button" class="tap" data-want="{escape(want.id, quote=True)}" data-word="{word}" '
+            f'<button type="button" class="tap" data-want="{escape(id, quote=True)}" data-word="{word}" '
             f'aria-pressed="{str(mine == word).lower()}" aria-label="{text}: {label}">{label}</button> '
             for word, label in (("pass", "yes"), ("fail", "no"))
         )
         why = (
-            f'<input data-reason="{escape(want.id, quote=True)}" maxlength="200" aria-label="{text}: why not" '
-            f'placeholder="Why not? (optional)" value="{escape(now.reasons.get(want.id, ""), quote=True)}">'
+            f'<input data-reason="{escape(id, quote=True)}" maxlength="200" aria-label="{text}: why not" '
+            f'placeholder="Why not? (optional)" value="{escape(now.reasons.get(id, ""), quote=True)}">'
             if mine == "fail"
             else ""
         )
@@ -78,6 +85,7 @@ def question(item: Item, desk: Desk, now: Open) -> str:
         f'<div class="review"><div class="stand"><figure>{picture(path, f"For “{item.run.text[:160]}”", kind="main")}'
         f"</figure></div><div><h2>{escape(item.run.text)}</h2>"
         f'<p class="soft">Here because {WHY[item.why]}.{twice}</p><h3>Does the picture show it?</h3>'
+        '<p class="soft">Each yes or no measures the judge, so that it can decide more by itself.</p>'
         f'<ul class="asks">{"".join(rows)}</ul></div></div>',
         "Picture to review",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -31,7 +31,9 @@ from pipeline.calls.operations import ImageOperation, Operation, TextOperation, 
 from pipeline.calls.pool import ModelPool, PooledModel
 from pipeline.calls.rung import Rung
 from pipeline.calls.stage import Stage
-from pipeline.config import Band, Preset, bands, data_file
+from pipeline.config import Preset, bands, data_file
+from pipeline.judging.bands import Bands, load_bands
+from pipeline.judging.learned import Learned
 from pipeline.range import Range, load_range
 
 _PER_CALL = ("steps", "width", "height", "guidance", "max_batch")  # specs that differ in these share a model
@@ -40,7 +42,7 @@ Load = Callable[..., Any]
 
 @dataclass
 class Models:
-    """The stages of a preset, the range of its image model, and the bands of its scorer by kind of requirement."""
+    """The stages of a preset, the range of its image model, and the bands of its judges."""
 
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
@@ -49,7 +51,7 @@ class Models:
     vlm: Stage[AskRequest, YesNo] | None = None
     ocr: Stage[Image, list[Line]] | None = None
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
-    bands: dict[str, Band] = field(default_factory=dict)
+    bands: Bands = field(default_factory=Bands)
     range: Range | None = None
 
 
@@ -86,8 +88,14 @@ def check(preset: Preset) -> None:
             raise errors[0]
 
 
-def load(preset: Preset, results: Results | None = None, pool: ModelPool | None = None) -> Models:
-    """Load the preset's models. `results`: the store of kept results; `pool`: holds models that presets share.
+def load(
+    preset: Preset,
+    results: Results | None = None,
+    pool: ModelPool | None = None,
+    learned: Mapping[str, Learned] | None = None,
+) -> Models:
+    """Load the preset's models. `results`: the store of kept results; `pool`: holds models that presets share;
+    `learned`: what is known about judges beside what the preset brings along, by key of the basis.
 
     Raises ModelError where weights or packages are missing."""
     quiet_libraries()
@@ -96,7 +104,7 @@ def load(preset: Preset, results: Results | None = None, pool: ModelPool | None 
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     if preset.image.paint_size is not None:
         drawable = (drawable or Range()).model_copy(update={"square": True})
-    measured = bands(preset.judge, preset.base)
+    measured = load_bands(preset.judge, preset.base, learned)
     tariff = Tariff(meter(preset.machine), preset.machine.price)
     pool = pool or ModelPool()
     pool.start(preset.residency)

@@ -21,6 +21,7 @@ _HOW: dict[Action, str] = {
     "guide": "same words, more steps and stronger guidance",
 }
 _ONCE: frozenset[Action] = frozenset(("own words", "guide"))
+_VARIES: frozenset[Action] = frozenset(("own words", "reseed"))  # another picture of the same wants
 
 
 class Repair(Record):
@@ -41,14 +42,19 @@ def repair(
     useless: Collection[Action] = (),
 ) -> Repair | None:
     """The repair that follows `actions` (those of all attempts so far); None if there is none left. `best`: the best
-    verdict so far; `useless`: actions that would give no new picture."""
+    verdict so far; `useless`: actions that would give no new picture. Where nothing failed and something is unchecked,
+    there is nothing to repair: the next picture is another one to choose from."""
     open_ = [c.requirement for c in best.checks if c.outcome in ("fail", "unsure")]
     text = {r.id: r.text for r in requirements} | ALWAYS
     missing = ", ".join(text[id] for id in open_) or "a picture"
     left = [a for a in _HOW if a not in useless and not (a in _ONCE and a in actions)]
+    if best.gate == "unchecked":
+        left = [a for a in left if a in _VARIES]
     if not left:
         return None
     action = min(left, key=actions.count)
+    if best.gate == "unchecked":
+        return Repair(action=action, reason=f"another picture to choose from; {_HOW[action]}")
     failed = tuple(id for id in open_ if id not in ALWAYS)
     return Repair(action=action, failed=failed, reason=f"missing: {missing}; {_HOW[action]}")
 

@@ -13,7 +13,9 @@ from pipeline.brief import Requirement
 from pipeline.calls.judge_operations import DetectRequest, ScoreRequest
 from pipeline.calls.record import Answer, Made, Reply
 from pipeline.calls.stage import Stage
-from pipeline.config import Band, Judge
+from pipeline.config import Judge
+from pipeline.judging.bands import Bands
+from pipeline.judging.basis import Basis, judges_of, versioned
 from pipeline.judging.boxes import POSSIBLE, Boxes, Finding, Instance, together
 from pipeline.judging.question import checkable, named, question
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude
@@ -31,12 +33,12 @@ _MUCH = 0.01  # share of the picture in which an unknown thing stands out
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Who judges. `bands`: the measured band by kind of requirement, and of the checks that every picture must pass."""
+    """Who judges, and the bands by which what they say decides."""
 
     scorer: Stage[ScoreRequest, list[float]]
     detector: Stage[DetectRequest, list[Detection]] | None
     rules: Judge
-    bands: Mapping[str, Band]
+    bands: Bands
     known: Range | None
 
 
@@ -58,8 +60,8 @@ def judge(
     """Check every candidate of each brief against that brief's requirements, in one request to each judge.
 
     `candidates` and `requirements` have one entry for each brief, and so has the result. Where a judge does not answer,
-    what it alone can check is unchecked, and a person decides. Measured bands hold only for the weights they were
-    measured with; a fallback with other weights uses the default band."""
+    what it alone can check is unchecked, and a person decides. Bands hold only for the weights they were measured
+    with; a fallback with other weights is unmeasured."""
     owners = [i for i, of_brief in enumerate(candidates) for _ in of_brief]  # the brief of each candidate
     flat = [candidate for of_brief in candidates for candidate in of_brief]
     asked = [
@@ -156,9 +158,12 @@ def _verdict(
     reasons = dict.fromkeys((sight.degraded, *(answer.degraded for _, answer in scored)))
     degraded = "; ".join(filter(None, reasons)) or None
     names = [answer.name for answer in (sight, whole[1]) if answer.model]
+    asked_of = judges_of([sight.model, *(answer.model for _, answer in scored)])
+    painter = versioned(candidate.model, candidate.revision)
+    as_named = candidate.as_named and sight.calibrated and all(answer.calibrated for _, answer in scored)
     verdict = conclude(
-        candidate, requirements, found, " + ".join(names) or "none", judges.rules,
-        judges.bands if whole[1].calibrated and sight.calibrated else {},
+        candidate, requirements, found, " + ".join(names) or "none",
+        lambda kind: judges.bands.measure(Basis(kind=kind, judges=asked_of, painter=painter), as_named),
         f"not checked: {degraded}" if degraded else "",
     )  # fmt: skip
     return verdict.model_copy(update={"degraded": degraded})

@@ -3,12 +3,14 @@ must-haves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from pipeline import pixels
 from pipeline.brief import Record, Requirement
-from pipeline.config import Band, Judge
+from pipeline.config import Band
+from pipeline.judging.bands import Measure
+from pipeline.judging.basis import Basis
 from pipeline.judging.boxes import Finding
 from pipeline.painting.image import Candidate
 
@@ -18,19 +20,25 @@ _WORST: tuple[Gate, ...] = ("fail", "unchecked", "unsure", "pass")
 # Checks that every picture must pass, beside those of its requirements, in words.
 INTACT, NOTHING_ELSE = "intact", "nothing else"
 ALWAYS = {INTACT: "a picture in which everything is whole", NOTHING_ELSE: "nothing but what was asked for"}
+# Kinds of checks in the plural, where it is not the kind with an s.
+_ABOUT = {INTACT: "what is whole", NOTHING_ELSE: "what else is there"}
 
 
 class Check(Record):
     """The result of checking one requirement against one candidate.
 
     `requirement`: its id, or one of ALWAYS. `probability`, in [0, 1]: how likely the requirement is met, by the judge;
-    None where no model was asked."""
+    None where no model was asked. `said` is that before calibration, and `basis` for what its band holds. `missing`:
+    how many more decisions of people the judge needs before it may pass this kind; 0 where it may."""
 
     requirement: str
     probability: float | None
     outcome: CheckOutcome
     judge: str
     reason: str
+    said: float | None = None
+    basis: Basis | None = None
+    missing: int = 0
 
 
 class Verdict(Record):
@@ -43,25 +51,44 @@ class Verdict(Record):
     degraded: str | None = None  # which judge failed, and what judged instead
 
 
+def unmeasured(checks: Sequence[Check]) -> str:
+    """What is missing before the judges may decide these checks, in one phrase: "not checked yet: 14 more decisions on
+    counts". Empty where nothing is."""
+    missing: dict[str, int] = {}
+    for check in checks:
+        if check.missing and check.basis and check.outcome == "unchecked":
+            missing[check.basis.kind] = max(check.missing, missing.get(check.basis.kind, 0))
+    return lacking(missing)
+
+
+def lacking(missing: Mapping[str, int]) -> str:
+    """How many more decisions are missing by kind, as a phrase; empty where none are."""
+    parts = [f"{n} on {_ABOUT.get(kind, kind + 's')}" for kind, n in missing.items()]
+    if not parts:
+        return ""
+    count, _, first = parts[0].partition(" ")
+    return "not checked yet: " + ", ".join(
+        [f"{count} more decision{'' if count == '1' else 's'} {first}", *parts[1:]]
+    )
+
+
 def conclude(
     candidate: Candidate,
     requirements: Sequence[Requirement],
     found: Mapping[str, Finding],
     judge: str,
-    rules: Judge,
-    band_of: Mapping[str, Band],
+    measure: Callable[[str], Measure],
     broke: str = "",
 ) -> Verdict:
     """Turn findings, by the id of a requirement or one of ALWAYS, into checks and a gate.
 
-    `judge`: the name of what found them; `broke`: why there are none, as the reason of an unchecked check."""
-    checks = [_intact(candidate, found.get(INTACT), judge, band_of.get(INTACT, rules.default))]
-    checks += [
-        _check(r, candidate, found.get(r.id), judge, _band(r, band_of, rules), broke) for r in requirements
-    ]
+    `judge`: the name of what found them; `measure`: the band of a kind of check; `broke`: why there are no findings, as
+    the reason of an unchecked check."""
+    checks = [_intact(candidate, found.get(INTACT), judge, measure(INTACT))]
+    checks += [_check(r, candidate, found.get(r.id), judge, measure(r.kind), broke) for r in requirements]
     if NOTHING_ELSE in found:
-        band = band_of.get(NOTHING_ELSE, rules.default)
-        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], found[NOTHING_ELSE], judge, band))
+        else_there = found[NOTHING_ELSE]
+        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], else_there, judge, measure(NOTHING_ELSE)))
     must = {r.id for r in requirements if r.must} | set(ALWAYS)
     outcomes = {check.outcome for check in checks if check.requirement in must}
     gate = next(outcome for outcome in _WORST if outcome in outcomes)
@@ -70,18 +97,13 @@ def conclude(
     return Verdict(candidate=candidate.id, checks=tuple(checks), gate=gate, score=sum(parts) / len(parts))
 
 
-def _band(r: Requirement, band_of: Mapping[str, Band], rules: Judge) -> Band:
-    """The band for a requirement; an absence uses the band of objects unless it has one of its own."""
-    return band_of.get(r.kind) or band_of.get("object" if r.kind == "absence" else "", rules.default)
-
-
-def _intact(candidate: Candidate, whole: Finding | None, judge: str, band: Band) -> Check:
+def _intact(candidate: Candidate, whole: Finding | None, judge: str, measure: Measure) -> Check:
     """Whether there is a picture at all, of the size that was asked for, with nothing smeared in it."""
     why = pixels.blank(candidate.image) or _shrunk(candidate)
     if why or whole is None:
         return Check(requirement=INTACT, probability=None, outcome="fail" if why else "pass", judge="pixels",
                      reason=why or "there is a picture")  # fmt: skip
-    return _decided(INTACT, ALWAYS[INTACT], whole, judge, band)
+    return _decided(INTACT, ALWAYS[INTACT], whole, judge, measure)
 
 
 def _shrunk(candidate: Candidate) -> str | None:
@@ -94,7 +116,7 @@ def _shrunk(candidate: Candidate) -> str | None:
 
 
 def _check(
-    r: Requirement, candidate: Candidate, finding: Finding | None, judge: str, band: Band, broke: str
+    r: Requirement, candidate: Candidate, finding: Finding | None, judge: str, measure: Measure, broke: str
 ) -> Check:
     if r.kind == "technical" and (result := pixels.meets(candidate.image, r.subject, r.value)):
         met, why = result
@@ -104,23 +126,40 @@ def _check(
     if finding is None:
         return Check(requirement=r.id, probability=None, outcome="unchecked", judge="none",
                      reason=r.note or broke or "no judge of this preset can check it; a person decides")  # fmt: skip
-    if r.kind == "absence":  # found and measured is whether the object is there
-        gone = Finding(1 - band.corrected(finding.probability), finding.saw)
-        return _decided(
-            r.id, r.text, gone, judge, Band.model_validate({"pass": 1 - band.fail, "fail": 1 - band.pass_})
-        )
-    return _decided(r.id, r.text, finding, judge, band)
+    if r.kind == "absence":  # what was found is how likely the object is there
+        finding = Finding(1 - finding.probability, finding.saw)
+    return _decided(r.id, r.text, finding, judge, measure)
 
 
-def _decided(id: str, text: str, finding: Finding, judge: str, band: Band) -> Check:
-    """The check of a finding by its band."""
-    probability = band.corrected(finding.probability)
-    outcome: CheckOutcome = "unsure"
-    if probability >= band.pass_:
+def _decided(id: str, text: str, finding: Finding, judge: str, measure: Measure) -> Check:
+    """The check of a finding by its band. Without a band, or while its band may not pass, it is unchecked."""
+    band = measure.band
+    probability = finding.probability if band is None else band.corrected(finding.probability)
+    outcome: CheckOutcome = "unchecked" if measure.missing else "unsure"
+    if band is not None and band.pass_ is not None and probability >= band.pass_:
         outcome = "pass"
-    elif probability <= band.fail:
+    elif band is not None and band.fail is not None and probability <= band.fail:
         outcome = "fail"
-    words = {"pass": "shows", "fail": "does not show", "unsure": "may or may not show"}[outcome]
     saw = f"{finding.saw}; " if finding.saw else ""
-    reason = f"{words} {text} ({saw}p {probability:.2f}; pass from {band.pass_:.2f}, fail to {band.fail:.2f})"
-    return Check(requirement=id, probability=probability, outcome=outcome, judge=judge, reason=reason)
+    if outcome == "unchecked":
+        words = lacking({measure.basis.kind: measure.missing})
+    else:
+        shows = {"pass": "shows", "fail": "does not show", "unsure": "may or may not show"}[outcome]
+        words = f"{shows} {text}"
+    return Check(
+        requirement=id, probability=probability, outcome=outcome, judge=judge,
+        reason=f"{words} ({saw}{_limits(probability, band)})", said=finding.probability, basis=measure.basis,
+        missing=0 if outcome in ("pass", "fail") else measure.missing,
+    )  # fmt: skip
+
+
+def _limits(probability: float, band: Band | None) -> str:
+    """The probability beside the thresholds of its band, in words."""
+    parts = [f"p {probability:.2f}"]
+    if band is not None:
+        thresholds = (("pass from", band.pass_), ("fail to", band.fail))
+        parts.append(", ".join(f"{words} {at:.2f}" for words, at in thresholds if at is not None))
+        parts.append(
+            {"measured": "", "people": "by people's decisions", "self": "self-measured"}[band.source]
+        )
+    return "; ".join(filter(None, parts))

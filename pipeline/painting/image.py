@@ -54,6 +54,7 @@ class Candidate(Record):
     model: str
     revision: str
     degraded: str | None = None  # why a fallback painted it; None: the first rung did
+    as_named: bool = True  # whether it was painted with the weights that the preset names
     image: Image = Field(exclude=True, repr=False)
 
 
@@ -110,5 +111,6 @@ def _candidate(id: str, plan: Plan, answer: Answer[Painted]) -> Candidate:
     assert answer.model is not None
     return Candidate(
         id=id, plan=plan, settings=answer.value.settings, model=answer.model.name,
-        revision=answer.model.revision, degraded=answer.degraded, image=answer.value.image,
+        revision=answer.model.revision, degraded=answer.degraded, as_named=answer.calibrated,
+        image=answer.value.image,
     )  # fmt: skip

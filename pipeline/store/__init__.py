@@ -7,6 +7,7 @@
     store.pictures    images as files named by their content
     store.jobs        work for `easel worker`
     store.reviews     decisions of people
+    store.bases       what is known about judges: people's answers, and their own measurements
 
 One SQLite file below the output folder, or Postgres by URL; pictures are files in either case.
 """
@@ -18,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.errors import OutputError, StoreError
+from pipeline.store.bases import Bases
 from pipeline.store.engine import FILE, open_engine
 from pipeline.store.figures import Figures
 from pipeline.store.jobs import Jobs
@@ -82,6 +84,10 @@ class Store:
     @cached_property
     def reviews(self) -> Reviews:
         return Reviews(self.engine)
+
+    @cached_property
+    def bases(self) -> Bases:
+        return Bases(self.engine)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -14,12 +14,13 @@ from pipeline.calls.record import Call
 from pipeline.config import Preset
 from pipeline.events import Attempt, Event, Started
 from pipeline.files import slug
+from pipeline.store.bases import rows_of
 from pipeline.store.engine import reading, writing
 from pipeline.store.outcomes import settle
 from pipeline.store.pictures import Pictures
 from pipeline.store.rows import add_new, chunks
 from pipeline.store.sums import Place, add_calls, add_checks, hour_of
-from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, ReviewRow, RunRow
+from pipeline.store.tables import AttemptRow, BasisRow, CallRow, CandidateRow, CheckRow, ReviewRow, RunRow
 
 RUNNING, STOPPED = "running", "stopped"
 OPEN = (RUNNING, STOPPED)
@@ -124,13 +125,17 @@ class Runs:
                     checks.append(
                         {
                             "run": id, "candidate": candidate.id, "kind": want.kind if want else check.requirement,
-                            "must": want.must if want else True, **check.model_dump(),
+                            "must": want.must if want else True, "basis": check.basis.key if check.basis else None,
+                            **check.model_dump(exclude={"basis", "missing"}),
                         }
                     )  # fmt: skip
             calls = _calls(id, attempt.number, attempt.calls)
             add_new(session, AttemptRow, [head])
             add_new(session, CandidateRow, candidates)
             add_new(session, CheckRow, checks)
+            add_new(
+                session, BasisRow, rows_of(c.basis for v in attempt.verdicts for c in v.checks if c.basis)
+            )
             add_new(session, CallRow, calls)
             place = Place(run.hour, run.batch or "")
             add_calls(session, place, calls)
@@ -210,6 +215,15 @@ class Runs:
         with reading(self._engine) as session:
             rows = session.execute(columns.where(RunRow.decided_by.is_not(None))).all()
         return [(row.id, row.folder, row.status, row.best or "") for row in rows]
+
+    def began(self, ids: Sequence[str]) -> datetime | None:
+        """When the first of these runs began; None if none did."""
+        with reading(self._engine) as session:
+            times = [
+                session.scalar(select(func.min(RunRow.started)).where(RunRow.id.in_(some)))
+                for some in chunks(ids)
+            ]
+        return min((time for time in times if time is not None), default=None)
 
     def attempts(self, id: str) -> list[AttemptRow]:
         return self._of(AttemptRow, AttemptRow.run == id, AttemptRow.number)

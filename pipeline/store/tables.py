@@ -131,8 +131,25 @@ class CheckRow(Table):
     must: Mapped[bool]
     outcome: Mapped[str] = mapped_column(String(16))
     probability: Mapped[float | None]
+    said: Mapped[float | None]  # the judge's own probability, before calibration
+    basis: Mapped[str | None] = mapped_column(String(16))  # key of what a band of this check holds for
     judge: Mapped[str]
     reason: Mapped[str]
+
+
+class BasisRow(Table):
+    """What bands hold for; see judging/basis.py. Decisions up to the review `after` do not count: they were reset.
+    `itself`: answers of the judge's own measurement, as pairs of probability and truth."""
+
+    __tablename__ = "bases"
+
+    key: Mapped[str] = mapped_column(String(16), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    judges: Mapped[list[Any]]
+    painter: Mapped[str]
+    wording: Mapped[str] = mapped_column(String(16))
+    after: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    itself: Mapped[list[Any]] = mapped_column(default=list)
 
 
 class CallRow(Table):

@@ -29,6 +29,9 @@ from pipeline.store.reviews import Review
 from pipeline.store.tables import CheckRow, RunRow
 from pipeline.telemetry import names as name
 
+# What a span says of a check.
+_OF_CHECK = ("requirement", "probability", "outcome", "judge", "reason")
+
 
 class Span(Record):
     """Times are in nanoseconds since 1970, ids in hexadecimal. An event is {"name", "time_ns", "attributes"}."""
@@ -175,7 +178,7 @@ def recorded(store: Store, run: RunRow) -> list[Span]:
         painted = [c for c in candidates if c.attempt == attempt.number]
         ids = {c.id for c in painted}
         judged = [
-            (row.candidate, Check(**{key: getattr(row, key) for key in Check.model_fields}))
+            (row.candidate, Check(**{key: getattr(row, key) for key in _OF_CHECK}))
             for row in checks
             if row.candidate in ids
         ]

@@ -18,6 +18,7 @@ from pipeline.calls.load import load
 from pipeline.calls.pool import ModelPool
 from pipeline.config import Preset
 from pipeline.events import Event, Outcome, Started
+from pipeline.judging.learned import standing
 from pipeline.loop import run
 from pipeline.results.decided import catch_up, follow
 from pipeline.results.run_folder import RunFolder
@@ -66,7 +67,9 @@ def play(
     catch_up(store)
     for preset, group in _by_preset(unfinished(rows, store)):
         try:
-            models = load(preset, None if fresh else store.results, pool)
+            # What is played again is judged as before: by what was known when it began.
+            learned = standing(store.bases.known(store.runs.began([row.id for row in group])), preset.judge)
+            models = load(preset, None if fresh else store.results, pool, learned)
         except ModelError as error:
             yield Unstarted(tuple(group), str(error))
             continue

@@ -34,10 +34,12 @@ from models.mini.dataset.degrade import degrade
 from models.mini.dataset.scene import Fact, Scene, facts, render
 from models.mini.dataset.vocabulary import BY_NAME
 from models.palette import COLOURS
-from models.protocols import Paint
+from models.protocols import Identity, Paint
 from pipeline.brief import Requirement
 from pipeline.calls.load import Models, load, quiet_libraries
-from pipeline.config import Band, Judge, Preset, bands, load_preset
+from pipeline.config import Preset, load_preset
+from pipeline.judging.bands import load_bands
+from pipeline.judging.basis import WORDING, judges_of, versioned
 from pipeline.judging.judge import Judges, judge
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, CheckOutcome, Verdict
 from pipeline.painting.image import Candidate, Plan
@@ -90,14 +92,12 @@ def probabilities(
     trials: Sequence[Trial], preset: Preset, models: Models
 ) -> dict[str, list[tuple[float, bool]]]:
     """The judge's probability of every fact, and that nothing else is there and all is whole, each with its truth, by
-    kind. No bands are applied."""
-    plain = Judge(default=Band.model_validate({"pass": 1.0, "fail": 0.0}), cannot=preset.judge.cannot)
-    bare, unmeasured = preset.model_copy(update={"judge": plain}), replace(models, bands={})
+    kind, before calibration."""
     found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for start in track(range(0, len(trials), _AT_ONCE), "judging", transient=True):
         some = trials[start : start + _AT_ONCE]
-        for trial, verdict in zip(some, verdicts(some, bare, unmeasured), strict=True):
-            p = {check.requirement: check.probability for check in verdict.checks}
+        for trial, verdict in zip(some, verdicts(some, preset, models), strict=True):
+            p = {check.requirement: check.said for check in verdict.checks}
             truth = {f"r{i}": true for i, (_, true) in enumerate(trial.asked)}
             kinds = {f"r{i}": str(fact.kind) for i, (fact, _) in enumerate(trial.asked)}
             if trial.gate:
@@ -107,8 +107,6 @@ def probabilities(
                 said = p[id]
                 if said is None:
                     continue
-                if kinds[id] == "absence":  # its band is about the object being there
-                    said, true = 1 - said, not true
                 found[kinds[id]].append((said, true))
     return found
 
@@ -116,12 +114,19 @@ def probabilities(
 def set_bands(sets: Sets, preset: Preset, models: Models, path: Path) -> None:
     """Choose the bands of the judge on these pictures and write them, with the rates there."""
     found = probabilities([trial for trials in sets.values() for trial in trials], preset, models)
+    judged = [stage.identity for stage in (models.scorer, models.detector) if stage is not None]
+    painter = models.image.identity
+    measured_with = {
+        "judges": judges_of(judged), "painter": versioned(painter.name, painter.revision), "wording": WORDING,
+    }  # fmt: skip
     record = {}
     for kind, said in found.items():
         p, true = np.array([one for one, _ in said]), np.array([one for _, one in said])
         chosen = band(p, true, RARE.get(kind, ACCEPT))
+        assert chosen.pass_ is not None
+        assert chosen.fail is not None
         outcome = np.array([chosen.corrected(one) for one in p])
-        record[kind] = {
+        record[kind] = measured_with | {
             "pass": float(f"{chosen.pass_:.4g}"), "fail": float(f"{chosen.fail:.4g}"),
             "odds": [float(f"{x:.4g}") for x in chosen.odds],
             "false_accept": round(float((outcome[~true] >= chosen.pass_).mean()), 4),
@@ -135,7 +140,7 @@ def set_bands(sets: Sets, preset: Preset, models: Models, path: Path) -> None:
 def verdicts(trials: Sequence[Trial], preset: Preset, models: Models) -> list[Verdict]:
     """The verdict of the preset's judge on every picture."""
     asked = [tuple(requirement(fact, f"r{i}") for i, (fact, _) in enumerate(t.asked)) for t in trials]
-    shown = [[candidate(trial.image)] for trial in trials]
+    shown = [[candidate(trial.image, models.image.identity)] for trial in trials]
     judges = Judges(models.scorer, models.detector, preset.judge, models.bands, models.range)
     made = judge(shown, asked, judges)
     return [verdict for (verdict,) in made.each]
@@ -150,10 +155,12 @@ def requirement(fact: Fact, id: str) -> Requirement:
     )  # fmt: skip
 
 
-def candidate(image: Image.Image) -> Candidate:
-    """The picture as if the loop had painted it."""
+def candidate(image: Image.Image, painter: Identity) -> Candidate:
+    """The picture as if this painter had made it in the loop."""
     plan = Plan(prompt=Prompt(text="a picture", origin="user"), seed=0)
-    return Candidate(id="1-1", plan=plan, settings={}, model="drawn", revision="", image=image)
+    return Candidate(
+        id="1-1", plan=plan, settings={}, model=painter.name, revision=painter.revision, image=image
+    )
 
 
 def of_scenes(count: int, seed: int) -> list[Trial]:
@@ -315,7 +322,7 @@ def main(
     models = load(chosen)
     if choose:
         set_bands(painter_like(count, 5000), chosen, models, BANDS)
-        models = replace(models, bands=bands(chosen.judge, chosen.base))
+        models = replace(models, bands=load_bands(chosen.judge, chosen.base))
     drawn = painter_like(count, 8000) | {"degraded": worn(count, 8100)}
     results = {name: answers(trials, chosen, models) for name, trials in drawn.items()}
     print("False accepts / false rejects / unsure in %\n\n" + table(results))

@@ -71,12 +71,14 @@ def by_scorer(preset_name: str) -> Examiner:
         (scores,) = scorer.score([image], [[put(fact) for fact in case.facts]])
         said = []
         for fact, score in zip(case.facts, scores, strict=True):
-            kind = "object" if fact.kind == "absence" else fact.kind
-            limit = measured.get(kind, preset.judge.default)
-            p = limit.corrected(score)
-            if p > limit.fail if fact.kind == "absence" else p < limit.pass_:
+            limit = next(iter(measured.get(fact.kind, ())), preset.judge.default)
+            if limit is None or limit.pass_ is None:
+                said.append(f"{put(fact).statement}: {preset_name} is not measured for this kind")
+                continue
+            p = limit.corrected(1 - score if fact.kind == "absence" else score)
+            if p < limit.pass_:
                 wanted = "not shown" if fact.kind == "absence" else "shown"
-                said.append(f"{put(fact).statement}: {p:.2f}, should be {wanted}")
+                said.append(f"{put(fact).statement}: p {p:.2f} that it is {wanted}")
         return tuple(said)
 
     return examiner

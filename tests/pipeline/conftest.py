@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +31,20 @@ def tiny(tiny_folder: Path) -> Callable[..., Preset]:
         return load_preset(str(write_preset(tiny_folder, **sections)))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def published(tiny: Callable[..., Preset]) -> Iterator[Callable[..., Preset]]:
+    """`published({statement: probability}, judge=…)` → a tiny preset with a scorer that answers these numbers."""
+    from tests.models.scorer.published import registered, with_scorer
+
+    def make(
+        answers: dict[str, float],
+        others: tuple[float, float] = (0.2, 0.2),
+        revision: str = "1",
+        **sections: object,
+    ) -> Preset:
+        return with_scorer(tiny(**sections), answers, others, revision)
+
+    with registered():
+        yield make

@@ -301,8 +301,8 @@ def test_the_presets_bands_override_measured_ones(tmp_path: Path, preset_file: P
         str(preset_file), ["judge={measured: ./judge.json, kinds: {style: {pass: 0.5, fail: 0.5}}}"]
     )
     found = bands(preset.judge, preset.base)
-    assert found["count"].pass_ == 0.8
-    assert found["style"].pass_ == 0.5
+    assert [band.pass_ for band in found["count"]] == [0.8]
+    assert [band.pass_ for band in found["style"]] == [0.5]
     assert data_file("./judge.json", tmp_path) == tmp_path / "judge.json"
     (tmp_path / "judge.json").write_text("nonsense")
     with pytest.raises(ConfigError, match=r"judge\.json cannot be read"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,8 +11,14 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, Page, Route, expect
 
-from pipeline.config import Preset
+from pipeline.brief import Brief
+from pipeline.config import Preset, load_preset
+from pipeline.events import Outcome
 from pipeline.store import Store
+from pipeline.work.play import play, play_one
+from pipeline.work.rows import Row
+from tests.models.scorer.published import registered, with_scorer
+from tests.pipeline.tiny_preset import write_preset
 from tests.ui.conftest import NEVER_MET, PASSWORD, PATIENCE, SHOTS, App, add_runs, go, state, wait_for
 from ui.batch import EXAMPLE
 
@@ -380,6 +387,60 @@ def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_pr
     page.locator("#review-export").click()
     expect(page.locator("#review-files a")).to_have_count(2)
     assert len((store.out / "reviews.jsonl").read_text().splitlines()) == len(store.reviews.log())
+
+
+def test_thirty_decisions_change_what_the_loop_decides(
+    page: Page, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tiny = load_preset(str(write_preset(tmp_path_factory.mktemp("unmeasured"), loop={"reader": "rules"})))
+    preset = with_scorer(tiny, {"a picture of an otter": 0.319})  # as much as SigLIP gives to what is true
+    rows = [Row(i, Brief(text="an otter", seed=10 * i), preset, run=f"otter-{i}") for i in range(30)]
+    with registered():
+        outcomes = [h[1] for h in play(rows, store) if isinstance(h, tuple) and isinstance(h[1], Outcome)]
+    assert {o.reason for o in outcomes} == {"not checked yet: 22 more decisions on objects"}
+
+    open_tab(page, "Review")
+    enter_name(page, "dora")
+    head, item = page.locator("#review-head b"), page.locator("#review-item")
+    expect(item.locator("img")).to_be_visible()
+    page.locator("#review-head").click()  # so that keys are not typed into the name
+    decided = 0
+    while decided < 30:
+        left = int(head.inner_text().split()[0])
+        if item.locator("h2").inner_text() == "an otter":
+            expect(item).to_contain_text("Each yes or no measures the judge")
+            item.get_by_role("button", name="an otter: yes").click()
+            expect(item.locator("button[aria-pressed='true']")).to_have_count(1)
+            page.keyboard.press("a")
+            decided += 1
+        else:
+            page.keyboard.press("s")
+        if left > 1:
+            expect(head).to_have_text(f"{left - 1} left")
+        else:
+            expect(head).to_have_count(0)
+    assert sum(r.requirements != {} for r in store.reviews.log(who="dora")) == 30
+
+    open_tab(page, "Models")
+    shown = page.locator("#models-bands tr", has_text="people's decisions")
+    expect(shown).to_have_count(1)
+    expect(shown).to_contain_text("Wrong accepts at most 7.4 % with 90 % confidence")
+    with registered():
+        accepted = play_one(Brief(text="an otter", seed=900), preset, store)
+    assert (accepted.status, accepted.images) == ("accepted", 1)
+
+    page.locator("#models-bands-export").click()
+    with page.expect_download() as download:
+        page.locator("#models-bands-files a").click()
+    (row,) = json.loads(download.value.path().read_text())["object"]
+    assert (row["source"], row["wrong_accepts"]["of"]) == ("people", 30)
+    page.locator("#models-bands-chosen input").click()
+    page.get_by_role("option", name=re.compile("object: published")).click()
+    page.locator("#models-bands-reset").click()
+    expect(page.locator("#models-bands tr", has_text="people's decisions")).to_have_count(0)
+    with registered():
+        again = play_one(Brief(text="an otter", seed=901), preset, store)
+    assert again.reason == "not checked yet: 22 more decisions on objects"
 
 
 def outcome(store: Store, id: str) -> tuple[str, str | None]:

@@ -204,22 +204,21 @@ def test_a_smaller_picture_than_requested_fails(tiny: Tiny) -> None:
     assert ended[1].best.image.size == (32, 32)
 
 
-def test_a_fallback_scorer_uses_the_default_bands(tiny: Tiny, tiny_folder: Any) -> None:
+def test_a_fallback_scorer_with_other_weights_is_unmeasured(tiny: Tiny, tiny_folder: Any) -> None:
     from tests.models.scorer.tiny_scorer import make_clip
 
     if not (tiny_folder / "clip").exists():
         make_clip(tiny_folder / "clip")
-    judge = {"default": {"pass": 1.0, "fail": 0.0}, "kinds": {"object": {"pass": 0.0, "fail": 0.0}}}
-    preset = tiny(judge=judge, loop={"images": 1})
+    preset = tiny(judge=ALWAYS_PASS, loop={"images": 1})
     other = preset.scorer.model_copy(update={"model": "./clip"})
     preset = preset.model_copy(update={"scorer": preset.scorer.model_copy(update={"fallback": (other,)})})
     models = load(preset)
-    models.bands.update(preset.judge.kinds)
     outcomes = []
     for _ in range(2):
         outcomes += [e for e in run([Brief(text="a cat")], preset, models) if isinstance(e, Outcome)]
         models.scorer.rungs[0].breaker.open()
     assert [o.status for o in outcomes] == ["accepted", "needs_review"]
+    assert outcomes[1].reason == "not checked yet: 22 more decisions on objects"
     assert outcomes[1].degraded == ("scorer, circuit open → clip",)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ from PIL import Image
 
 from pipeline.brief import Requirement
 from pipeline.config import Band, Judge
+from pipeline.judging.bands import Bands, Measure
+from pipeline.judging.basis import Basis
 from pipeline.judging.boxes import Finding
 from pipeline.judging.feedback import Action, described, repair
 from pipeline.judging.question import checkable, question
@@ -15,6 +18,13 @@ from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import Prompt
 from pipeline.range import Range
+
+OWNERS = Judge(default=Band(**{"pass": 0.6, "fail": 0.4}))
+
+
+def measured_by(bands: Bands, as_named: bool = True) -> Callable[[str], Measure]:
+    """The measure of each kind of check, for one judge and one painter."""
+    return lambda kind: bands.measure(Basis(kind=kind, judges=("scorer@1",), painter="m@r"), as_named)
 
 
 def picture(width: int = 64, height: int = 64) -> Image.Image:
@@ -32,14 +42,16 @@ def want(kind: str, subject: str = "", value: str = "", **more: object) -> Requi
 
 
 def verdict_of(wants: list[Requirement], probability: dict[str, float], **more: Any) -> Verdict:
-    """The verdict where the scorer gives these probabilities, by kind."""
-    image, rules, known = more.pop("image", None), more.pop("rules", Judge()), more.pop("known", None)
+    """The verdict where the scorer gives these probabilities, by kind. `bands`: measured ones; other kinds have the
+    owner's."""
+    image, rules, known = more.pop("image", None), more.pop("rules", OWNERS), more.pop("known", None)
     found = {
         w.id: Finding(probability[w.kind])
         for w in wants
         if checkable(w, rules, known) and w.kind in probability
     }
-    return conclude(candidate(image), wants, found, "scorer", rules, more.pop("bands", {}), **more)
+    measure = measured_by(Bands(rules, {kind: [band] for kind, band in more.pop("bands", {}).items()}))
+    return conclude(candidate(image), wants, found, "scorer", measure, **more)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +80,9 @@ def test_a_requirement_that_cannot_be_checked_never_passes() -> None:
         assert [c.outcome for c in verdict.checks] == ["pass", "unchecked"]
         assert verdict.gate == "unchecked"
     verdict = verdict_of(
-        [want("count", "cat", "2")], {"count": 1.0}, rules=Judge(cannot=frozenset({"count"}))
+        [want("count", "cat", "2")],
+        {"count": 1.0},
+        rules=Judge(cannot=frozenset({"count"}), default=OWNERS.default),
     )
     assert verdict.gate == "unchecked"
 
@@ -120,7 +134,7 @@ def test_a_question_has_a_statement_and_contrasts() -> None:
 
 
 def test_a_band_calibrates_the_probability() -> None:
-    plain, keen = Band(), Band(odds=(2.0, 1.0))
+    plain, keen = Band(), Band(**{"pass": 0.6, "fail": 0.4, "odds": (2.0, 1.0)})
     assert plain.corrected(0.3) == 0.3
     assert keen.corrected(0.5) == pytest.approx(1 / (1 + np.exp(-1.0)))
     assert keen.corrected(0.0) < 1e-6
@@ -128,7 +142,8 @@ def test_a_band_calibrates_the_probability() -> None:
     check = verdict_of([want("object", "cat")], {"object": 0.5}, bands={"object": keen}).checks[1]
     assert (check.outcome, round(check.probability or 0, 2)) == ("pass", 0.73)
     gone = verdict_of([want("absence", "cat")], {"absence": 0.5}, bands={"absence": keen}).checks[1]
-    assert (gone.outcome, round(gone.probability or 0, 2)) == ("fail", 0.27)
+    assert round(gone.probability or 0, 2) == 0.73  # of the cat not being there
+    assert gone.said == 0.5
 
 
 def test_feedback_holds_only_what_failed() -> None:
@@ -158,9 +173,9 @@ def test_what_else_is_there_and_what_is_smeared_fail_the_gate() -> None:
     wants = [want("object", "cat")]
     for name in (INTACT, NOTHING_ELSE):
         found = {"objectcat": Finding(0.99), INTACT: Finding(0.99), NOTHING_ELSE: Finding(0.99)}
-        assert conclude(candidate(), wants, found, "judge", Judge(), {}).gate == "pass"
+        assert conclude(candidate(), wants, found, "judge", measured_by(Bands(OWNERS))).gate == "pass"
         found[name] = Finding(0.02, "also a dog")
-        verdict = conclude(candidate(), wants, found, "judge", Judge(), {})
+        verdict = conclude(candidate(), wants, found, "judge", measured_by(Bands(OWNERS)))
         assert verdict.gate == "fail"
         assert "also a dog" in {c.requirement: c.reason for c in verdict.checks}[name]
         step = repair(wants, verdict, ["start"])

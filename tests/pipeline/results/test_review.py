@@ -56,6 +56,21 @@ def test_the_random_sample_is_repeatable_and_even() -> None:
     assert abs(sum(p < 0.1 for p in drawn) / 2_000 - 0.1) < 0.03
 
 
+def test_a_tenth_of_what_passed_is_audited_and_named_as_such(
+    tiny: Callable[..., Preset], tmp_path: Path
+) -> None:
+    opened, preset = Store(tmp_path / "out"), tiny(judge={"default": {"pass": 0.0, "fail": 0.0}})
+    briefs = [Brief(text="a cat", seed=i) for i in range(60)]
+    for i, brief in enumerate(briefs):
+        opened.runs.begin(f"r{i}", brief, preset, opened.out)
+    for event in run(briefs, preset, load(preset)):
+        opened.runs.take(f"r{event.brief}", event)
+    waiting = queue(opened, "ann")
+    assert {item.why for item in waiting} == {"audit"}
+    assert 1 <= len(waiting) <= 15
+    assert [i.run.id for i in queue(opened, "bo")] == [i.run.id for i in waiting]  # the same for everybody
+
+
 def test_agreement_of_two_people() -> None:
     assert agreement([]).kappa is None
     votes = [("approve", "approve"), ("reject", "reject"), ("approve", "reject"), ("reject", "reject")]

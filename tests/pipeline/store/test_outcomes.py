@@ -16,7 +16,7 @@ from pipeline.errors import StoreError
 from pipeline.events import Outcome
 from pipeline.loop import run
 from pipeline.store import Store
-from pipeline.store.engine import driver, migrate
+from pipeline.store.engine import HEAD, driver, migrate
 from pipeline.store.outcomes import latest, standing
 from pipeline.store.reviews import Review
 from pipeline.store.tables import CandidateRow, ReviewRow, RunRow
@@ -216,7 +216,7 @@ def test_decisions_of_older_stores_count(
     assert columns(old) == columns(now)
     assert old.reviews.log() == now.reviews.log()
     with old.engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0005"
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD
     old.close()
     now.close()
 
