@@ -134,6 +134,11 @@ def singular_as_trained(words: str) -> str:
     return f"{head} {last}".strip()
 
 
+def is_plural(noun: str) -> bool:
+    """Whether a noun takes "are" even for one of it: "scissors"."""
+    return noun.rpartition(" ")[2] in PLURAL_ONLY
+
+
 def number(count: int) -> str:
     """The number in words up to twelve, else in digits."""
     return NUMBERS[count] if 0 <= count < len(NUMBERS) else str(count)

@@ -222,6 +222,11 @@ class Detector(Protocol):
     @property
     def identity(self) -> Identity: ...
 
+    @property
+    def vocabulary(self) -> frozenset[str] | None:
+        """The names of the things that it finds, in the singular; None where it finds whatever is named."""
+        ...
+
     def detect(self, images: Sequence[Image], names: Sequence[Sequence[str]]) -> list[list[Detection]]:
         """What each image shows, surest first, one detection for each place.
 

@@ -3,8 +3,8 @@ must-haves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Container, Mapping, Sequence
+from typing import Final, Literal
 
 from pipeline import pixels
 from pipeline.brief import Record, Requirement
@@ -16,8 +16,12 @@ CheckOutcome = Literal["pass", "fail", "unsure", "unchecked"]
 Gate = Literal["pass", "fail", "unsure", "unchecked"]
 _WORST: tuple[Gate, ...] = ("fail", "unchecked", "unsure", "pass")
 # Checks that every picture must pass, beside those of its requirements, in words.
-INTACT, NOTHING_ELSE = "intact", "nothing else"
-ALWAYS = {INTACT: "a picture in which everything is whole", NOTHING_ELSE: "nothing but what was asked for"}
+INTACT: Final = "intact"
+NOTHING_ELSE: Final = "nothing else"
+ALWAYS: dict[str, str] = {
+    INTACT: "a picture in which everything is whole",
+    NOTHING_ELSE: "nothing but what was asked for",
+}
 
 
 class Check(Record):
@@ -47,21 +51,24 @@ def conclude(
     candidate: Candidate,
     requirements: Sequence[Requirement],
     found: Mapping[str, Finding],
-    judge: str,
     rules: Judge,
     band_of: Mapping[str, Band],
     broke: str = "",
+    routed: Container[str] = (),
 ) -> Verdict:
     """Turn findings, by the id of a requirement or one of ALWAYS, into checks and a gate.
 
-    `judge`: the name of what found them; `broke`: why there are none, as the reason of an unchecked check."""
-    checks = [_intact(candidate, found.get(INTACT), judge, band_of.get(INTACT, rules.default))]
-    checks += [
-        _check(r, candidate, found.get(r.id), judge, _band(r, band_of, rules), broke) for r in requirements
+    `broke`: why some are missing, as the reason of an unchecked check; `routed`: those of ALWAYS that some judge should
+    have told."""
+    checks = [
+        _intact(candidate, found.get(INTACT), band_of.get(INTACT, rules.default), INTACT in routed, broke)
     ]
-    if NOTHING_ELSE in found:
+    checks += [_check(r, candidate, found.get(r.id), _band(r, band_of, rules), broke) for r in requirements]
+    if (alone := found.get(NOTHING_ELSE)) is not None:
         band = band_of.get(NOTHING_ELSE, rules.default)
-        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], found[NOTHING_ELSE], judge, band))
+        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], alone, band))
+    elif NOTHING_ELSE in routed:
+        checks.append(_unchecked(NOTHING_ELSE, broke))
     must = {r.id for r in requirements if r.must} | set(ALWAYS)
     outcomes = {check.outcome for check in checks if check.requirement in must}
     gate = next(outcome for outcome in _WORST if outcome in outcomes)
@@ -75,13 +82,20 @@ def _band(r: Requirement, band_of: Mapping[str, Band], rules: Judge) -> Band:
     return band_of.get(r.kind) or band_of.get("object" if r.kind == "absence" else "", rules.default)
 
 
-def _intact(candidate: Candidate, whole: Finding | None, judge: str, band: Band) -> Check:
+def _intact(candidate: Candidate, whole: Finding | None, band: Band, routed: bool, broke: str) -> Check:
     """Whether there is a picture at all, of the size that was asked for, with nothing smeared in it."""
     why = pixels.blank(candidate.image) or _shrunk(candidate)
-    if why or whole is None:
-        return Check(requirement=INTACT, probability=None, outcome="fail" if why else "pass", judge="pixels",
-                     reason=why or "there is a picture")  # fmt: skip
-    return _decided(INTACT, ALWAYS[INTACT], whole, judge, band)
+    if whole is not None and not why:
+        return _decided(INTACT, ALWAYS[INTACT], whole, band)
+    if routed and not why:
+        return _unchecked(INTACT, broke)
+    return Check(requirement=INTACT, probability=None, outcome="fail" if why else "pass", judge="pixels",
+                 reason=why or "there is a picture")  # fmt: skip
+
+
+def _unchecked(id: str, why: str) -> Check:
+    return Check(requirement=id, probability=None, outcome="unchecked", judge="none",
+                 reason=why or "no judge of this preset can check it; a person decides")  # fmt: skip
 
 
 def _shrunk(candidate: Candidate) -> str | None:
@@ -93,26 +107,23 @@ def _shrunk(candidate: Candidate) -> str | None:
     return f"the image is {image.width} × {image.height} pixels instead of {width} × {height}"
 
 
-def _check(
-    r: Requirement, candidate: Candidate, finding: Finding | None, judge: str, band: Band, broke: str
-) -> Check:
+def _check(r: Requirement, candidate: Candidate, finding: Finding | None, band: Band, broke: str) -> Check:
     if r.kind == "technical" and (result := pixels.meets(candidate.image, r.subject, r.value)):
         met, why = result
         return Check(
             requirement=r.id, probability=None, outcome="pass" if met else "fail", judge="pixels", reason=why
         )
     if finding is None:
-        return Check(requirement=r.id, probability=None, outcome="unchecked", judge="none",
-                     reason=r.note or broke or "no judge of this preset can check it; a person decides")  # fmt: skip
+        return _unchecked(r.id, r.note or broke)
     if r.kind == "absence":  # found and measured is whether the object is there
-        gone = Finding(1 - band.corrected(finding.probability), finding.saw)
+        gone = Finding(1 - band.corrected(finding.probability), finding.saw, finding.by)
         return _decided(
-            r.id, r.text, gone, judge, Band.model_validate({"pass": 1 - band.fail, "fail": 1 - band.pass_})
+            r.id, r.text, gone, Band.model_validate({"pass": 1 - band.fail, "fail": 1 - band.pass_})
         )
-    return _decided(r.id, r.text, finding, judge, band)
+    return _decided(r.id, r.text, finding, band)
 
 
-def _decided(id: str, text: str, finding: Finding, judge: str, band: Band) -> Check:
+def _decided(id: str, text: str, finding: Finding, band: Band) -> Check:
     """The check of a finding by its band."""
     probability = band.corrected(finding.probability)
     outcome: CheckOutcome = "unsure"
@@ -123,4 +134,4 @@ def _decided(id: str, text: str, finding: Finding, judge: str, band: Band) -> Ch
     words = {"pass": "shows", "fail": "does not show", "unsure": "may or may not show"}[outcome]
     saw = f"{finding.saw}; " if finding.saw else ""
     reason = f"{words} {text} ({saw}p {probability:.2f}; pass from {band.pass_:.2f}, fail to {band.fail:.2f})"
-    return Check(requirement=id, probability=probability, outcome=outcome, judge=judge, reason=reason)
+    return Check(requirement=id, probability=probability, outcome=outcome, judge=finding.by, reason=reason)

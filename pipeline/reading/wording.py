@@ -34,6 +34,11 @@ def worded(want: Requirement, many: bool = False) -> Requirement:
         text = f"the {plural(s) if many else s} {'are' if they else 'is'} {v}"
     elif want.kind == "relation":
         text = f"the {s} is {RELATIONS.get(v, v)} the {want.other}"
+    elif want.kind == "action":
+        they = many or s in PLURAL_ONLY
+        text = f"the {plural(s) if many else s} {'are' if they else 'is'} {v}"
+    elif want.kind == "text":
+        text = f"the text “{v}”"
     elif want.kind == "background":
         text = f"the background is {v}"
     elif want.kind == "style":

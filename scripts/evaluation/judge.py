@@ -91,7 +91,7 @@ def probabilities(
 ) -> dict[str, list[tuple[float, bool]]]:
     """The judge's probability of every fact, and that nothing else is there and all is whole, each with its truth, by
     kind. No bands are applied."""
-    plain = Judge(default=Band.model_validate({"pass": 1.0, "fail": 0.0}), cannot=preset.judge.cannot)
+    plain = Judge(default=Band.model_validate({"pass": 1.0, "fail": 0.0}), routes=preset.judge.routes)
     bare, unmeasured = preset.model_copy(update={"judge": plain}), replace(models, bands={})
     found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for start in track(range(0, len(trials), _AT_ONCE), "judging", transient=True):
@@ -136,7 +136,7 @@ def verdicts(trials: Sequence[Trial], preset: Preset, models: Models) -> list[Ve
     """The verdict of the preset's judge on every picture."""
     asked = [tuple(requirement(fact, f"r{i}") for i, (fact, _) in enumerate(t.asked)) for t in trials]
     shown = [[candidate(trial.image)] for trial in trials]
-    judges = Judges(models.scorer, models.detector, preset.judge, models.bands, models.range)
+    judges = Judges(models.judges, preset.routes, preset.judge, models.bands, models.range)
     made = judge(shown, asked, judges)
     return [verdict for (verdict,) in made.each]
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from models.load import load_image, parse_spec
+from models.load import load_image, parse_judge, parse_spec
 from models.protocols import Paint
 from models.specs import Stage
 from tests.models.image.tiny_image import MAKERS, NEEDS, SIZE, make_lora
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ARCHITECTURE = {"turbo": "sdxl", "server": "sdxl", "studio": "flux2_klein"}
-STAGES: tuple[Stage, ...] = ("text", "image", "scorer")
+STAGES: tuple[Stage, ...] = ("text", "image")
 
 
 def preset(name: str) -> dict[str, Any]:
@@ -29,17 +29,19 @@ def preset(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ARCHITECTURE)
 def test_sections_fit_their_specs(name: str) -> None:
     said = preset(name)
-    assert {"about", "needs", "offline", *STAGES} <= said.keys()
+    assert {"about", "needs", "offline", "judges", *STAGES} <= said.keys()
     assert "\n" not in said["about"] + said["needs"]
     assert said["offline"] is False
     for stage in STAGES:
         parse_spec(stage, said[stage])
+    for judge in said["judges"].values():
+        parse_judge(judge)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURE)
 def test_hub_models_are_pinned(name: str) -> None:
     said = preset(name)
-    hub = [said["image"], said["scorer"], *said["image"].get("loras", [])]
+    hub = [said["image"], *said["judges"].values(), *said["image"].get("loras", [])]
     hub += [said["text"]] if said["text"]["kind"] == "transformers" else []
     assert all(re.fullmatch("[0-9a-f]{40}", model["revision"]) for model in hub)
 

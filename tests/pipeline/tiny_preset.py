@@ -18,7 +18,7 @@ def write_preset(
     settings: dict[str, Any] | None = None,
     **sections: dict[str, Any],
 ) -> Path:
-    """A preset file in `folder` beside the checkpoints it names; `sections` update image, judge and loop.
+    """A preset file in `folder` beside the checkpoints it names; `sections` update image, judges, judge and loop.
 
     The default painter is the one whose random weights give smooth pictures, not noise: noise never passes.
     """
@@ -35,7 +35,9 @@ def write_preset(
             "kind": "diffusers", "model": f"./{image}", "device": "cpu", "dtype": "float32",
             "width": SIZE, "height": SIZE, "steps": 2, "guidance": 3.0, **NEEDS.get(image, {}),
         },
-        "scorer": {"kind": "open_clip", "model": f"./{scorer}", "device": "cpu", "dtype": "float32"},
+        "judges": {
+            "scorer": {"kind": "open_clip", "model": f"./{scorer}", "device": "cpu", "dtype": "float32"}
+        },
         "judge": {},
         "loop": {"images": 3, "reader": "rules", "writer": "template"},
     }  # fmt: skip
@@ -43,5 +45,5 @@ def write_preset(
         data[section] = {**data.get(section, {}), **values}
     data["image"] |= settings or {}
     path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump(data))
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
     return path

@@ -211,14 +211,17 @@ def test_a_fallback_scorer_uses_the_default_bands(tiny: Tiny, tiny_folder: Any) 
         make_clip(tiny_folder / "clip")
     judge = {"default": {"pass": 1.0, "fail": 0.0}, "kinds": {"object": {"pass": 0.0, "fail": 0.0}}}
     preset = tiny(judge=judge, loop={"images": 1})
-    other = preset.scorer.model_copy(update={"model": "./clip"})
-    preset = preset.model_copy(update={"scorer": preset.scorer.model_copy(update={"fallback": (other,)})})
+    scorer = preset.judges["scorer"]
+    other = scorer.model_copy(update={"model": "./clip"})
+    preset = preset.model_copy(
+        update={"judges": {"scorer": scorer.model_copy(update={"fallback": (other,)})}}
+    )
     models = load(preset)
     models.bands.update(preset.judge.kinds)
     outcomes = []
     for _ in range(2):
         outcomes += [e for e in run([Brief(text="a cat")], preset, models) if isinstance(e, Outcome)]
-        models.scorer.rungs[0].breaker.open()
+        models.judges["scorer"].rungs[0].breaker.open()
     assert [o.status for o in outcomes] == ["accepted", "needs_review"]
     assert outcomes[1].degraded == ("scorer, circuit open → clip",)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.brief import Requirement
+from pipeline.brief import KINDS, Requirement
 from pipeline.config import Band, Judge
 from pipeline.judging.boxes import Finding
 from pipeline.judging.feedback import Action, described, repair
@@ -15,6 +15,8 @@ from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import Prompt
 from pipeline.range import Range
+
+ROUTES = frozenset(KINDS) - {"technical", "other"}
 
 
 def picture(width: int = 64, height: int = 64) -> Image.Image:
@@ -34,12 +36,13 @@ def want(kind: str, subject: str = "", value: str = "", **more: object) -> Requi
 def verdict_of(wants: list[Requirement], probability: dict[str, float], **more: Any) -> Verdict:
     """The verdict where the scorer gives these probabilities, by kind."""
     image, rules, known = more.pop("image", None), more.pop("rules", Judge()), more.pop("known", None)
+    routed = more.pop("routes", ROUTES)
     found = {
         w.id: Finding(probability[w.kind])
         for w in wants
-        if checkable(w, rules, known) and w.kind in probability
+        if checkable(w, routed, known) and w.kind in probability
     }
-    return conclude(candidate(image), wants, found, "scorer", rules, more.pop("bands", {}), **more)
+    return conclude(candidate(image), wants, found, rules, more.pop("bands", {}), **more)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +70,7 @@ def test_a_requirement_that_cannot_be_checked_never_passes() -> None:
         verdict = verdict_of(wants, {"other": 1.0, "object": 1.0, "technical": 1.0})
         assert [c.outcome for c in verdict.checks] == ["pass", "unchecked"]
         assert verdict.gate == "unchecked"
-    verdict = verdict_of(
-        [want("count", "cat", "2")], {"count": 1.0}, rules=Judge(cannot=frozenset({"count"}))
-    )
+    verdict = verdict_of([want("count", "cat", "2")], {"count": 1.0}, routes=ROUTES - {"count"})
     assert verdict.gate == "unchecked"
 
 
@@ -158,9 +159,9 @@ def test_what_else_is_there_and_what_is_smeared_fail_the_gate() -> None:
     wants = [want("object", "cat")]
     for name in (INTACT, NOTHING_ELSE):
         found = {"objectcat": Finding(0.99), INTACT: Finding(0.99), NOTHING_ELSE: Finding(0.99)}
-        assert conclude(candidate(), wants, found, "judge", Judge(), {}).gate == "pass"
+        assert conclude(candidate(), wants, found, Judge(), {}).gate == "pass"
         found[name] = Finding(0.02, "also a dog")
-        verdict = conclude(candidate(), wants, found, "judge", Judge(), {})
+        verdict = conclude(candidate(), wants, found, Judge(), {})
         assert verdict.gate == "fail"
         assert "also a dog" in {c.requirement: c.reason for c in verdict.checks}[name]
         step = repair(wants, verdict, ["start"])
