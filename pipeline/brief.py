@@ -26,6 +26,8 @@ Kind = Literal[
     "other",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)  # in the order in which requirements are listed
+# Kinds that say more than which things show and how they look. A model with a range of things draws none of them.
+BEYOND_THINGS: tuple[Kind, ...] = ("action", "setting", "text", "statement")
 Flag = Literal["contradiction", "uncheckable", "outside"]
 
 

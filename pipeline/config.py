@@ -27,7 +27,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from models.load import parse_judge, parse_spec
 from models.locate import locate
 from models.specs import ImageSpec, Spec, TextSpec
-from pipeline.brief import Brief, Limits
+from pipeline.brief import KINDS, Brief, Kind, Limits
 from pipeline.errors import ConfigError
 from pipeline.judging import routes
 from pipeline.judging.routes import Judged, Route
@@ -144,6 +144,11 @@ class Preset(Section):
     def routes(self) -> dict[Judged, Route]:
         """The route of each kind that a judge answers."""
         return routes.routes(self.judges, self.judge.routes)
+
+    @property
+    def checked(self) -> frozenset[Kind]:
+        """The kinds of requirement that are checked without a person: those that a judge answers, and by pixels."""
+        return frozenset(kind for kind in KINDS if kind in self.routes or kind == "technical")
 
     @property
     def uses_text(self) -> bool:

@@ -101,12 +101,12 @@ def _read(
         else:
             scope.promise(tokens=most)
     able = [i for i in range(len(briefs)) if i not in lacking]
-    made = read([briefs[i] for i in able], text, models.range, prompting, stop, models.marker)
+    made = read([briefs[i] for i in able], text, models.range, prompting, stop, models.marker, preset.checked)
     if made.stopped and stop.pausing:
         raise Stopped
     readings = dict(zip(able, zip(made.each, made.calls, strict=True), strict=True))
     for i, why in lacking.items():
-        (reading,) = read([briefs[i]], None, models.range).each
+        (reading,) = read([briefs[i]], None, models.range, checked=preset.checked).each
         readings[i] = reading.model_copy(update={"degraded": why}), ()
     tracks = []
     for i, (position, brief) in enumerate(entering):
