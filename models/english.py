@@ -216,6 +216,20 @@ def _is_pair(noun: str) -> bool:
     return noun.rpartition(" ")[2] in PAIRS - PLURAL_ONLY
 
 
+def counted(noun: str, count: int) -> str:
+    """So many of a thing, in pairs where it has them: "two pairs of scissors"."""
+    if noun.rpartition(" ")[2] in PAIRS:
+        return f"{number(count)} {'pair' if count == 1 else 'pairs'} of {noun}"
+    return phrase(noun, count, counted=True)
+
+
+def there_is(noun: str) -> str:
+    """The sentence that a thing is there: "There is a cat.", "There are people.", "There is a pair of scissors."."""
+    pair = noun.rpartition(" ")[2] in PAIRS
+    are = "are" if is_plural(noun) and not pair else "is"
+    return f"There {are} {'a pair of ' + noun if pair else phrase(noun)}."
+
+
 _AFTER_NOUN = re.compile(r"(?:\w+ing \w|.*\b(?:of|in|on|at|with|without|from|for|to|by|like|as)\b)")
 
 

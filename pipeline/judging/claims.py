@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.english import RELATIONS, is_plural, number, phrase, plural
+from models.english import RELATIONS, counted, is_plural, number, plural, there_is
 from pipeline.brief import Requirement
 
 MOST_COUNTED = 4  # things; nobody but a detector is asked about more of them
@@ -36,7 +36,7 @@ def _sentences(r: Requirement, many: bool) -> tuple[str, str] | None:
     the = f"The {plural(r.subject) if many else r.subject}"
     match r.kind:
         case "object" | "absence":
-            return f"There {are} {phrase(r.subject)}.", f"There {are} no {r.subject}."
+            return there_is(r.subject), f"There {are} no {r.subject}."
         case "count":
             return _counted(r.subject, int(r.value))
         case "attribute" | "action":
@@ -62,6 +62,6 @@ def _counted(name: str, count: int) -> tuple[str, str] | None:
         return None
     are = "is" if count == 1 else "are"
     return (
-        f"There {are} exactly {phrase(name, count, counted=True)}.",
+        f"There {are} exactly {counted(name, count)}.",
         f"The number of {plural(name)} is not {number(count)}.",
     )
