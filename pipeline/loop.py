@@ -27,6 +27,7 @@ from pipeline.judging.verdict import Verdict
 from pipeline.painting.image import Painting, Plan, paint, seeds
 from pipeline.painting.prompt import Ask, Prompt, is_prompt, own_words, template, write
 from pipeline.painting.prompt import most_tokens as prompt_tokens
+from pipeline.range import draws_anything
 from pipeline.reading.requirements import most_tokens, read
 from pipeline.room import admitted
 from pipeline.size import wanted_size
@@ -177,7 +178,7 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) ->
     more in their words than the wants. If a brief's token budget is too small for the text model, the template writes
     instead."""
     asks = {
-        i: _ask(track, preset)
+        i: _ask(track, preset, models)
         for i, track in enumerate(wave)
         if track.next.action == "rephrase"
         or (
@@ -235,7 +236,7 @@ def _charge(wave: Sequence[Track], made: Made[Any]) -> None:
         raise Stopped
 
 
-def _ask(track: Track, preset: Preset) -> Ask:
+def _ask(track: Track, preset: Preset, models: Models) -> Ask:
     """What the writer gets for a brief."""
     requirements = track.started.reading.requirements
     tried = dict.fromkeys(c.plan.prompt.text for a in track.attempts for c in a.candidates)
@@ -244,4 +245,6 @@ def _ask(track: Track, preset: Preset) -> Ask:
         requirements=requirements,
         failed=described(requirements, track.best[1], track.next.failed) if track.best else (),
         tried=tuple(tried)[-preset.loop.memory :],
+        anything=draws_anything(models.range),
+        prompt_tokens=models.image.prompt_tokens,
     )

@@ -73,6 +73,12 @@ class Stage(Generic[Item, Out]):
         return self._first.vocabulary
 
     @property
+    def prompt_tokens(self) -> int | None:
+        """How many tokens the image model reads of a prompt, by the first rung's model that can be loaded; None without
+        a limit. Raises ModelError where none can be."""
+        return self._first.prompt_tokens
+
+    @property
     def _first(self) -> PooledModel:
         """The first rung's model that can be loaded."""
         first: ModelError | None = None

@@ -16,6 +16,7 @@ def write_preset(
     image: str = "sd_tiny_vae",
     scorer: str = "siglip",
     settings: dict[str, Any] | None = None,
+    range: str | None = None,
     **sections: dict[str, Any],
 ) -> Path:
     """A preset file in `folder` beside the checkpoints it names; `sections` update image, judges, judge and loop.
@@ -41,6 +42,8 @@ def write_preset(
         "judge": {},
         "loop": {"images": 3, "reader": "rules", "writer": "template"},
     }  # fmt: skip
+    if range is not None:
+        data["range"] = range
     for section, values in sections.items():
         data[section] = {**data.get(section, {}), **values}
     data["image"] |= settings or {}

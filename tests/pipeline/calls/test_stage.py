@@ -17,7 +17,7 @@ from pipeline.events import Attempt, Outcome, Started
 from pipeline.loop import run
 from pipeline.results.run_folder import RunFolder, read_metadata
 from scripts.benches.chaos_faults import FAULTS, broken, play
-from tests.pipeline.test_loop import ALWAYS_PASS, NEVER_PASS
+from tests.pipeline.test_loop import ALWAYS_PASS, BUNDLED, NEVER_PASS
 
 Tiny = Callable[..., Preset]
 TRIGGER = {
@@ -41,7 +41,9 @@ def trigger(stage: StageName, fault: Fault) -> str:
 
 @pytest.fixture
 def preset(tiny: Tiny, tiny_text: str) -> Preset:
-    return tiny(judge=ALWAYS_PASS, loop={"images": 2, "reader": "model"}, text={"model": tiny_text})
+    loop = {"images": 2, "reader": "model"}
+    # What a random text model writes counts only where the range and the rules hold it.
+    return tiny(judge=ALWAYS_PASS, loop=loop, text={"model": tiny_text}, range=BUNDLED)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
