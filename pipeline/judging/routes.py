@@ -108,19 +108,21 @@ def routes(judges: Mapping[str, Spec], chosen: Mapping[Judged, Route]) -> dict[J
 def defaults(judges: Mapping[str, Spec]) -> dict[Judged, Route]:
     """The routes that follow from which judges there are; of several judges of one stage the first is asked.
 
-    | kind                                 | with a detector                                     | without one   |
-    | ------------------------------------ | --------------------------------------------------- | ------------- |
-    | object                               | mean of boxes, and scorer or vlm on their crops     | vlm or scorer |
-    | count                                | boxes; where there is a vlm, both must agree        | vlm or scorer |
-    | attribute                            | mean of boxes, and vlm or scorer on their crops     | vlm or scorer |
-    | relation                             | boxes; where they are unsure, the vlm               | vlm or scorer |
-    | absence                              | all of detector, vlm and ocr; detector and scorer: mean | as with one |
-    | style                                | the vlm; else the mean of detector and scorer       | vlm or scorer |
-    | background                           | vlm or scorer                                       | vlm or scorer |
-    | action, setting, statement           | vlm                                                 | vlm           |
-    | text                                 | ocr or vlm                                          | ocr or vlm    |
-    | nothing else                         | a detector that tells all, or the vlm               | vlm           |
-    | intact                               | a detector that tells all                           | –             |
+    | kind                       | with a detector                                         | without one   |
+    | -------------------------- | ------------------------------------------------------- | ------------- |
+    | object, attribute          | mean of boxes, and vlm or scorer on their crops         | vlm or scorer |
+    | count                      | boxes; where there is a vlm, both must agree            | vlm or scorer |
+    | relation                   | boxes; where they are unsure, the vlm                   | vlm or scorer |
+    | absence                    | all of detector, vlm and ocr; detector and scorer: mean | as with one   |
+    | background                 | vlm; where it is unsure or missing, the scorer          | as with one   |
+    | style                      | as background; scorer and a detector that tells all: mean | as with one |
+    | action, setting, statement | vlm                                                     | vlm           |
+    | text                       | ocr or vlm                                              | ocr or vlm    |
+    | nothing else               | a detector that tells all, or the vlm                   | vlm           |
+    | intact                     | a detector that tells all                               | –             |
+
+    Where there is a vlm, the scorer confirms no boxes: what an uncalibrated CLIP says of what is true may be anything
+    from 0.001 to 0.4, so its mean with a box would be that the thing is not there.
     """
     first: dict[Stage, str] = {}
     for name, spec in judges.items():
@@ -134,13 +136,13 @@ def defaults(judges: Mapping[str, Spec]) -> dict[Judged, Route]:
 
     second = vlm if detector else eye  # whoever counts and places things beside the boxes
     return {
-        "object": route("mean", detector, (scorer or vlm) if detector else eye),
+        "object": route("mean", detector, eye),
         "count": route("agree", detector, second),
         "attribute": route("mean", detector, eye),
         "relation": route("first", detector, second),
         "absence": route("all" if vlm or ocr else "mean", detector, eye, ocr),
-        "style": route("mean", vlm or tells_all, None if vlm else scorer),
-        "background": route("mean", eye),
+        "style": route("first", vlm, scorer) if vlm else route("mean", tells_all, scorer),
+        "background": route("first", vlm, scorer) if vlm else route("mean", scorer),
         "action": route("mean", vlm),
         "setting": route("mean", vlm),
         "statement": route("mean", vlm),

@@ -90,6 +90,21 @@ def test_a_thing_is_there_where_box_and_crop_agree(tiny: Tiny) -> None:
     assert p(tiny, cat, detector=boxes(), scorer=clip({"a picture of a cat": 0.97})) == 0
 
 
+@pytest.mark.parametrize("published", [0.4, 0.198, 0.0004])
+def test_an_uncalibrated_scorer_takes_no_box_away(tiny: Tiny, published: float) -> None:
+    """What SigLIP says of what is true is far below one half."""
+    yes = eyes({"There is no": 0.04, "is not": 0.04}, otherwise=0.96)
+    judges = {
+        "detector": boxes(("cat", LEFT), ("cat", RIGHT), score=0.6),
+        "scorer": clip({}, published),
+        "vlm": yes,
+    }
+    assert p(tiny, want("object", "cat"), **judges) > 0.8
+    assert p(tiny, want("count", "cat", "2"), **judges) > 0.6
+    assert p(tiny, want("attribute", "cat", "grey"), **judges) > 0.8
+    assert p(tiny, want("style", value="photo"), **judges) > 0.9
+
+
 @pytest.mark.parametrize(("yes", "no", "both"), [(0.97, 0.04, 0.96), (0.03, 0.95, 0.5), (0.97, 0.9, 0.5)])
 def test_up_to_four_a_second_opinion_must_agree_with_the_boxes(
     tiny: Tiny, yes: float, no: float, both: float
@@ -251,7 +266,7 @@ def test_a_check_names_those_who_judged(tiny: Tiny) -> None:
         }.items()
     }  # fmt: skip
     assert by == {
-        "object": "told detector + told scorer",
+        "object": "told detector + told vision",
         "setting": "told vision",
         "text": "told reader",
         "size": "pixels",
@@ -261,7 +276,8 @@ def test_a_check_names_those_who_judged(tiny: Tiny) -> None:
 def test_where_a_judge_breaks_what_is_routed_to_it_is_unchecked(tiny: Tiny) -> None:
     judges = {"detector": boxes(("cat", LEFT)), "scorer": clip({}, 0.97), "vlm": eyes({}, 0.97)}
     wants = want("object", "cat"), want("setting", value="night"), want("relation", "cat", "left", "dog")
-    preset = only(tiny, {"relation": {"ask": ["detector", "vlm"], "how": "first"}}, **judges)
+    relation = {"ask": ["detector", "vlm"], "how": "first"}
+    preset = only(tiny, {"relation": relation, "object": ["detector", "scorer"]}, **judges)
     for name, unchecked in (
         ("vlm", {"setting", "nothing"}),
         ("scorer", {"object", "relation"}),

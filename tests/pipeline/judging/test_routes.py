@@ -66,10 +66,10 @@ def test_defaults_follow_from_the_judges_that_there_are() -> None:
     assert set(alone.values()) == {("scorer",)}
     assert not {"action", "setting", "text", "statement", "nothing else", "intact"} & alone.keys()
     full = defaults(judges("scorer", "detector", "vlm", "ocr"))
-    assert full["object"] == Route(ask=("detector", "scorer"))
+    assert full["object"] == full["attribute"] == Route(ask=("detector", "vlm"))
+    assert full["style"] == full["background"] == Route(ask=("vlm", "scorer"), how="first")
     assert full["count"] == Route(ask=("detector", "vlm"), how="agree")
     assert full["relation"] == Route(ask=("detector", "vlm"), how="first")
-    assert full["attribute"].ask == ("detector", "vlm")
     assert full["absence"] == Route(ask=("detector", "vlm", "ocr"), how="all")
     assert full["action"].ask == full["setting"].ask == full["statement"].ask == ("vlm",)
     assert full["text"].ask == ("ocr",)
