@@ -25,9 +25,9 @@ def combined(
     text: str, by_rules: Sequence[Found], by_model: Sequence[Found], drawable: Range | None
 ) -> list[Found]:
     """Both readings as one. Where the image model may be asked for anything, see `completed`; elsewhere, what the rules
-    are sure of stands. A finding of the model counts where the words of the
-    brief support it and it takes up words that the rules guessed at or did not understand; so it turns no context into
-    a want, and overrules no absence, number or colour. Where the rules are unsure of anything, the colours, places and
+    are sure of stands. A finding of the model counts where the words of the brief support it and it takes up words that
+    the rules guessed at or did not understand; so it turns no context into a want, and overrules no absence, number or
+    colour. Where the rules are unsure of anything, the colours, places and
     the like that it found count too, if they contradict nothing. What the model confirms is no guess any more. A guess
     that it does not confirm, and words of which it makes nothing either, are left to a person; those of a sentence that
     only tells something are left out where another sentence is sure of a thing. Where the rules found nothing to draw,
@@ -72,7 +72,7 @@ def completed(by_rules: Sequence[Found], by_model: Sequence[Found], evidence: Ev
     """All that the model found, and what the rules found in words of which it made nothing: what they are sure of as
     it is, if it contradicts nothing, and the rest for a person. Rules know few of the words of an open domain, so they
     take nothing back."""
-    said = list({key_of(item): item for item in by_model}.values())
+    said = _one_palette(list({key_of(item): item for item in by_model}.values()))
     claimed = {word for item in said for word in _words_of(item)} | _SMALL
     objects = any(item.kind in ("object", "count") for item in said)
     for item in by_rules:
@@ -85,6 +85,17 @@ def completed(by_rules: Sequence[Found], by_model: Sequence[Found], evidence: Ev
             unread = item if item.subject == NOT_UNDERSTOOD else _not_understood(item)
             said += evidence.without(unread, claimed)
     return said
+
+
+def _one_palette(found: list[Found]) -> list[Found]:
+    """The findings with one palette of all colours that were found apart: blue and orange may cover most of a picture
+    together, but not each of them."""
+    palettes = [item for item in found if item.kind == "technical" and item.subject == "palette"]
+    if len(palettes) < 2:
+        return found
+    colours = " and ".join(item.value for item in palettes)
+    whole = replace(palettes[0], value=colours, must=any(item.must for item in palettes))
+    return [*(item for item in found if item not in palettes), whole]
 
 
 def _words_of(item: Found) -> set[str]:

@@ -56,7 +56,7 @@ style cartoon
 text: OPEN — letters that must be in the picture
 statement: shot from a low angle — any other want that can be seen
 no dog — what must not show
-size 256x256, contrast high, palette blue
+size 256x256, contrast high, palette blue (or: palette blue and orange)
 other feels premium — a want that cannot be seen, in the brief's words
 Put "maybe" before a line that is only nice to have. Answer with JSON: {"wants": [lines]}."""
 EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (

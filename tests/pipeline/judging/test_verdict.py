@@ -107,6 +107,22 @@ def test_pixels_decide_technical_requirements_and_blank_pictures() -> None:
     assert verdict_of([want("technical", "palette", "red")], {}, image=flat).checks[1].outcome == "pass"
 
 
+def test_a_palette_of_several_colours_covers_most_together() -> None:
+    halves = Image.new("RGB", (64, 64), "blue")
+    halves.paste(Image.new("RGB", (64, 24), "orange"), (0, 40))
+    for value, outcome in {
+        "blue": "pass",
+        "orange": "fail",
+        "blue and orange": "pass",
+        "blue and green": "fail",
+        "blue and mauvish": "unchecked",
+    }.items():
+        found = verdict_of([want("technical", "palette", value)], {}, image=halves).checks[1]
+        assert (value, found.outcome) == (value, outcome)
+    found = verdict_of([want("technical", "palette", "blue and green")], {}, image=halves).checks[1]
+    assert found.reason == "blue (62%) and orange (38%) cover most of it, green (0%) less"
+
+
 def test_a_question_has_a_statement_and_contrasts() -> None:
     count = question(want("count", "cat", "2"))
     assert count is not None

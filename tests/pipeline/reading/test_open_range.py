@@ -51,6 +51,13 @@ def test_what_rules_are_sure_of_completes_the_model() -> None:
     assert "5 heron" not in both("five herons", "4 heron")
 
 
+def test_colours_of_one_palette_are_one_want() -> None:
+    """Each of them cannot cover most of a picture; together they can."""
+    text = "a robot, blue and orange palette"
+    assert both(text, "robot", "palette blue", "palette orange") == ["robot", "palette blue and orange"]
+    assert both("a robot, blue palette", "robot", "palette blue") == ["robot", "palette blue"]
+
+
 def test_lettering_is_a_want_of_its_own() -> None:
     text = "a market stall with the text 'Fresh Figs'"
     assert [to_line(item) for item in found_in(text) if item.kind == "text"] == ["text: Fresh Figs"]
