@@ -26,7 +26,7 @@ from models.protocols import (
     VisionModel,
 )
 from models.scorer import open_clip_backend
-from models.specs import Spec, Stage
+from models.specs import JUDGES, Spec, Stage
 from models.text import server_text, transformers_backend
 from models.vlm import image_text_backend, server_vlm
 
@@ -57,6 +57,16 @@ def kinds(stage: Stage) -> list[str]:
     return sorted(found.kind for found in BACKENDS if found.stage == stage)
 
 
+def stage_of(spec: Spec) -> Stage:
+    """The stage of the backend that a spec belongs to."""
+    return next(found.stage for found in BACKENDS if found.spec is type(spec))
+
+
+def judging_stage(kind: Any) -> Stage | None:
+    """The stage of a kind of model that looks at painted images; None for other kinds."""
+    return next((found.stage for found in BACKENDS if found.kind == kind and found.stage in JUDGES), None)
+
+
 def backend_of(stage: Stage, kind: Any) -> Backend:
     """The backend of a stage's `kind`. Raises ModelError, which names the known kinds, if there is none."""
     for found in BACKENDS:
@@ -82,6 +92,22 @@ def parse_spec(stage: Stage, data: Any) -> Spec:
             "unknown_kind", f"is {data['kind']!r}; known kinds: {known}", data["kind"]
         ) from None
     return spec.model_validate(data, context=lambda rung: parse_spec(stage, rung))
+
+
+def parse_judge(data: Any) -> Spec:
+    """A judge's section of a preset as the spec of its `kind`, which says what stage it is of. Raises as
+    `parse_spec`."""
+    if isinstance(data, Spec):
+        return data
+    stage = judging_stage(data.get("kind")) if isinstance(data, Mapping) else None
+    if stage is not None:
+        return parse_spec(stage, data)
+    if not isinstance(data, Mapping):
+        raise ValueError(f"a model is a section with kind and model, not {data!r}")
+    known = ", ".join(kind for stage in JUDGES for kind in kinds(stage))
+    if "kind" not in data:
+        raise _kind_fault("missing_kind", f"is missing; known kinds of judges: {known}", data)
+    raise _kind_fault("unknown_kind", f"is {data['kind']!r}; known kinds of judges: {known}", data["kind"])
 
 
 def _kind_fault(type_: str, words: str, given: Any) -> ValidationError:

@@ -169,6 +169,12 @@ class ImageModel(Protocol):
     @property
     def identity(self) -> Identity: ...
 
+    @property
+    def prompt_tokens(self) -> int | None:
+        """How many tokens of a prompt are read; None where there is no limit. Where a prompt is longer, the settings of
+        its image have `prompt_tokens: {read: …, of: …}`."""
+        ...
+
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
         """Paint every request. The noise of each image comes from its own CPU generator, seeded by `seed`, so the
         image of a request does not depend on the batch size."""
@@ -221,6 +227,11 @@ class Detection:
 class Detector(Protocol):
     @property
     def identity(self) -> Identity: ...
+
+    @property
+    def vocabulary(self) -> frozenset[str] | None:
+        """The names of the things that it finds, in the singular; None where it finds whatever is named."""
+        ...
 
     def detect(self, images: Sequence[Image], names: Sequence[Sequence[str]]) -> list[list[Detection]]:
         """What each image shows, surest first, one detection for each place.

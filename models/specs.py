@@ -142,9 +142,10 @@ class ScorerSpec(Spec):
 class DetectorSpec(Spec):
     """Settings of every detector."""
 
-    uses_names: ClassVar[bool] = (
-        False  # whether its answer depends on the names it is given (zero-shot detectors)
-    )
+    # Whether its answer depends on the names it is given (zero-shot detectors).
+    uses_names: ClassVar[bool] = False
+    # Whether it tells all that a picture shows: things that nobody named, what is unclear, colours and styles.
+    tells_all: ClassVar[bool] = False
     model: str
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 
@@ -11,8 +11,23 @@ MAX_CHARACTERS = 4_000
 MIN_SIDE, MAX_SIDE = 64, 4096
 
 Kind = Literal[
-    "object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other"
+    "object",
+    "count",
+    "attribute",
+    "relation",
+    "action",
+    "setting",
+    "background",
+    "style",
+    "text",
+    "statement",
+    "absence",
+    "technical",
+    "other",
 ]
+KINDS: tuple[Kind, ...] = get_args(Kind)  # in the order in which requirements are listed
+# Kinds that say more than which things show and how they look. A model with a range of things draws none of them.
+BEYOND_THINGS: tuple[Kind, ...] = ("action", "setting", "text", "statement")
 Flag = Literal["contradiction", "uncheckable", "outside"]
 
 
@@ -84,15 +99,19 @@ class Requirement(Record):
     | ---------- | --------- | -------------------------------------- | --------------------- |
     | object     | object    |                                        |                       |
     | count      | object    | number in digits                       |                       |
-    | attribute  | object    | colour                                 |                       |
+    | attribute  | object    | colour or look                         |                       |
     | relation   | object    | left, right, above, below              | object it relates to  |
+    | action     | object    | what it does, "playing football"       |                       |
+    | setting    |           | place, time, weather, light, "at night" |                      |
     | background |           | colour, or words                       |                       |
     | style      |           | style                                  |                       |
+    | text       |           | letters that must be in the picture    |                       |
+    | statement  |           | anything else that can be seen, in words |                     |
     | absence    | object that must not show |                        |                       |
     | technical  | size, palette or contrast | "256x256", colour, low/high |                  |
-    | other      |           | the requirement in the user's words    |                       |
+    | other      |           | what cannot be seen, in the user's words |                     |
 
-    `flag` is set before anything is painted: the requirement contradicts another, no model can check it
+    `flag` is set before anything is painted: the requirement contradicts another, no judge of the preset can check it
     (uncheckable), or the image model cannot draw it (outside). `note` says why, in words.
     """
 

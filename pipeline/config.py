@@ -24,11 +24,13 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from models.load import parse_spec
+from models.load import parse_judge, parse_spec
 from models.locate import locate
-from models.specs import DetectorSpec, ImageSpec, OcrSpec, ScorerSpec, Spec, Stage, TextSpec, VisionSpec
-from pipeline.brief import Brief, Kind, Limits
+from models.specs import ImageSpec, Spec, TextSpec
+from pipeline.brief import KINDS, Brief, Kind, Limits
 from pipeline.errors import ConfigError
+from pipeline.judging import routes
+from pipeline.judging.routes import Judged, Route
 from pipeline.preset_faults import describe
 from pipeline.preset_file import read_preset_file
 
@@ -77,18 +79,17 @@ class Band(Section):
         return self
 
 
-# What a judge checks: the kinds of requirement, and what every picture must be.
-Judged = Literal[Kind, "intact", "nothing else"]
-
-
 class Judge(Section):
-    """How the judges' probabilities become outcomes. A kind without a band is unmeasured: it never passes or fails."""
+    """Which judges answer what, and how their probabilities become outcomes. A kind without a band is unmeasured: it
+    never passes or fails."""
 
+    # By kind of requirement, and of the checks that every picture must pass; see pipeline/judging/routes.py for those
+    # that are not listed.
+    routes: dict[Judged, Route] = Field(default_factory=dict)
     # The owner's word: by kind of requirement, and of the checks that every picture must pass; and for all other kinds.
     kinds: dict[Judged, Band] = Field(default_factory=dict)
     default: Band | None = None
     measured: str | None = None  # location of a JSON file with measured bands; `kinds` overrides them
-    cannot: frozenset[Kind] = frozenset()  # kinds that the scorer cannot check; a person checks them
     # Of bands from people's decisions: the wanted risk of wrong accepts and of wrong rejects, and how sure it must be.
     risk: float = Field(default=0.1, gt=0, lt=1)
     confidence: float = Field(default=0.9, ge=0.5, lt=1)
@@ -123,6 +124,9 @@ class Machine(Section):
     energy: Literal["auto", "assumed", "nvml", "codecarbon"] = "auto"
 
 
+JudgeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+
+
 class Preset(Section):
     name: str = ""
     about: str
@@ -132,15 +136,9 @@ class Preset(Section):
     range: str | None = None  # location of a JSON file: what the image model can draw; None means anything
     text: Annotated[SerializeAsAny[TextSpec], PlainValidator(partial(parse_spec, "text"))]
     image: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))]
-    scorer: Annotated[SerializeAsAny[ScorerSpec], PlainValidator(partial(parse_spec, "scorer"))]
-    detector: (
-        Annotated[SerializeAsAny[DetectorSpec], PlainValidator(partial(parse_spec, "detector"))] | None
-    ) = Field(default=None, exclude_if=lambda spec: spec is None)
-    vlm: Annotated[SerializeAsAny[VisionSpec], PlainValidator(partial(parse_spec, "vlm"))] | None = Field(
-        default=None, exclude_if=lambda spec: spec is None
-    )
-    ocr: Annotated[SerializeAsAny[OcrSpec], PlainValidator(partial(parse_spec, "ocr"))] | None = Field(
-        default=None, exclude_if=lambda spec: spec is None
+    # The models that look at painted images, by any name; the `kind` of each says what it can tell.
+    judges: dict[JudgeName, Annotated[SerializeAsAny[Spec], PlainValidator(parse_judge)]] = Field(
+        min_length=1
     )
     judge: Judge = Judge()
     loop: Loop = Loop()
@@ -153,18 +151,36 @@ class Preset(Section):
         return self.source.parent
 
     @property
-    def stages(self) -> dict[Stage, Spec]:
-        """The spec of each stage that the preset has, in the order of the loop."""
-        named: dict[Stage, Spec | None] = {
-            "text": self.text, "image": self.image, "scorer": self.scorer, "detector": self.detector,
-            "vlm": self.vlm, "ocr": self.ocr,
-        }  # fmt: skip
-        return {stage: spec for stage, spec in named.items() if spec is not None}
+    def models(self) -> dict[str, Spec]:
+        """The spec of each model by its key in the file, such as "image" or "judges.detector", in the order of the
+        loop."""
+        return {"text": self.text, "image": self.image} | {
+            f"judges.{name}": spec for name, spec in self.judges.items()
+        }
+
+    @property
+    def routes(self) -> dict[Judged, Route]:
+        """The route of each kind that a judge answers."""
+        return routes.routes(self.judges, self.judge.routes)
+
+    @property
+    def checked(self) -> frozenset[Kind]:
+        """The kinds of requirement that are checked without a person: those that a judge answers, and by pixels."""
+        return frozenset(kind for kind in KINDS if kind in self.routes or kind == "technical")
 
     @property
     def uses_text(self) -> bool:
         """Whether the loop asks the text model for anything."""
         return "model" in (self.loop.reader, self.loop.first, self.loop.writer)
+
+    @model_validator(mode="after")
+    def _every_route_leads_to_a_judge(self) -> Preset:
+        if found := routes.fault(self.judges, self.judge.routes):
+            keys, what = found
+            error = PydanticCustomError("route", "{what}", {"what": what})
+            details = InitErrorDetails(type=error, loc=keys, input=None)
+            raise ValidationError.from_exception_data("preset", [details])
+        return self
 
     @model_validator(mode="after")
     def _money_needs_a_price(self) -> Preset:

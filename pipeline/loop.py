@@ -27,6 +27,7 @@ from pipeline.judging.verdict import Verdict
 from pipeline.painting.image import Painting, Plan, paint, seeds
 from pipeline.painting.prompt import Ask, Prompt, is_prompt, own_words, template, write
 from pipeline.painting.prompt import most_tokens as prompt_tokens
+from pipeline.range import draws_anything
 from pipeline.reading.requirements import most_tokens, read
 from pipeline.room import admitted
 from pipeline.size import wanted_size
@@ -101,12 +102,12 @@ def _read(
         else:
             scope.promise(tokens=most)
     able = [i for i in range(len(briefs)) if i not in lacking]
-    made = read([briefs[i] for i in able], text, models.range, prompting, stop, models.marker)
+    made = read([briefs[i] for i in able], text, models.range, prompting, stop, models.marker, preset.checked)
     if made.stopped and stop.pausing:
         raise Stopped
     readings = dict(zip(able, zip(made.each, made.calls, strict=True), strict=True))
     for i, why in lacking.items():
-        (reading,) = read([briefs[i]], None, models.range).each
+        (reading,) = read([briefs[i]], None, models.range, checked=preset.checked).each
         readings[i] = reading.model_copy(update={"degraded": why}), ()
     tracks = []
     for i, (position, brief) in enumerate(entering):
@@ -177,7 +178,7 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) ->
     more in their words than the wants. If a brief's token budget is too small for the text model, the template writes
     instead."""
     asks = {
-        i: _ask(track, preset)
+        i: _ask(track, preset, models)
         for i, track in enumerate(wave)
         if track.next.action == "rephrase"
         or (
@@ -219,7 +220,7 @@ def _judge(
 ) -> list[list[Verdict]]:
     requirements = [track.started.reading.requirements for track in wave]
     candidates = [painting.candidates for painting in paintings]
-    judges = Judges(models.scorer, models.detector, preset.judge, models.bands, models.range)
+    judges = Judges(models.judges, preset.routes, preset.judge, models.bands, models.range)
     made = judge(candidates, requirements, judges, stop)
     _charge(wave, made)
     for track in wave:
@@ -235,7 +236,7 @@ def _charge(wave: Sequence[Track], made: Made[Any]) -> None:
         raise Stopped
 
 
-def _ask(track: Track, preset: Preset) -> Ask:
+def _ask(track: Track, preset: Preset, models: Models) -> Ask:
     """What the writer gets for a brief."""
     requirements = track.started.reading.requirements
     tried = dict.fromkeys(c.plan.prompt.text for a in track.attempts for c in a.candidates)
@@ -244,4 +245,6 @@ def _ask(track: Track, preset: Preset) -> Ask:
         requirements=requirements,
         failed=described(requirements, track.best[1], track.next.failed) if track.best else (),
         tried=tuple(tried)[-preset.loop.memory :],
+        anything=draws_anything(models.range),
+        prompt_tokens=models.image.prompt_tokens,
     )

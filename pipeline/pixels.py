@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,14 +59,24 @@ def meets(image: Image, subject: str, value: str) -> tuple[bool, str] | None:
         size = parse(value)
         reason = f"the image is {image.width} × {image.height} pixels"
         return (size.fits(*image.size), reason) if size else None
-    if subject == "palette" and value in COLOURS:
-        share = shares(image)
-        main = max(share, key=lambda name: share[name])
-        return main == value, f"{main} covers most of it ({share[main]:.0%}), {value} {share[value]:.0%}"
+    if subject == "palette" and COLOURS.keys() >= (wanted := set(value.split(" and "))):
+        return _palette(image, wanted)
     if subject == "contrast" and value in ("high", "low"):
         rms = contrast(image)
         return (rms >= 0.2) if value == "high" else (rms <= 0.15), f"RMS contrast is {rms:.2f}"
     return None
+
+
+def _palette(image: Image, wanted: set[str]) -> tuple[bool, str]:
+    """Whether the wanted colours cover more of the image than any others, and why in words."""
+    share = shares(image)
+    main = sorted(share, key=lambda name: -share[name])[: len(wanted)]
+
+    def told(names: Iterable[str]) -> str:
+        return " and ".join(f"{name} ({share[name]:.0%})" for name in names)
+
+    missing = f", {told(sorted(wanted - set(main)))} less" if wanted - set(main) else ""
+    return not missing, f"{told(main)} {'cover' if len(main) > 1 else 'covers'} most of it{missing}"
 
 
 def fingerprint(image: Image) -> str:

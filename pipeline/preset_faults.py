@@ -10,9 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from models.load import backend_of
+from models.load import backend_of, judging_stage
 from models.protocols import ModelError
-from models.specs import STAGES, Stage
+from models.specs import JUDGES
 from pipeline.preset_file import Keys, PresetFile
 
 _LIST, _SECTION = "a list", "a section with keys of its own"
@@ -30,6 +30,8 @@ def describe(preset: type[BaseModel], file: PresetFile, error: ValidationError) 
     why another key is missing."""
     faults = [fault for fault in error.errors() if not _inherited(file.data, _keys(fault))]
     faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
+    if former := [fault for fault in faults if _was_section(_keys(fault))]:
+        faults = former[:1]  # that `judges` is missing follows from it
     more = f" (faults: {len(faults)}; this is the first)" if len(faults) > 1 else ""
     return _sentence(preset, file, faults[0]) + more
 
@@ -42,15 +44,33 @@ def _keys(fault: ErrorDetails) -> Keys:
 def _inherited(data: dict[str, Any], keys: Keys) -> bool:
     """Whether a fault of a fallback rung is in a setting that the rung takes from its stage: the stage has the same
     fault then, and one report is enough."""
-    if len(keys) < 4 or keys[0] not in STAGES or keys[1] != "fallback":
+    own, rest = _model_section(data, keys)
+    if own is None or len(rest) < 3 or rest[0] != "fallback":
         return False
-    rung = data[keys[0]]["fallback"][int(keys[2])]
-    return isinstance(rung, dict) and "kind" not in rung and keys[3] not in map(str, rung)
+    rung = own["fallback"][int(rest[1])]
+    return isinstance(rung, dict) and "kind" not in rung and rest[2] not in map(str, rung)
+
+
+def _model_section(data: dict[str, Any], keys: Keys) -> tuple[dict[str, Any] | None, Keys]:
+    """The section of the model that the keys lead into, and the keys inside it; None where they lead into none."""
+    depth = {"text": 1, "image": 1, "judges": 2}.get(keys[0], 0) if keys else 0
+    found: Any = data
+    for key in keys[:depth]:
+        found = found.get(key) if isinstance(found, dict) else None
+    inside = 0 < depth <= len(keys) and isinstance(found, dict)
+    return (found if inside else None), keys[depth:]
+
+
+def _was_section(keys: Keys) -> bool:
+    """Whether a judge stands at the top of the file, where presets had it before they had `judges`."""
+    return len(keys) == 1 and keys[0] in JUDGES
 
 
 def _sentence(preset: type[BaseModel], file: PresetFile, fault: ErrorDetails) -> str:
     keys = _keys(fault)
     place, key = file.place(keys), ".".join(keys)
+    if fault["type"] == "extra_forbidden" and _was_section(keys):
+        return f"{place}: {key}: move this section below `judges`, where each judge has a name: judges.{key}"
     if fault["type"] in ("extra_forbidden", "invalid_key"):
         return f"{place}: unknown key {key}; {_advice(keys[-1], known_keys(preset, file.data, keys[:-1]))}"
     if fault["type"] == "literal_error":
@@ -79,24 +99,25 @@ def known_keys(preset: type[BaseModel], data: dict[str, Any], section: Keys) -> 
     """The keys that a section of a preset may have; none where any key may stand there, or nothing is known of it.
     `data` says which kind of model a section of a model is for."""
     found: Any = preset
-    if section and section[0] in STAGES:
-        found, section = _spec(data, section)
+    own, inside = _model_section(data, section)
+    if own is not None:
+        found, section = _spec(own, section[0], inside)
     for key in section:
         found = _step(found, key)
     classes = [part for part in _parts(found) if isinstance(part, type) and issubclass(part, BaseModel)]
     return sorted({field.alias or name for cls in classes for name, field in cls.model_fields.items()})
 
 
-def _spec(data: dict[str, Any], section: Keys) -> tuple[Any, Keys]:
-    """The class of a stage's section, or of the fallback rung that the keys lead into, and the keys left."""
-    stage: Stage = next(name for name in STAGES if name == section[0])
-    own, rest = data.get(stage), section[1:]
-    kind = own.get("kind") if isinstance(own, dict) else None
-    if isinstance(own, dict) and rest[:1] == ("fallback",) and len(rest) > 1:
+def _spec(own: dict[str, Any], of: str, rest: Keys) -> tuple[Any, Keys]:
+    """The class of a model's section, or of the fallback rung that the keys in it lead into, and the keys left. `of`:
+    text, image or judges."""
+    kind = own.get("kind")
+    stage = judging_stage(kind) if of == "judges" else "text" if of == "text" else "image"
+    if rest[:1] == ("fallback",) and len(rest) > 1:
         rung = own["fallback"][int(rest[1])]
         kind, rest = (rung.get("kind", kind) if isinstance(rung, dict) else kind), rest[2:]
     try:
-        return backend_of(stage, kind).spec, rest
+        return (backend_of(stage, kind).spec if stage else None), rest
     except ModelError:
         return None, rest
 

@@ -54,6 +54,11 @@ class Range(Record):
         return close[0] if close else None
 
 
+def draws_anything(drawable: Range | None) -> bool:
+    """Whether an image model may be asked for any thing, not only for those of a range."""
+    return drawable is None or drawable.objects is None
+
+
 def load_range(path: str | Path) -> Range:
     """The range in a JSON file. Raises ConfigError, which names the file and what is wrong with it."""
     path = Path(path)

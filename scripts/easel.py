@@ -283,7 +283,7 @@ def presets(as_json: AsJson = False) -> None:
     for heading in ("preset", "does", "needs", "models"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        models = "\n".join(f"{stage:8} {getattr(spec, 'model', '')}" for stage, spec in row.stages.items())
+        models = "\n".join(f"{name:16} {getattr(spec, 'model', '')}" for name, spec in row.models.items())
         table.add_row(row.name, row.about, row.needs, models)
     Console().print(table)
 

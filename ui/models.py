@@ -28,17 +28,17 @@ def preset_card(preset: Preset) -> str:
     """One preset: what it does and needs, and its models."""
     rows = [
         (
-            escape(stage),
+            escape(name),
             escape(str(getattr(spec, "model", ""))),
             escape(str(getattr(spec, "device", None) or "any")),
         )
-        for stage, spec in preset.stages.items()
+        for name, spec in preset.models.items()
     ]
     offline = "works offline" if preset.offline else "downloads its weights once"
     return card(
         f"<h2>{escape(preset.name)}</h2><p>{escape(preset.about)}</p>"
         f'<p class="soft">Needs {escape(preset.needs or "nothing special")}; {offline}.</p>'
-        + table(("Stage", "Model", "Device"), rows),
+        + table(("Key", "Model", "Device"), rows),
         f"Preset {escape(preset.name)}",
     )
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from pipeline.brief import Reading, Record, Requirement
+from models.english import singular
+from pipeline.brief import BEYOND_THINGS, Brief, Reading, Record, Requirement
 from pipeline.config import Preset, data_file, load_preset
-from pipeline.range import Range, load_range
+from pipeline.range import load_range
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
+from pipeline.reading.requirements import Reach
+from pipeline.reading.requirements import in_words as listed
 from pipeline.reading.rules import found_in, numbered
 
 BY_RULES = "the rules"
@@ -31,16 +35,20 @@ class Draft(Record):
 
 
 @lru_cache(maxsize=16)
-def drawable(preset: str) -> Range | None:
-    """The range of the preset's image model; None if it has none."""
+def reach(preset: str) -> Reach:
+    """What the preset's image model draws, and what its judges check."""
     found: Preset = load_preset(preset)
-    return load_range(data_file(found.range, found.base)) if found.range else None
+    drawable = load_range(data_file(found.range, found.base)) if found.range else None
+    return Reach(drawable, found.checked)
 
 
 def quick(text: str, preset: str) -> Draft:
     """A draft by the rules alone, without a model."""
-    wants = flagged(numbered(found_in(text, drawable(preset))), drawable(preset)) if text.strip() else ()
-    return Draft(text=text, preset=preset, reading=Reading(requirements=wants, reader=BY_RULES))
+    if not text.strip():
+        return Draft(text=text, preset=preset)
+    by = reach(preset)
+    reading = by.reading(Brief(text=text), found_in(text, by.drawable), BY_RULES)
+    return Draft(text=text, preset=preset, reading=reading)
 
 
 def edited(draft: Draft, op: str, id: str, text: str = "") -> Draft:
@@ -54,27 +62,40 @@ def edited(draft: Draft, op: str, id: str, text: str = "") -> Draft:
     elif op in ("add", "edit"):
         old = wants[at] if at < len(wants) else None
         wants[at : at + 1] = in_words(text, draft.preset, old, [w for w in wants if w is not old])
-    reading = Reading(requirements=flagged(renumbered(wants), drawable(draft.preset)), reader="you")
+    by = reach(draft.preset)
+    reading = Reading(requirements=flagged(renumbered(wants), by.drawable, by.checked), reader="you")
     return draft.model_copy(update={"reading": reading, "edited": True, "job": None})
 
 
 def in_words(
     text: str, preset: str, old: Requirement | None, others: Sequence[Requirement] = ()
 ) -> list[Requirement]:
-    """The requirements that the rules find in `text`. If it replaces `old`, only one of the same kind is taken, where
-    there is one. Text that no rule reads becomes a requirement for a person. Those in `others` are left out."""
+    """The requirements that are found in `text` (see reading.requirements.in_words). If it replaces `old`, only one of
+    the same kind is taken, where there is one. Those in `others` are left out."""
     text = " ".join(text.split())[:200]
     if not text:
         return []
-    found = list(numbered(found_in(text, drawable(preset))))
+    by = reach(preset)
+    found = list(numbered(reworded(old, text) or listed(text, by.drawable, by.checked)))
     if old is not None:
         same = [want for want in found if want.kind == old.kind]
         found = [want.model_copy(update={"must": old.must}) for want in same[:1] or found]
     have = {key(want) for want in others}
-    fresh = [want for want in found if key(want) not in have]
-    if not found:
-        fresh = list(numbered([Found("other", value=text, must=old.must if old else True)]))
-    return fresh
+    return [want for want in found if key(want) not in have]
+
+
+_DOES = re.compile(r"(?:the )?(.+?) (?:is|are) (.+)$")
+
+
+def reworded(old: Requirement | None, text: str) -> list[Found]:
+    """The finding of a requirement that no rule reads, after its words were changed; nothing for other kinds."""
+    if old is None or old.kind not in BEYOND_THINGS:
+        return []
+    if old.kind == "action":
+        does = _DOES.match(text)
+        return [Found("action", singular(does[1]), does[2])] if does else []
+    quoted = re.search(r"“(.+)”", text) if old.kind == "text" else None
+    return [Found(old.kind, value=quoted[1] if quoted else text)]
 
 
 def key(want: Requirement) -> tuple[str, str, str, str]:

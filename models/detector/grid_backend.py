@@ -4,7 +4,7 @@ models/detector/grid_detector.py."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import PositiveInt
 
@@ -16,6 +16,7 @@ from models.specs import DetectorSpec, Device, NoEffect
 class GridDetector(DetectorSpec):
     """A detector of scripts/training/detector.py. `model`: a folder with config.json and model.safetensors."""
 
+    tells_all: ClassVar[bool] = True
     kind: Literal["grid"]
     device: Device = "auto"
     max_batch: Annotated[PositiveInt, NoEffect()] = 16

@@ -67,6 +67,11 @@ class Detector:
         self._max_batch = 1 if identity.device == "cpu" else max_batch
 
     @property
+    def vocabulary(self) -> frozenset[str]:
+        """The names of the things that it finds."""
+        return frozenset(self._config.labels) - {UNCLEAR}
+
+    @property
     def bytes(self) -> int:
         """Size of the weights in memory."""
         return held_bytes([self._network])

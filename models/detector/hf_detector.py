@@ -48,6 +48,11 @@ class HfDetector(ABC):
         self._max_batch = 1 if self.identity.device == "cpu" else spec.max_batch
 
     @property
+    def vocabulary(self) -> frozenset[str] | None:
+        """See protocols.Detector."""
+        return None
+
+    @property
     def bytes(self) -> int:
         """Size of the weights in memory."""
         return held_bytes([self._model])

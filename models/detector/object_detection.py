@@ -27,6 +27,11 @@ class ClosedDetector(HfDetector):
         known = opened.model.config.id2label.items()
         self._labels = {int(number): singular(label.lower()) for number, label in known}
 
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """The names of the things that it finds."""
+        return frozenset(self._labels.values())
+
     def _wanted(self, names: Sequence[str]) -> tuple[str, ...]:
         return ()  # it looks for all that it knows
 

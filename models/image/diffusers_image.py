@@ -17,6 +17,7 @@ from models.device import held_bytes, pick_device, pick_dtype
 from models.image.diffusers_backend import DiffusersImage
 from models.image.diffusers_pipeline import open_pipeline, parameters
 from models.image.preview import Moment, decode_small, watched
+from models.image.prompt_length import PromptLength
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
 
 BLOCK = 32  # pixels; sizes are rounded up to it where the network paints at full size
@@ -67,6 +68,8 @@ class Painter:
         self._spec = spec
         self._constant = constant
         self._accepts = parameters(pipe)
+        self._prompts = PromptLength(pipe, spec.call_options)
+        self.prompt_tokens = self._prompts.limit  # that are read of a prompt
         self._agreements: dict[tuple[int, _Settings], bool] = {}
         # So many requests a caller should send at once to get each image as soon as it is done.
         self.most_together = 1 if self._one_by_one else spec.max_batch
@@ -224,6 +227,8 @@ class Painter:
             **({"guidance": settings.guidance} if "guidance_scale" in self._accepts else {}),
             **({"painted_size": list(painted_size)} if painted_size != image.size else {}),
         }
+        if cut := self._prompts.cut(request.prompt):
+            used["prompt_tokens"] = {"read": cut[0], "of": cut[1]}  # the rest of the prompt had no effect
         if request.negative and not settings.negative:
             used["ignored"] = ["negative"]  # this pipeline takes none
         if np.ptp(levels, axis=(0, 1)).max() <= 1:

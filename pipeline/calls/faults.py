@@ -1,7 +1,7 @@
 """Fault injection for tests: a spec's plan of faults makes its model fail in known ways.
 
-    scorer:
-      kind: open_clip
+    image:
+      kind: diffusers
       model: …
       faults: {plan: [ok, out_of_memory, nan]}   # for the first three calls; later calls are normal
 

@@ -9,22 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from PIL.Image import Image
-
-from models.load import check_loadable
-from models.protocols import Detection, Line, Marks, ModelError, Paint, Painted, Text, YesNo
+from models.load import check_loadable, stage_of
+from models.protocols import Marks, ModelError, Paint, Painted, Text
 from models.specs import POLICY, Spec
+from models.specs import Stage as StageName
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
-from pipeline.calls.judge_operations import (
-    AskOperation,
-    AskRequest,
-    DetectOperation,
-    DetectRequest,
-    ReadOperation,
-    ScoreOperation,
-    ScoreRequest,
-)
+from pipeline.calls.judge_operations import AskOperation, DetectOperation, ReadOperation, ScoreOperation
 from pipeline.calls.kept import Results
 from pipeline.calls.mark_operation import MarkOperation
 from pipeline.calls.operations import ImageOperation, Operation, TextOperation, TextRequest
@@ -46,10 +37,7 @@ class Models:
 
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
-    scorer: Stage[ScoreRequest, list[float]]
-    detector: Stage[DetectRequest, list[Detection]] | None = None
-    vlm: Stage[AskRequest, YesNo] | None = None
-    ocr: Stage[Image, list[Line]] | None = None
+    judges: dict[str, Stage[Any, Any]]  # by the name that the preset gives them
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
     bands: Bands = field(default_factory=Bands)
     range: Range | None = None
@@ -74,13 +62,13 @@ def check(preset: Preset) -> None:
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
-    for stage, spec in preset.stages.items():
-        if stage == "text" and not preset.uses_text:
+    for name, spec in preset.models.items():
+        if name == "text" and not preset.uses_text:
             continue
         errors = []
         for rung in (spec, *spec.fallback):
             try:
-                check_loadable(stage, rung, preset.base, preset.offline)
+                check_loadable(stage_of(rung), rung, preset.base, preset.offline)
                 break
             except ModelError as error:
                 errors.append(error)
@@ -101,6 +89,12 @@ def load(
     quiet_libraries()
     from models.load import load_detector, load_image, load_ocr, load_scorer, load_text, load_vlm
 
+    judging: dict[StageName, tuple[type[Operation[Any, Any]], Load]] = {
+        "scorer": (ScoreOperation, load_scorer),
+        "detector": (DetectOperation, load_detector),
+        "vlm": (AskOperation, load_vlm),
+        "ocr": (ReadOperation, load_ocr),
+    }
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     if preset.image.paint_size is not None:
         drawable = (drawable or Range()).model_copy(update={"square": True})
@@ -109,23 +103,25 @@ def load(
     pool = pool or ModelPool()
     pool.start(preset.residency)
 
-    def stage(operation: Operation[Any, Any], spec: Spec, load_model: Load) -> Stage[Any, Any]:
+    def stage(
+        operation: Operation[Any, Any], spec: Spec, load_model: Load, name: str = ""
+    ) -> Stage[Any, Any]:
         def build(one: Spec) -> PooledModel:
             return pool.request(one, preset.base, partial(load_model, offline=preset.offline))
 
-        return make_stage(operation, spec, build, tariff, results)
+        return make_stage(operation, spec, build, tariff, results, name)
 
     # The text model is loaded last, since it is used first: under `by_phase` only the last one stays in memory.
-    ocr = stage(ReadOperation(), preset.ocr, load_ocr) if preset.ocr else None
-    vlm = stage(AskOperation(), preset.vlm, load_vlm) if preset.vlm else None
-    detector = stage(DetectOperation(), preset.detector, load_detector) if preset.detector else None
-    scorer = stage(ScoreOperation(), preset.scorer, load_scorer)
+    judges = {}
+    for name, spec in preset.judges.items():
+        operation, load_judge = judging[stage_of(spec)]
+        judges[name] = stage(operation(), spec, load_judge, name)
     image = stage(ImageOperation(), preset.image, load_image)
     text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
     marks = text is not None and getattr(preset.text, "marker", None) is not None
     marker = stage(MarkOperation(), preset.text, load_text) if marks else None
     pool.settle()
-    return Models(text, image, scorer, detector, vlm, ocr, marker, bands=measured, range=drawable)
+    return Models(text, image, judges, marker, bands=measured, range=drawable)
 
 
 def make_stage(
@@ -134,9 +130,11 @@ def make_stage(
     build: Callable[[Spec], PooledModel],
     tariff: Tariff,
     results: Results | None = None,
+    name: str = "",
 ) -> Stage[Any, Any]:
-    """The stage of a spec and its fallbacks. The first rung that can be loaded is loaded now, so that missing weights
-    are reported before the loop begins. Raises the first rung's ModelError where none can be loaded."""
+    """The stage of a spec and its fallbacks; `name`: of a judge. The first rung that can be loaded is loaded now, so
+    that missing weights are reported before the loop begins. Raises the first rung's ModelError where none can be
+    loaded."""
     built: dict[str, PooledModel] = {}
 
     def shared(one: Spec) -> PooledModel:
@@ -153,7 +151,7 @@ def make_stage(
     for rung in rungs:
         try:
             _ = rung.model
-            return Stage(operation, rungs)
+            return Stage(operation, rungs, name)
         except ModelError as error:
             first = first or error
     assert first is not None

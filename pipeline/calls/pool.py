@@ -24,6 +24,10 @@ class PooledModel:
         self.identity: Identity = model.identity
         # The batch size of the model, if it differs from its spec's max_batch.
         self.most_together: int | None = getattr(model, "most_together", None)
+        # How many tokens an image model reads of a prompt; None without a limit.
+        self.prompt_tokens: int | None = getattr(model, "prompt_tokens", None)
+        # The names that a detector knows; None where it has no vocabulary of its own.
+        self.vocabulary: frozenset[str] | None = getattr(model, "vocabulary", None)
 
     def get(self) -> Any:
         """The model, loaded. Raises ModelError where it cannot be."""

@@ -22,7 +22,7 @@ from typing import Generic
 from models.protocols import Identity, ModelError, OnStep, Stopped, WeightsMissing
 from pipeline.calls.caller import Listener
 from pipeline.calls.operations import Item, Operation, Out
-from pipeline.calls.pool import free_memory
+from pipeline.calls.pool import PooledModel, free_memory
 from pipeline.calls.record import Answer, Call, Reply
 from pipeline.calls.rung import Batch, CircuitOpen, Flawed, Hung, Rung, is_out_of_memory, reason_of
 from pipeline.errors import EaselError
@@ -53,18 +53,38 @@ class _Progress(Generic[Out]):
 
 
 class Stage(Generic[Item, Out]):
-    """One stage. `operation`: what it asks of a model; `rungs`: its models in order of preference."""
+    """One stage. `operation`: what it asks of a model; `rungs`: its models in order of preference; `name`: in messages,
+    the stage's own where it is not given."""
 
-    def __init__(self, operation: Operation[Item, Out], rungs: Sequence[Rung[Item, Out]]) -> None:
-        self.operation, self.rungs = operation, rungs
+    def __init__(
+        self, operation: Operation[Item, Out], rungs: Sequence[Rung[Item, Out]], name: str = ""
+    ) -> None:
+        self.operation, self.rungs, self.name = operation, rungs, name or operation.stage
 
     @property
     def identity(self) -> Identity:
         """The identity of the first rung's model that can be loaded. Raises ModelError where none can be."""
+        return self._first.identity
+
+    @property
+    def vocabulary(self) -> frozenset[str] | None:
+        """The names that a detector knows, by the first rung's model that can be loaded; None where it has no
+        vocabulary of its own. Raises ModelError where none can be."""
+        return self._first.vocabulary
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """How many tokens the image model reads of a prompt, by the first rung's model that can be loaded; None without
+        a limit. Raises ModelError where none can be."""
+        return self._first.prompt_tokens
+
+    @property
+    def _first(self) -> PooledModel:
+        """The first rung's model that can be loaded."""
         first: ModelError | None = None
         for rung in self.rungs:
             try:
-                return rung.model.identity
+                return rung.model
             except ModelError as error:
                 first = first or error
         assert first is not None
@@ -93,7 +113,7 @@ class Stage(Generic[Item, Out]):
         calibrated = getattr(rung.spec, "model", None) == getattr(first, "model", None)
         degraded, adapted = None, dict(items)
         if number:
-            degraded = f"{self.operation.stage}, {progress.reasons[next(iter(items))]} → {rung.name}"
+            degraded = f"{self.name}, {progress.reasons[next(iter(items))]} → {rung.name}"
             adapted = {at: self.operation.adapted(item, first, rung.spec) for at, item in items.items()}
         parts, failures = [list(items)], 0
         while (
@@ -124,7 +144,7 @@ class Stage(Generic[Item, Out]):
         reason = progress.reasons.get(at, "stopped")
         if self.operation.keeps_flawed and at in progress.flawed:
             return progress.flawed[at]
-        degraded = f"{self.operation.stage}, {reason} → {self.operation.last_resort}"
+        degraded = f"{self.name}, {reason} → {self.operation.last_resort}"
         return Answer(None, degraded=degraded, calibrated=False, reason=reason)
 
 

@@ -1,14 +1,14 @@
-"""What the boxes of a detector and the scorer's view of each say about a requirement.
+"""What the boxes of a detector say about a requirement, with what other judges say of the crop of each.
 
-Each box is one instance. Detector and scorer are asked about it apart, the scorer on the box's crop, and the mean of
-their log odds counts: where they disagree, the result is near one half, and so unsure.
+Each box is one instance. Detector and other judges are asked about it apart, and combined by the route of the kind:
+where they disagree, the result is near one half, and so unsure.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.english import RELATIONS, number, plural
 from models.protocols import UNCLEAR, Box, Detection
@@ -16,49 +16,31 @@ from pipeline.brief import Requirement
 
 POSSIBLE = 0.1  # boxes of a lower score are not looked at
 _SEEN = 0.5  # an instance of at least this probability is there
-_CLIP = 0.002  # probabilities are held so far from 0 and 1
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the judges found about one requirement: the probability that it is met, and what they saw, in words."""
+    """What the judges found about one requirement: the probability that it is met, what they saw, in words, and the
+    names of the models that said so."""
 
     probability: float
     saw: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One box, and what the scorer says of its crop, by statement."""
+    """One box. `there`: the probability that what the detector named is there; `clear`: that it is a whole thing;
+    `holds`: by the id of a requirement, that the attribute is its."""
 
     seen: Detection
-    crop: Mapping[str, float]
-    named: str  # the statement that the crop shows the thing that the detector named
+    there: float
+    clear: float = 1.0
+    holds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         return self.seen.label
-
-    @property
-    def there(self) -> float:
-        """The probability that the thing is there, by detector and scorer."""
-        return together(self.seen.score, self.crop.get(self.named))
-
-    def coloured(self, colour: str, statement: str) -> float:
-        """The probability that it has a colour. `statement`: of the scorer's question about the crop."""
-        told = self.seen.colours.get(colour)
-        asked = self.crop.get(statement)
-        if told is None:
-            return 0.5 if asked is None else asked
-        return together(told, asked)
-
-
-def together(*probabilities: float | None) -> float:
-    """The probability with the mean of the log odds; None stands for a judge that was not asked."""
-    odds = [
-        math.log(p / (1 - p)) for q in probabilities if q is not None for p in [min(max(q, _CLIP), 1 - _CLIP)]
-    ]
-    return 1 / (1 + math.exp(-sum(odds) / len(odds)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +49,15 @@ class Boxes:
 
     instances: tuple[Instance, ...]
 
-    def about(self, r: Requirement, statement: str) -> Finding | None:
-        """The finding about a requirement; None for kinds that boxes say nothing of. `statement`: that of the
-        scorer's question."""
+    def about(self, r: Requirement) -> Finding | None:
+        """The finding about a requirement; None for kinds that boxes say nothing of."""
         mine = self.of(r.subject)
         if r.kind == "count":
             return Finding(exactly(int(r.value), [i.there for i in mine]), self.counted(r.subject))
         if r.kind in ("object", "absence"):  # a judge of absences asks, too, whether the object is there
             return Finding(max((i.there for i in mine), default=0.0), self.counted(r.subject))
         if r.kind == "attribute":
-            return self._attribute(r, mine, statement)
+            return self._attribute(r, mine)
         if r.kind == "relation":
             return self._relation(r, mine)
         if r.kind == "style":
@@ -91,12 +72,12 @@ class Boxes:
         count = sum(i.there >= _SEEN for i in self.of(name))
         return f"{number(count)} {name if count == 1 else plural(name)} seen"
 
-    def _attribute(self, r: Requirement, mine: Sequence[Instance], statement: str) -> Finding:
-        """All instances must have the colour."""
+    def _attribute(self, r: Requirement, mine: Sequence[Instance]) -> Finding:
+        """All instances must have the attribute."""
         shown = [i for i in mine if i.there >= _SEEN] or list(mine)
         if not shown:
             return Finding(0.0, self.counted(r.subject))
-        each = [i.coloured(r.value, statement) for i in shown]
+        each = [i.holds.get(r.id, 0.5) for i in shown]
         right = sum(p >= _SEEN for p in each)
         return Finding(min(each), f"{right} of {len(each)} {r.value}" if len(each) > 1 else "")
 
@@ -127,8 +108,8 @@ class Boxes:
 
     def whole(self) -> Finding:
         """Whether everything is a whole thing: no smear, no half, no blend of two. Where the detector finds a thing
-        unclear, the scorer may still know it."""
-        doubts = [1 - together(1 - i.seen.unclear, i.crop.get(i.named)) for i in self.instances]
+        unclear, the other judges may still know it."""
+        doubts = [1 - i.clear for i in self.instances]
         smeared = sum(doubt >= _SEEN for doubt in doubts)
         saw = (
             f"{number(smeared)} unclear {'thing' if smeared == 1 else 'things'} seen"

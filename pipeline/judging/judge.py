@@ -1,54 +1,64 @@
-"""Candidates → verdicts. Where the preset has a detector, it is asked first, then the scorer about the whole image and
-about the crop of every box; otherwise the scorer is asked about the whole image alone."""
+"""Candidates → verdicts. The detectors of a preset are asked first; then the other judges, about the whole image and
+about the crop of every box, as the routes of the kinds say (see routes.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from PIL.Image import Image
 
-from models.protocols import UNCLEAR, Box, Detection, Question
+from models.protocols import Box, Detection
 from pipeline.brief import Requirement
-from pipeline.calls.judge_operations import DetectRequest, ScoreRequest
+from pipeline.calls.judge_operations import DetectRequest
 from pipeline.calls.record import Answer, Made, Reply
 from pipeline.calls.stage import Stage
 from pipeline.config import Judge
-from pipeline.judging.bands import Bands
-from pipeline.judging.basis import Basis, judges_of, versioned
-from pipeline.judging.boxes import POSSIBLE, Boxes, Finding, Instance, together
-from pipeline.judging.question import checkable, named, question
-from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude
+from pipeline.judging.bands import Bands, Measure
+from pipeline.judging.basis import versioned
+from pipeline.judging.evidence import Asked, Evidence, Look, Panel
+from pipeline.judging.routes import Judged, Route
+from pipeline.judging.verdict import Verdict, conclude
+from pipeline.judging.viewers import VIEWERS
 from pipeline.painting.image import Candidate
-from pipeline.pixels import left_over
 from pipeline.range import Range
 from pipeline.stopping import Stop
 
 _MARGIN = 0.06  # of a crop around its box, as a share of the box
-# Kinds of which the scorer is asked about the whole image, even where boxes say something of them.
-_OF_WHOLE = ("absence", "style")
-_OF_THINGS = ("object", "count", "attribute", "relation", "absence")
-_MUCH = 0.01  # share of the picture in which an unknown thing stands out
 
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Who judges, and the bands by which what they say decides."""
+    """Who judges: the stages by the names that the preset gives them, and its routes; and the bands by which what they
+    say decides."""
 
-    scorer: Stage[ScoreRequest, list[float]]
-    detector: Stage[DetectRequest, list[Detection]] | None
+    stages: Mapping[str, Stage[Any, Any]]
+    routes: Mapping[Judged, Route]
     rules: Judge
     bands: Bands
     known: Range | None
 
+    @property
+    def panel(self) -> Panel:
+        stages = {name: stage.operation.stage for name, stage in self.stages.items()}
+        vocabularies = {name: self.stages[name].vocabulary for name in stages if stages[name] == "detector"}
+        identities = {name: stage.identity for name, stage in self.stages.items()}
+        return Panel(self.routes, stages, identities, vocabularies, self.known)
+
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """One image to score: whole, or the crop of one box. `candidate`: its position among all."""
+class _Shown:
+    """What one judge was asked, and its reply: for each item the position of its candidate, and the look of one that is
+    no detector."""
 
-    candidate: int
-    box: Detection | None
-    request: ScoreRequest
+    of: Sequence[int]
+    looks: Sequence[Look]
+    reply: Reply[Any]
+
+    def of_candidate(self, n: int) -> list[tuple[Look, Answer[Any]]]:
+        shown = zip(self.of, self.looks, self.reply.answers, strict=True)
+        return [(look, answer) for owner, look, answer in shown if owner == n]
 
 
 def judge(
@@ -60,71 +70,64 @@ def judge(
     """Check every candidate of each brief against that brief's requirements, in one request to each judge.
 
     `candidates` and `requirements` have one entry for each brief, and so has the result. Where a judge does not answer,
-    what it alone can check is unchecked, and a person decides. Bands hold only for the weights they were measured
-    with; a fallback with other weights is unmeasured."""
+    what is routed to it is unchecked, and a person decides. Bands hold only for the weights they were measured with; a
+    fallback with other weights is unmeasured."""
+    panel = judges.panel
     owners = [i for i, of_brief in enumerate(candidates) for _ in of_brief]  # the brief of each candidate
     flat = [candidate for of_brief in candidates for candidate in of_brief]
-    asked = [
-        [
-            (r, q)
-            for r in of_brief
-            if checkable(r, judges.rules, judges.known) and (q := question(r, judges.known))
-        ]
-        for of_brief in requirements
-    ]
-    sight = _detected(flat, [_names(requirements[owner]) for owner in owners], judges, stop)
-    looks = [
-        look
-        for n, candidate in enumerate(flat)
-        for look in _looks(n, candidate.image, asked[owners[n]], sight.answers[n].value or ())
-    ]
-    reply = judges.scorer.ask([look.request for look in looks], stop=stop)
-    answers: list[list[tuple[_Look, Answer[list[float]]]]] = [[] for _ in flat]
-    for look, answer in zip(looks, reply.answers, strict=True):
-        answers[look.candidate].append((look, answer))
+    briefs = [Asked(of_brief, panel) for of_brief in requirements]
+    asked = [briefs[owner] for owner in owners]  # of each candidate
+    sight = {
+        name: stage.ask(
+            [DetectRequest(c.image, a.names) for c, a in zip(flat, asked, strict=True)], stop=stop
+        )
+        for name, stage in judges.stages.items()
+        if panel.detects(name)
+    }
+    shown = {
+        name: _show(name, stage, flat, asked, sight, stop)
+        for name, stage in judges.stages.items()
+        if not panel.detects(name)
+    }
     verdicts: list[list[Verdict]] = [[] for _ in candidates]
     for n, candidate in enumerate(flat):
-        owner = owners[n]
-        verdicts[owner].append(
-            _verdict(candidate, requirements[owner], asked[owner], sight.answers[n], answers[n], judges)
-        )
+        seen = {name: reply.answers[n] for name, reply in sight.items()}
+        said = {name: one.of_candidate(n) for name, one in shown.items()}
+        evidence = Evidence(candidate.image, asked[n], panel, seen, said)
+        verdicts[owners[n]].append(_verdict(candidate, asked[n], evidence, judges))
     calls = []
     for i in range(len(candidates)):
-        mine = [n for n, owner in enumerate(owners) if owner == i]
-        scored = [k for k, look in enumerate(looks) if look.candidate in mine]
-        calls.append((*sight.calls_for(mine), *reply.calls_for(scored)))
-    return Made(verdicts, calls, sight.stopped or reply.stopped)
+        mine = {n for n, owner in enumerate(owners) if owner == i}
+        parts = [reply.calls_for(sorted(mine)) for reply in sight.values()]
+        for one in shown.values():
+            parts.append(one.reply.calls_for([k for k, n in enumerate(one.of) if n in mine]))
+        calls.append(tuple(call for part in parts for call in part))
+    replies = (*sight.values(), *(one.reply for one in shown.values()))
+    return Made(verdicts, calls, any(reply.stopped for reply in replies))
 
 
-def _names(requirements: Sequence[Requirement]) -> tuple[str, ...]:
-    """The things that a brief names, wanted or not."""
-    named = (name for r in requirements if r.kind in _OF_THINGS for name in (r.subject, r.other) if name)
-    return tuple(dict.fromkeys(named))
-
-
-def _detected(
-    flat: Sequence[Candidate], names: Sequence[tuple[str, ...]], judges: Judges, stop: Stop | None
-) -> Reply[list[Detection]]:
-    """The detector's answers, one for each candidate; empty answers where the preset has none. `names`: what to look
-    for in each candidate."""
-    if judges.detector is None:
-        return Reply([Answer(None)] * len(flat), ())
-    asked = [DetectRequest(c.image, named) for c, named in zip(flat, names, strict=True)]
-    return judges.detector.ask(asked, stop=stop)
-
-
-def _looks(
-    n: int, image: Image, asked: Sequence[tuple[Requirement, Question]], seen: Sequence[Detection]
-) -> list[_Look]:
-    """The images of one candidate to score: the whole first, then the crop of each box, of which nothing is asked where
-    the detector has no name for it."""
-    looks = [_Look(n, None, ScoreRequest(image, tuple(q for _, q in asked)))]
-    for box in seen:
-        if box.score >= POSSIBLE:
-            about = [q for r, q in asked if r.kind == "attribute" and r.subject == box.label]
-            questions = () if box.label == UNCLEAR else (named(box.label), *dict.fromkeys(about))
-            looks.append(_Look(n, box, ScoreRequest(_crop(image, box.box), questions)))
-    return looks
+def _show(
+    name: str,
+    stage: Stage[Any, Any],
+    flat: Sequence[Candidate],
+    asked: Sequence[Asked],
+    sight: Mapping[str, Reply[list[Detection]]],
+    stop: Stop | None,
+) -> _Shown:
+    """Show a judge the candidates and the crops of their boxes, all in one request."""
+    viewer = VIEWERS[stage.operation.stage]
+    of, looks, requests = list[int](), list[Look](), []
+    for n, candidate in enumerate(flat):
+        seen = {detector: reply.answers[n].value or [] for detector, reply in sight.items()}
+        for look in asked[n].looks(name, seen):
+            image = candidate.image
+            if look.box is not None:
+                detector, at = look.box
+                image = _crop(image, seen[detector][at].box)
+            of.append(n)
+            looks.append(look)
+            requests.append(viewer.request(image, look.asks))
+    return _Shown(of, looks, stage.ask(requests, stop=stop) if requests else Reply([], []))
 
 
 def _crop(image: Image, box: Box) -> Image:
@@ -137,77 +140,16 @@ def _crop(image: Image, box: Box) -> Image:
     return image.crop(tuple(round(at) for at in corners))  # type: ignore[arg-type]
 
 
-def _verdict(
-    candidate: Candidate,
-    requirements: Sequence[Requirement],
-    asked: Sequence[tuple[Requirement, Question]],
-    sight: Answer[list[Detection]],
-    scored: Sequence[tuple[_Look, Answer[list[float]]]],
-    judges: Judges,
-) -> Verdict:
-    """The verdict from the answers of both judges. Where the detector of a preset gives none, nothing is found: its
-    scorer was not measured alone."""
-    whole, *crops = scored
-    scores = {r.id: p for (r, _), p in zip(asked, whole[1].value or (), strict=False)}
-    found: dict[str, Finding] = {}
-    if judges.detector is None:
-        found = {id: Finding(p) for id, p in scores.items()}
-    elif sight.value is not None:
-        boxes = Boxes(tuple(_instance(look, answer) for look, answer in crops))
-        found = _found(boxes, asked, scores) | _closed(boxes, requirements, candidate.image, judges.known)
-    reasons = dict.fromkeys((sight.degraded, *(answer.degraded for _, answer in scored)))
-    degraded = "; ".join(filter(None, reasons)) or None
-    names = [answer.name for answer in (sight, whole[1]) if answer.model]
-    asked_of = judges_of([sight.model, *(answer.model for _, answer in scored)])
+def _verdict(candidate: Candidate, asked: Asked, evidence: Evidence, judges: Judges) -> Verdict:
+    degraded = evidence.degraded
     painter = versioned(candidate.model, candidate.revision)
-    as_named = candidate.as_named and sight.calibrated and all(answer.calibrated for _, answer in scored)
+
+    def measure(kind: Judged) -> Measure:
+        as_named = candidate.as_named and evidence.calibrated(kind)
+        return judges.bands.measure(evidence.basis(kind, painter), as_named)
+
     verdict = conclude(
-        candidate, requirements, found, " + ".join(names) or "none",
-        lambda kind: judges.bands.measure(Basis(kind=kind, judges=asked_of, painter=painter), as_named),
-        f"not checked: {degraded}" if degraded else "",
+        candidate, asked.requirements, evidence.found(), measure,
+        f"not checked: {degraded}" if degraded else "", judges.routes,
     )  # fmt: skip
     return verdict.model_copy(update={"degraded": degraded})
-
-
-def _instance(look: _Look, answer: Answer[list[float]]) -> Instance:
-    assert look.box is not None
-    questions = look.request.questions
-    said = {q.statement: p for q, p in zip(questions, answer.value or (), strict=False)}
-    return Instance(look.box, said, questions[0].statement if questions else "")
-
-
-def _found(
-    boxes: Boxes, asked: Sequence[tuple[Requirement, Question]], scores: Mapping[str, float]
-) -> dict[str, Finding]:
-    """The finding about each requirement: by the boxes, by the scorer's view of the whole image, or by both together
-    (see _OF_WHOLE)."""
-    found = {}
-    for r, q in asked:
-        by_boxes = boxes.about(r, q.statement)
-        if by_boxes is None or r.kind in _OF_WHOLE:
-            views = (by_boxes.probability if by_boxes else None, scores.get(r.id))
-            if any(view is not None for view in views):
-                found[r.id] = Finding(together(*views), by_boxes.saw if by_boxes else "")
-        else:
-            found[r.id] = by_boxes
-    return found
-
-
-def _closed(
-    boxes: Boxes, requirements: Sequence[Requirement], image: Image, known: Range | None
-) -> dict[str, Finding]:
-    """The findings that everything is whole, and that nothing else is there. On plain grounds, what stands out from the
-    ground outside all boxes is a thing that the detector does not know."""
-    asked = frozenset(
-        name for r in requirements if r.kind in ("object", "count", "attribute", "relation")
-        for name in (r.subject, r.other) if name
-    )  # fmt: skip
-    alone = boxes.nothing_else(asked)
-    if known is not None and known.plain_backgrounds:
-        share = left_over(image, [i.seen.box for i in boxes.instances])
-        if share > _MUCH:
-            alone = Finding(
-                together(alone.probability, 0.0),
-                f"{alone.saw}; {share:.0%} of the picture is something unknown",
-            )
-    return {INTACT: boxes.whole(), NOTHING_ELSE: alone}

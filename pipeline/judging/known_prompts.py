@@ -65,7 +65,7 @@ def _one(kind: Kind, known: Range | None, rng: random.Random) -> KnownPrompt:
 def _want(id: str, kind: Kind, name: str, value: str) -> Requirement:
     text = {
         "object": phrase(value), "count": phrase(name, int(value), counted=True) if kind == "count" else "",
-        "attribute": phrase(name, colour=value), "background": f"{article(value)} background",
+        "attribute": phrase(name, look=value), "background": f"{article(value)} background",
         "style": f"{value} style",
     }[kind]  # fmt: skip
     if kind == "object":

@@ -3,20 +3,20 @@ instead."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from models.english import OPPOSITE, STYLES, phrase, statement
 from models.palette import COLOURS
 from models.protocols import Question
 from pipeline.brief import Requirement
-from pipeline.config import Judge
+from pipeline.judging.routes import Judged
 from pipeline.range import Range
 
 
-def checkable(r: Requirement, rules: Judge, known: Range | None) -> bool:
-    """Whether the judges can be asked about a requirement. An absence can be checked only of an object that the range
-    knows."""
-    if r.flag in ("uncheckable", "outside") or r.kind in rules.cannot or r.kind in ("technical", "other"):
+def checkable(r: Requirement, routed: Container[Judged], known: Range | None) -> bool:
+    """Whether the judges can be asked about a requirement. `routed`: the kinds that have a route. An absence can be
+    checked only of an object that the range knows."""
+    if r.flag in ("uncheckable", "outside") or r.kind not in routed:
         return False
     return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
 
@@ -53,8 +53,3 @@ def question(r: Requirement, known: Range | None = None) -> Question | None:
         named = (known.styles or ()) if known else ()
         contrasts = others("style", list(dict.fromkeys((*named, *STYLES))))
     return Question(claim, contrasts)
-
-
-def named(label: str) -> Question:
-    """The question whether a crop shows the thing that a detector named."""
-    return Question(f"a picture of {phrase(label)}", ("a picture of something else", "an empty picture"))

@@ -3,8 +3,9 @@ must-haves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Literal
 
 from pipeline import pixels
 from pipeline.brief import Record, Requirement
@@ -12,14 +13,19 @@ from pipeline.config import Band
 from pipeline.judging.bands import Measure
 from pipeline.judging.basis import Basis
 from pipeline.judging.boxes import Finding
+from pipeline.judging.routes import Judged
 from pipeline.painting.image import Candidate
 
 CheckOutcome = Literal["pass", "fail", "unsure", "unchecked"]
 Gate = Literal["pass", "fail", "unsure", "unchecked"]
 _WORST: tuple[Gate, ...] = ("fail", "unchecked", "unsure", "pass")
 # Checks that every picture must pass, beside those of its requirements, in words.
-INTACT, NOTHING_ELSE = "intact", "nothing else"
-ALWAYS = {INTACT: "a picture in which everything is whole", NOTHING_ELSE: "nothing but what was asked for"}
+INTACT: Final = "intact"
+NOTHING_ELSE: Final = "nothing else"
+ALWAYS: dict[str, str] = {
+    INTACT: "a picture in which everything is whole",
+    NOTHING_ELSE: "nothing but what was asked for",
+}
 # Kinds of checks in the plural, where it is not the kind with an s.
 _ABOUT = {INTACT: "what is whole", NOTHING_ELSE: "what else is there"}
 
@@ -76,19 +82,20 @@ def conclude(
     candidate: Candidate,
     requirements: Sequence[Requirement],
     found: Mapping[str, Finding],
-    judge: str,
-    measure: Callable[[str], Measure],
+    measure: Callable[[Judged], Measure],
     broke: str = "",
+    routed: Container[str] = (),
 ) -> Verdict:
     """Turn findings, by the id of a requirement or one of ALWAYS, into checks and a gate.
 
-    `judge`: the name of what found them; `measure`: the band of a kind of check; `broke`: why there are no findings, as
-    the reason of an unchecked check."""
-    checks = [_intact(candidate, found.get(INTACT), judge, measure(INTACT))]
-    checks += [_check(r, candidate, found.get(r.id), judge, measure(r.kind), broke) for r in requirements]
-    if NOTHING_ELSE in found:
-        else_there = found[NOTHING_ELSE]
-        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], else_there, judge, measure(NOTHING_ELSE)))
+    `measure`: the band of a kind of check; `broke`: why findings are missing, as the reason of an unchecked check;
+    `routed`: those of ALWAYS that some judge should have told."""
+    checks = [_intact(candidate, found.get(INTACT), measure, INTACT in routed, broke)]
+    checks += [_check(r, candidate, found.get(r.id), measure, broke) for r in requirements]
+    if (alone := found.get(NOTHING_ELSE)) is not None:
+        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], alone, measure(NOTHING_ELSE)))
+    elif NOTHING_ELSE in routed:
+        checks.append(_unchecked(NOTHING_ELSE, broke))
     must = {r.id for r in requirements if r.must} | set(ALWAYS)
     outcomes = {check.outcome for check in checks if check.requirement in must}
     gate = next(outcome for outcome in _WORST if outcome in outcomes)
@@ -97,13 +104,26 @@ def conclude(
     return Verdict(candidate=candidate.id, checks=tuple(checks), gate=gate, score=sum(parts) / len(parts))
 
 
-def _intact(candidate: Candidate, whole: Finding | None, judge: str, measure: Measure) -> Check:
+def _intact(
+    candidate: Candidate,
+    whole: Finding | None,
+    measure: Callable[[Judged], Measure],
+    routed: bool,
+    broke: str,
+) -> Check:
     """Whether there is a picture at all, of the size that was asked for, with nothing smeared in it."""
     why = pixels.blank(candidate.image) or _shrunk(candidate)
-    if why or whole is None:
-        return Check(requirement=INTACT, probability=None, outcome="fail" if why else "pass", judge="pixels",
-                     reason=why or "there is a picture")  # fmt: skip
-    return _decided(INTACT, ALWAYS[INTACT], whole, judge, measure)
+    if whole is not None and not why:
+        return _decided(INTACT, ALWAYS[INTACT], whole, measure(INTACT))
+    if routed and not why:
+        return _unchecked(INTACT, broke)
+    return Check(requirement=INTACT, probability=None, outcome="fail" if why else "pass", judge="pixels",
+                 reason=why or "there is a picture")  # fmt: skip
+
+
+def _unchecked(id: str, why: str) -> Check:
+    return Check(requirement=id, probability=None, outcome="unchecked", judge="none",
+                 reason=why or "no judge of this preset can check it; a person decides")  # fmt: skip
 
 
 def _shrunk(candidate: Candidate) -> str | None:
@@ -116,7 +136,11 @@ def _shrunk(candidate: Candidate) -> str | None:
 
 
 def _check(
-    r: Requirement, candidate: Candidate, finding: Finding | None, judge: str, measure: Measure, broke: str
+    r: Requirement,
+    candidate: Candidate,
+    finding: Finding | None,
+    measure: Callable[[Judged], Measure],
+    broke: str,
 ) -> Check:
     if r.kind == "technical" and (result := pixels.meets(candidate.image, r.subject, r.value)):
         met, why = result
@@ -124,14 +148,13 @@ def _check(
             requirement=r.id, probability=None, outcome="pass" if met else "fail", judge="pixels", reason=why
         )
     if finding is None:
-        return Check(requirement=r.id, probability=None, outcome="unchecked", judge="none",
-                     reason=r.note or broke or "no judge of this preset can check it; a person decides")  # fmt: skip
+        return _unchecked(r.id, r.note or broke)
     if r.kind == "absence":  # what was found is how likely the object is there
-        finding = Finding(1 - finding.probability, finding.saw)
-    return _decided(r.id, r.text, finding, judge, measure)
+        finding = replace(finding, probability=1 - finding.probability)
+    return _decided(r.id, r.text, finding, measure(r.kind))
 
 
-def _decided(id: str, text: str, finding: Finding, judge: str, measure: Measure) -> Check:
+def _decided(id: str, text: str, finding: Finding, measure: Measure) -> Check:
     """The check of a finding by its band. Without a band, or while its band may not pass, it is unchecked."""
     band = measure.band
     probability = finding.probability if band is None else band.corrected(finding.probability)
@@ -147,7 +170,7 @@ def _decided(id: str, text: str, finding: Finding, judge: str, measure: Measure)
         shows = {"pass": "shows", "fail": "does not show", "unsure": "may or may not show"}[outcome]
         words = f"{shows} {text}"
     return Check(
-        requirement=id, probability=probability, outcome=outcome, judge=judge,
+        requirement=id, probability=probability, outcome=outcome, judge=finding.by,
         reason=f"{words} ({saw}{_limits(probability, band)})", said=finding.probability, basis=measure.basis,
         missing=0 if outcome in ("pass", "fail") else measure.missing,
     )  # fmt: skip

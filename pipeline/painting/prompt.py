@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from models.english import RELATIONS, article, number, phrase, plural, related
 from models.protocols import JsonSchema, Message, Text
-from pipeline.brief import Brief, Record, Requirement
+from pipeline.brief import Brief, Kind, Record, Requirement
 from pipeline.calls.operations import TextRequest
 from pipeline.calls.record import Made
 from pipeline.calls.stage import Stage
-from pipeline.range import Range
+from pipeline.range import Range, draws_anything
 from pipeline.reading.lexicon import tokens
 from pipeline.reading.tags import Tag
 from pipeline.stopping import Stop
@@ -29,15 +29,13 @@ WRITER_EXAMPLE = (
     'Wishes: three red apples; white background\nWent wrong: counted two apples\nTried: "red apples on white"',
     '{"prompt": "exactly three red apples, three separate apples, plain white background"}',
 )
-WRITER_TOKENS = 96
-WRITER_SCHEMA: JsonSchema = {
-    "type": "object",
-    "properties": {"prompt": {"type": "string", "minLength": 8, "maxLength": 240}},
-    "required": ["prompt"],
-    "additionalProperties": False,
-    "x-guidance": {"whitespace_flexible": False},
-}
-
+WRITER_OPEN = (
+    "You write prompts for an image model. Write one prompt that shows everything that the brief asks for, and nothing "
+    "else. State first what went wrong before. Use plain nouns, no instructions."
+)
+WRITER_TOKENS = 60  # of a written prompt, where the image model has no limit
+_CHARACTERS = 4  # of a token of English
+_MOST = 256  # tokens of a written prompt, however many the image model reads
 
 # Words that add nothing to a prompt and take nothing away.
 _SMALL = {
@@ -65,17 +63,45 @@ class Prompt(Record):
     text: str
     negative: str = ""
     origin: Origin
-    note: str = ""  # why the template wrote it instead of the user or the model
+    note: str = ""  # why the template wrote it instead of the user or the model; how much of it is read
     degraded: str | None = None  # which model failed, and what wrote the prompt instead
 
 
 class Ask(Record):
-    """What a prompt is written from: all requirements, those that failed, and the last prompts that were tried."""
+    """What a prompt is written from: all requirements, those that failed, and the last prompts that were tried.
+
+    `anything`: whether the image model may be asked for anything; `prompt_tokens`: how many tokens of a prompt it
+    reads, None without a limit."""
 
     brief: Brief
     requirements: tuple[Requirement, ...]
     failed: tuple[str, ...] = ()  # each failed requirement in words, with what the judge saw
     tried: tuple[str, ...] = ()  # earlier prompts
+    anything: bool = False
+    prompt_tokens: int | None = None
+
+    @property
+    def tokens(self) -> int:
+        """The most tokens that a written prompt may have."""
+        return min(self.prompt_tokens or WRITER_TOKENS, _MOST)
+
+    @property
+    def form(self) -> JsonSchema:
+        """The form of the text model's answer."""
+        return {
+            "type": "object",
+            "properties": {
+                "prompt": {"type": "string", "minLength": 8, "maxLength": self.tokens * _CHARACTERS}
+            },
+            "required": ["prompt"],
+            "additionalProperties": False,
+            "x-guidance": {"whitespace_flexible": False},
+        }
+
+    @property
+    def answer_tokens(self) -> int:
+        """The most tokens of the text model's answer: its tokens may be shorter than the image model's."""
+        return 36 + self.tokens
 
 
 def is_prompt(brief: Brief, requirements: Sequence[Requirement]) -> bool:
@@ -114,7 +140,7 @@ def write(
     `degraded` says so."""
     if text is None:
         return Made([template(ask) for ask in asks], [() for _ in asks])
-    requests = [TextRequest(tuple(writer_turns(ask)), WRITER_SCHEMA, WRITER_TOKENS) for ask in asks]
+    requests = [TextRequest(tuple(writer_turns(ask)), ask.form, ask.answer_tokens) for ask in asks]
     reply = text.ask(requests, stop=stop)
     prompts = []
     for ask, answer in zip(asks, reply.answers, strict=True):
@@ -127,29 +153,57 @@ def write(
 
 
 def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:
-    """A prompt composed from the requirements by a fixed rule, in words that the image model was trained on."""
-    return Prompt(text=describe(ask.requirements) or ask.brief.text, negative=_negative(ask.requirements),
-                  origin="template", note=note, degraded=degraded)  # fmt: skip
+    """A prompt by a fixed rule. For an image model that may be asked for anything: the brief itself, without what must
+    not show. For one with a range: composed from the requirements, in words that it was trained on."""
+    brief, wants = ask.brief, ask.requirements
+    text = describe(wants) or brief.text
+    if ask.anything and (brief.requirements is None or all(mentions(brief.words, r) for r in wants)):
+        text = _without_absences(brief.words, wants)
+    own = ask.anything and text == brief.words
+    return Prompt(text=text, negative=_negative(wants), origin="user" if own else "template", note=note,
+                  degraded=degraded)  # fmt: skip
+
+
+def _without_absences(text: str, requirements: Sequence[Requirement]) -> str:
+    """The text without the phrases that name what must not show ("…, no people or cars"): an image model would paint
+    it. The text itself where nothing else is left."""
+    absent = {form for r in requirements if r.kind == "absence" for form in (r.subject, plural(r.subject))}
+    if not absent:
+        return text
+    thing = rf"(?:{'|'.join(re.escape(form) for form in sorted(absent, key=len, reverse=True))})\b"
+    lead = r"[ ,;]*(?:\b(?:and|but|with)\s+)?\b(?:no|without)\s+(?:any\s+|an?\s+)?"
+    further = (
+        rf"(?:\s*,?\s+(?:(?:and|or|nor)\s+)?(?:any\s+|an?\s+)?{thing}|\s*,?\s+n?or\s+(?:any\s+|an?\s+)?\w+)*"
+    )
+    left = re.sub(rf"{lead}{thing}{further}(?:\s+please)?", "", text, flags=re.IGNORECASE)
+    return left.strip(" ,;.") or text
 
 
 def most_tokens(ask: Ask) -> int:
     """An upper estimate of the tokens that writing one prompt takes, at three characters a token."""
-    return WRITER_TOKENS + sum(8 + len(turn.content) // 3 for turn in writer_turns(ask))
+    return ask.answer_tokens + sum(8 + len(turn.content) // 3 for turn in writer_turns(ask))
 
 
 def writer_turns(ask: Ask) -> list[Message]:
     """The conversation that asks the text model for one prompt."""
+    # What no judge can check must be painted all the same, where the image model may be asked for it.
     wishes = "; ".join(
-        r.text for r in ask.requirements if r.kind not in ("technical", "absence") and not r.flag
+        r.text
+        for r in ask.requirements
+        if r.kind not in ("technical", "absence")
+        and (not r.flag or (ask.anything and r.kind != "other" and r.flag == "uncheckable"))
     )
-    lines = [f"Wishes: {wishes or ask.brief.text}"]
+    lines = [f"Brief: {_without_absences(ask.brief.words, ask.requirements)}"] if ask.anything else []
+    lines.append(f"Wishes: {wishes or ask.brief.text}")
     if ask.failed:
         lines.append(f"Went wrong: {'; '.join(ask.failed)}")
     if ask.tried:
         lines.append("Tried: " + "; ".join(json.dumps(text) for text in ask.tried))
+    if ask.anything:
+        lines.append(f"At most {ask.tokens * 2 // 3} words.")
     shown, answer = WRITER_EXAMPLE
     return [
-        Message("system", WRITER),
+        Message("system", WRITER_OPEN if ask.anything else WRITER),
         Message("user", shown),
         Message("assistant", answer),
         Message("user", "\n".join(lines)),
@@ -164,17 +218,19 @@ def accepted(ask: Ask, answer: str, drawable: Range | None) -> Prompt:
         return template(ask, "the text model's answer was malformed")
     if missing := [r.text for r in ask.requirements if not r.flag and not mentions(text, r)]:
         return template(ask, f"the text model left out: {', '.join(missing)}")
-    if more := _added(text, ask.requirements, drawable):
+    if more := _added(text, ask.brief.words, ask.requirements, drawable):
         return template(ask, f"the text model added: {', '.join(more)}")
     if text.lower() in {tried.lower() for tried in ask.tried}:
         return template(ask, "the text model repeated an earlier prompt")
     return Prompt(text=text, negative=_negative(ask.requirements), origin="model")
 
 
-def _added(text: str, requirements: Sequence[Requirement], drawable: Range | None) -> list[str]:
+def _added(text: str, brief: str, requirements: Sequence[Requirement], drawable: Range | None) -> list[str]:
     """The objects, colours and numbers in a prompt that are no part of a want."""
     wanted = {part for r in requirements if r.kind != "absence" for part in (r.subject, r.value, r.other)}
     wanted |= {word for part in wanted for word in part.split()} | {"1"}
+    if draws_anything(drawable):
+        wanted |= {t.value for t in tokens(brief, drawable)}  # what no requirement says the brief may say
     found = (t for t in tokens(text, drawable) if t.tag in (Tag.OBJECT, Tag.COLOUR, Tag.NUMBER))
     return [t.text for t in found if t.value not in wanted]
 
@@ -199,8 +255,12 @@ def _negative(requirements: Sequence[Requirement]) -> str:
 
 def describe(requirements: Sequence[Requirement]) -> str:
     """Words for every requirement that can be drawn: objects and their places first, then background and style."""
-    drawable = [r for r in requirements if r.flag not in ("uncheckable", "contradiction")]
-    colours = {r.subject: r.value for r in drawable if r.kind == "attribute"}
+    drawable = [r for r in requirements if r.flag != "contradiction"]
+    looks = [r for r in drawable if r.kind == "attribute"]
+    colours = {r.subject: r.value for r in looks}
+    for r in looks:  # a thing may have several: "a red and gold crown"
+        same = [other.value for other in looks if other.subject == r.subject and not other.flag]
+        colours[r.subject] = " and ".join(same) or colours[r.subject]
     counts = {r.subject: int(r.value) for r in drawable if r.kind == "count"}
 
     def noun(name: str) -> str:
@@ -213,20 +273,33 @@ def describe(requirements: Sequence[Requirement]) -> str:
     parts += [noun(name) for name in objects if name not in placed]
     text = " and ".join(parts)
     text += "".join(f" on {article(r.value)} background" for r in drawable if r.kind == "background")
+    further = [_FURTHER[r.kind](r) for r in drawable if r.kind in _FURTHER and r.flag != "outside"]
     styles = [f"{r.value} style" for r in drawable if r.kind == "style"]
-    return ", ".join(part for part in (text.strip(), *styles) if part)
+    return ", ".join(part for part in (text.strip(), *further, *styles) if part)
+
+
+# What a prompt says of the kinds that no range has, behind its things.
+_FURTHER: dict[Kind, Callable[[Requirement], str]] = {
+    "action": lambda r: f"the {r.subject} {r.value}",
+    "setting": lambda r: r.value,
+    "text": lambda r: f'the text "{r.value}"',
+    "statement": lambda r: r.value,
+}
 
 
 def mentions(text: str, r: Requirement) -> bool:
-    """Whether a prompt names the requirement. Always true for technical, absence and other: a prompt does not name
-    these."""
+    """Whether a prompt names the requirement. Always true for technical, absence and other, which a prompt does not
+    name, and for setting and statement, which it may put in other words."""
     words = f" {re.sub(r'[^a-z0-9]+', ' ', text.lower())} "
 
     def has(*forms: str) -> bool:
         return any(f" {form.lower()} " in words for form in forms if form)
 
-    if r.kind in ("technical", "absence", "other"):
+    if r.kind in ("technical", "absence", "other", "setting", "statement"):
         return True
+    if r.kind == "text":
+        letters = " ".join(_words(r.value))
+        return not letters or has(letters)
     if r.kind in ("background", "style"):
         return has(*r.value.split())
     subject = has(r.subject, plural(r.subject))

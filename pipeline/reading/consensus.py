@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from models.english import OPPOSITE, singular
-from pipeline.range import Range
+from pipeline.brief import BEYOND_THINGS
+from pipeline.range import Range, draws_anything
 from pipeline.reading.finding import NOT_UNDERSTOOD, Found
-from pipeline.reading.lexicon import COLOURS, tokens
+from pipeline.reading.lexicon import COLOURS, Token, tokens
 from pipeline.reading.spelling import respelt
 from pipeline.reading.tags import Tag, any_of
 from pipeline.reading.technical import technical
@@ -23,14 +24,17 @@ from pipeline.reading.technical import technical
 def combined(
     text: str, by_rules: Sequence[Found], by_model: Sequence[Found], drawable: Range | None
 ) -> list[Found]:
-    """Both readings as one. What the rules are sure of stands. A finding of the model counts where the words of the
-    brief support it and it takes up words that the rules guessed at or did not understand; so it turns no context into
-    a want, and overrules no absence, number or colour. Where the rules are unsure of anything, the colours, places and
+    """Both readings as one. Where the image model may be asked for anything, see `completed`; elsewhere, what the rules
+    are sure of stands. A finding of the model counts where the words of the brief support it and it takes up words that
+    the rules guessed at or did not understand; so it turns no context into a want, and overrules no absence, number or
+    colour. Where the rules are unsure of anything, the colours, places and
     the like that it found count too, if they contradict nothing. What the model confirms is no guess any more. A guess
     that it does not confirm, and words of which it makes nothing either, are left to a person; those of a sentence that
     only tells something are left out where another sentence is sure of a thing. Where the rules found nothing to draw,
     the model's findings complete theirs; where the model found nothing, the rules read alone."""
     evidence = Evidence(text, drawable)
+    if draws_anything(drawable) and by_model:
+        return completed(by_rules, by_model, evidence)
     said: dict[tuple[str, ...], Found] = {}
     for item in _respelt([evidence.canonical(item) for item in by_model], by_rules, evidence):
         if evidence.supports(item):
@@ -64,10 +68,42 @@ def combined(
     return _about_objects([*kept, *added, *left])
 
 
+def completed(by_rules: Sequence[Found], by_model: Sequence[Found], evidence: Evidence) -> list[Found]:
+    """All that the model found, and what the rules found in words of which it made nothing: what they are sure of as
+    it is, if it contradicts nothing, and the rest for a person. Rules know few of the words of an open domain, so they
+    take nothing back."""
+    said = _one_palette(list({key_of(item): item for item in by_model}.values()))
+    claimed = {word for item in said for word in _words_of(item)} | _SMALL
+    objects = any(item.kind in ("object", "count") for item in said)
+    for item in by_rules:
+        if (item.aside and objects) or key_of(item) in {key_of(other) for other in said}:
+            continue
+        if item.sure and item.subject != NOT_UNDERSTOOD:
+            if not _words_of(item) <= claimed and not any(_contradict(item, other) for other in said):
+                said.append(item)
+        else:
+            unread = item if item.subject == NOT_UNDERSTOOD else _not_understood(item)
+            said += evidence.without(unread, claimed)
+    return said
+
+
+def _one_palette(found: list[Found]) -> list[Found]:
+    """The findings with one palette of all colours that were found apart: blue and orange may cover most of a picture
+    together, but not each of them."""
+    palettes = [item for item in found if item.kind == "technical" and item.subject == "palette"]
+    if len(palettes) < 2:
+        return found
+    colours = " and ".join(item.value for item in palettes)
+    whole = replace(palettes[0], value=colours, must=any(item.must for item in palettes))
+    return [*(item for item in found if item not in palettes), whole]
+
+
 def _words_of(item: Found) -> set[str]:
     """The words that a finding is made of, in the singular."""
     subject = "" if item.subject == NOT_UNDERSTOOD else item.subject
-    return {singular(word) for word in re.findall(r"\w+", f"{subject} {item.value} {item.other}".lower())}
+    written = f"{subject} {item.value} {item.other}".lower()
+    parts = re.findall(r"\d+|[^\W\d]+", written)  # "35mm" is "35 mm" too
+    return {singular(word) for word in (*re.findall(r"\w+", written), *parts)}
 
 
 def _not_understood(item: Found) -> Found:
@@ -77,7 +113,7 @@ def _not_understood(item: Found) -> Found:
 
 def _has_objects(item: Found, among: Sequence[Found]) -> bool:
     """Whether the objects that an attribute or a relation is about are there."""
-    if item.kind not in ("attribute", "relation"):
+    if item.kind not in _ABOUT_SHOWN:
         return True
     shown = {other.subject for other in among if other.kind in ("object", "count")}
     return {item.subject, item.other or item.subject} <= shown
@@ -85,7 +121,7 @@ def _has_objects(item: Found, among: Sequence[Found]) -> bool:
 
 def _about_objects(found: Sequence[Found]) -> list[Found]:
     """The findings without those about an object that is left to a person."""
-    return [item for item in found if item.kind not in ("attribute", "relation") or _has_objects(item, found)]
+    return [item for item in found if item.kind not in _ABOUT_SHOWN or _has_objects(item, found)]
 
 
 def _contradict(item: Found, other: Found) -> bool:
@@ -138,8 +174,18 @@ def _respelt(by_model: list[Found], by_rules: Sequence[Found], evidence: Evidenc
     ]
 
 
+def _is_claimed(token: Token, claimed: set[str]) -> bool:
+    """Whether findings are made of a word, or of all words of a token of several, such as "tea leaves"."""
+    forms = (token.value, token.text)
+    whole = {singular(form) for form in forms} & claimed
+    return bool(whole) or any(form and {singular(w) for w in form.split()} <= claimed for form in forms)
+
+
+# Words that hold others together. No want is made of them alone.
+_SMALL = frozenset(["a", "an", "the", "and", "at", "by", "for", "from", "in", "of", "on", "to", "with"])
 _NOT_BUT = re.compile(r"^(?:not|no|never) (?:\w+ ){1,3}but (?:rather )?(?=\w)")
-_ABOUT_OBJECTS = frozenset(("object", "count", "attribute", "relation"))
+_ABOUT_SHOWN = frozenset(("attribute", "relation", "action"))
+_ABOUT_OBJECTS = _ABOUT_SHOWN | {"object", "count"}
 # Tags of words that may be a want themselves.
 _MEANINGFUL = any_of(
     "OBJECT COLOUR NUMBER STYLE BACKGROUND RELATION SIDE LOOK MOOD UNKNOWN QUANTITY ACTION SPATIAL NO NOT NOT_DRAWN"
@@ -175,7 +221,9 @@ class Evidence:
 
         if item.kind == "other":  # "not boring but calm" asks for calm
             item = replace(item, value=_NOT_BUT.sub("", item.value))
-        value = name(item.value, {"style": Tag.STYLE, "other": None}.get(item.kind, Tag.COLOUR))
+        value = item.value
+        if item.kind not in BEYOND_THINGS:
+            value = name(value, {"style": Tag.STYLE, "other": None}.get(item.kind, Tag.COLOUR))
         if not item.subject:
             return replace(item, value=value)
         return replace(
@@ -190,8 +238,7 @@ class Evidence:
         """What was not understood, without the words of which something was made meanwhile."""
         runs: list[list[str]] = [[]]
         for token in tokens(item.value, self.drawable):
-            words = {singular(word) for word in (token.value, token.text)}
-            if token.tag in _MEANINGFUL and not words & claimed:
+            if token.tag in _MEANINGFUL and not _is_claimed(token, claimed):
                 runs[-1].append(token.written)
             elif token.tag in _MEANINGFUL or token.tag is Tag.COMMA:
                 runs.append([])
@@ -224,7 +271,7 @@ class Evidence:
                 for w in re.findall(r"\d+|[a-z]{3,}", words_needed)
                 if w not in ("wide", "tall")
             )
-        if item.kind == "other":
-            words = re.findall(r"\w+", item.value)
+        if item.kind == "other" or item.kind in BEYOND_THINGS:
+            words = re.findall(r"\w+", item.value.lower())
             return sum(w in self.text for w in words) * 2 > len(words)
         return True

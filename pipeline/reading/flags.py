@@ -3,28 +3,35 @@ image model cannot draw them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from models.english import OPPOSITE, number
-from pipeline.brief import Flag, Requirement
-from pipeline.range import Range
+from pipeline.brief import BEYOND_THINGS, KINDS, Flag, Kind, Requirement
+from pipeline.range import Range, draws_anything
 from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD
-from pipeline.reading.lexicon import COLOURS
 from pipeline.size import parse, together
 
 
-def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) -> tuple[Requirement, ...]:
-    """The requirements with `flag` and `note` set. Where several flags apply, contradiction goes before uncheckable and
-    both before outside."""
+def flagged(
+    requirements: Sequence[Requirement], drawable: Range | None = None, checked: Container[Kind] = KINDS
+) -> tuple[Requirement, ...]:
+    """The requirements with `flag` and `note` set. `checked`: the kinds that are checked without a person. Where
+    several flags apply, contradiction goes before uncheckable and both before outside."""
     notes: dict[str, tuple[Flag, str]] = {}
-    _contradictions(requirements, notes)
+    _contradictions(requirements, drawable, notes)
     for want in requirements:
         if want.kind == "other" and want.subject == LANGUAGE:
             notes.setdefault(want.id, ("outside", "not understood: this reader knows English only"))
         elif want.kind == "other" and want.subject == NOT_UNDERSTOOD:
             notes.setdefault(want.id, ("uncheckable", "not understood; a person decides"))
+        elif want.kind in BEYOND_THINGS and not draws_anything(drawable):
+            notes.setdefault(want.id, ("outside", "the image model draws only things; a person decides"))
         elif want.kind == "other":
             notes.setdefault(want.id, ("uncheckable", "no model can check this; a person decides"))
+        elif want.kind not in checked:
+            notes.setdefault(
+                want.id, ("uncheckable", "no judge of this preset can check this; a person decides")
+            )
         if why := _impossible(want, drawable):
             notes.setdefault(want.id, ("outside", why))
     if drawable is not None:
@@ -39,14 +46,24 @@ def flagged(requirements: Sequence[Requirement], drawable: Range | None = None) 
     return tuple(marked)
 
 
-def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> None:
-    colours = [w for w in wants if w.kind == "attribute" and not _is_look(w.value)]
+def _contradictions(
+    wants: Sequence[Requirement], drawable: Range | None, notes: dict[str, tuple[Flag, str]]
+) -> None:
+    """Flag wants of which only one can hold. Two numbers of one thing exclude each other always; two colours, styles,
+    backgrounds or palettes only where the range has them as alternatives: elsewhere a crown is red and gold, and a logo
+    minimalist and vector."""
+    known = drawable or Range()
+    colours, styles = frozenset(known.colours or ()), frozenset(known.styles or ())
+    grounds = colours if known.plain_backgrounds else frozenset()
+    of_colour = [w for w in wants if w.kind == "attribute" and w.value in colours]
+    palettes = [w for w in wants if w.kind == "technical" and w.subject == "palette" and w.value in colours]
     for group in (
-        _by(colours, lambda w: w.subject),
+        _by(of_colour, lambda w: w.subject),
         _by((w for w in wants if w.kind == "count"), lambda w: w.subject),
-        _by((w for w in wants if w.kind == "background"), lambda w: "background"),
-        _by((w for w in wants if w.kind == "style"), lambda w: "style"),
-        _by((w for w in wants if w.kind == "technical" and w.subject != "size"), lambda w: w.subject),
+        _by((w for w in wants if w.kind == "background" and w.value in grounds), lambda w: "background"),
+        _by((w for w in wants if w.kind == "style" and w.value in styles), lambda w: "style"),
+        _by((w for w in wants if w.kind == "technical" and w.subject == "contrast"), lambda w: "contrast"),
+        [palettes],
     ):
         for same in group:
             if len({w.value for w in same}) > 1:
@@ -56,7 +73,7 @@ def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, s
         for second, two in sizes[i + 1 :]:
             if together(one, two) is None:
                 _clash([first, second], notes)
-    shown = {"object", "count", "attribute", "relation"}
+    shown = {"object", "count", "attribute", "relation", "action"}
     for absent in (w for w in wants if w.kind == "absence"):
         against = [w for w in wants if w.kind in shown and absent.subject in (w.subject, w.other)]
         against = [w for w in against if w.kind in ("object", "count")] or against
@@ -68,7 +85,7 @@ def _contradictions(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, s
             if {a.subject, a.other} != {b.subject, b.other}:
                 continue
             b_from_a = b.value if a.subject == b.subject else OPPOSITE.get(b.value, b.value)
-            if b_from_a != a.value:
+            if b_from_a == OPPOSITE.get(a.value) or (b_from_a != a.value and known.relations is not None):
                 _clash([a, b], notes)
 
 
@@ -77,11 +94,6 @@ def _by(wants: Iterable[Requirement], key: Callable[[Requirement], str]) -> list
     for want in wants:
         groups.setdefault(key(want), []).append(want)
     return list(groups.values())
-
-
-def _is_look(value: str) -> bool:
-    """Whether the attribute is no colour. An object can be smiling and red, but not red and blue."""
-    return value not in COLOURS
 
 
 def _clash(wants: Sequence[Requirement], notes: dict[str, tuple[Flag, str]]) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.protocols import JsonSchema, Marks, Message, Schemas, Text, schema_of
-from pipeline.brief import Brief, Reading, Requirement
+from pipeline.brief import BEYOND_THINGS, KINDS, Brief, Kind, Reading, Requirement
 from pipeline.calls.operations import TextRequest
 from pipeline.calls.record import Answer, Call, Made
 from pipeline.calls.stage import Stage
-from pipeline.range import Range
+from pipeline.range import Range, draws_anything
 from pipeline.reading.consensus import combined, key_of
 from pipeline.reading.copying import copying
 from pipeline.reading.finding import LANGUAGE, Found
@@ -49,10 +49,14 @@ cat — an object that must show (singular, no article)
 3 croissant — how many, only where the brief gives a number
 apple is red — the colour or look of an object
 cat left of dog — also: right of, above, below
+child: playing football — what an object does, holds or wears
+setting: at night — place, time, weather, light
 background pink
 style cartoon
-no text — what must not show
-size 256x256, contrast high, palette blue
+text: OPEN — letters that must be in the picture
+statement: shot from a low angle — any other want that can be seen
+no dog — what must not show
+size 256x256, contrast high, palette blue (or: palette blue and orange)
 other feels premium — a want that cannot be seen, in the brief's words
 Put "maybe" before a line that is only nice to have. Answer with JSON: {"wants": [lines]}."""
 EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -69,6 +73,22 @@ EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "The tulip goes right of the house, and the house must be blue. Flat design.",
         ("tulip", "house", "tulip right of house", "house is blue", "style flat"),
     ),
+    (
+        "An old baker in a white apron opens his shop at dawn, seen from above. The sign says 'BREAD'.",
+        (
+            "baker",
+            "baker is old",
+            "apron",
+            "apron is white",
+            "baker: wearing an apron",
+            "baker: opening his shop",
+            "shop",
+            "sign",
+            "setting: at dawn",
+            "text: BREAD",
+            "statement: seen from above",
+        ),
+    ),
 )
 
 Prompting = Literal["bare", "instructed"]
@@ -81,12 +101,14 @@ def read(
     prompting: Prompting = "bare",
     stop: Stop | None = None,
     marker: Stage[str, Marks] | None = None,
+    checked: Collection[Kind] = KINDS,
 ) -> Made[Reading]:
     """The requirements of each brief, flagged, in one batched request to the text model and one to the marker.
 
     Without a text model, or where it gives no usable answer, the rules read alone; in the second case the reading's
-    `degraded` says why. `prompting`: "bare" for a model trained on this task, "instructed" for any other. Where the
-    user listed the requirements, their list holds."""
+    `degraded` says why. `prompting`: "bare" for a model trained on this task, "instructed" for any other. `checked`:
+    the kinds that the preset checks without a person. Where the user listed the requirements, their list holds."""
+    reach = Reach(drawable, checked)
     unread = [i for i, brief in enumerate(briefs) if brief.requirements is None]
     asked = [briefs[i].text for i in unread] if text else []
     reply = text.ask(requests(asked, prompting), stop=stop) if text else None
@@ -95,29 +117,46 @@ def read(
     for i, brief in enumerate(briefs):
         mine: tuple[Call, ...] = ()
         if brief.requirements is not None:
-            reading = Reading(requirements=flagged(brief.requirements, drawable), reader="the user")
+            reading = Reading(requirements=flagged(brief.requirements, drawable, checked), reader="the user")
         elif reply is None:
-            found = found_in(brief.text, drawable)
-            reading = _reading(with_musts(found, brief, drawable), drawable, "rules", None)
+            reading = reach.reading(brief, found_in(brief.text, drawable), "rules")
         else:
             at = unread.index(i)
             marks = marked.answers[at].value if marked else None
-            reading = _read(brief, reply.answers[at], marks, drawable, prompting)
+            reading = _read(brief, reply.answers[at], marks, reach, prompting)
             mine = (*reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()))
         readings.append(reading)
         calls.append(mine)
     return Made(readings, calls, any(asked is not None and asked.stopped for asked in (reply, marked)))
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is found in a brief → its reading, for one preset: what its image model draws, and the kinds that it checks
+    without a person."""
+
+    drawable: Range | None
+    checked: Collection[Kind]
+
+    def reading(
+        self, brief: Brief, found: Sequence[Found], reader: str, degraded: str | None = None
+    ) -> Reading:
+        """With the must-haves of the brief, each want once, and its flags."""
+        wants = numbered(with_musts(found, brief, self.drawable, self.checked))
+        return Reading(
+            requirements=flagged(wants, self.drawable, self.checked), reader=reader, degraded=degraded
+        )
+
+
 def _read(
-    brief: Brief, answer: Answer[Text], marks: Marks | None, drawable: Range | None, prompting: Prompting
+    brief: Brief, answer: Answer[Text], marks: Marks | None, reach: Reach, prompting: Prompting
 ) -> Reading:
     """One brief's reading from the model's answer, its marks of the words, and the rules together."""
+    drawable = reach.drawable
     found = found_in(brief.text, drawable)
     lines = parsed(answer.value.text) if answer.value else answer.reason
     if isinstance(lines, str):
-        degraded = f"text, {lines} → rules"
-        return _reading(with_musts(found, brief, drawable), drawable, "rules", degraded)
+        return reach.reading(brief, found, "rules", f"text, {lines} → rules")
     reader = "rules"
     if any(item.subject == LANGUAGE for item in found):
         # A small reader trained on English guesses; a general one may know the language.
@@ -127,21 +166,31 @@ def _read(
         found, reader = combined(brief.text, found, lines, drawable), f"{answer.name} + rules"
         if marks is not None:
             found = weighed(brief.text, found, marks, drawable)
-    return _reading(with_musts(found, brief, drawable), drawable, reader, answer.degraded)
+    return reach.reading(brief, found, reader, answer.degraded)
 
 
-def _reading(found: Sequence[Found], drawable: Range | None, reader: str, degraded: str | None) -> Reading:
-    return Reading(requirements=flagged(numbered(found), drawable), reader=reader, degraded=degraded)
-
-
-def with_musts(found: Sequence[Found], brief: Brief, drawable: Range | None) -> list[Found]:
-    """The findings with those of `brief.must`, which the rules read, all as must-haves. One in which they find nothing
-    becomes an `other` want, which a person checks."""
+def with_musts(
+    found: Sequence[Found], brief: Brief, drawable: Range | None, checked: Collection[Kind] = KINDS
+) -> list[Found]:
+    """The findings with those of `brief.must`, which are read by `in_words`, all as must-haves."""
     have = {key_of(item): item for item in found}
     for want in brief.must:
-        for item in found_in(want, drawable) or [Found("other", value=want)]:
+        for item in in_words(want, drawable, checked):
             have[key_of(item)] = replace(have.get(key_of(item), item), must=True)
     return list(have.values())
+
+
+def in_words(text: str, drawable: Range | None, checked: Collection[Kind] = KINDS) -> list[Found]:
+    """What a want says that somebody listed: as a line of the model states it, for the kinds that only such lines have
+    ("setting: at night"), else as the rules read it. In one of which they make nothing, a statement, where those are
+    checked; else what a person decides."""
+    line = from_line(text)
+    if line is not None and line.kind in BEYOND_THINGS:
+        return [line]
+    found = found_in(text, drawable)
+    if draws_anything(drawable) and "statement" in checked and not any(item.sure for item in found):
+        return [Found("statement", value=text)]
+    return found or [Found("other", value=text)]
 
 
 def conversation(text: str, prompting: Prompting) -> list[Message]:
@@ -200,6 +249,9 @@ def parsed(text: str) -> list[Found] | str:
 
 _SIZE = re.compile(r"(\d+x\d+|\d+ (?:wide|tall)|square|landscape|portrait)$")
 _FIRST_WORDS = frozenset(("no", "background", "style", "other", "size", "contrast", "palette", "maybe"))
+_KINDS_STATED: dict[str, Kind] = {"text": "text", "setting": "setting", "statement": "statement"}
+_DOES = re.compile(r"\w+ing\b")
+_STATED = re.compile(r"([^:]+): (.+)$")
 _RELATED = re.compile(r"(.+?) (left of|right of|above|below) (.+)$")
 
 
@@ -228,6 +280,12 @@ def from_line(line: str) -> Found | None:
         found = Found("technical", "palette", rest)
     elif first.isdigit():
         found = Found("count", rest, str(int(first))) if rest else None
+    elif match := _STATED.match(line):
+        kind = _KINDS_STATED.get(match[1])
+        if kind:
+            found = Found(kind, value=match[2])
+        else:
+            found = Found("action" if _DOES.match(match[2]) else "attribute", match[1], match[2])
     elif match := _RELATED.match(line):
         found = Found("relation", match[1], match[2].removesuffix(" of"), match[3])
     elif " is " in line:
@@ -246,8 +304,12 @@ def to_line(want: Requirement | Found) -> str:
         "count": f"{v} {s}",
         "attribute": f"{s} is {v}",
         "relation": f"{s} {v}{' of' if v in ('left', 'right') else ''} {want.other}",
+        "action": f"{s}: {v}",
+        "setting": f"setting: {v}",
         "background": f"background {v}",
         "style": f"style {v}",
+        "text": f"text: {v}",
+        "statement": f"statement: {v}",
         "absence": f"no {s}",
         "technical": f"{s} {v}",
         "other": f"other {v}",

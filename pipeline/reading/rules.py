@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from textwrap import shorten
 
-from pipeline.brief import Requirement
+from pipeline.brief import KINDS, Requirement
 from pipeline.range import Range
 from pipeline.reading.account import left_over, tells
 from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
@@ -55,7 +55,6 @@ _WANTED_PARTS: tuple[Callable[[Sequence[Token], bool], Sequence[Token]], ...] = 
     lambda sentence, capitals: sentence,
 )
 _MAY_BE_OBJECTS = any_of("OBJECT UNKNOWN")
-_ORDER = ("object", "count", "attribute", "relation", "background", "style", "absence", "technical", "other")
 
 
 def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
@@ -69,7 +68,7 @@ def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
             continue
         before = merged.get(item.key)
         merged[item.key] = replace(before, must=before.must or item.must) if before else item
-    ordered = sorted(merged.values(), key=lambda item: _ORDER.index(item.kind))
+    ordered = sorted(merged.values(), key=lambda item: KINDS.index(item.kind))
     return tuple(
         worded(
             Requirement(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from pipeline.range import Range
+from pipeline.range import Range, draws_anything
 from pipeline.reading.finding import Found
 from pipeline.reading.lexicon import tokens
 from pipeline.reading.numerals import numerals
@@ -89,12 +89,12 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     for pattern, want in _WANTS:
         text, more = _taken(text, pattern, want, drawable)
         found += more
-    text, quoted = _unquoted(text)
+    text, quoted = _unquoted(text, drawable)
     text, counted = numerals(text)
     return text, found + quoted + counted
 
 
-def _unquoted(text: str) -> tuple[str, list[Found]]:
+def _unquoted(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     """The text without what is in quotation marks. It is a name or a theme, or else lettering: in capitals, or near a
     word such as "letters"."""
     found: list[Found] = []
@@ -102,7 +102,7 @@ def _unquoted(text: str) -> tuple[str, list[Found]]:
     def take(match: re.Match[str]) -> str:
         near = text[max(0, match.start() - _QUOTES_NEAR) : match.end() + _QUOTES_NEAR]
         if match[1].isupper() or _LETTERED.search(near):
-            found.append(Found("other", value=f"the text “{match[1]}”"))
+            found.append(_lettering(match, drawable))
             return " , "
         return " "
 
@@ -130,6 +130,8 @@ def _taken(
 
 
 def _lettering(match: re.Match[str], drawable: Range | None) -> Found:
+    if draws_anything(drawable):
+        return Found("text", value=match[1])
     return Found("other", value=f"the text “{match[1]}”")
 
 

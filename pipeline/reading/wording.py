@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from models.english import RELATIONS, number, plural
+from models.english import RELATIONS, is_plural, phrase, plural
 from pipeline.brief import Requirement
 from pipeline.reading.finding import NOT_UNDERSTOOD
-from pipeline.reading.lexicon import PLURAL_ONLY
 
-_NO_ARTICLE = frozenset(
-    ("glasses", "grapes", "scissors", "cherries", "broccoli", "bread", "fire", "cheese", "people", "text")
-)
-
-
-def with_article(name: str) -> str:
-    """The name of an object with "a" or "an", where English has one."""
-    if name in _NO_ARTICLE:
-        return name
-    return ("an " if name[:1] in "aeiou" and not name.startswith(("uni", "one", "eu")) else "a ") + name
+# Objects of the bundled range without an article, though its scorer was trained with one.
+_NO_ARTICLE = frozenset(("broccoli", "bread", "fire", "cheese"))
 
 
 def worded(want: Requirement, many: bool = False) -> Requirement:
@@ -24,16 +15,18 @@ def worded(want: Requirement, many: bool = False) -> Requirement:
     s, v = want.subject, want.value
     text = v
     if want.kind == "object":
-        text = with_article(s)
+        text = s if s in _NO_ARTICLE else phrase(s)
     elif want.kind == "count":
         n = int(v)
-        text = f"{number(n)} {s if n == 1 else plural(s)}"
+        text = phrase(s, n, counted=True)
         text = f"exactly {text}" if n == 1 else text
-    elif want.kind == "attribute":
-        they = many or s in PLURAL_ONLY
+    elif want.kind in ("attribute", "action"):
+        they = many or is_plural(s)
         text = f"the {plural(s) if many else s} {'are' if they else 'is'} {v}"
     elif want.kind == "relation":
         text = f"the {s} is {RELATIONS.get(v, v)} the {want.other}"
+    elif want.kind == "text":
+        text = f"the text “{v}”"
     elif want.kind == "background":
         text = f"the background is {v}"
     elif want.kind == "style":

@@ -65,7 +65,10 @@ def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> 
     preset = task.checked()
     models = load(preset, store.results, pool)
     text = models.text if preset.loop.reader == "model" else None
-    (reading,) = read([task.brief], text, models.range, preset.loop.prompting, marker=models.marker).each
+    made = read(
+        [task.brief], text, models.range, preset.loop.prompting, marker=models.marker, checked=preset.checked
+    )
+    (reading,) = made.each
     return {"stage": "read", "reading": reading.model_dump(mode="json")}
 
 

@@ -1,4 +1,4 @@
-"""Breaks every stage in every way, and shows how each run ends.
+"""Breaks every model in every way, and shows how each run ends.
 
     python -m scripts.benches.chaos_faults
 
@@ -23,7 +23,6 @@ from models.specs import Fault, FaultPlan
 from pipeline.brief import Brief
 from pipeline.calls.load import load
 from pipeline.calls.pool import ModelPool
-from pipeline.calls.record import StageName
 from pipeline.config import Preset, load_preset
 from pipeline.events import Attempt, Outcome, Started
 from pipeline.loop import run
@@ -39,7 +38,7 @@ BRIEF = Brief(
 class Ended:
     """How a run with a fault ended; `error` is set if it did not end with an outcome."""
 
-    stage: StageName
+    model: str  # "text", "image" or the name of a judge
     fault: Fault
     below: Below
     outcome: Outcome | None
@@ -49,9 +48,9 @@ class Ended:
 
     @property
     def told(self) -> bool:
-        """Whether the outcome names the stage that failed."""
+        """Whether the outcome names the model that failed."""
         said = (*self.outcome.degraded, self.outcome.reason) if self.outcome else (self.error,)
-        return any(text.startswith(self.stage) or "painted" in text or "loaded" in text for text in said)
+        return any(text.startswith(self.model) or "painted" in text or "loaded" in text for text in said)
 
     @property
     def honest(self) -> bool:
@@ -61,21 +60,22 @@ class Ended:
         return not (accepted and not self.checked) and (self.told or self.below == "nothing")
 
 
-def broken(preset: Preset, stage: StageName, fault: Fault, below: Below, patience_s: float = 5.0) -> Preset:
-    """The preset with a stage that fails in one way, and for good."""
-    spec = getattr(preset, stage).model_copy(update={"fallback": ()})
+def broken(preset: Preset, model: str, fault: Fault, below: Below, patience_s: float = 5.0) -> Preset:
+    """The preset with a model that fails in one way, and for good: "text", "image" or the name of a judge."""
+    own = preset.judges.get(model) or getattr(preset, model)
+    spec = own.model_copy(update={"fallback": ()})
     changes = {
         "faults": FaultPlan(plan=(fault,), forever=True),
         "retries": 0,
         "patience_s": patience_s if fault == "hang" else None,
         "fallback": (spec,) if below == "a healthy rung" else (),
     }
-    return preset.model_copy(update={stage: spec.model_copy(update=changes)})
+    sick = spec.model_copy(update=changes)
+    update = {"judges": preset.judges | {model: sick}} if model in preset.judges else {model: sick}
+    return preset.model_copy(update=update)
 
 
-def play(
-    preset: Preset, stage: StageName, fault: Fault, below: Below, pool: ModelPool | None = None
-) -> Ended:
+def play(preset: Preset, model: str, fault: Fault, below: Below, pool: ModelPool | None = None) -> Ended:
     """One brief through a preset that `broken` made."""
     reader, outcome, checked = "", None, False
     try:
@@ -92,17 +92,17 @@ def play(
                     c.outcome == "unchecked" for c in checks if c.requirement in must
                 )
     except ModelError as error:
-        return Ended(stage, fault, below, None, reader, False, str(error))
-    return Ended(stage, fault, below, outcome, reader, checked)
+        return Ended(model, fault, below, None, reader, False, str(error))
+    return Ended(model, fault, below, outcome, reader, checked)
 
 
 def matrix(preset: Preset) -> Iterator[Ended]:
-    """Every stage × every fault × with and without a fallback."""
+    """Every model × every fault × with and without a fallback."""
     pool = ModelPool()
-    for stage in preset.stages:
+    for model in ("text", "image", *preset.judges):
         for fault in FAULTS:
             for below in get_args(Below):
-                yield play(broken(preset, stage, fault, below), stage, fault, below, pool)
+                yield play(broken(preset, model, fault, below), model, fault, below, pool)
 
 
 def main(
@@ -110,13 +110,13 @@ def main(
     images: Annotated[int, typer.Option(min=1, help="images a run may paint")] = 2,
 ) -> None:
     loaded = load_preset(preset, [f"loop.images={images}"])
-    print(f"{'stage':7} {'fault':14} {'below it':15} {'ended':13} said")
+    print(f"{'model':8} {'fault':14} {'below it':15} {'ended':13} said")
     bad = count = 0
     for end in matrix(loaded):
         count += 1
         status = end.outcome.status if end.outcome else "not started"
         said = "; ".join(end.outcome.degraded) or end.outcome.reason if end.outcome else end.error
-        print(f"{end.stage:7} {end.fault:14} {end.below:15} {status:13} {said[:150]}", flush=True)
+        print(f"{end.model:8} {end.fault:14} {end.below:15} {status:13} {said[:150]}", flush=True)
         if not end.honest:
             bad += 1
             print("        NOT HONEST: accepted without a check, or the failure is not named")

@@ -43,7 +43,7 @@ from models.protocols import Message, Paint, Question
 p = load_preset("mini")
 text = load_text(p.text, p.base, offline=True)
 image = load_image(p.image, p.base, offline=True)
-scorer = load_scorer(p.scorer, p.base, offline=True)
+scorer = load_scorer(p.judges["scorer"], p.base, offline=True)
 text.generate([[Message("user", "a red apple")]], max_tokens=24)
 picture = image.paint([Paint("a red apple on a white background, flat style", 0)])[0].image
 scorer.score([picture], [[Question("a picture of an apple")]])

@@ -82,13 +82,13 @@ def _packages() -> list[Finding]:
 
 def _preset(preset: Preset) -> list[Finding]:
     """Whether the weights of each model are on this machine; nothing is loaded or downloaded."""
-    from models.load import present
+    from models.load import present, stage_of
 
     found = []
-    for stage, spec in preset.stages.items():
-        what = f"{preset.name} {stage}"
+    for name, spec in preset.models.items():
+        what = f"{preset.name} {name}"
         try:
-            found.append(Finding(what, "ready", present(stage, spec, preset.base)))
+            found.append(Finding(what, "ready", present(stage_of(spec), spec, preset.base)))
         except ModelError as error:
             found.append(Finding(what, "missing", str(error)))
     return found

@@ -114,7 +114,7 @@ def probabilities(
 def set_bands(sets: Sets, preset: Preset, models: Models, path: Path) -> None:
     """Choose the bands of the judge on these pictures and write them, with the rates there."""
     found = probabilities([trial for trials in sets.values() for trial in trials], preset, models)
-    judged = [stage.identity for stage in (models.scorer, models.detector) if stage is not None]
+    judged = [stage.identity for stage in models.judges.values()]
     painter = models.image.identity
     measured_with = {
         "judges": judges_of(judged), "painter": versioned(painter.name, painter.revision), "wording": WORDING,
@@ -141,7 +141,7 @@ def verdicts(trials: Sequence[Trial], preset: Preset, models: Models) -> list[Ve
     """The verdict of the preset's judge on every picture."""
     asked = [tuple(requirement(fact, f"r{i}") for i, (fact, _) in enumerate(t.asked)) for t in trials]
     shown = [[candidate(trial.image, models.image.identity)] for trial in trials]
-    judges = Judges(models.scorer, models.detector, preset.judge, models.bands, models.range)
+    judges = Judges(models.judges, preset.routes, preset.judge, models.bands, models.range)
     made = judge(shown, asked, judges)
     return [verdict for (verdict,) in made.each]
 

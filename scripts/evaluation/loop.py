@@ -37,7 +37,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from models.load import load_image, load_scorer
+from models.load import load_image, load_scorer, stage_of
 from models.protocols import Paint
 from pipeline.brief import Brief
 from pipeline.calls.load import load, quiet_libraries
@@ -62,9 +62,10 @@ def by_boxes(image: Image.Image, case: Case) -> tuple[str, ...]:
 
 
 def by_scorer(preset_name: str) -> Examiner:
-    """An examiner that uses the scorer of another preset, with its bands. It sees only what it is asked for."""
+    """An examiner that uses the first scorer of another preset, with its bands. It sees only what it is asked for."""
     preset = load_preset(preset_name)
-    scorer = load_scorer(preset.scorer, preset.base, preset.offline)
+    spec = next(spec for spec in preset.judges.values() if stage_of(spec) == "scorer")
+    scorer = load_scorer(spec, preset.base, preset.offline)
     measured = bands(preset.judge, preset.base)
 
     def examiner(image: Image.Image, case: Case) -> tuple[str, ...]:

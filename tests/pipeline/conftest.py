@@ -36,7 +36,7 @@ def tiny(tiny_folder: Path) -> Callable[..., Preset]:
 @pytest.fixture
 def published(tiny: Callable[..., Preset]) -> Iterator[Callable[..., Preset]]:
     """`published({statement: probability}, judge=…)` → a tiny preset with a scorer that answers these numbers."""
-    from tests.models.scorer.published import registered, with_scorer
+    from tests.models.told_backends import registered, with_scorer
 
     def make(
         answers: dict[str, float],

@@ -19,6 +19,7 @@ from tests.models.image.tiny_image import MAKERS
 ALWAYS_PASS = {"default": {"pass": 0.0, "fail": 0.0}}
 NEVER_PASS = {"default": {"pass": 1.0, "fail": 0.999}}
 ALWAYS_UNSURE = {"default": {"pass": 1.0, "fail": 0.0}}
+BUNDLED = "package:models/mini/range.json"  # the range of the bundled painter
 Tiny = Callable[..., Preset]
 
 
@@ -51,7 +52,7 @@ def prompts(attempts: Sequence[Attempt]) -> list[tuple[str, str, str]]:
 
 def test_a_brief_is_written_as_a_prompt_and_the_users_words_come_second(tiny: Tiny) -> None:
     brief = "We need a sticker: three apples, please!"
-    _, attempts, outcomes = play(tiny(judge=NEVER_PASS), [brief])
+    _, attempts, outcomes = play(tiny(judge=NEVER_PASS, range=BUNDLED), [brief])
     first, second, third = prompts(attempts)
     assert first == ("start", "template", "three apples")
     assert second == ("own words", "user", brief)
@@ -59,6 +60,13 @@ def test_a_brief_is_written_as_a_prompt_and_the_users_words_come_second(tiny: Ti
     assert attempts[1].change == attempts[0].next
     assert outcomes[0].status == "exhausted"
     assert "three apples" in outcomes[0].reason
+
+
+def test_where_anything_may_be_asked_for_the_brief_is_painted_first(tiny: Tiny) -> None:
+    brief = "We need a sticker: three apples in a hailstorm, please!"
+    _, attempts, _ = play(tiny(judge=NEVER_PASS), [brief])
+    assert prompts(attempts)[0] == ("start", "user", brief)
+    assert "own words" not in {a.change.action for a in attempts}
 
 
 def test_words_that_are_a_prompt_are_painted_as_they_are(tiny: Tiny) -> None:
@@ -70,7 +78,7 @@ def test_words_that_are_a_prompt_are_painted_as_they_are(tiny: Tiny) -> None:
 
 def test_an_attempt_with_room_for_two_paints_the_users_words_beside_the_prompt(tiny: Tiny) -> None:
     brief = "We need a sticker: three apples, please!"
-    preset = tiny(judge=NEVER_PASS, loop={"images": 3, "images_per_attempt": 2})
+    preset = tiny(judge=NEVER_PASS, loop={"images": 3, "images_per_attempt": 2}, range=BUNDLED)
     _, attempts, _ = play(preset, [brief])
     assert [text for _, _, text in prompts(attempts)][:2] == ["three apples", brief]
     assert "own words" not in {a.change.action for a in attempts}
@@ -82,7 +90,7 @@ def test_words_that_name_what_must_not_show_are_never_painted(tiny: Tiny) -> Non
 
 
 def test_a_painter_whose_seeds_do_not_differ_gets_no_second_seed(tiny: Tiny) -> None:
-    preset = tiny(judge=NEVER_PASS, settings={"seeds_differ": False}, loop={"images": 9})
+    preset = tiny(judge=NEVER_PASS, settings={"seeds_differ": False}, loop={"images": 9}, range=BUNDLED)
     _, attempts, outcomes = play(preset, ["We need a sticker: three apples on white, please!"])
     keys = [(c.plan.prompt.text, c.plan.steps) for a in attempts for c in a.candidates]
     assert len(keys) == len(set(keys)) < 9
@@ -130,7 +138,7 @@ def test_a_requirement_that_cannot_be_checked_goes_to_a_person_at_once(tiny: Tin
 
 
 def test_a_contradiction_is_found_before_anything_is_painted(tiny: Tiny) -> None:
-    started, attempts, outcomes = play(tiny(), ["a red apple, and the apple must be blue"])
+    started, attempts, outcomes = play(tiny(range=BUNDLED), ["a red apple, and the apple must be blue"])
     assert any(r.flag == "contradiction" for r in started[0].reading.requirements)
     assert attempts == []
     assert outcomes[0].status == "failed"
@@ -209,3 +217,13 @@ def test_a_broken_image_model_ends_as_failed(tiny: Tiny) -> None:
     assert isinstance(outcome, Outcome)
     assert outcome.status == "failed"
     assert "64 × 96" in outcome.reason
+
+
+def test_a_prompt_that_is_cut_is_said_to_be_cut(tiny: Tiny) -> None:
+    preset = tiny(loop={"images": 1})
+    (attempt,) = (
+        e for e in run([Brief(text="many words " * 90)], preset, load(preset)) if isinstance(e, Attempt)
+    )
+    note = attempt.candidates[0].plan.prompt.note
+    assert note.startswith("the image model reads only the first ")
+    assert note.endswith(" tokens")

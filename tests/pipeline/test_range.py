@@ -47,29 +47,44 @@ def test_a_missing_or_malformed_file_is_named(tmp_path: Path) -> None:
         load_range(tmp_path / "bad.json")
 
 
+ALWAYS, IN_RANGE, NEVER = (True, True), (True, False), (False, False)
+
+
 @pytest.mark.parametrize(
     ("wants", "clash"),
     [
-        ([want("a", "attribute", "apple", "red"), want("b", "attribute", "apple", "blue")], True),
-        ([want("a", "attribute", "apple", "red"), want("b", "attribute", "cat", "blue")], False),
-        ([want("a", "attribute", "cat", "red"), want("b", "attribute", "cat", "smiling")], False),
-        ([want("a", "count", "cat", "2"), want("b", "count", "cat", "3")], True),
-        ([want("a", "background", value="red"), want("b", "background", value="blue")], True),
-        ([want("a", "style", value="flat"), want("b", "style", value="cartoon")], True),
-        ([want("a", "object", "cat"), want("b", "absence", "cat")], True),
-        ([want("a", "count", "cat", "2"), want("b", "absence", "cat")], True),
-        ([want("a", "object", "dog"), want("b", "absence", "cat")], False),
-        ([want("a", "relation", "cat", "left", "dog"), want("b", "relation", "cat", "right", "dog")], True),
-        ([want("a", "relation", "cat", "left", "dog"), want("b", "relation", "dog", "left", "cat")], True),
-        ([want("a", "relation", "cat", "left", "dog"), want("b", "relation", "dog", "right", "cat")], False),
-        ([want("a", "technical", "size", "64x64"), want("b", "technical", "size", "128x128")], True),
-        ([want("a", "technical", "size", "64x64"), want("b", "technical", "contrast", "high")], False),
+        ([want("a", "attribute", "apple", "red"), want("b", "attribute", "apple", "blue")], IN_RANGE),
+        ([want("a", "attribute", "apple", "red"), want("b", "attribute", "cat", "blue")], NEVER),
+        ([want("a", "attribute", "cat", "red"), want("b", "attribute", "cat", "smiling")], NEVER),
+        ([want("a", "attribute", "crown", "red"), want("b", "attribute", "crown", "golden")], NEVER),
+        ([want("a", "count", "cat", "2"), want("b", "count", "cat", "3")], ALWAYS),
+        ([want("a", "background", value="red"), want("b", "background", value="blue")], IN_RANGE),
+        ([want("a", "background", value="red"), want("b", "background", value="a harbour")], NEVER),
+        ([want("a", "style", value="flat"), want("b", "style", value="cartoon")], IN_RANGE),
+        ([want("a", "style", value="minimalist"), want("b", "style", value="vector")], NEVER),
+        ([want("a", "style", value="cinematic"), want("b", "style", value="photorealistic")], NEVER),
+        ([want("a", "technical", "palette", "blue"), want("b", "technical", "palette", "orange")], IN_RANGE),
+        ([want("a", "technical", "contrast", "high"), want("b", "technical", "contrast", "low")], ALWAYS),
+        ([want("a", "object", "cat"), want("b", "absence", "cat")], ALWAYS),
+        ([want("a", "count", "cat", "2"), want("b", "absence", "cat")], ALWAYS),
+        ([want("a", "action", "cat", "sleeping"), want("b", "absence", "cat")], ALWAYS),
+        ([want("a", "object", "dog"), want("b", "absence", "cat")], NEVER),
+        ([want("a", "relation", "cat", "left", "dog"), want("b", "relation", "cat", "right", "dog")], ALWAYS),
+        ([want("a", "relation", "cat", "left", "dog"), want("b", "relation", "dog", "left", "cat")], ALWAYS),
+        (
+            [want("a", "relation", "cat", "left", "dog"), want("b", "relation", "cat", "above", "dog")],
+            IN_RANGE,
+        ),
+        ([want("a", "relation", "cat", "left", "dog"), want("b", "relation", "dog", "right", "cat")], NEVER),
+        ([want("a", "technical", "size", "64x64"), want("b", "technical", "size", "128x128")], ALWAYS),
+        ([want("a", "technical", "size", "64x64"), want("b", "technical", "contrast", "high")], NEVER),
     ],
 )
-def test_contradictions(wants: list[Requirement], clash: bool) -> None:
-    expected = "contradiction" if clash else None
-    assert [flag == "contradiction" for flag in flags(*wants).values()] == [clash, clash]
-    assert flags(*wants, limits=None) == {"a": expected, "b": expected}
+def test_contradictions(wants: list[Requirement], clash: tuple[bool, bool]) -> None:
+    """Within the bundled range, and where the range is open."""
+    in_range, open_ = clash
+    assert [flag == "contradiction" for flag in flags(*wants).values()] == [in_range] * 2
+    assert [flag == "contradiction" for flag in flags(*wants, limits=None).values()] == [open_] * 2
 
 
 def test_a_contradiction_names_what_it_contradicts() -> None:

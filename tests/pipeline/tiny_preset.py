@@ -16,9 +16,10 @@ def write_preset(
     image: str = "sd_tiny_vae",
     scorer: str = "siglip",
     settings: dict[str, Any] | None = None,
+    range: str | None = None,
     **sections: dict[str, Any],
 ) -> Path:
-    """A preset file in `folder` beside the checkpoints it names; `sections` update image, judge and loop.
+    """A preset file in `folder` beside the checkpoints it names; `sections` update image, judges, judge and loop.
 
     The default painter is the one whose random weights give smooth pictures, not noise: noise never passes.
     """
@@ -35,13 +36,17 @@ def write_preset(
             "kind": "diffusers", "model": f"./{image}", "device": "cpu", "dtype": "float32",
             "width": SIZE, "height": SIZE, "steps": 2, "guidance": 3.0, **NEEDS.get(image, {}),
         },
-        "scorer": {"kind": "open_clip", "model": f"./{scorer}", "device": "cpu", "dtype": "float32"},
+        "judges": {
+            "scorer": {"kind": "open_clip", "model": f"./{scorer}", "device": "cpu", "dtype": "float32"}
+        },
         "judge": {},
         "loop": {"images": 3, "reader": "rules", "writer": "template"},
     }  # fmt: skip
+    if range is not None:
+        data["range"] = range
     for section, values in sections.items():
         data[section] = {**data.get(section, {}), **values}
     data["image"] |= settings or {}
     path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump(data))
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
     return path

@@ -181,7 +181,7 @@ def test_presets_and_doctor_print_json(here: Here) -> None:
     assert {"mini", "turbo", "studio", "server"} <= set(names)
     said = here("doctor", "--json")
     findings = {row["what"]: row["state"] for row in json.loads(said.out)}
-    assert findings["mini image"] == findings["mini scorer"] == findings["mini text"] == "ready"
+    assert findings["mini image"] == findings["mini judges.scorer"] == findings["mini text"] == "ready"
     assert said.status == 0
 
 

@@ -71,7 +71,19 @@ def test_options_of_the_readme_exist(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    for command in ("run", "batch", "worker", "trace", "stats", "clean", "ui", "review", "report"):
+    for command in (
+        "run",
+        "batch",
+        "worker",
+        "trace",
+        "stats",
+        "clean",
+        "ui",
+        "review",
+        "report",
+        "bands",
+        "measure",
+    ):
         monkeypatch.setattr(sys, "argv", ["easel", command, "--help"])
         with pytest.raises(SystemExit):
             main()

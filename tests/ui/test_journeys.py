@@ -17,7 +17,7 @@ from pipeline.events import Outcome
 from pipeline.store import Store
 from pipeline.work.play import play, play_one
 from pipeline.work.rows import Row
-from tests.models.scorer.published import registered, with_scorer
+from tests.models.told_backends import registered, with_scorer
 from tests.pipeline.tiny_preset import write_preset
 from tests.ui.conftest import NEVER_MET, PASSWORD, PATIENCE, SHOTS, App, add_runs, go, state, wait_for
 from ui.batch import EXAMPLE

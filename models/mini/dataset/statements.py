@@ -44,7 +44,7 @@ def _others(fact: Fact) -> tuple[str, ...]:
         case "attribute":
             name, plural, colour = fact.subject, BY_NAME[fact.subject].plural, fact.value
             return (
-                phrase(name, colour=colour),
+                phrase(name, look=colour),
                 f"{colour} {name}",
                 f"{colour} {plural}",
                 f"the {name} is {colour}",

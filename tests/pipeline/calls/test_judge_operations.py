@@ -56,7 +56,7 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
 
 @pytest.fixture
 def preset(tiny: Tiny, judges: dict[str, dict[str, Any]], loaded_once: None) -> Preset:
-    return tiny(**judges)
+    return tiny(judges=judges)
 
 
 def picture(text: str = "Sale") -> Image.Image:
@@ -74,17 +74,26 @@ def request(stage: StageName) -> Any:
 
 
 def stage_of(models: Models, stage: StageName) -> Any:
-    return getattr(models, stage)
+    return models.judges[stage]
 
 
-def test_a_preset_may_name_all_judges_or_none(tiny: Tiny, preset: Preset) -> None:
+def test_a_preset_may_name_all_judges_or_one(tiny: Tiny, preset: Preset) -> None:
     check(preset)
-    assert list(preset.stages) == ["text", "image", "scorer", "detector", "vlm", "ocr"]
-    bare = tiny()
-    assert list(bare.stages) == ["text", "image", "scorer"]
-    assert not {"detector", "vlm", "ocr"} & bare.model_dump().keys()
-    models = load(bare)
-    assert (models.detector, models.vlm, models.ocr) == (None, None, None)
+    assert list(preset.models) == [
+        "text",
+        "image",
+        *(f"judges.{n}" for n in ("scorer", "detector", "vlm", "ocr")),
+    ]
+    assert list(load(tiny()).judges) == ["scorer"]
+
+
+def test_two_judges_of_one_stage_have_their_own_names(tiny: Tiny, judges: dict[str, dict[str, Any]]) -> None:
+    eyes = {"near": judges["vlm"], "far": judges["vlm"]}
+    preset = tiny(judges=eyes, judge={"routes": {"setting": ["near", "far"], "object": ["scorer"]}})
+    sick = load(broken(preset, "far", "error", "nothing"))
+    answers = {name: sick.judges[name].ask([request("vlm")]).answers[0] for name in eyes}
+    assert answers["near"].degraded is None
+    assert answers["far"].degraded == "far, RuntimeError: the model broke (injected) → a person"
 
 
 def test_their_answers_are_recorded_and_kept(preset: Preset, tmp_path: Path) -> None:
@@ -115,19 +124,21 @@ def test_their_answers_are_recorded_and_kept(preset: Preset, tmp_path: Path) -> 
 def test_questions_and_names_decide_the_answer(preset: Preset, tmp_path: Path) -> None:
     store = Store(tmp_path)
     models = load(preset, store.results)
-    assert models.vlm is not None
-    assert models.detector is not None
-    models.vlm.ask([AskRequest(picture(), (q,)) for q in ("Is it day?", "Is it night?", "Is it day?")])
-    models.detector.ask([DetectRequest(picture(), (name,)) for name in ("cat", "dog", "cat")])
+    models.judges["vlm"].ask(
+        [AskRequest(picture(), (q,)) for q in ("Is it day?", "Is it night?", "Is it day?")]
+    )
+    models.judges["detector"].ask([DetectRequest(picture(), (name,)) for name in ("cat", "dog", "cat")])
     assert store.results.count() == {"vlm": 2, "detector": 2}
 
 
 def test_names_do_not_decide_what_a_closed_vocabulary_answers(tiny: Tiny, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    preset = tiny(detector={"kind": "grid", "model": "package:models/mini/detector", "device": "cpu"})
-    detector = load(preset, store.results).detector
-    assert detector is not None
-    reply = detector.ask([DetectRequest(picture(), (name,)) for name in ("cat", "dog")])
+    grid = {"kind": "grid", "model": "package:models/mini/detector", "device": "cpu"}
+    reply = (
+        load(tiny(judges={"detector": grid}), store.results)
+        .judges["detector"]
+        .ask([DetectRequest(picture(), (name,)) for name in ("cat", "dog")])
+    )
     assert reply.answers[0].value == reply.answers[1].value
     assert store.results.count() == {"detector": 1}
 
@@ -158,4 +169,3 @@ def test_the_loop_tells_a_detector_what_a_brief_names(preset: Preset) -> None:
     asked = [names for call in calls if call.stage == "detector" for names in call.inputs]
     assert asked
     assert all(sorted(names) == ["bird", "cat", "dog"] for names in asked)
-    assert not [call for call in calls if call.stage in ("vlm", "ocr")]  # nobody asks them yet

@@ -222,7 +222,7 @@ def test_a_model_says_how_much_memory_its_weights_take(tiny: Tiny, tiny_text: st
     load(preset, pool=pool)
     files = {
         "diffusers": [*(preset.base / preset.image.model).rglob("*.safetensors")],
-        "open_clip": [*(preset.base / preset.scorer.model).rglob("*.safetensors")],
+        "open_clip": [*(preset.base / preset.judges["scorer"].model).rglob("*.safetensors")],
         "transformers": [*(preset.base / str(preset.text.model)).rglob("*.safetensors")],
     }
     assert {model.identity.kind for model in pool.loaded} == set(files)

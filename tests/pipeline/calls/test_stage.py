@@ -17,7 +17,7 @@ from pipeline.events import Attempt, Outcome, Started
 from pipeline.loop import run
 from pipeline.results.run_folder import RunFolder, read_metadata
 from scripts.benches.chaos_faults import FAULTS, broken, play
-from tests.pipeline.test_loop import ALWAYS_PASS, NEVER_PASS
+from tests.pipeline.test_loop import ALWAYS_PASS, BUNDLED, NEVER_PASS
 
 Tiny = Callable[..., Preset]
 TRIGGER = {
@@ -41,7 +41,9 @@ def trigger(stage: StageName, fault: Fault) -> str:
 
 @pytest.fixture
 def preset(tiny: Tiny, tiny_text: str) -> Preset:
-    return tiny(judge=ALWAYS_PASS, loop={"images": 2, "reader": "model"}, text={"model": tiny_text})
+    loop = {"images": 2, "reader": "model"}
+    # What a random text model writes counts only where the range and the rules hold it.
+    return tiny(judge=ALWAYS_PASS, loop=loop, text={"model": tiny_text}, range=BUNDLED)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -210,13 +212,16 @@ def test_a_fallback_scorer_with_other_weights_is_unmeasured(tiny: Tiny, tiny_fol
     if not (tiny_folder / "clip").exists():
         make_clip(tiny_folder / "clip")
     preset = tiny(judge=ALWAYS_PASS, loop={"images": 1})
-    other = preset.scorer.model_copy(update={"model": "./clip"})
-    preset = preset.model_copy(update={"scorer": preset.scorer.model_copy(update={"fallback": (other,)})})
+    scorer = preset.judges["scorer"]
+    other = scorer.model_copy(update={"model": "./clip"})
+    preset = preset.model_copy(
+        update={"judges": {"scorer": scorer.model_copy(update={"fallback": (other,)})}}
+    )
     models = load(preset)
     outcomes = []
     for _ in range(2):
         outcomes += [e for e in run([Brief(text="a cat")], preset, models) if isinstance(e, Outcome)]
-        models.scorer.rungs[0].breaker.open()
+        models.judges["scorer"].rungs[0].breaker.open()
     assert [o.status for o in outcomes] == ["accepted", "needs_review"]
     assert outcomes[1].reason == "not checked yet: 22 more decisions on objects"
     assert outcomes[1].degraded == ("scorer, circuit open → clip",)

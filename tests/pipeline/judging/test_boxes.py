@@ -6,21 +6,21 @@ import pytest
 
 from models.protocols import Box, Detection
 from pipeline.brief import Requirement
-from pipeline.judging.boxes import Boxes, Finding, Instance, direction, exactly, together
+from pipeline.judging.boxes import Boxes, Finding, Instance, direction, exactly
+from pipeline.judging.routes import combined
 
-THING = "a picture of it"
-RED = "a picture of a red one"
 LEFT, RIGHT, TOP = (0.0, 0.3, 0.4, 0.7), (0.6, 0.3, 1.0, 0.7), (0.3, 0.0, 0.7, 0.4)
 
 
 def one(label: str, box: Box = LEFT, score: float = 0.97, crop: float = 0.97, red: float = 0.02) -> Instance:
-    seen = Detection(label, score, box, unclear=0.01, colours={"red": red})
-    return Instance(seen, {THING: crop, RED: red}, THING)
+    """A box, with the probabilities of the detector, and of a judge of its crop."""
+    there, clear = (combined("mean", both) or 0.0 for both in ((score, crop), (0.99, crop)))
+    return Instance(Detection(label, score, box, unclear=0.01), there, clear, {"r": red})
 
 
 def about(boxes: Boxes, kind: str, subject: str = "", value: str = "", other: str = "") -> Finding:
     r = Requirement(id="r", kind=kind, subject=subject, value=value, other=other, text="")  # type: ignore[arg-type]
-    finding = boxes.about(r, RED)
+    finding = boxes.about(r)
     assert finding is not None
     return finding
 
@@ -79,11 +79,6 @@ def test_what_nobody_asked_for_is_named() -> None:
 def test_a_smear_is_no_whole_thing() -> None:
     clear = Boxes((one("cat"),))
     assert clear.whole().probability > 0.95
-    smeared = Boxes((one("cat"), Instance(Detection("unclear", 0.9, RIGHT, unclear=0.9), {}, "")))
+    smeared = Boxes((one("cat"), Instance(Detection("unclear", 0.9, RIGHT, unclear=0.9), 0.9, clear=0.1)))
     assert smeared.whole() == Finding(pytest.approx(0.1), "one unclear thing seen")
     assert smeared.nothing_else(frozenset(("cat",))).probability == 1
-
-
-def test_judges_that_contradict_each_other_leave_it_open() -> None:
-    assert together(0.98, 0.02) == pytest.approx(0.5)
-    assert together(0.9, None) == pytest.approx(0.9)

@@ -18,7 +18,7 @@ from pipeline.judging.learned import Known, standing
 from pipeline.judging.question import question
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude, lacking, unmeasured
 from pipeline.loop import run
-from tests.models.scorer.published import SIGLIP
+from tests.models.told_backends import SIGLIP
 from tests.pipeline.judging.test_verdict import candidate, want
 
 PAINTER, JUDGES = "m@r", ("scorer@1",)
@@ -34,7 +34,7 @@ def verdict_of(
 ) -> Verdict:
     bands = bands or Bands()
     findings = {id: Finding(p) for id, p in found.items()}
-    return conclude(candidate(), wants, findings, "scorer", lambda kind: bands.measure(basis(kind), as_named))
+    return conclude(candidate(), wants, findings, lambda kind: bands.measure(basis(kind), as_named))
 
 
 @pytest.mark.parametrize("p", [0.0, 0.0004, 0.319, 0.5, 0.996, 1.0])

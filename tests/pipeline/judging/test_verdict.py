@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.brief import Requirement
+from pipeline.brief import KINDS, Requirement
 from pipeline.config import Band, Judge
 from pipeline.judging.bands import Bands, Measure
 from pipeline.judging.basis import Basis
@@ -25,6 +25,9 @@ OWNERS = Judge(default=Band(**{"pass": 0.6, "fail": 0.4}))
 def measured_by(bands: Bands, as_named: bool = True) -> Callable[[str], Measure]:
     """The measure of each kind of check, for one judge and one painter."""
     return lambda kind: bands.measure(Basis(kind=kind, judges=("scorer@1",), painter="m@r"), as_named)
+
+
+ROUTES = frozenset(KINDS) - {"technical", "other"}
 
 
 def picture(width: int = 64, height: int = 64) -> Image.Image:
@@ -45,13 +48,14 @@ def verdict_of(wants: list[Requirement], probability: dict[str, float], **more: 
     """The verdict where the scorer gives these probabilities, by kind. `bands`: measured ones; other kinds have the
     owner's."""
     image, rules, known = more.pop("image", None), more.pop("rules", OWNERS), more.pop("known", None)
+    routed = more.pop("routes", ROUTES)
     found = {
         w.id: Finding(probability[w.kind])
         for w in wants
-        if checkable(w, rules, known) and w.kind in probability
+        if checkable(w, routed, known) and w.kind in probability
     }
     measure = measured_by(Bands(rules, {kind: [band] for kind, band in more.pop("bands", {}).items()}))
-    return conclude(candidate(image), wants, found, "scorer", measure, **more)
+    return conclude(candidate(image), wants, found, measure, **more)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +83,7 @@ def test_a_requirement_that_cannot_be_checked_never_passes() -> None:
         verdict = verdict_of(wants, {"other": 1.0, "object": 1.0, "technical": 1.0})
         assert [c.outcome for c in verdict.checks] == ["pass", "unchecked"]
         assert verdict.gate == "unchecked"
-    verdict = verdict_of(
-        [want("count", "cat", "2")],
-        {"count": 1.0},
-        rules=Judge(cannot=frozenset({"count"}), default=OWNERS.default),
-    )
+    verdict = verdict_of([want("count", "cat", "2")], {"count": 1.0}, routes=ROUTES - {"count"})
     assert verdict.gate == "unchecked"
 
 
@@ -118,6 +118,22 @@ def test_pixels_decide_technical_requirements_and_blank_pictures() -> None:
     for image in (flat, noise):
         assert verdict_of([want("object", "cat")], {"object": 1.0}, image=image).gate == "fail"
     assert verdict_of([want("technical", "palette", "red")], {}, image=flat).checks[1].outcome == "pass"
+
+
+def test_a_palette_of_several_colours_covers_most_together() -> None:
+    halves = Image.new("RGB", (64, 64), "blue")
+    halves.paste(Image.new("RGB", (64, 24), "orange"), (0, 40))
+    for value, outcome in {
+        "blue": "pass",
+        "orange": "fail",
+        "blue and orange": "pass",
+        "blue and green": "fail",
+        "blue and mauvish": "unchecked",
+    }.items():
+        found = verdict_of([want("technical", "palette", value)], {}, image=halves).checks[1]
+        assert (value, found.outcome) == (value, outcome)
+    found = verdict_of([want("technical", "palette", "blue and green")], {}, image=halves).checks[1]
+    assert found.reason == "blue (62%) and orange (38%) cover most of it, green (0%) less"
 
 
 def test_a_question_has_a_statement_and_contrasts() -> None:
@@ -173,9 +189,9 @@ def test_what_else_is_there_and_what_is_smeared_fail_the_gate() -> None:
     wants = [want("object", "cat")]
     for name in (INTACT, NOTHING_ELSE):
         found = {"objectcat": Finding(0.99), INTACT: Finding(0.99), NOTHING_ELSE: Finding(0.99)}
-        assert conclude(candidate(), wants, found, "judge", measured_by(Bands(OWNERS))).gate == "pass"
+        assert conclude(candidate(), wants, found, measured_by(Bands(OWNERS))).gate == "pass"
         found[name] = Finding(0.02, "also a dog")
-        verdict = conclude(candidate(), wants, found, "judge", measured_by(Bands(OWNERS)))
+        verdict = conclude(candidate(), wants, found, measured_by(Bands(OWNERS)))
         assert verdict.gate == "fail"
         assert "also a dog" in {c.requirement: c.reason for c in verdict.checks}[name]
         step = repair(wants, verdict, ["start"])

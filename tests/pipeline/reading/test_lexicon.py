@@ -48,7 +48,7 @@ def test_without_a_range_colours_keep_their_shade() -> None:
     [
         ("cat", "cats"),
         ("tropical fish", "tropical fish"),
-        ("bunch of grapes", "bunch of grapes"),
+        ("bunch of grapes", "bunches of grapes"),
         ("cup with straw", "cups with straws"),
         ("cherry tree", "cherry trees"),
         ("fox", "foxes"),

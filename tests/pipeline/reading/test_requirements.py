@@ -16,7 +16,7 @@ from models.protocols import Message, Text
 from models.specs import Spec
 from models.text import server_text
 from models.text.server_text import ServerText
-from pipeline.brief import Brief, Reading
+from pipeline.brief import BEYOND_THINGS, Brief, Reading
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import Assumed
 from pipeline.calls.load import make_stage
@@ -128,12 +128,27 @@ def lines(text: str, said: Sequence[str]) -> set[str]:
         "palette blue",
         "other feel premium",
         "maybe background red",
+        "polar bear: riding a unicycle",
+        "setting: at night",
+        "text: Grand Opening",
+        "statement: the water is calm",
+        "maybe statement: shot from a low angle",
     ],
 )
 def test_a_line_is_read_back_as_it_was(line: str) -> None:
     found = from_line(line)
     assert found is not None
     assert to_line(found) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [("cat: red", "attribute"), ("text", "object"), ("setting", "object"), ("no text", "absence")],
+)
+def test_lines_like_those_of_other_kinds_keep_their_own(line: str, kind: str) -> None:
+    found = from_line(line)
+    assert found is not None
+    assert found.kind == kind
 
 
 @pytest.mark.parametrize("line", ["", "3", "size big", "contrast medium", "background ", "  "])
@@ -143,8 +158,12 @@ def test_a_line_without_form_is_left_out(line: str) -> None:
 
 def test_the_examples_fit_the_form() -> None:
     for text, said in EXAMPLES:
-        assert parsed(answer_of(said)) == [from_line(line) for line in said]
-        assert lines(text, said) == set(said)
+        found = parsed(answer_of(said))
+        assert found == [from_line(line) for line in said]
+        assert isinstance(found, list)
+        assert {to_line(item) for item in combined(text, found_in(text), found, None)} == set(said)
+        if not {item.kind for item in found} & set(BEYOND_THINGS):
+            assert lines(text, said) == set(said)
     assert SCHEMA["properties"]["wants"]["maxItems"] >= max(len(said) for _, said in EXAMPLES)
 
 
