@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -191,6 +192,88 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
     job = store.jobs.get(watched(page))
     assert job is not None
     assert job.payload["set"] == ["loop.images=24", "loop.image_steps=1"]
+
+
+# Opens a section, types into its fields in the moment in which each is there, and paints at once.
+TYPE_AND_PAINT = """async ([section, values]) => {
+  const turn = () => new Promise((done) => setTimeout(done));
+  [...document.querySelectorAll("button")].find((b) => b.textContent.trim().startsWith(section)).click();
+  for (const [label, value] of Object.entries(values)) {
+    let field;
+    while (!(field = document.querySelector(`[aria-label="${label}"]`))) await turn();
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  // As long as a slow hand needs: until the browser has drawn the page some times.
+  for (let n = 0; n < 30; n++) await new Promise(requestAnimationFrame);
+  document.querySelector("#paint button, button#paint").click();
+}"""
+
+
+@pytest.mark.parametrize(
+    ("section", "typed", "expected"),
+    [
+        (
+            "Budget",
+            {
+                "number input for Images at most": "24", "Image-steps": "9", "Seconds": "50", "Tokens": "8000",
+                "Joules": "900", "Money": "2", "Price per hour": "0.5",
+            },
+            [
+                "loop.images=24", "loop.seconds=50", "loop.tokens=8000", "loop.image_steps=9", "loop.joules=900",
+                "loop.money=2", "machine.price=0.5",
+            ],
+        ),
+        ("Settings", {"Seed": "17", "Width": "256", "Height": "256"}, [17, 256, 256]),
+    ],
+)  # fmt: skip
+def test_what_is_typed_at_once_is_painted(
+    page: Page,
+    store: Store,
+    client: Client,
+    busy: str,
+    section: str,
+    typed: dict[str, str],
+    expected: list[Any],
+) -> None:
+    page.locator("#brief textarea").fill("a cat on a red background")
+    page.evaluate(TYPE_AND_PAINT, [section, typed])
+    id = watched(page)
+    job = store.jobs.get(id)
+    assert job is not None
+    brief = job.payload["brief"]
+    said = job.payload["set"] if section == "Budget" else [brief["seed"], brief["width"], brief["height"]]
+    assert said == expected
+    client.predict(id, "cancel", api_name="/ask")
+
+
+def test_requirements_edited_at_once_are_painted(page: Page, store: Store, client: Client, busy: str) -> None:
+    """Every answer to an edit arrives after Paint was pressed."""
+    late: list[Route] = []
+    page.locator("#brief textarea").fill(PANDA)
+    expect(page.locator("#wants .want")).to_have_count(3)
+    page.route(
+        "**/queue/join*",
+        lambda route: (
+            late.append(route) if '"edits"' in (route.request.post_data or "") else route.continue_()
+        ),
+    )
+    page.locator("#wants .want", has_text="background").locator("input").fill("the background is blue")
+    page.locator("#wants .want", has_text="style").get_by_role("button", name="press for nice").click()
+    page.locator("#wants .want", has_text="object").get_by_role("button", name="Remove").click()
+    page.get_by_label("A further requirement").fill("no text")  # not even added
+    page.locator("#paint").click()
+    id = watched(page)
+    job = store.jobs.get(id)
+    assert job is not None
+    wants = [(want["text"], want["must"]) for want in job.payload["brief"]["requirements"]]
+    assert wants == [("the background is blue", True), ("cartoon style", False), ("no text", True)]
+    for route in reversed(late):  # in any order
+        route.continue_()
+    expect(page.locator("#wants .want")).to_have_count(3)
+    expect(page.locator("#wants")).to_contain_text("Read by you")
+    expect(page.locator("#wants input").nth(2)).to_have_value("no text")
+    client.predict(id, "cancel", api_name="/ask")
 
 
 def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store, busy: str) -> None:
