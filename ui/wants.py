@@ -56,7 +56,8 @@ def quick(text: str, preset: str) -> Draft:
     if not text.strip():
         return Draft(text=text, preset=preset)
     by = reach(preset)
-    reading = by.reading(Brief(text=text), found_in(text, by.drawable), BY_RULES)
+    brief = Brief(text=text)
+    reading = by.reading(brief, found_in(brief.wanted, by.drawable), BY_RULES)
     return Draft(text=text, preset=preset, reading=reading)
 
 
