@@ -32,7 +32,7 @@ def store(tmp_path: Path, store_url: str | None) -> Iterator[Store]:
 def play(store: Store, preset: Preset, texts: list[str], start: int = 0) -> list[str]:
     """Runs of these briefs. Returns their ids."""
     briefs = [Brief(text=text, seed=start + i) for i, text in enumerate(texts)]
-    ids = [f"{preset.scorer.kind}-{start + i}" for i in range(len(texts))]
+    ids = [f"{preset.judges['scorer'].kind}-{start + i}" for i in range(len(texts))]
     for id, brief in zip(ids, briefs, strict=True):
         store.runs.begin(id, brief, preset, store.out)
     for event in run(briefs, preset, load(preset)):

@@ -104,7 +104,7 @@ def test_the_command_keeps_it_and_the_next_run_uses_it(
 ) -> None:
     """With a judge that gives what matches and what does not the same probability, nothing may pass."""
     preset = published({})
-    data = yaml.safe_load(preset.source.read_text()) | {"scorer": {"kind": "published"}}
+    data = yaml.safe_load(preset.source.read_text()) | {"judges": {"scorer": {"kind": "told_scorer"}}}
     source = preset.source.with_name("published.yaml")
     source.write_text(yaml.safe_dump(data))
     out = tmp_path / "out"
