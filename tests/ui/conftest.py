@@ -172,7 +172,9 @@ def go(page: Page, url: str) -> None:
 def tiny_preset(tmp_path_factory: pytest.TempPathFactory) -> Preset:
     """A preset on tiny random checkpoints that no judge can check: every picture goes to a person."""
     path = write_preset(
-        tmp_path_factory.mktemp("tiny"), judge={"cannot": ["object"]}, loop={"images": 1, "reader": "rules"}
+        tmp_path_factory.mktemp("tiny"),
+        judge={"routes": {"object": []}},
+        loop={"images": 1, "reader": "rules"},
     )
     return load_preset(str(path))
 
