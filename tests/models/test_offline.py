@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from models.specs import JUDGES
 from tests.models.image.tiny_image import make_lora
 from tests.models.text.tiny_text import save_lora, save_tiny
 from tests.pipeline.tiny_preset import write_preset
@@ -69,7 +70,7 @@ def attempt(name, act):
 for step in json.loads(Path(sys.argv[1]).read_text()):
     preset = load_preset(step["preset"], step["set"])
     if stage := step["stage"]:
-        attempt(step["name"], lambda: LOADERS[stage](getattr(preset, stage), preset.base, preset.offline))
+        attempt(step["name"], lambda: LOADERS[stage](preset.models[step["key"]], preset.base, preset.offline))
     else:
         attempt(step["name"], lambda: (check(preset), load(preset)))
 print("REPORT", json.dumps(report))
@@ -136,8 +137,9 @@ def run(tmp_path: Path, steps: list[dict[str, Any]], address: str, **more: str) 
 
 
 def step(name: str, preset: str, stage: str | None = None, **settings: Any) -> dict[str, Any]:
-    changes = [f"{stage}.{key}={json.dumps(value)}" for key, value in settings.items()]
-    return {"name": name, "preset": preset, "stage": stage, "set": changes}
+    key = f"judges.{stage}" if stage in JUDGES else stage
+    changes = [f"{key}.{name}={json.dumps(value)}" for name, value in settings.items()]
+    return {"name": name, "preset": preset, "stage": stage, "key": key, "set": changes}
 
 
 def test_one_process_is_offline_and_online_by_turns(

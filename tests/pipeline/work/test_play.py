@@ -31,7 +31,7 @@ BRIEFS = """brief,name,images,must,image.steps
 two dogs on a red background,dogs,2,,
 "a cat <script>alert(1)</script>",cat,,no text,
 a bus,,,,4
-"a red apple, and the apple must be blue",apple,,,
+"an apple, but no apples",apple,,,
 ,nothing,,,
 """
 
