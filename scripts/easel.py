@@ -35,6 +35,13 @@ StoreUrl = Annotated[
     str | None,
     typer.Option("--store", help="postgresql://USER@HOST/DATABASE; default: easel.db in the --out folder"),
 ]
+TrustRows = Annotated[
+    bool,
+    typer.Option(
+        "--trust-rows",
+        help="the file is your own: its rows may set any key of a preset, and name preset files",
+    ),
+]
 
 
 @app.command()
@@ -103,13 +110,14 @@ def batch(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="only print what the batch will take, from recorded speeds")
     ] = False,
+    trust: TrustRows = False,
     store: StoreUrl = None,
 ) -> None:
     """Make images for a file of briefs. After any interruption, the same command continues. Exit status: 0 all
     accepted, 3 some not, 2 bad input, 130 stopped."""
     from pipeline.work.rows import read_rows
 
-    rows = read_rows(briefs, preset, overrides or (), seed)
+    rows = read_rows(briefs, preset, overrides or (), seed, trust)
 
     from scripts.commands.batch import run_batch
 
@@ -125,12 +133,13 @@ def report(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as for the batch")
     ] = None,
+    trust: TrustRows = False,
     store: StoreUrl = None,
 ) -> None:
     """Write the report of a batch anew, with what people decided since. Give the same options as to easel batch."""
     from pipeline.work.rows import read_rows
 
-    rows = read_rows(briefs, preset, overrides or (), seed)
+    rows = read_rows(briefs, preset, overrides or (), seed, trust)
 
     from scripts.commands.batch import report_again
 
@@ -274,6 +283,12 @@ def ui(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
     store: StoreUrl = None,
+    preset: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--preset", "-p", metavar="FILE", help="offer this preset file in the app too; may be repeated"
+        ),
+    ] = None,
     with_worker: Annotated[
         bool, typer.Option("--worker/--no-worker", help="start a worker with the app")
     ] = True,
@@ -281,7 +296,7 @@ def ui(
     """Open the app on this machine."""
     from scripts.commands.ui import open_app
 
-    open_app(out, store, host, port, with_worker)
+    open_app(out, store, host, port, with_worker, preset or ())
 
 
 def main() -> None:

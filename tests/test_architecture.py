@@ -105,3 +105,10 @@ def test_help_and_config_errors_load_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip().endswith("HEAVY []")
+
+
+def test_the_app_opens_presets_by_name_only() -> None:
+    """What a client names goes through ui/presets.py."""
+    forbidden = {"pipeline.config.load_preset", "pipeline.config.available"}
+    users = [file.name for file in (ROOT / "ui").glob("*.py") if forbidden & imports(file)]
+    assert users == ["presets.py"]

@@ -17,7 +17,6 @@ from gradio.events import api
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.brief import Requirement
-from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.results.decide import decide
 from pipeline.results.review import agreement, queue
@@ -27,6 +26,7 @@ from pipeline.store.tables import RunRow
 from pipeline.work.report import gather
 from pipeline.work.rows import parse_rows
 from pipeline.work.task import BATCH, LOAD, UNLOAD, Task, residents
+from ui import presets
 from ui.desk import Desk, brief, limits
 from ui.guard import spoken
 from ui.parts import link_to
@@ -215,7 +215,7 @@ class Verbs:
 
     def presets(self) -> list[dict[str, Any]]:
         """The presets, with what each does and needs."""
-        found = (load_preset(name) for name in available())
+        found = (presets.named(name) for name in presets.names())
         return [{"name": p.name, "about": p.about, "needs": p.needs, "offline": p.offline} for p in found]
 
     def models(self) -> dict[str, Any]:
@@ -225,7 +225,6 @@ class Verbs:
 
     def load(self, preset: str = "mini") -> dict[str, Any]:
         """Queue the loading of a preset's models; the worker does it after its current job."""
-        load_preset(preset)
         return _job(self.desk.chore(LOAD, preset))
 
     def unload(self) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from pipeline.config import available
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.store.tables import RunRow
@@ -19,6 +18,7 @@ from pipeline.work.estimate import Estimate, estimate
 from pipeline.work.report import ENDED, OUTCOMES, Entry, Report, duration, gather, write_report
 from pipeline.work.rows import KINDS, Rows, parse_rows
 from pipeline.work.task import BATCH
+from ui import presets
 from ui.decide import SCRIPT, buttons, decided, offered
 from ui.desk import Desk
 from ui.guard import connect
@@ -60,8 +60,8 @@ def guide() -> str:
         f"{table(head, [[escape(cell) for cell in row] for row in rows])}"
         f'<p class="links"><a href="{link}" download="briefs.csv">Download this example</a></p>'
         f"<h3>Columns</h3><ul>{columns}</ul>"
-        "<p class='soft'>Any key of a preset may be a column too, such as image.steps. A row that cannot be read is "
-        "reported with its line; the others run.</p>",
+        "<p class='soft'>image.steps, image.guidance and the keys of loop may be columns too. A row that cannot be "
+        "read is reported with its line; the others run.</p>",
         "What a file of briefs looks like",
     )
 
@@ -96,7 +96,7 @@ class Page:
 
     def rows(self, data: bytes, kind: str, name: str, where: str, preset: str) -> tuple[Any, ...]:
         """Returns text, kind and name to submit, a preview of the rows, and whether Start is enabled."""
-        rows = parse_rows(data, kind, name, preset, where=where)
+        rows = parse_rows(data, kind, name, presets.location(preset), where=where)
         expected = estimate(rows.good, self.desk.store)
         seen = card(estimated(rows, expected) + preview(rows), "Rows of the file")
         return data.decode("utf-8-sig"), kind, name, seen, gr.Button(interactive=bool(rows.good))
@@ -268,7 +268,7 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             )  # fmt: skip
         with gr.Column(scale=2, min_width=240):
             preset = gr.Dropdown(
-                available(), value="mini", label="Preset", info="For rows that do not name one."
+                presets.names(), value="mini", label="Preset", info="For rows that do not name one."
             )
             with gr.Row(elem_classes="snug"):
                 start = gr.Button("Start", variant="primary", interactive=False, elem_id="batch-start")

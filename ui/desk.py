@@ -18,6 +18,7 @@ from pipeline.store import Store
 from pipeline.store.jobs import Job
 from pipeline.work.rows import parse_rows
 from pipeline.work.task import BATCH, BRIEF, READ, Task
+from ui import presets
 from ui.view import RunView, view
 
 MAX_PICTURE = 30_000_000  # bytes of an uploaded picture
@@ -34,6 +35,7 @@ class Desk:
 
     def submit(self, task: Task) -> Job:
         """Queue a brief. Raises ConfigError, BriefError."""
+        task = task.model_copy(update={"preset": presets.location(task.preset)})
         preset = task.checked()
         if why := unsuited(task.brief, preset):
             raise BriefError(why)
@@ -45,19 +47,20 @@ class Desk:
 
     def read(self, text: str, preset: str) -> Job:
         """Queue the reading of a brief by the preset's text model."""
-        task = Task(brief=brief(text), preset=preset)
+        task = Task(brief=brief(text), preset=presets.location(preset))
         return self.store.jobs.submit(uuid4().hex, READ, task.model_dump(mode="json"))
 
     def submit_batch(self, text: str, kind: str, name: str, preset: str) -> Job:
         """Queue a file of briefs. Raises BriefError if it cannot be read or none of its rows can run."""
+        preset = presets.location(preset)
         if not parse_rows(text.encode(), kind, name, preset).good:
             raise BriefError("no row of the file can run; the table says why")
         payload = {"text": text, "kind": kind, "name": name, "preset": preset}
         return self.store.jobs.submit(uuid4().hex, BATCH, payload)
 
     def chore(self, kind: str, preset: str) -> Job:
-        """Queue a job that loads or unloads models."""
-        return self.store.jobs.submit(uuid4().hex, kind, {"preset": preset})
+        """Queue a job that loads or unloads models. Raises ConfigError."""
+        return self.store.jobs.submit(uuid4().hex, kind, {"preset": presets.location(preset)})
 
     def job(self, id: str) -> Job:
         if (job := self.store.jobs.get(id)) is None:

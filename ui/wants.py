@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Literal
 
 from pipeline.brief import Reading, Record, Requirement
-from pipeline.config import Preset, data_file, load_preset
+from pipeline.config import data_file
 from pipeline.range import Range, load_range
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.rules import found_in, numbered
+from ui import presets
 
 BY_RULES = "the rules"
 
@@ -42,7 +43,7 @@ class Edit(Record):
 @lru_cache(maxsize=16)
 def drawable(preset: str) -> Range | None:
     """The range of the preset's image model; None if it has none."""
-    found: Preset = load_preset(preset)
+    found = presets.named(preset)
     return load_range(data_file(found.range, found.base)) if found.range else None
 
 

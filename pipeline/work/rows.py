@@ -7,9 +7,12 @@
 | seed                    | the same brief, preset and seed give the same images                    |
 | size, or width, height  | in pixels: 256, or 512x256                                              |
 | must                    | further must-haves: a list, or "a cat; no text"                         |
-| preset                  | the preset for this row                                                 |
-| image.steps and so on   | any key of the preset; also set: "image.steps=12; loop.writer=template" |
+| preset                  | the preset for this row: the name of a bundled one                      |
+| image.steps and so on   | a key of the preset; also set: "image.steps=12; loop.writer=template"   |
 | images, seconds, tokens and so on | limits for this brief                                         |
+
+A file may come from anybody, so its rows may change only what can harm nobody: image.steps, image.guidance and the keys
+of loop. A trusted file may set any key, and name preset files.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Limits
-from pipeline.config import Preset, load_preset, unsuited
+from pipeline.config import Preset, available, load_preset, unknown_preset, unsuited
 from pipeline.errors import BriefError, ConfigError, fault
 from pipeline.files import slug
 
@@ -44,6 +47,12 @@ _ALIASES = {
     "must-haves": "must",
 }
 KNOWN = (*_PLAIN, *Limits.model_fields)
+HARMLESS = (
+    "image.steps",
+    "image.guidance",
+    "loop",
+)  # keys of a preset that any row may set, with those below them
+_TRUST = "trust a file of your own with --trust-rows"
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,11 @@ class Unstarted:
     why: str
 
 
-def read_rows(path: Path, preset: str, overrides: Sequence[str] = (), seed: int = 0) -> Rows:
-    """Read a file of briefs. `preset`, `overrides` and `seed` are the defaults for rows that name none.
+def read_rows(
+    path: Path, preset: str, overrides: Sequence[str] = (), seed: int = 0, trusted: bool = False
+) -> Rows:
+    """Read a file of briefs. `preset`, `overrides` and `seed` are the defaults for rows that name none; rows of a
+    `trusted` file may set any key.
 
     Raises BriefError if the file as a whole cannot be used, ConfigError for the default preset."""
     kind = KINDS.get(path.suffix.lower())
@@ -110,7 +122,7 @@ def read_rows(path: Path, preset: str, overrides: Sequence[str] = (), seed: int 
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BriefError(f"{path}: cannot be read ({error.strerror}); give a file of briefs") from None
-    return parse_rows(data, kind, path.stem, preset, overrides, seed, str(path))
+    return parse_rows(data, kind, path.stem, preset, overrides, seed, str(path), trusted)
 
 
 def parse_rows(
@@ -121,6 +133,7 @@ def parse_rows(
     overrides: Sequence[str] = (),
     seed: int = 0,
     where: str = "the file",
+    trusted: bool = False,
 ) -> Rows:
     """As `read_rows`, from the bytes of a file. `kind`: csv, jsonl or yaml; `where`: the file's name in messages."""
     if len(data) > MAX_BYTES:
@@ -133,13 +146,13 @@ def parse_rows(
         ) from None
     load_preset(preset, overrides)  # raises once what would otherwise be an error of every row
     parsed = {"csv": _csv, "jsonl": _jsonl, "yaml": _yaml}[kind](text, where)
+    read = _Reader(preset, tuple(overrides), seed, trusted)
     good: list[Row] = []
     bad: list[Bad] = []
     names: set[str] = set()
-    presets: dict[tuple[str, ...], Preset] = {}
     for line, given in parsed:
         try:
-            row = _row(line, given, preset, overrides, seed, presets)
+            row = read.row(line, given)
         except (BriefError, ConfigError) as error:
             shown = (
                 given.get("brief")
@@ -246,47 +259,74 @@ def _unknown(key: str) -> str | None:
     return f"unknown column {key!r}{hint}" if key else "a column without a name"
 
 
-def _row(
-    line: int,
-    given: Any,
-    preset: str,
-    overrides: Sequence[str],
-    seed: int,
-    presets: dict[tuple[str, ...], Preset],
-) -> Row:
+class _Reader:
+    """Makes rows of what was parsed. Equal presets are loaded once."""
+
+    def __init__(self, preset: str, overrides: tuple[str, ...], seed: int, trusted: bool) -> None:
+        self._preset, self._overrides, self._seed, self._trusted = preset, overrides, seed, trusted
+        self._loaded: dict[tuple[str, ...], Preset] = {}
+
+    def row(self, line: int, given: Any) -> Row:
+        """Raises BriefError or ConfigError where the row cannot be run."""
+        given = _checked(given)
+        width, height = _size(given)
+        fields = {
+            "text": given["brief"],
+            "name": str(given.get("name", "")),
+            "seed": given.get("seed", self._seed),
+            "width": width,
+            "height": height,
+            "must": _listed(given.get("must", ())),
+            "limits": {key: given[key] for key in Limits.model_fields if key in given},
+        }
+        try:
+            brief = Brief(**fields)
+        except ValidationError as error:
+            raise BriefError(fault(error)) from None
+        preset = self._chosen(given)
+        if why := unsuited(brief, preset):
+            raise BriefError(why)
+        return Row(line, brief, preset)
+
+    def _chosen(self, given: dict[str, Any]) -> Preset:
+        """The preset of a row, with what the row changes."""
+        name = str(given.get("preset", self._preset))
+        if name != self._preset and name not in available() and not self._trusted:
+            name = name[:100]
+            raise BriefError(f"preset: {unknown_preset(name)}; to name files, {_TRUST}")
+        changes = [*_settings(given.get("set", ())), *(f"{k}={v}" for k, v in given.items() if "." in k)]
+        if not self._trusted:
+            for change in changes:
+                _check_harmless(change)
+        chosen = (name, *self._overrides, *changes)
+        if chosen not in self._loaded:
+            self._loaded[chosen] = load_preset(name, chosen[1:])
+        return self._loaded[chosen]
+
+
+def _check_harmless(change: str) -> None:
+    key = change.partition("=")[0].strip()
+    if not any(key == known or key.startswith(f"{known}.") for known in HARMLESS):
+        raise BriefError(
+            f"{key[:100]}: rows may set image.steps, image.guidance and keys of loop; to set others, {_TRUST}"
+        )
+
+
+def _checked(given: Any) -> dict[str, Any]:
+    """A row as a mapping with known keys and a brief."""
     if isinstance(given, Unreadable):
         raise BriefError(given.why)
     if isinstance(given, str):
         given = {"brief": given}
     if not isinstance(given, dict):
         raise BriefError(f"not a brief: {given!r}; write text, or keys and values")
-    given = {_key(str(key)): value for key, value in given.items() if value not in (None, "")}
-    for key in given:
+    named = {_key(str(key)): value for key, value in given.items() if value not in (None, "")}
+    for key in named:
         if why := _unknown(key):
             raise BriefError(why)
-    if "brief" not in given:
+    if "brief" not in named:
         raise BriefError("the brief is empty; say in a sentence what the picture should show")
-    width, height = _size(given)
-    fields = {
-        "text": given["brief"],
-        "name": str(given.get("name", "")),
-        "seed": given.get("seed", seed),
-        "width": width,
-        "height": height,
-        "must": _listed(given.get("must", ())),
-        "limits": {key: given[key] for key in Limits.model_fields if key in given},
-    }
-    try:
-        brief = Brief(**fields)
-    except ValidationError as error:
-        raise BriefError(fault(error)) from None
-    changes = [f"{key}={value}" for key, value in given.items() if "." in key]
-    chosen = (str(given.get("preset", preset)), *overrides, *_settings(given.get("set", ())), *changes)
-    if chosen not in presets:
-        presets[chosen] = load_preset(chosen[0], chosen[1:])
-    if why := unsuited(brief, presets[chosen]):
-        raise BriefError(why)
-    return Row(line, brief, presets[chosen])
+    return named
 
 
 def _size(given: dict[str, Any]) -> tuple[Any, Any]:

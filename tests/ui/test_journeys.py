@@ -551,7 +551,7 @@ def test_rows_of_a_batch_are_decided_where_they_stand(
     page: Page, client: Client, store: Store, tiny_preset: Preset
 ) -> None:
     content = "brief\na cat in a row\na dog in a row\n"
-    id = client.predict(content, "csv", "waiting", str(tiny_preset.source), api_name="/submit_batch")["id"]
+    id = client.predict(content, "csv", "waiting", tiny_preset.name, api_name="/submit_batch")["id"]
     wait_for(lambda: state(store, id) == "done", "the batch")
     open_tab(page, "Batch")
     enter_name(page, "ann")

@@ -20,11 +20,11 @@ def csv(text: str, **more: object) -> Rows:
 def test_csv_jsonl_and_yaml_give_the_same_rows() -> None:
     rows = csv(
         'brief,name,seed,size,must,images,image.steps,set\n'
-        'a cat,Tom,3,128,"a hat; no text",4,12,loop.writer=template; judge.default.pass=0.7\n'
+        'a cat,Tom,3,128,"a hat; no text",4,12,loop.writer=template; image.guidance=2\n'
     )  # fmt: skip
     given = {
         "brief": "a cat", "name": "Tom", "seed": 3, "width": 128, "height": 128, "must": ["a hat", "no text"],
-        "images": 4, "image.steps": 12, "set": {"loop.writer": "template", "judge.default.pass": 0.7},
+        "images": 4, "image.steps": 12, "set": {"loop.writer": "template", "image.guidance": 2},
     }  # fmt: skip
     as_lines = parse_rows(json.dumps(given).encode(), "jsonl", "stickers", "mini")
     as_yaml = parse_rows(json.dumps([given]).encode(), "yaml", "stickers", "mini")
@@ -33,7 +33,7 @@ def test_csv_jsonl_and_yaml_give_the_same_rows() -> None:
     assert row.brief.must == ("a hat", "no text")
     assert (row.brief.name, row.brief.seed, row.brief.width) == ("tom", 3, 128)
     assert row.brief.limits.images == 4
-    assert (row.preset.image.steps, row.preset.judge.default.pass_) == (12, 0.7)
+    assert (row.preset.image.steps, row.preset.image.guidance, row.preset.loop.writer) == (12, 2, "template")
     assert row.id == as_lines.good[0].id == as_yaml.good[0].id
 
 
@@ -148,3 +148,41 @@ def test_the_file_type_follows_from_the_suffix(tmp_path: Path) -> None:
     for name, says in (("x.txt", "use a file named .csv"), ("no.csv", "cannot be read")):
         with pytest.raises(BriefError, match=says):
             read_rows(tmp_path / name, "mini")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text.base_url": "http://10.0.0.1/v1"},
+        {"set": "text.api_key_env=HOME"},
+        {
+            "set": {
+                "text": {"kind": "server", "base_url": "http://10.0.0.1", "model": "x", "api_key_env": "HOME"}
+            }
+        },
+        {" image.model": "/etc"},
+        {"set": " scorer.model = /etc"},
+        {"judge.measured": "/etc/shadow"},
+        {"machine.price": 1},
+        {"loopy.images": 1},
+        {"judge.default.pass": 0.1},
+        {"preset": "/etc/shadow.yaml"},
+        {"preset": "../../secret.yml"},
+        {"preset": "./mini.yaml"},
+    ],
+)
+def test_rows_of_anybody_change_harmless_keys_only(change: dict[str, object], tmp_path: Path) -> None:
+    data = json.dumps({"brief": "a cat", **change}).encode()
+    (bad,) = parse_rows(data, "jsonl", "x", "mini").bad
+    assert "--trust-rows" in bad.why
+    assert "root:" not in bad.why
+
+
+def test_rows_of_the_owner_change_any_key(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text((ROOT / "configs/mini.yaml").read_text())
+    lines = [{"brief": "a cat", "judge.default.pass": 0.9}, {"brief": "a dog", "preset": str(mine)}]
+    rows = parse_rows("\n".join(map(json.dumps, lines)).encode(), "jsonl", "x", "mini", trusted=True)
+    assert [row.preset.name for row in rows.good] == ["mini", "mine"]
+    assert rows.good[0].preset.judge.default.pass_ == 0.9
+    assert not parse_rows(b"brief\na cat\n", "csv", "x", str(mine)).bad  # the default preset is the caller's
