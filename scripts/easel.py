@@ -281,7 +281,7 @@ def ui(
     host: Annotated[
         str, typer.Option(help="address to listen on; other machines need a password")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
+    port: Annotated[int, typer.Option(help="port to listen on; 0: any free one")] = 7860,
     store: StoreUrl = None,
     preset: Annotated[
         list[Path] | None,
@@ -289,6 +289,14 @@ def ui(
             "--preset", "-p", metavar="FILE", help="offer this preset file in the app too; may be repeated"
         ),
     ] = None,
+    proxy: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            envvar="EASEL_PROXY",
+            help="address of the reverse proxy whose X-Forwarded headers are believed",
+        ),
+    ] = "",
     with_worker: Annotated[
         bool, typer.Option("--worker/--no-worker", help="start a worker with the app")
     ] = True,
@@ -296,7 +304,7 @@ def ui(
     """Open the app on this machine."""
     from scripts.commands.ui import open_app
 
-    open_app(out, store, host, port, with_worker, preset or ())
+    open_app(out, store, host, port, with_worker, preset or (), proxy)
 
 
 def main() -> None:

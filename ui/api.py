@@ -28,7 +28,7 @@ from pipeline.work.rows import parse_rows
 from pipeline.work.task import BATCH, LOAD, UNLOAD, Task, residents
 from ui import presets
 from ui.desk import Desk, brief, limits
-from ui.guard import spoken
+from ui.guard import person, spoken
 from ui.parts import link_to
 from ui.wants import quick
 
@@ -168,7 +168,7 @@ class Verbs:
                 "requirements": [r.model_dump(mode="json") for r in item.reading.requirements] if item.reading else [],
                 "file": link_to(self.desk.out / item.run.folder / "attempts" / f"{item.candidate}.png"),
             }
-            for item in queue(self.desk.store, who)
+            for item in queue(self.desk.store, person(who))
         ]  # fmt: skip
 
     def decide(
@@ -182,8 +182,8 @@ class Verbs:
         reasons: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         """Add a decision (approve, reject, skip or undo) to the review log. It is the outcome of the run: accepted or
-        rejected by this person; an undo restores the outcome before. `requirements`: id → pass or fail; `reasons`: id
-        → why it fails; `reason`: for the whole picture."""
+        rejected by this person; an undo restores the outcome before. `who`: the name; with a login it is that of the
+        login. `requirements`: id → pass or fail; `reasons`: id → why it fails; `reason`: for the whole picture."""
         try:
             said: Decision = TypeAdapter(Decision).validate_python(decision)
         except ValidationError:
@@ -194,7 +194,7 @@ class Verbs:
             self.desk.store,
             run,
             candidate,
-            who,
+            person(who),
             said,
             requirements=requirements,
             reasons=reasons,

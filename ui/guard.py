@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import gradio as gr
+from gradio.context import LocalContext
 from pydantic import ValidationError
 
 from models.protocols import ModelError
@@ -15,6 +16,7 @@ from pipeline.errors import EaselError, fault
 from ui.parts import sentence
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+NAME = "who"  # the id of the field with the person's name
 _log = logging.getLogger("easel.ui")
 
 
@@ -41,9 +43,30 @@ def spoken(handler: Handler) -> Handler:
     return guarded  # type: ignore[return-value]
 
 
+def person(who: str) -> str:
+    """The name of whoever decides: that of the login, or where there is none the given one."""
+    request = LocalContext.request.get(None)
+    login: str | None = getattr(request, "username", None)
+    return login or who
+
+
+def _signed(handler: Callable[..., Any], at: int) -> Callable[..., Any]:
+    """The handler, with the person's name as its argument number `at`."""
+
+    @functools.wraps(handler)
+    def named(*args: Any, **kwargs: Any) -> Any:
+        return handler(*args[:at], person(args[at]), *args[at + 1 :], **kwargs)
+
+    return named
+
+
 def connect(
     event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
 ) -> Any:
     """Connect a handler to an event, outside the public API and with no limit of calls at a time."""
+    fields = inputs if isinstance(inputs, list) else [inputs]
+    if any(getattr(field, "elem_id", None) == NAME for field in fields):
+        at = next(i for i, field in enumerate(fields) if getattr(field, "elem_id", None) == NAME)
+        handler = _signed(handler, at)
     options = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None} | more
     return event(spoken(handler), inputs, outputs, **options)
