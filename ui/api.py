@@ -24,10 +24,9 @@ from pipeline.store.jobs import OPEN, Job
 from pipeline.store.reviews import Decision
 from pipeline.store.tables import RunRow
 from pipeline.work.report import gather
-from pipeline.work.rows import parse_rows
 from pipeline.work.task import BATCH, LOAD, UNLOAD, Task, residents
 from ui import presets
-from ui.desk import Desk, brief, limits
+from ui.desk import Desk, brief, limits, read_batch
 from ui.guard import person, spoken
 from ui.parts import link_to
 from ui.wants import quick
@@ -149,7 +148,7 @@ class Verbs:
         if job.kind != BATCH:
             raise BriefError("this job is a single brief; ask for its result")
         given = job.payload
-        rows = parse_rows(given["text"].encode(), given["kind"], given["name"], given["preset"])
+        rows = read_batch(given["text"], given["kind"], given["name"], given["preset"])
         report = gather(rows, self.desk.store)
         entries = [
             {

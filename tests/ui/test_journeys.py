@@ -376,6 +376,14 @@ def test_a_file_that_is_no_batch_is_a_sentence(page: Page, tmp_path: Path) -> No
     page.set_input_files("#batch-file input", file)
     expect(page.locator(".toast-body")).to_contain_text("no column named brief")
     assert "Traceback" not in page.content()
+    # What was there from another file is gone.
+    good = tmp_path / "good.csv"
+    good.write_text("brief\na cat\n")
+    page.set_input_files("#batch-file input", good)
+    expect(page.locator("#batch-start")).to_be_enabled()
+    page.set_input_files("#batch-file input", file)
+    expect(page.locator("#batch-rows .mark")).to_have_count(0)
+    expect(page.locator("#batch-start")).to_be_disabled()
 
 
 def enter_name(page: Page, name: str) -> None:
