@@ -18,6 +18,7 @@ from models.protocols import ModelError
 from pipeline.brief import Brief
 from pipeline.config import available, load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, fault
+from scripts.commands.plain import clean as without_control
 
 LONGEST_INPUT = 1_000_000  # bytes read from standard input; a brief is far shorter
 
@@ -324,7 +325,7 @@ def main() -> None:
 
 
 def _refuse(message: str, status: int = BAD_INPUT) -> int:
-    message = " ".join(message.split())  # messages of libraries may have several lines
+    message = without_control(" ".join(message.split()))  # messages of libraries may have several lines
     if "--json" in sys.argv:
         print(json.dumps({"error": message, "exit_status": status}, ensure_ascii=False))
     print(f"easel: {message}", file=sys.stderr)

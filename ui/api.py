@@ -241,7 +241,7 @@ def build(desk: Desk) -> None:
     """Register every endpoint."""
     verbs = Verbs(desk)
     for name in NAMES:
-        api(spoken(getattr(verbs, name)), api_name=name, concurrency_limit=None)
+        api(spoken(getattr(verbs, name), html=False), api_name=name, concurrency_limit=None)
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from html import escape
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -20,8 +21,9 @@ NAME = "who"  # the id of the field with the person's name
 _log = logging.getLogger("easel.ui")
 
 
-def spoken(handler: Handler) -> Handler:
-    """A handler whose errors are shown on the page: errors of the user's input in their own words, others as a bug."""
+def spoken(handler: Handler, html: bool = True) -> Handler:
+    """A handler whose errors are shown on the page: errors of the user's input in their own words, others as a bug. The
+    page takes a message for HTML, so text is escaped, unless `html` is False: for programs."""
 
     @functools.wraps(handler)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -38,7 +40,8 @@ def spoken(handler: Handler) -> Handler:
             said = (
                 f"Easel broke here ({type(error).__name__}); what was made before is kept. Reload the page."
             )
-        raise gr.Error(sentence(said), duration=None, title="Not done", print_exception=False)
+        said = escape(sentence(said), quote=False) if html else sentence(said)
+        raise gr.Error(said, duration=None, title="Not done", print_exception=False)
 
     return guarded  # type: ignore[return-value]
 
