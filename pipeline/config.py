@@ -275,9 +275,11 @@ def _find(name: str) -> Path:
             raise ConfigError(f"no preset file at {name}; `easel presets` lists the bundled ones")
         return path
     if name not in available():
-        close = get_close_matches(name, available(), 1)
-        hint = f" did you mean {close[0]}?" if close else ""
-        raise ConfigError(
-            f"unknown preset {name!r};{hint} known are {', '.join(available())}, or a path to a YAML file"
-        )
+        raise ConfigError(f"{unknown_preset(name)}, or a path to a YAML file")
     return FOLDER / f"{name}.yaml"
+
+
+def unknown_preset(name: str) -> str:
+    close = get_close_matches(name, available(), 1)
+    hint = f" did you mean {close[0]}?" if close else ""
+    return f"unknown preset {name!r};{hint} known are {', '.join(available())}"

@@ -9,11 +9,12 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.config import Judge, load_preset
+from pipeline.config import Judge
 from pipeline.errors import BriefError
 from pipeline.files import write
 from pipeline.judging.learned import Known, Learned, standing
 from pipeline.results.bands import SOURCES, as_measured, in_words, who
+from ui import presets
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import card, download, html, sentence, table
@@ -58,7 +59,7 @@ class Page:
 
     def show(self, preset: str) -> tuple[str, Any]:
         """The card, and the bands that can be reset."""
-        known, rules = self.desk.store.bases.known(), load_preset(preset).judge
+        known, rules = self.desk.store.bases.known(), presets.named(preset).judge
         choices = [(f"{one.basis.kind}: {who(one.basis)}", one.basis.key) for one in known]
         return bands_card(known, standing(known, rules), rules), gr.Dropdown(choices, value=None)
 
@@ -71,7 +72,7 @@ class Page:
     def export(self, preset: str) -> str:
         """Write the bands into the output folder, and link to the file."""
         known = self.desk.store.bases.known()
-        content = json.dumps(as_measured(known, standing(known, load_preset(preset).judge)), indent=2)
+        content = json.dumps(as_measured(known, standing(known, presets.named(preset).judge)), indent=2)
         path = self.desk.out / FILE
         write(path, (content + "\n").encode())
         return card(f'<p class="links">{download(path, FILE)}</p>')

@@ -7,11 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.config import available, load_preset
 from pipeline.errors import BriefError, ConfigError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.work.task import BRIEF, Task
-from ui import run_parts
+from ui import presets, run_parts
 from ui.decide import SCRIPT, decided
 from ui.desk import Desk, any_seed, brief, limits, settings_in
 from ui.guard import connect
@@ -50,7 +49,7 @@ _PAINT = "(late, text, draft, ...form) => [easelEdits.toPaint(draft), text, draf
 
 def about(preset: str) -> str:
     """What a preset does and needs."""
-    found = load_preset(preset)
+    found = presets.named(preset)
     return f"{found.about} Needs {found.needs}." if found.needs else found.about
 
 
@@ -149,7 +148,8 @@ class Page:
             draft = with_list(draft, task.brief.requirements)
         elif (run := self.desk.run(id)) is not None and run.reading is not None:
             draft = draft.model_copy(update={"reading": run.reading})
-        preset = task.preset if task.preset in available() else gr.skip()
+        preset = presets.name_of(task.preset)
+        preset = preset if preset in presets.names() else gr.skip()
         return id, *self._show(id, ""), task.brief.text, draft.model_dump_json(), draft_html(draft), preset
 
     def _nothing(self, said: str) -> tuple[Any, ...]:
@@ -176,7 +176,7 @@ class Page:
             task = settings_in(path)
         finally:
             path.unlink(missing_ok=True)
-        preset = task.preset if task.preset in available() else "mini"
+        preset = task.preset if task.preset in presets.names() else "mini"
         draft = quick(task.brief.text, preset)
         draft = with_list(draft, task.brief.requirements or ())
         said = f"The form has the settings of this picture, made with {task.preset}." if preset == task.preset else (
@@ -265,7 +265,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
                 resume = gr.Button("Resume", size="lg", visible=False, elem_id="resume")
             with fold("Settings", "settings"):
                 preset = gr.Dropdown(
-                    available(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
+                    presets.names(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
                 )  # fmt: skip
                 seed = gr.Number(
                     0, label="Seed", precision=0, minimum=0, info="The same seed gives the same picture."

@@ -9,13 +9,14 @@ from typing import Literal
 
 from models.english import singular
 from pipeline.brief import BEYOND_THINGS, Brief, Reading, Record, Requirement
-from pipeline.config import Preset, data_file, load_preset
+from pipeline.config import data_file
 from pipeline.range import load_range
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import Reach
 from pipeline.reading.requirements import in_words as listed
 from pipeline.reading.rules import found_in, numbered
+from ui import presets
 
 BY_RULES = "the rules"
 
@@ -46,7 +47,7 @@ class Edit(Record):
 @lru_cache(maxsize=16)
 def reach(preset: str) -> Reach:
     """What the preset's image model draws, and what its judges check."""
-    found: Preset = load_preset(preset)
+    found = presets.named(preset)
     drawable = load_range(data_file(found.range, found.base)) if found.range else None
     return Reach(drawable, found.checked)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -15,6 +16,7 @@ from filelock import FileLock, Timeout
 from pipeline.results.decided import catch_up
 from pipeline.store import Store
 from pipeline.work.lock import LOCK
+from ui import presets
 from ui.access import guard
 from ui.serve import serve
 
@@ -22,21 +24,31 @@ ROOT = Path(__file__).parents[2]
 _AGAIN = 3.0  # seconds before a worker that ended is started again
 
 
-def open_app(out: Path, store_url: str | None, host: str, port: int, with_worker: bool) -> None:
-    """Serve the app until it is stopped. Its worker ends with it; an unfinished job continues at the next start."""
+def open_app(
+    out: Path, store_url: str | None, host: str, port: int, with_worker: bool, files: Sequence[Path] = (),
+    proxy: str = "",
+) -> None:  # fmt: skip
+    """Serve the app until it is stopped. Its worker ends with it; an unfinished job continues at the next start.
+    `files`: presets that the app offers besides the bundled ones; `proxy`: the
+    address of a reverse proxy."""
     guard(out, host)  # before anything starts
+    presets.configure(files)
     store = Store(out, store_url)
     catch_up(store)
     attendant = Attendant(out, store_url) if with_worker else None
+    served = None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        print(f"Easel is at {serve(store, host, port)}", flush=True)
+        served = serve(store, host, port, proxy)
+        print(f"Easel is at {served.address}", flush=True)
         if attendant:
             attendant.start()
         signal.pause()
     except KeyboardInterrupt:
         print("easel: stopped; queued jobs continue at the next start", file=sys.stderr)
     finally:
+        if served:
+            served.close()
         if attendant:
             attendant.end()
         store.close()

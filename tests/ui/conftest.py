@@ -94,8 +94,8 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    running = App(tmp_path_factory.mktemp("app") / "out")
+def app(tmp_path_factory: pytest.TempPathFactory, tiny_preset: Preset) -> Iterator[App]:
+    running = App(tmp_path_factory.mktemp("app") / "out", "--preset", str(tiny_preset.source))
     yield running
     running.stop()
 

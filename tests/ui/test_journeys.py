@@ -383,6 +383,14 @@ def test_a_file_that_is_no_batch_is_a_sentence(page: Page, tmp_path: Path) -> No
     page.set_input_files("#batch-file input", file)
     expect(page.locator(".toast-body")).to_contain_text("no column named brief")
     assert "Traceback" not in page.content()
+    # What was there from another file is gone.
+    good = tmp_path / "good.csv"
+    good.write_text("brief\na cat\n")
+    page.set_input_files("#batch-file input", good)
+    expect(page.locator("#batch-start")).to_be_enabled()
+    page.set_input_files("#batch-file input", file)
+    expect(page.locator("#batch-rows .mark")).to_have_count(0)
+    expect(page.locator("#batch-start")).to_be_disabled()
 
 
 def enter_name(page: Page, name: str) -> None:
@@ -612,7 +620,7 @@ def test_rows_of_a_batch_are_decided_where_they_stand(
     page: Page, client: Client, store: Store, tiny_preset: Preset
 ) -> None:
     content = "brief\na cat in a row\na dog in a row\n"
-    id = client.predict(content, "csv", "waiting", str(tiny_preset.source), api_name="/submit_batch")["id"]
+    id = client.predict(content, "csv", "waiting", tiny_preset.name, api_name="/submit_batch")["id"]
     wait_for(lambda: state(store, id) == "done", "the batch")
     open_tab(page, "Batch")
     enter_name(page, "ann")
