@@ -16,6 +16,8 @@ from filelock import FileLock, Timeout
 from pipeline.results.decided import catch_up
 from pipeline.store import Store
 from pipeline.work.lock import LOCK
+from scripts.commands.interrupt import endings
+from scripts.commands.worker import PARENT
 from ui import presets
 from ui.access import guard
 from ui.serve import serve
@@ -37,7 +39,8 @@ def open_app(
     catch_up(store)
     attendant = Attendant(out, store_url) if with_worker else None
     served = None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in endings():
+        signal.signal(number, signal.default_int_handler)
     try:
         served = serve(store, host, port, proxy)
         print(f"Easel is at {served.address}", flush=True)
@@ -63,14 +66,17 @@ class Attendant(threading.Thread):
         self._command = [sys.executable, "-m", "scripts.easel", "worker", "--out", str(self._out)]
         # The address of the store may contain a password, so it is not an argument: other users can see arguments.
         self._environment = (
-            os.environ | {"PYTHONPATH": str(ROOT)} | ({"EASEL_STORE": store_url} if store_url else {})
+            os.environ
+            | {"PYTHONPATH": str(ROOT), PARENT: str(os.getpid())}
+            | ({"EASEL_STORE": store_url} if store_url else {})
         )
         self._worker: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
         while not self._over.is_set():
             if self._free():
-                # In a process session of its own: Ctrl-C reaches only the app, and the app stops the worker.
+                # In a process session of its own: Ctrl-C reaches only the app, and the app stops the worker. Where the
+                # app cannot, as after kill -9, the worker ends by itself.
                 self._worker = subprocess.Popen(
                     self._command,
                     cwd=ROOT,

@@ -12,11 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from gradio_client import Client
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
+from pipeline.config import Preset
 from pipeline.store import Store
-from tests.ui.conftest import PASSWORD, App
+from tests.ui.conftest import PASSWORD, App, add_runs
 from ui.gate import MAX_BODY_OUTSIDE, MAX_OPEN_OUTSIDE, Gate
 from ui.serve import Served, serve
 
@@ -236,13 +238,18 @@ def test_every_route_is_asked_without_a_login(served: Served) -> None:
         assert outside.get("/gradio_api/token").status_code == 403
 
 
-def test_the_name_of_a_decision_is_that_of_the_login(served: Served) -> None:
-    from gradio_client import Client
-
+def test_the_name_of_a_decision_is_that_of_the_login(
+    served: Served, tmp_path: Path, tiny_preset: Preset
+) -> None:
+    store = Store(tmp_path / "out")
+    (run,) = add_runs(store, tiny_preset, ["a cat for ann"])
     client = Client(served.address, auth=("ann", PASSWORD), verbose=False)
-    # Nothing waits; the error names who asked.
-    assert client.predict("bob", api_name="/review_queue") == []
-    assert client.predict("mini", api_name="/load")["state"] == "queued"
+    (waiting,) = client.predict("bob", api_name="/review_queue")
+    said = client.predict(run, waiting["candidate"], "bob", "approve", api_name="/decide")
+    assert said["who"] == "ann"
+    assert [review.who for review in store.reviews.log()] == ["ann"]
+    assert client.predict("carl", api_name="/review_queue") == []  # it is ann's queue, whatever is said
+    store.close()
 
 
 def raw(app: App, request: bytes) -> bytes:
