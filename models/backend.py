@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
+from models.hub.need import Need, Read
 from models.specs import Spec, Stage
 
 Load = Callable[[Any, Path, bool], Any]
@@ -18,15 +19,16 @@ class Backend:
     """One way to run a model of a stage.
 
     `load(spec, base, offline)` returns the model. Relative folders start at `base`; with `offline` it must not download
-    anything. `present(spec, base)` says in words where the weights are, without loading them, and raises ModelError if
-    they are not on this machine. `remote`: the weights are on a server, so a run may start without checking them.
+    anything. `needs(spec, base, read)` lists the files that `load` reads, and may read small ones of them by `read` to
+    know the others. `remote`: the model is on a server, which it asks; it says in words that the server answers, and
+    raises ModelError where it does not. A run may start without it.
     """
 
     stage: Stage
     spec: type[Spec]
     load: Load
-    present: Callable[[Any, Path], str]
-    remote: bool = False
+    needs: Callable[[Any, Path, Read], list[Need]]
+    remote: Callable[[Any], str] | None = None
 
     @property
     def kind(self) -> str:

@@ -11,8 +11,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.backend import Backend
 from models.detector import grid_backend, object_detection_backend, zero_shot_backend
+from models.hub.cache import Found, find, read_cached
+from models.hub.faults import reach
+from models.hub.need import Need, Read
 from models.image import diffusers_backend
-from models.locate import reach_hub
 from models.ocr import rapidocr_backend
 from models.protocols import (
     DependencyMissing,
@@ -170,9 +172,25 @@ def _load(stage: Stage, spec: Spec, base: Path, offline: bool) -> Any:
 
 
 def present(stage: Stage, spec: Spec, base: Path) -> str:
-    """Where the weights of a spec are, in words; nothing is loaded or downloaded. Raises ModelError, which names the
-    next step, if they are not on this machine."""
-    return backend_of(stage, spec.kind).present(spec, base)
+    """Where the files of a spec are, in words; nothing is loaded or downloaded. Raises ModelError, which names the
+    next step, if some of them are not on this machine, or if its server does not answer."""
+    backend = backend_of(stage, spec.kind)
+    if backend.remote:
+        return backend.remote(spec)
+    return "; ".join(_place(find(need)) for need in backend.needs(spec, base, read_cached))
+
+
+def needs(stage: Stage, spec: Spec, base: Path, read: Read = read_cached) -> list[Need]:
+    """The files that a spec is loaded from. With `read_online` the list is complete, also where nothing is here."""
+    return backend_of(stage, spec.kind).needs(spec, base, read)
+
+
+def _place(found: Found) -> str:
+    folder = found.require()
+    if isinstance(found.need.location, str):
+        return f"{found.need.name} in the local cache ({folder.name[:12]})"
+    weights = found.need.weight_files(found.files)
+    return f"{sum((folder / name).stat().st_size for name in weights) / 1e6:.1f} MB in {folder.name}"
 
 
 def check_loadable(stage: Stage, spec: Spec, base: Path, offline: bool) -> None:
@@ -181,7 +199,8 @@ def check_loadable(stage: Stage, spec: Spec, base: Path, offline: bool) -> None:
     backend = backend_of(stage, spec.kind)
     if backend.remote:
         return
-    try:
-        backend.present(spec, base)
-    except NotCached as missing:
-        reach_hub(missing.hub_id, offline)
+    for need in backend.needs(spec, base, read_cached):
+        try:
+            find(need).require()
+        except NotCached:
+            reach(need, offline)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from models.device import numbered, pick_device, pick_dtype
-from models.locate import locate, snapshot
+from models.hub.download import snapshot
+from models.hub.need import checkpoint
+from models.locate import locate
 from models.protocols import DependencyMissing, Identity, ModelError, WeightsMissing
 from models.specs import Device, DType
 
 if TYPE_CHECKING:
     import torch
-
-FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 
 
 class Checkpoint(Protocol):
@@ -54,8 +54,8 @@ def open_model(
     import torch
     import transformers
 
-    where = locate(spec.model, base)
-    folder, revision = snapshot(where, spec.revision, FILES, offline=offline)
+    need = checkpoint("model", locate(spec.model, base), spec.revision)
+    folder, revision = snapshot(need, offline)
     device = pick_device(spec.device)
     dtype = torch.float32 if precise and spec.dtype == "auto" else pick_dtype(spec.dtype, device)
     model_class, processor_class = (getattr(transformers, name) for name in auto)
@@ -79,8 +79,7 @@ def open_model(
         raise ModelError(
             f"`kind: {spec.kind}` cannot load {spec.model}, use another model: {_first_line(error)}"
         ) from error
-    name = where if isinstance(where, str) else folder.name
-    identity = Identity(spec.kind, name, revision, numbered(device), str(dtype).removeprefix("torch."))
+    identity = Identity(spec.kind, need.name, revision, numbered(device), str(dtype).removeprefix("torch."))
     return Opened(model.eval().requires_grad_(False).to(device), processor, identity)
 
 

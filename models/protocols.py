@@ -21,16 +21,26 @@ class ModelError(Exception):
 
 
 class WeightsMissing(ModelError):
-    """Weights are neither on disk nor in the cache, and downloads are forbidden or failed."""
+    """Weights are neither on disk nor in the cache, and downloads are forbidden or failed. `message`: what is wrong and
+    what to do; `download`: the command of the hub library that gets the files, which follows after `link`."""
+
+    def __init__(self, message: str, link: str = "", download: str = "") -> None:
+        super().__init__(message + link + download)
+        self.message, self._link, self._download = message, link, download
+
+    def by(self, command: str) -> WeightsMissing:
+        """The same error with another command before that of the hub library, where it has one."""
+        if not self._download:
+            return self
+        return WeightsMissing(f"{self.message}{self._link}{command} (or {self._download})")
 
 
 class NotCached(WeightsMissing):
-    """The weights of a hub model are not in the local cache; no download was tried."""
+    """Weights of a hub model are not in the local cache; no download was tried."""
 
-    def __init__(self, hub_id: str) -> None:
-        super().__init__(
-            f"The weights of {hub_id} are not in the local cache; download them with: hf download {hub_id}"
-        )
+    def __init__(self, hub_id: str, download: str, why: str = "") -> None:
+        what = f"{hub_id} {why}" if why else f"The weights of {hub_id} are not in the local cache"
+        super().__init__(what, "; download them with: ", download)
         self.hub_id = hub_id
 
 

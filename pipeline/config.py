@@ -151,6 +151,11 @@ class Preset(Section):
         return self.source.parent
 
     @property
+    def given(self) -> str:
+        """What the command line calls it: its name, or its file where it is not a bundled one."""
+        return self.name if self.source.parent == FOLDER else str(self.source)
+
+    @property
     def models(self) -> dict[str, Spec]:
         """The spec of each model by its key in the file, such as "image" or "judges.detector", in the order of the
         loop."""
@@ -167,6 +172,16 @@ class Preset(Section):
     def checked(self) -> frozenset[Kind]:
         """The kinds of requirement that are checked without a person: those that a judge answers, and by pixels."""
         return frozenset(kind for kind in KINDS if kind in self.routes or kind == "technical")
+
+    @property
+    def rungs(self) -> dict[str, Spec]:
+        """The models that the loop may use, with their fallbacks ("image", "image, fallback 1")."""
+        return {
+            f"{name}, fallback {number}" if number else name: rung
+            for name, spec in self.models.items()
+            if name != "text" or self.uses_text
+            for number, rung in enumerate((spec, *spec.fallback))
+        }
 
     @property
     def uses_text(self) -> bool:

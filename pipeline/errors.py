@@ -3,6 +3,7 @@
     EaselError
     ├── BriefError      the brief cannot be used (empty, too long, binary, impossible size)
     ├── ConfigError     a preset cannot be used (names file, key and line)
+    ├── PullError       models cannot be downloaded
     └── OutputError     the output folder cannot be written
         └── StoreError  the store cannot be opened, read or written
 
@@ -57,6 +58,10 @@ class BriefError(EaselError):
 
 class ConfigError(EaselError):
     """A preset cannot be used."""
+
+
+class PullError(EaselError):
+    """Models cannot be downloaded."""
 
 
 class OutputError(EaselError):

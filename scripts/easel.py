@@ -299,6 +299,25 @@ def presets(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def pull(
+    preset: Annotated[str, typer.Argument(help="a bundled preset, or a path to a YAML file")],
+    yes: Annotated[bool, typer.Option("--yes", help="download without asking")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="only show what would be downloaded")] = False,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download the models of a preset. Shows repositories, licences and sizes first, and asks. After an interruption,
+    the same command continues. Exit status: 0 all here, 2 cannot, 130 stopped."""
+    checked = load_preset(preset, overrides or [])
+
+    from scripts.commands.pull import run_pull
+
+    raise typer.Exit(run_pull(checked, yes, plan, as_json))
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Show what this machine can run, and what is missing."""
     from scripts.commands.doctor import examine

@@ -10,6 +10,7 @@ import pytest
 from models import device
 from pipeline.calls.load import Models, load
 from pipeline.config import Preset, load_preset
+from tests import hub as hubs
 from tests import postgres
 
 
@@ -50,6 +51,21 @@ def mini(loaded_once: None) -> tuple[Preset, Models]:
     """The bundled preset and its models."""
     preset = load_preset("mini")
     return preset, load(preset)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hubs.Hub]:
+    """A hub on this machine, which this process asks instead of huggingface.co, with an empty cache."""
+    with hubs.serve() as served:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", served.address)
+        monkeypatch.setattr(
+            "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+            served.address + "/{repo_id}/resolve/{revision}/{filename}",
+        )
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        yield served
 
 
 @pytest.fixture(scope="session")

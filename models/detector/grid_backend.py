@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import PositiveInt
 
 from models.backend import Backend, load_of
-from models.presence import find_weights
+from models.hub.need import Need, Read, checkpoint
+from models.locate import locate
 from models.specs import DetectorSpec, Device, NoEffect
 
 
@@ -22,9 +23,9 @@ class GridDetector(DetectorSpec):
     max_batch: Annotated[PositiveInt, NoEffect()] = 16
 
 
-def present(spec: GridDetector, base: Path) -> str:
-    """Where the weights are; see models.presence."""
-    return find_weights(spec.model, base)
+def needs(spec: GridDetector, base: Path, read: Read) -> list[Need]:
+    """The files that it is loaded from."""
+    return [checkpoint("model", locate(spec.model, base))]
 
 
-BACKEND = Backend("detector", GridDetector, load_of("models.detector.grid_detector"), present)
+BACKEND = Backend("detector", GridDetector, load_of("models.detector.grid_detector"), needs)

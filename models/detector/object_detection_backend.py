@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from models.backend import Backend, load_of
-from models.presence import find_weights
+from models.hub.need import Need, Read, checkpoint
+from models.locate import locate
 from models.specs import DetectorSpec, Device, DType, NoEffect
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -27,9 +28,9 @@ class ObjectDetection(DetectorSpec):
     max_batch: Annotated[PositiveInt, NoEffect()] = 8
 
 
-def present(spec: ObjectDetection, base: Path) -> str:
-    """Where the weights are; see models.presence."""
-    return find_weights(spec.model, base, spec.revision)
+def needs(spec: ObjectDetection, base: Path, read: Read) -> list[Need]:
+    """The files that it is loaded from."""
+    return [checkpoint("model", locate(spec.model, base), spec.revision)]
 
 
-BACKEND = Backend("detector", ObjectDetection, load_of("models.detector.object_detection"), present)
+BACKEND = Backend("detector", ObjectDetection, load_of("models.detector.object_detection"), needs)

@@ -10,7 +10,8 @@ from pydantic import Field, PositiveInt
 
 from models.backend import Backend, load_of
 from models.detector.object_detection_backend import Share
-from models.presence import find_weights
+from models.hub.need import Need, Read, checkpoint
+from models.locate import locate
 from models.specs import DetectorSpec, Device, DType, NoEffect
 
 
@@ -29,9 +30,9 @@ class ZeroShotDetection(DetectorSpec):
     max_batch: Annotated[PositiveInt, NoEffect()] = 4
 
 
-def present(spec: ZeroShotDetection, base: Path) -> str:
-    """Where the weights are; see models.presence."""
-    return find_weights(spec.model, base, spec.revision)
+def needs(spec: ZeroShotDetection, base: Path, read: Read) -> list[Need]:
+    """The files that it is loaded from."""
+    return [checkpoint("model", locate(spec.model, base), spec.revision)]
 
 
-BACKEND = Backend("detector", ZeroShotDetection, load_of("models.detector.zero_shot"), present)
+BACKEND = Backend("detector", ZeroShotDetection, load_of("models.detector.zero_shot"), needs)

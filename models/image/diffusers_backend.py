@@ -3,14 +3,20 @@ models/image/diffusers_image.py."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from models.backend import Backend, load_of
-from models.presence import find_weights
+from models.hub.need import Need, Read
+from models.image.pipeline_files import pipeline
+from models.locate import locate
 from models.specs import Device, DType, ImageSpec, NoEffect, Part
+
+_USUAL = "pytorch_lora_weights.safetensors"
 
 
 class Lora(Part):
@@ -43,9 +49,21 @@ class DiffusersImage(ImageSpec):
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
 
 
-def present(spec: DiffusersImage, base: Path) -> str:
-    """Where the weights are; see models.presence."""
-    return find_weights(spec.model, base, spec.revision)
+def needs(spec: DiffusersImage, base: Path, read: Read) -> list[Need]:
+    """The files that it is loaded from: the pipeline's, then those of each LoRA."""
+    own = pipeline(locate(spec.model, base), spec.revision, spec.variant, read)
+    return [own, *(_lora(lora, base) for lora in spec.loras)]
 
 
-BACKEND = Backend("image", DiffusersImage, load_of("models.image.diffusers_image"), present)
+def _lora(lora: Lora, base: Path) -> Need:
+    """The one file of a LoRA: the named one, the one with the usual name, or the only one."""
+    pattern = lora.weight_name or "*.safetensors"
+
+    def choose(names: Sequence[str]) -> list[str]:
+        found = [name for name in names if fnmatchcase(name, pattern) and "/" not in name]
+        return [_USUAL] if _USUAL in found else found
+
+    return Need("LoRA", locate(lora.model, base), lora.revision, choose, (pattern,), weights=pattern)
+
+
+BACKEND = Backend("image", DiffusersImage, load_of("models.image.diffusers_image"), needs)

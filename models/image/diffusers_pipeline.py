@@ -5,20 +5,20 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import diffusers
-import httpx
 import torch
 import transformers
-from huggingface_hub.errors import RepositoryNotFoundError
 
-from models.image.diffusers_backend import DiffusersImage, Lora
-from models.locate import content_revision, downloads_off, locate, snapshot, weights_missing
+from models.hub.download import snapshot
+from models.hub.need import Need
+from models.hub.plan import reader
+from models.image.diffusers_backend import DiffusersImage, Lora, needs
 from models.protocols import ModelError, WeightsMissing
 
 
@@ -30,16 +30,19 @@ def open_pipeline(
     Raises WeightsMissing if a model is neither on disk nor downloaded, ModelError if it cannot be read or does not
     fit the spec.
     """
-    folder, name, revision = _folder(spec, base, offline)
+    own, *others = needs(spec, base, reader(offline))
+    folder, revision = snapshot(own, offline)
     with _without_output():
-        pipe = _pipeline(spec, folder, name, dtype)
-        loras = _add_loras(pipe, spec, base, offline)
+        pipe = _pipeline(spec, folder, own.name, dtype)
+        loras = _add_loras(pipe, spec, others, offline)
     pipe.set_progress_bar_config(disable=True)
     if spec.scheduler is not None:
         pipe.scheduler = _scheduler(spec, pipe.scheduler)
     if spec.vae_tiling:
         if not hasattr(getattr(pipe, "vae", None), "enable_tiling"):
-            raise ModelError(f"{name} has no autoencoder that tiles; remove `vae_tiling` from the preset.")
+            raise ModelError(
+                f"{own.name} has no autoencoder that tiles; remove `vae_tiling` from the preset."
+            )
         pipe.vae.enable_tiling()
     _place(pipe, spec, device)
     unknown = sorted(set(spec.call_options) - parameters(pipe))
@@ -47,38 +50,12 @@ def open_pipeline(
         raise ModelError(
             f"{type(pipe).__name__} takes no argument {', '.join(unknown)}; correct `call_options`."
         )
-    return pipe, name, revision, loras
+    return pipe, own.name, revision, loras
 
 
 def parameters(pipe: Any) -> frozenset[str]:
     """The names of the arguments that a pipeline takes when it is called."""
     return frozenset(inspect.signature(type(pipe).__call__).parameters)
-
-
-def _folder(spec: DiffusersImage, base: Path, offline: bool) -> tuple[Path, str, str]:
-    """The pipeline's folder, name and revision. A hub model is downloaded if it is not cached."""
-    location = locate(spec.model, base)
-    if isinstance(location, Path):
-        return location, location.name, content_revision(location)
-    try:
-        with _without_output(progress=True):
-            folder = Path(
-                diffusers.DiffusionPipeline.download(
-                    location,
-                    revision=spec.revision,
-                    variant=spec.variant,
-                    use_safetensors=True,
-                    safety_checker=None,  # so that it is not downloaded
-                    local_files_only=downloads_off(offline) is not None,
-                )
-            )
-    except ValueError as error:  # a variant that the model does not have
-        raise ModelError(f"{location} does not load: {str(error).splitlines()[0]}") from error
-    except (OSError, httpx.HTTPError) as error:
-        unknown = any(isinstance(e, RepositoryNotFoundError) for e in (error, error.__cause__))
-        reason = "the hub has no model of that name that you may read" if unknown else ""
-        raise weights_missing(location, offline, reason) from error
-    return folder, location, folder.name
 
 
 def _pipeline(spec: DiffusersImage, folder: Path, name: str, dtype: torch.dtype) -> Any:
@@ -131,17 +108,17 @@ def _pipeline_class(spec: DiffusersImage, index: dict[str, Any]) -> Any:
     return diffusers.AutoPipelineForText2Image
 
 
-def _add_loras(pipe: Any, spec: DiffusersImage, base: Path, offline: bool) -> list[dict[str, Any]]:
+def _add_loras(
+    pipe: Any, spec: DiffusersImage, needed: Sequence[Need], offline: bool
+) -> list[dict[str, Any]]:
     """Load the LoRAs in the preset's order and set their scales; returns what was loaded, for the record."""
     if not spec.loras:
         return []
     if not hasattr(pipe, "load_lora_weights"):
         raise ModelError(f"{type(pipe).__name__} takes no LoRA; remove `loras` from the preset.")
     used = []
-    for number, lora in enumerate(spec.loras):
-        where = locate(lora.model, base)
-        files = [lora.weight_name or "*.safetensors"]
-        folder, revision = snapshot(where, lora.revision, files, offline=offline)
+    for number, (lora, need) in enumerate(zip(spec.loras, needed, strict=True)):
+        folder, revision = snapshot(need, offline)
         name = _lora_file(folder, lora)
         try:
             pipe.load_lora_weights(
@@ -150,8 +127,7 @@ def _add_loras(pipe: Any, spec: DiffusersImage, base: Path, offline: bool) -> li
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(f"The LoRA {lora.model} does not load: {reason}") from error
-        shown = where.name if isinstance(where, Path) else where
-        used.append({"model": shown, "revision": revision, "scale": lora.scale})
+        used.append({"model": need.name, "revision": revision, "scale": lora.scale})
     names = [f"lora{number}" for number in range(len(spec.loras))]
     loaded = {name for found in pipe.get_list_adapters().values() for name in found}
     for name, lora in zip(names, spec.loras, strict=True):
@@ -201,17 +177,16 @@ def _place(pipe: Any, spec: DiffusersImage, device: str) -> None:
 
 
 @contextmanager
-def _without_output(progress: bool = False) -> Iterator[None]:
-    """Hide warnings of both libraries while they load, and progress bars too unless `progress` is set."""
+def _without_output() -> Iterator[None]:
+    """Hide warnings and progress bars of both libraries while they load."""
     loggers = [logging.getLogger("diffusers"), logging.getLogger("transformers")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     bars = (diffusers.utils.logging, transformers.utils.logging)
     shown = [bar.is_progress_bar_enabled() for bar in bars]
-    if not progress:
-        for bar in bars:
-            bar.disable_progress_bar()
+    for bar in bars:
+        bar.disable_progress_bar()
     try:
         yield
     finally:

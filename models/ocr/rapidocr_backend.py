@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from models.backend import Backend, load_of
-from models.presence import find_weights
+from models.hub.need import Need, Read, matching
+from models.locate import locate
 from models.specs import NoEffect, OcrSpec
 
 
@@ -23,9 +24,9 @@ class RapidOcr(OcrSpec):
     max_batch: Annotated[PositiveInt, NoEffect()] = 4  # images of one call; they are read one after the other
 
 
-def present(spec: RapidOcr, base: Path) -> str:
-    """Where the weights are; see models.presence."""
-    return find_weights(spec.model, base, files="*.onnx")
+def needs(spec: RapidOcr, base: Path, read: Read) -> list[Need]:
+    """The files that it is loaded from."""
+    return [matching("model", locate(spec.model, base), None, "*.onnx", weights="*.onnx")]
 
 
-BACKEND = Backend("ocr", RapidOcr, load_of("models.ocr.rapidocr_reader"), present)
+BACKEND = Backend("ocr", RapidOcr, load_of("models.ocr.rapidocr_reader"), needs)

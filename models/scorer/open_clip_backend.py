@@ -3,17 +3,21 @@ models/scorer/open_clip_scorer.py."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import PositiveFloat, PositiveInt
 
 from models.backend import Backend, load_of
-from models.presence import find_weights
+from models.hub.need import Need, Read, first_of, matching, texts
+from models.locate import locate
 from models.protocols import ModelError
 from models.specs import Device, DType, NoEffect, ScorerSpec
 
 HUB = "hf-hub:"
+CONFIG = "open_clip_config.json"
+TEXT_FILES = ("*.json", "*.txt", "*.model")
 WEIGHTS, PICKLED = "open_clip_model.safetensors", "open_clip_pytorch_model.bin"
 
 
@@ -30,12 +34,41 @@ class OpenClipScorer(ScorerSpec):
     max_batch: Annotated[PositiveInt, NoEffect()] = 16
 
 
-def present(spec: OpenClipScorer, base: Path) -> str:
-    """Where the weights are; see models.presence."""
-    model = spec.model
+def needs(spec: OpenClipScorer, base: Path, read: Read) -> list[Need]:
+    """The files that it is loaded from: the model's, then those of a text tower and a tokenizer of transformers, where
+    its config names them. Raises ModelError for an architecture or tag that open_clip does not know."""
     if spec.pretrained:
-        model, _ = repository(model, spec.pretrained)
-    return find_weights(model.removeprefix(HUB), base, spec.revision)
+        hub_id, names = repository(spec.model, spec.pretrained)
+        own = first_of("model", hub_id, None, names)
+        return [own, *text_needs(architecture(spec.model), alone=True)]
+    location = locate(spec.model.removeprefix(HUB), base)
+    own = matching("model", location, spec.revision, CONFIG, *TEXT_FILES, WEIGHTS, weights=WEIGHTS)
+    try:
+        config = json.loads(read(own, CONFIG) or "{}")["model_cfg"]
+    except (ValueError, KeyError, TypeError):
+        return [own]  # nothing is there yet; or the loader says what is wrong with it
+    return [own, *text_needs(config, alone=False)]
+
+
+def text_needs(config: dict[str, Any], alone: bool) -> list[Need]:
+    """The needs of an architecture's text tower and tokenizer. `alone`: its repository has no tokenizer."""
+    text = config.get("text_cfg") or {}
+    tower, tokenizer = text.get("hf_model_name"), text.get("hf_tokenizer_name")
+    found = [texts("text tower", tower)] if tower else []
+    return [*found, texts("tokenizer", tokenizer)] if tokenizer and alone else found
+
+
+def architecture(model: str) -> dict[str, Any]:
+    """The config of an architecture. Raises ModelError where open_clip does not know it."""
+    import open_clip
+
+    if model not in open_clip.list_models():
+        raise ModelError(
+            f"open_clip knows no architecture {model!r}; where `pretrained` is set, `model` must be "
+            "one of open_clip.list_models()."
+        )
+    config: dict[str, Any] = open_clip.get_model_config(model)
+    return config
 
 
 def repository(model: str, tag: str) -> tuple[str, tuple[str, ...]]:
@@ -52,4 +85,4 @@ def repository(model: str, tag: str) -> tuple[str, tuple[str, ...]]:
     return f"{owner}/{name}", (str(Path(file[0]).with_suffix(".safetensors")), file[0])
 
 
-BACKEND = Backend("scorer", OpenClipScorer, load_of("models.scorer.open_clip_scorer"), present)
+BACKEND = Backend("scorer", OpenClipScorer, load_of("models.scorer.open_clip_scorer"), needs)

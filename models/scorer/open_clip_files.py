@@ -13,12 +13,11 @@ from typing import Any
 
 import open_clip
 
-from models.locate import hub_file, locate, snapshot
+from models.hub.cache import find
+from models.hub.download import snapshot
+from models.hub.plan import reader
 from models.protocols import ModelError, WeightsMissing
-from models.scorer.open_clip_backend import HUB, WEIGHTS, OpenClipScorer, repository
-
-CONFIG = "open_clip_config.json"
-_TEXT_FILES = ["*.json", "*.txt", "*.model"]
+from models.scorer.open_clip_backend import CONFIG, HUB, WEIGHTS, OpenClipScorer, needs
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Files:
     model: str  # an architecture, or `local-dir:` and a folder
     options: dict[str, Any]  # of open_clip.create_model_from_pretrained
     config: dict[str, Any]  # of the architecture
-    folder: Path | None  # that holds config, weights and tokenizer; None for an architecture
+    words: Path | None  # the folder of its tokenizer; None for open_clip's own
     name: str  # name and revision for the records
     revision: str
 
@@ -36,32 +35,29 @@ class Files:
 def find_files(spec: OpenClipScorer, base: Path, offline: bool) -> Files:
     """The files of a spec, downloaded if they are not cached. Raises WeightsMissing if they cannot be had, ModelError
     for a model that open_clip does not know."""
-    if spec.pretrained is not None:
-        if spec.model not in open_clip.list_models():
-            raise ModelError(
-                f"open_clip knows no architecture {spec.model!r}; where `pretrained` is set, `model` must be "
-                "one of open_clip.list_models()."
-            )
-        weights, preprocessing = _checkpoint(spec.model, spec.pretrained, offline)
-        config = open_clip.get_model_config(spec.model)
-        options = {"pretrained": str(weights), **preprocessing, **_text_tower(config, offline)}
-        return Files(spec.model, options, config, None, spec.model, spec.pretrained)
-    if not spec.model.startswith(HUB) and spec.model in open_clip.list_models():
+    if spec.pretrained is None and not spec.model.startswith(HUB) and spec.model in open_clip.list_models():
         raise ModelError(
             f"{spec.model} is an architecture without weights; add `pretrained: TAG`, one of "
             f"{', '.join(open_clip.list_pretrained_tags_by_model(spec.model)) or 'none known'}."
         )
-    location = locate(spec.model.removeprefix(HUB), base)
+    own, *more = needs(spec, base, reader(offline))
+    folders = {need.what: snapshot(need, offline) for need in (own, *more)}
+    folder, revision = folders["model"]
+    if spec.pretrained is not None:
+        (weights,) = find(own).paths
+        config = open_clip.get_model_config(spec.model)
+        preprocessing = _preprocessing(spec.model, spec.pretrained)
+        options = {"pretrained": str(weights), **preprocessing, **_text_tower(config, folders)}
+        words = folders["tokenizer"][0] if "tokenizer" in folders else None
+        return Files(spec.model, options, config, words, spec.model, spec.pretrained)
     # Opening the downloaded folder, rather than the hub id, pins the revision and ignores pickled weights.
-    folder, revision = snapshot(location, spec.revision, [*_TEXT_FILES, WEIGHTS], offline=offline)
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             raise WeightsMissing(
                 f"There is no {file} in {folder}; `model` must name a model in open_clip's format."
             )
-    name = location if isinstance(location, str) else folder.name
     config = _config(folder)
-    return Files(f"local-dir:{folder}", _text_tower(config, offline), config, folder, name, revision)
+    return Files(f"local-dir:{folder}", _text_tower(config, folders), config, folder, own.name, revision)
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -75,38 +71,32 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _checkpoint(model: str, tag: str, offline: bool) -> tuple[Path, dict[str, Any]]:
-    """The file with the weights of a tag, and the preprocessing that they were trained with, as arguments of
+def _preprocessing(model: str, tag: str) -> dict[str, Any]:
+    """The preprocessing that the weights of a tag were trained with, as arguments of
     `open_clip.create_model_from_pretrained`."""
-    hub_id, names = repository(model, tag)
     config = open_clip.get_pretrained_cfg(model, tag)
-    preprocessing = {
+    return {
         f"image_{key}": config[key]
         for key in ("mean", "std", "interpolation", "resize_mode")
         if config.get(key) is not None
     }
-    return hub_file(hub_id, names, offline), preprocessing
 
 
-def _text_tower(config: dict[str, Any], offline: bool) -> dict[str, Any]:
+def _text_tower(config: dict[str, Any], folders: dict[str, tuple[Path, str]]) -> dict[str, Any]:
     """Arguments that let open_clip build a text tower of transformers from local files; none for its own towers."""
-    text = dict(config["text_cfg"])
-    if not text.get("hf_model_name"):
+    if "text tower" not in folders:
         return {}
-    folder, _ = snapshot(text["hf_model_name"], patterns=_TEXT_FILES, offline=offline)
-    return {"text_cfg": text | {"hf_model_name": str(folder), "hf_model_pretrained": False}}
+    folder = str(folders["text tower"][0])
+    return {"text_cfg": dict(config["text_cfg"]) | {"hf_model_name": folder, "hf_model_pretrained": False}}
 
 
-def tokenizer(files: Files, offline: bool) -> Any:
-    """The tokenizer of a model: its own in `files.folder`, else the one that its config names on the hub, else
-    open_clip's."""
+def tokenizer(files: Files) -> Any:
+    """The tokenizer of a model: that in `files.words`, else open_clip's."""
     text = files.config["text_cfg"]
-    named = text.get("hf_tokenizer_name")
-    if not named:
+    if not text.get("hf_tokenizer_name") or files.words is None:
         return open_clip.get_tokenizer(files.model)
-    folder = files.folder or snapshot(named, patterns=_TEXT_FILES, offline=offline)[0]
     return open_clip.tokenizer.HFTokenizer(
-        str(folder),
+        str(files.words),
         context_length=text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH),
         tokenizer_mode=text.get("tokenizer_mode"),
         **{**text.get("tokenizer_kwargs", {}), "local_files_only": True},

@@ -36,7 +36,7 @@ def load(spec: OpenClipScorer, base: Path, offline: bool) -> Scorer:
         model, preprocess = open_clip.create_model_from_pretrained(
             files.model, precision=_PRECISION[dtype], device=device, **files.options
         )
-        tokenize = tokenizer(files, offline)
+        tokenize = tokenizer(files)
     except (ModuleNotFoundError, ModelError):
         raise  # the registry names the package to install
     except Exception as error:  # open_clip raises anything from KeyError to RuntimeError here

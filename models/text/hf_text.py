@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.device import held_bytes, numbered, pick_device, pick_dtype
-from models.locate import locate, snapshot
-from models.pretrained import FILES, as_words, without_output
+from models.hub.download import snapshot
+from models.hub.plan import reader
+from models.pretrained import as_words, without_output
 from models.protocols import (
     Identity,
     JsonSchema,
@@ -25,7 +26,7 @@ from models.protocols import (
 )
 from models.text.lanes import Lane, Runner
 from models.text.marker import MarkerHead, WordStates, twice
-from models.text.transformers_backend import TransformersText
+from models.text.transformers_backend import TransformersText, needs
 
 if TYPE_CHECKING:
     import torch
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
 def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextModel:
     """Load the model a spec names; folders are relative to `base`. With `offline` nothing is downloaded. Raises
     ModelError and its kinds."""
-    where = locate(spec.model, base)
-    patterns = [spec.gguf_file] if spec.gguf_file else FILES
-    folder, revision = snapshot(where, spec.revision, patterns, offline=offline)
-    adapter = snapshot(locate(spec.adapter, base), patterns=FILES, offline=offline) if spec.adapter else None
-    marker = snapshot(locate(spec.marker, base), patterns=FILES, offline=offline) if spec.marker else None
+    needed = {need.what: need for need in needs(spec, base, reader(offline))}
+    where = needed["model"].location
+    parts = {what: snapshot(need, offline) for what, need in needed.items()}
+    folder, revision = parts["model"]
+    adapter, marker = parts.get("adapter"), parts.get("marker")
     for part in filter(None, (adapter, marker)):
         revision = f"{revision}+{part[1]}"
     device = pick_device(spec.device)

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import PositiveInt
 
 from models.backend import Backend, load_of
-from models.presence import find_weights
+from models.hub.need import Need, Read, checkpoint, matching
+from models.locate import locate
 from models.specs import Device, DType, NoEffect, TextSpec
 
 
@@ -25,9 +26,15 @@ class TransformersText(TextSpec):
     max_batch: Annotated[PositiveInt, NoEffect()] = 8
 
 
-def present(spec: TransformersText, base: Path) -> str:
-    """Where the weights are; see models.presence."""
-    return find_weights(spec.model, base, spec.revision, spec.gguf_file or "*.safetensors")
+def needs(spec: TransformersText, base: Path, read: Read) -> list[Need]:
+    """The files that it is loaded from: the model's, then those of its adapter and marker."""
+    location = locate(spec.model, base)
+    if spec.gguf_file:
+        own = matching("model", location, spec.revision, spec.gguf_file, weights=spec.gguf_file)
+    else:
+        own = checkpoint("model", location, spec.revision)
+    parts = (("adapter", spec.adapter), ("marker", spec.marker))
+    return [own, *(checkpoint(what, locate(place, base)) for what, place in parts if place)]
 
 
-BACKEND = Backend("text", TransformersText, load_of("models.text.hf_text"), present)
+BACKEND = Backend("text", TransformersText, load_of("models.text.hf_text"), needs)

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import PositiveInt
 
 from models.backend import Backend, load_of
-from models.presence import find_weights
+from models.hub.need import Need, Read, checkpoint
+from models.locate import locate
 from models.specs import Device, DType, NoEffect, VisionSpec
 
 
@@ -24,9 +25,9 @@ class ImageTextModel(VisionSpec):
     max_batch: Annotated[PositiveInt, NoEffect()] = 4
 
 
-def present(spec: ImageTextModel, base: Path) -> str:
-    """Where the weights are; see models.presence."""
-    return find_weights(spec.model, base, spec.revision)
+def needs(spec: ImageTextModel, base: Path, read: Read) -> list[Need]:
+    """The files that it is loaded from."""
+    return [checkpoint("model", locate(spec.model, base), spec.revision)]
 
 
-BACKEND = Backend("vlm", ImageTextModel, load_of("models.vlm.image_text"), present)
+BACKEND = Backend("vlm", ImageTextModel, load_of("models.vlm.image_text"), needs)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from models.load import check_loadable, stage_of
-from models.protocols import Marks, ModelError, Paint, Painted, Text
+from models.protocols import Marks, ModelError, Paint, Painted, Text, WeightsMissing
 from models.specs import POLICY, Spec
 from models.specs import Stage as StageName
 from pipeline.calls.caller import Tariff
@@ -73,7 +73,12 @@ def check(preset: Preset) -> None:
             except ModelError as error:
                 errors.append(error)
         else:
-            raise errors[0]
+            raise _with_command(errors[0], preset)
+
+
+def _with_command(error: ModelError, preset: Preset) -> ModelError:
+    """Missing weights, with the command that downloads all of the preset's."""
+    return error.by(f"easel pull {preset.given}") if isinstance(error, WeightsMissing) else error
 
 
 def load(
@@ -107,7 +112,10 @@ def load(
         operation: Operation[Any, Any], spec: Spec, load_model: Load, name: str = ""
     ) -> Stage[Any, Any]:
         def build(one: Spec) -> PooledModel:
-            return pool.request(one, preset.base, partial(load_model, offline=preset.offline))
+            try:
+                return pool.request(one, preset.base, partial(load_model, offline=preset.offline))
+            except WeightsMissing as error:
+                raise _with_command(error, preset) from error
 
         return make_stage(operation, spec, build, tariff, results, name)
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import PositiveInt
 
 from models.backend import Backend
-from models.presence import find_weights
+from models.hub.need import Need, Read, matching
+from models.locate import locate
 from models.protocols import Identity, Message, Schemas, Text
 from models.specs import NoEffect, TextSpec
 
@@ -38,8 +39,8 @@ def load(spec: EchoText, base: Path, offline: bool) -> Echo:
     return Echo(spec)
 
 
-def present(spec: EchoText, base: Path) -> str:
-    return find_weights(spec.model, base, files="*.echo")
+def needs(spec: EchoText, base: Path, read: Read) -> list[Need]:
+    return [matching("model", locate(spec.model, base), None, "*.echo", weights="*.echo")]
 
 
-BACKEND = Backend("text", EchoText, load, present)
+BACKEND = Backend("text", EchoText, load, needs)

@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from models.device import pick_device, pick_dtype
-from models.locate import content_revision, locate, snapshot
+from models.hub.download import snapshot
+from models.hub.need import checkpoint
+from models.locate import content_revision, locate
 from models.protocols import DependencyMissing, ModelError, WeightsMissing
 
 
@@ -50,17 +52,18 @@ def test_errors_name_the_next_step(
 def test_offline_names_the_download_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """And says which of the two forbids downloads: the preset or the environment."""
     wanted = "owner-of-none/no-model"
+    need = checkpoint("model", wanted, "v1")
     with pytest.raises(
         WeightsMissing, match=rf"set `offline: false` in it, .*hf download {wanted}"
     ) as caught:
-        snapshot(wanted, offline=True)
+        snapshot(need, offline=True)
     assert "HF_HUB_OFFLINE" not in str(caught.value)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(WeightsMissing, match=rf"unset HF_HUB_OFFLINE, .*hf download {wanted}") as caught:
-        snapshot(wanted, offline=False)
+        snapshot(need, offline=False)
     assert "offline: false" not in str(caught.value)
     with pytest.raises(WeightsMissing, match="set `offline: false` in it and unset HF_HUB_OFFLINE"):
-        snapshot(wanted, offline=True)
+        snapshot(need, offline=True)
 
 
 def test_a_cached_hub_model_is_found_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -71,8 +74,11 @@ def test_a_cached_hub_model_is_found_offline(monkeypatch: pytest.MonkeyPatch, tm
     (model / "refs").mkdir()
     (model / "refs" / "main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
-    assert snapshot("owner/name", offline=True) == (model / "snapshots" / commit, commit)
+    need = checkpoint("model", "owner/name")
+    with pytest.raises(WeightsMissing, match="hf download owner/name"):
+        snapshot(need, offline=True)  # it has no weights
+    (model / "snapshots" / commit / "model.safetensors").write_bytes(b"weights")
+    assert snapshot(need, offline=True) == (model / "snapshots" / commit, commit)
 
 
 def test_content_revision_follows_names_and_bytes(tmp_path: Path) -> None:
@@ -91,7 +97,7 @@ def test_content_revision_follows_names_and_bytes(tmp_path: Path) -> None:
     assert len(revision) == 12
     assert content_revision(again) == revision
     assert len({revision, content_revision(other), content_revision(renamed)}) == 3
-    assert snapshot(first, offline=True) == (first, revision)
+    assert snapshot(checkpoint("model", first), offline=True) == (first, revision)
 
 
 def test_devices_and_dtypes() -> None:

@@ -6,16 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from models.specs import JUDGES
+from tests.hub import Hub
 from tests.models.image.tiny_image import make_lora
 from tests.models.text.tiny_text import save_lora, save_tiny
 from tests.pipeline.tiny_preset import write_preset
@@ -58,6 +55,9 @@ from pipeline.config import load_preset
 LOADERS = {"text": load_text, "image": load_image, "scorer": load_scorer, "detector": load_detector, "vlm": load_vlm}
 report = []
 
+def spec(preset, stage):
+    return preset.models[stage if stage in ("text", "image") else "judges." + stage]
+
 def attempt(name, act):
     before = len(connections)
     try:
@@ -70,38 +70,11 @@ def attempt(name, act):
 for step in json.loads(Path(sys.argv[1]).read_text()):
     preset = load_preset(step["preset"], step["set"])
     if stage := step["stage"]:
-        attempt(step["name"], lambda: LOADERS[stage](preset.models[step["key"]], preset.base, preset.offline))
+        attempt(step["name"], lambda: LOADERS[stage](spec(preset, stage), preset.base, preset.offline))
     else:
         attempt(step["name"], lambda: (check(preset), load(preset)))
 print("REPORT", json.dumps(report))
 """
-
-
-@pytest.fixture
-def hub() -> Iterator[tuple[str, list[str]]]:
-    """The address of a hub that has no model at all, and the paths that it was asked for."""
-    asked: list[str] = []
-
-    class Hub(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            asked.append(self.path)
-            self.send_response(404)
-            self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_GET = do_POST = do_HEAD
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture
@@ -137,15 +110,15 @@ def run(tmp_path: Path, steps: list[dict[str, Any]], address: str, **more: str) 
 
 
 def step(name: str, preset: str, stage: str | None = None, **settings: Any) -> dict[str, Any]:
-    key = f"judges.{stage}" if stage in JUDGES else stage
-    changes = [f"{key}.{name}={json.dumps(value)}" for name, value in settings.items()]
-    return {"name": name, "preset": preset, "stage": stage, "key": key, "set": changes}
+    place = stage if stage in ("text", "image") else f"judges.{stage}"
+    changes = [f"{place}.{key}={json.dumps(value)}" for key, value in settings.items()]
+    return {"name": name, "preset": preset, "stage": stage, "set": changes}
 
 
 def test_one_process_is_offline_and_online_by_turns(
-    tmp_path: Path, presets: dict[bool, str], hub: tuple[str, list[str]]
+    tmp_path: Path, presets: dict[bool, str], hub: Hub
 ) -> None:
-    address, asked = hub
+    address, asked = hub.address, hub.requests
 
     def stages(offline: bool) -> list[dict[str, Any]]:
         return [step(name, presets[offline], stage, **said) for name, (stage, said) in FETCHED.items()]
@@ -187,10 +160,8 @@ def test_one_process_is_offline_and_online_by_turns(
     assert "set `offline: false` in it" in forbidden[kinds + 1]["said"]
 
 
-def test_a_users_own_switch_is_obeyed_and_named(
-    tmp_path: Path, presets: dict[bool, str], hub: tuple[str, list[str]]
-) -> None:
-    address, asked = hub
+def test_a_users_own_switch_is_obeyed_and_named(tmp_path: Path, presets: dict[bool, str], hub: Hub) -> None:
+    address, asked = hub.address, hub.requests
     steps = [
         step("online", presets[False], "image", model="owner/painter") | {"stage": None},
         step("offline", presets[True], "image", model="owner/painter") | {"stage": None},
