@@ -38,9 +38,9 @@ def needs(spec: OpenClipScorer, base: Path, read: Read) -> list[Need]:
     """The files that it is loaded from: the model's, then those of a text tower and a tokenizer of transformers, where
     its config names them. Raises ModelError for an architecture or tag that open_clip does not know."""
     if spec.pretrained:
+        config = architecture(spec.model)
         hub_id, names = repository(spec.model, spec.pretrained)
-        own = first_of("model", hub_id, None, names)
-        return [own, *text_needs(architecture(spec.model), alone=True)]
+        return [first_of("model", hub_id, None, names), *text_needs(config, alone=True)]
     location = locate(spec.model.removeprefix(HUB), base)
     own = matching("model", location, spec.revision, CONFIG, *TEXT_FILES, WEIGHTS, weights=WEIGHTS)
     try:
