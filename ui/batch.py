@@ -283,10 +283,12 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
 
     shown = [seen, going, timer, pause, resume, cancel]
     parsed = [text, kind, name, seen_rows, start]
-    # First the rows of another file go, also where the new one is refused.
-    connect(file.upload, lambda: page.parse(None, ""), None, parsed).then(
+    # First the rows of another file go, also where the new one is refused. At last the field is free for another file.
+    read = connect(file.upload, lambda: page.parse(None, ""), None, parsed).then(
         spoken(page.parse), [file, preset], parsed, api_visibility="private", show_progress="hidden"
-    ).then(lambda: None, None, file, api_visibility="private", show_progress="hidden")
+    )
+    for ended in (read.success, read.failure):
+        ended(lambda: None, None, file, api_visibility="private", show_progress="hidden")
     connect(example.click, page.example, [preset], parsed)
     started = connect(start.click, page.start, [text, kind, name, preset], [job, *shown])
     started.success(

@@ -526,7 +526,7 @@ def test_thirty_decisions_change_what_the_loop_decides(
     (row,) = json.loads(download.value.path().read_text())["object"]
     assert (row["source"], row["wrong_accepts"]["of"]) == ("people", 30)
     page.locator("#models-bands-chosen input").click()
-    page.get_by_role("option", name=re.compile("object: published")).click()
+    page.get_by_role("option", name=re.compile("object: told scorer")).click()
     page.locator("#models-bands-reset").click()
     expect(page.locator("#models-bands tr", has_text="people's decisions")).to_have_count(0)
     with registered():
