@@ -69,7 +69,7 @@ def test_a_decision_is_an_answer_with_what_the_judge_said(store: Store, publishe
     decide(store, second, object="fail", absence="fail")
     known = about(store, "object")
     assert sorted(known.people, key=lambda a: a.met) == [Answer(0.3, False), Answer(0.3, True)]
-    assert known.basis.judges == ("published@1",)
+    assert known.basis.judges == ("told scorer@1",)
     assert known.basis.painter.startswith("sd_tiny_vae@")
     assert about(store, "absence").people == (Answer(0.8, False),)  # of the dog not being there
 

@@ -56,7 +56,7 @@ def test_the_answers_say_what_matched(published: Published) -> None:
     assert found is not None
     assert {basis.kind for basis in found} == set(KINDS)
     for basis, answers in found.items():
-        assert basis.judges == ("published@1",)
+        assert basis.judges == ("told scorer@1",)
         assert [answer.met for answer in answers] == [True, False] * 8
     (objects,) = (answers for basis, answers in found.items() if basis.kind == "object")
     assert {answer.probability for answer in objects} == {0.9}
