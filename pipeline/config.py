@@ -294,7 +294,9 @@ def _find(name: str) -> Path:
     return FOLDER / f"{name}.yaml"
 
 
-def unknown_preset(name: str) -> str:
-    close = get_close_matches(name, available(), 1)
+def unknown_preset(name: str, known: Sequence[str] | None = None) -> str:
+    """What is wrong with the name of a preset. `known`: the names that there are; the bundled ones where not given."""
+    known = available() if known is None else known
+    close = get_close_matches(name[:100], known, 1)
     hint = f" did you mean {close[0]}?" if close else ""
-    return f"unknown preset {name!r};{hint} known are {', '.join(available())}"
+    return f"unknown preset {name[:100]!r};{hint} known are {', '.join(known)}"

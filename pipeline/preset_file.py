@@ -77,7 +77,7 @@ def read_preset_file(
         where = f"{path}:{line}" if line else str(path)
         raise ConfigError(f"{where}: not YAML: {why}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a preset is a mapping with text, image and scorer; see configs/mini.yaml")
+        raise ConfigError(f"{path}: a preset is a mapping with text, image and judges; see configs/mini.yaml")
     file = PresetFile(path, values, {keys: f"{path}:{line}" for keys, line in lines.items()})
     for override in overrides:
         file.override(override)

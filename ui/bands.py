@@ -13,7 +13,7 @@ from pipeline.config import Judge
 from pipeline.errors import BriefError
 from pipeline.files import write
 from pipeline.judging.learned import Known, Learned, standing
-from pipeline.results.bands import SOURCES, as_measured, in_words, who
+from pipeline.results.bands import SOURCES, as_measured, grouped, in_words, who
 from ui import presets
 from ui.desk import Desk
 from ui.guard import connect
@@ -25,12 +25,9 @@ _HEADS = ("Kind", "By", "Answers", "Opposed before", "Opposed after", "What it m
 
 def bands_card(known: Sequence[Known], learned: Mapping[str, Learned], rules: Judge) -> str:
     """A table for each set of judges with each painter: what is known about each kind."""
-    groups: dict[str, list[Known]] = {}
-    for one in known:
-        groups.setdefault(who(one.basis), []).append(one)
     tables = "".join(
         table(_HEADS, [_row(one, learned.get(one.basis.key), rules) for one in some], caption=title)
-        for title, some in groups.items()
+        for title, some in grouped(known).items()
     )
     body = tables or '<p class="soft">No picture has been judged here yet.</p>'
     return card(

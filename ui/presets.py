@@ -6,10 +6,9 @@ Whoever uses the app chooses one by name. A path that comes over HTTP is never o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline.config import Preset, available, load_preset
+from pipeline.config import Preset, available, load_preset, unknown_preset
 from pipeline.errors import ConfigError
 
 _files: dict[str, str] = {}  # name → path of the owner's own presets
@@ -34,11 +33,8 @@ def location(name: str) -> str:
     if name in _files.values():  # of a job that was queued before
         return name
     if name not in names():
-        close = get_close_matches(name[:100], names(), 1)
-        hint = f" did you mean {close[0]}?" if close else ""
         raise ConfigError(
-            f"unknown preset {name[:100]!r};{hint} known are {', '.join(names())}; the owner of the app adds others "
-            "with `easel ui --preset FILE`"
+            f"{unknown_preset(name, names())}; the owner of the app adds others with `easel ui --preset FILE`"
         )
     return _files.get(name, name)
 

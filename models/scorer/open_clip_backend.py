@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import PositiveFloat, PositiveInt
 
 from models.backend import Backend, load_of
-from models.hub.need import Need, Read, first_of, matching, texts
+from models.hub.need import TEXTS, Need, Read, first_of, matching, texts
 from models.locate import locate
 from models.protocols import ModelError
 from models.specs import Device, DType, NoEffect, ScorerSpec
 
 HUB = "hf-hub:"
 CONFIG = "open_clip_config.json"
-TEXT_FILES = ("*.json", "*.txt", "*.model")
 WEIGHTS, PICKLED = "open_clip_model.safetensors", "open_clip_pytorch_model.bin"
 
 
@@ -42,7 +41,9 @@ def needs(spec: OpenClipScorer, base: Path, read: Read) -> list[Need]:
         hub_id, names = repository(spec.model, spec.pretrained)
         return [first_of("model", hub_id, None, names), *text_needs(config, alone=True)]
     location = locate(spec.model.removeprefix(HUB), base)
-    own = matching("model", location, spec.revision, CONFIG, *TEXT_FILES, WEIGHTS, weights=WEIGHTS)
+    own = matching(
+        "model", location, spec.revision, CONFIG, *(f"*{end}" for end in TEXTS), WEIGHTS, weights=WEIGHTS
+    )
     try:
         config = json.loads(read(own, CONFIG) or "{}")["model_cfg"]
     except (ValueError, KeyError, TypeError):

@@ -33,7 +33,7 @@ def measure(
     if a stop was requested before the end. Raises ModelError if nothing can be painted."""
     found: dict[Basis, list[Answer]] = {}
     prompts = known_prompts(each, models.range)
-    judges = Judges(models.judges, preset.routes, preset.judge, models.bands, models.range)
+    judges = Judges(models.judges, preset.routes, models.bands, models.range)
     for number, some in enumerate(batches(prompts, _TOGETHER)):
         progress(number * _TOGETHER, len(prompts))
         plans = [[_plan(prompt, number * _TOGETHER + i)] for i, prompt in enumerate(some)]

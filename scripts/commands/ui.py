@@ -31,8 +31,7 @@ def open_app(
     proxy: str = "",
 ) -> None:  # fmt: skip
     """Serve the app until it is stopped. Its worker ends with it; an unfinished job continues at the next start.
-    `files`: presets that the app offers besides the bundled ones; `proxy`: the
-    address of a reverse proxy."""
+    `files`: presets that the app offers besides the bundled ones; `proxy`: the address of a reverse proxy."""
     guard(out, host)  # before anything starts
     presets.configure(files)
     store = Store(out, store_url)
