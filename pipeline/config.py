@@ -45,7 +45,7 @@ class Section(BaseModel):
 
 
 # measured: on data whose truth is known, or the owner's word; people: on their decisions; self: on simple prompts that
-# the painter is taken to draw rightly.
+# the painter is assumed to draw correctly.
 Source = Literal["measured", "people", "self"]
 
 

@@ -20,7 +20,7 @@ from ui.guard import connect
 from ui.parts import card, download, html, sentence, table
 
 FILE = "bands.json"
-_HEADS = ("Kind", "By", "Answers", "Opposed before", "Opposed after", "What it may decide")
+_HEADS = ("Kind", "By", "Answers", "Disagrees before", "Disagrees after", "What it may decide")
 
 
 def bands_card(known: Sequence[Known], learned: Mapping[str, Learned], rules: Judge) -> str:
@@ -34,8 +34,8 @@ def bands_card(known: Sequence[Known], learned: Mapping[str, Learned], rules: Ju
         "<h2>What people taught the judges</h2>"
         f'<p class="soft">Each yes or no in the Review tab is an answer about a judge. Where it was not measured '
         f"otherwise, it decides alone as soon as at most {rules.risk:.0%} of what it passes is wrong, with "
-        f"{rules.confidence:.0%} confidence. Opposed: answers to which the judge says more or less than one half, "
-        f"before and after calibration.</p>{body}",
+        f"{rules.confidence:.0%} confidence. Disagrees: the share of answers where the judge finds the opposite more "
+        f"likely, before and after calibration.</p>{body}",
         "What people taught the judges",
     )
 

@@ -29,8 +29,8 @@ def measure(
     progress: Callable[[int, int], None] = lambda done, of: None,
     stop: Stop | None = None,
 ) -> dict[Basis, list[Answer]] | None:
-    """The answers of the preset's judge about `each` prompts of every kind that is fair to measure so, by basis. None
-    if a stop was requested before the end. Raises ModelError if nothing can be painted."""
+    """What the preset's judge says of the pictures of `each` known prompts of every kind, by basis. Returns None where
+    a stop was requested before the end. Raises ModelError if nothing can be painted."""
     found: dict[Basis, list[Answer]] = {}
     prompts = known_prompts(each, models.range)
     judges = Judges(models.judges, preset.routes, models.bands, models.range)

@@ -54,7 +54,7 @@ def tables(known: Sequence[Known], learned: Mapping[str, Learned], rules: Judge)
         rows = Table(
             title=escape(title), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
         )
-        for heading in ("key", "kind", "by", "answers", "opposed", "may decide"):
+        for heading in ("key", "kind", "by", "answers", "disagrees", "may decide"):
             rows.add_column(heading, no_wrap=heading in ("key", "kind"))
         for one in group:
             band = learned.get(one.basis.key)
