@@ -16,7 +16,7 @@ from pipeline.judging.learned import Known, Learned, standing
 from pipeline.results.bands import SOURCES, as_measured, grouped, in_words, who
 from ui import presets
 from ui.desk import Desk
-from ui.guard import connect
+from ui.guard import connect, in_order
 from ui.parts import card, download, html, sentence, table
 
 FILE = "bands.json"
@@ -84,7 +84,6 @@ def build(desk: Desk, tab: gr.Tab, preset: gr.Dropdown) -> None:
         reset = gr.Button("Reset", scale=1, min_width=100, elem_id="models-bands-reset")
         export = gr.Button("Export", scale=1, min_width=100, elem_id="models-bands-export")
     files = html(elem_id="models-bands-files")
-    for event in (tab.select, preset.input):
-        connect(event, page.show, [preset], [shown, chosen])
+    connect(in_order(tab.select, preset.input), page.show, [preset], [shown, chosen])
     connect(reset.click, page.reset, [chosen, preset], [shown, chosen])
     connect(export.click, page.export, [preset], [files])

@@ -17,7 +17,7 @@ from pipeline.store.tables import RunRow
 from ui import presets, run_parts
 from ui.decide import people
 from ui.desk import Desk
-from ui.guard import connect, spoken
+from ui.guard import connect, in_order
 from ui.parts import callout, card, counted, html, link_to, mark, picture
 from ui.view import RunView, shown_status
 
@@ -195,18 +195,17 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
     turns = html(elem_id="gallery-attempts")
 
     filters = [text, outcome, preset, kind, size, chosen]
-    connect(tab.select, page.find, filters, [grid, more])
-    connect(text.change, page.find, filters, [grid, more], trigger_mode="always_last")
-    for choice in (outcome, preset, kind):
-        connect(choice.input, page.find, filters, [grid, more])
-    connect(more.click, lambda n: n + PAGE, [size], [size]).then(
-        spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
+    # The attempts change when a run is opened and when a person decides on it.
+    found = in_order(
+        tab.select, text.change, outcome.input, preset.input, kind.input, size.change, turns.change
     )
+    connect(found, page.find, filters, [grid, more])
+    connect(more.click, lambda n: n + PAGE, [size], [size])
     opened = [chosen, about, left, right, slider, turns, candidate, panel, notice, undo]
     # The grid may be long: scroll to the run that was opened.
     connect(grid.open, page.open, None, opened).success(
-        spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden"
-    ).then(None, None, None, js="() => document.querySelector('#gallery-run')?.scrollIntoView()")
+        None, None, None, js="() => document.querySelector('#gallery-run')?.scrollIntoView()"
+    )
     for choice in (left, right):
         connect(choice.input, page.lay, [chosen, left, right], [slider])
     for button, decision in ((approve, "approve"), (reject, "reject"), (undo, "undo")):
@@ -215,4 +214,4 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             lambda *given, decision=decision: page.decide(decision, *given),
             [chosen, candidate, who, reason],
             [about, turns, reason, notice, undo],
-        ).success(spoken(page.find), filters, [grid, more], api_visibility="private", show_progress="hidden")
+        )

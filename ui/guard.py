@@ -63,6 +63,12 @@ def _signed(handler: Callable[..., Any], at: int) -> Callable[..., Any]:
     return named
 
 
+def in_order(*events: Callable[..., Any]) -> Callable[..., Any]:
+    """Several events as one, for `connect`. Their calls run one after the other, so the last one's answer stays. Events
+    that are connected apart run at the same time, and an answer that comes late replaces a newer one."""
+    return functools.partial(gr.on, list(events), trigger_mode="always_last")
+
+
 def connect(
     event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any, **more: Any
 ) -> Any:

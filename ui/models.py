@@ -17,7 +17,7 @@ from pipeline.store.jobs import OPEN
 from pipeline.work.task import LOAD, UNLOAD, Residents, residents
 from ui import bands, presets
 from ui.desk import Desk
-from ui.guard import connect
+from ui.guard import connect, in_order
 from ui.parts import callout, card, figures, html, table
 
 ROOT = Path(__file__).parents[1]
@@ -190,8 +190,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     found = html(elem_id="models-doctor-said")
     bands.build(desk, tab, preset)
 
-    for event in (tab.select, preset.input):
-        connect(event, page.show, [preset], [about, errors, held])
+    connect(in_order(tab.select, preset.input), page.show, [preset], [about, errors, held])
     for button, kind in ((load, LOAD), (unload, UNLOAD)):
         connect(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
     connect(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
@@ -17,7 +17,7 @@ from pipeline.telemetry.spans import Span, recorded
 from pipeline.work.report import duration
 from ui.charts import Bar, bars, columns
 from ui.desk import Desk
-from ui.guard import spoken
+from ui.guard import connect, in_order
 from ui.parts import card, figures, html, mark, table, word
 
 PERIODS = {"Last day": 1, "Last 7 days": 7, "Last 30 days": 30, "Everything": None}
@@ -240,17 +240,6 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     chosen = gr.Dropdown([], label="Trace of a run", elem_id="observe-run")
     tree = html(elem_id="observe-trace")
 
-    def on(event: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: Any) -> Any:
-        return event(
-            spoken(handler),
-            inputs,
-            outputs,
-            show_progress="hidden",
-            api_visibility="private",
-            concurrency_limit=None,
-        )
-
     shown = [head, *charts, spent, chosen]
-    for event in (tab.select, refresh.click, period.input):
-        on(event, page.show, [period, chosen], shown)
-    on(chosen.change, page.trace, [chosen], [tree])
+    connect(in_order(tab.select, refresh.click, period.input), page.show, [period, chosen], shown)
+    connect(chosen.change, page.trace, [chosen], [tree])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from html import escape
 from typing import Any, Literal
 
@@ -15,10 +14,10 @@ from pipeline.files import write
 from pipeline.judging.verdict import ALWAYS
 from pipeline.results.decide import decide, reviewer, take_back
 from pipeline.results.review import Item, agreement, as_csv, as_jsonl, queue
-from pipeline.store.reviews import Decision, Review
+from pipeline.store.reviews import Decision, Review, Why
 from pipeline.work.task import Task
 from ui.desk import Desk
-from ui.guard import connect
+from ui.guard import connect, in_order
 from ui.parts import card, download, html, mark, picture
 
 WHY = {
@@ -49,7 +48,7 @@ class Open(Record):
     who: str = ""
     run: str = ""
     candidate: str = ""
-    why: Literal["unsure", "unchecked", "degraded", "audit", "overruled"] = "unsure"
+    why: Why = "unsure"
     said: dict[str, Literal["pass", "fail"]] = Field(default_factory=dict)
     reasons: dict[str, str] = Field(default_factory=dict)  # requirement id → why it fails
 
@@ -283,9 +282,7 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
     files = html(elem_id="review-files")
 
     shown = [state, asked, head, text, judge, log, approve, reject, skip, undo, fields]
-    # One listener for all three events: its calls run one after the other, so the last name wins.
-    arrivals = partial(gr.on, [tab.select, who.submit, who.blur], trigger_mode="always_last")
-    connect(arrivals, page.arrive, [who, state], shown)
+    connect(in_order(tab.select, who.submit, who.blur), page.arrive, [who, state], shown)
     connect(asked.say, page.say, [state, who], shown, js=_REASONS % 2)
     for button, decision in ((approve, "approve"), (reject, "reject"), (skip, "skip")):
         connect(

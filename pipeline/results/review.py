@@ -12,16 +12,14 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pipeline.brief import Reading
 from pipeline.store import Store
 from pipeline.store.outcomes import latest
-from pipeline.store.reviews import Review
+from pipeline.store.reviews import Review, Why
 from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
 
-Why = Literal["unsure", "unchecked", "degraded", "audit", "overruled"]
 AUDIT, TWICE = (
     0.1,
     0.2,

@@ -18,7 +18,9 @@ from pipeline.store.rows import chunks
 from pipeline.store.tables import ReviewRow, RunRow
 
 Decision = Literal["approve", "reject", "skip", "rerun", "undo"]
-Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# Why a person was asked; "overruled": nobody asked them.
+Why = Literal["unsure", "unchecked", "degraded", "audit", "overruled"]
+Because = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class Review(Record):
@@ -31,9 +33,9 @@ class Review(Record):
     candidate: str
     who: str
     decision: Decision
-    why: Literal["unsure", "unchecked", "degraded", "audit", "overruled"] = "unsure"  # why it was asked
+    why: Why = "unsure"
     requirements: dict[str, Literal["pass", "fail"]] = Field(default_factory=dict)  # by requirement id
-    reasons: dict[str, Why] = Field(default_factory=dict)  # of those that fail, by requirement id
+    reasons: dict[str, Because] = Field(default_factory=dict)  # of those that fail, by requirement id
     reason: str = ""  # for the whole picture
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 

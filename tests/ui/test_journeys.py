@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -414,8 +416,9 @@ def test_who_has_nothing_to_decide_sees_no_buttons(page: Page, store: Store) -> 
     assert store.reviews.log() == before
 
 
-def test_the_name_that_was_written_last_counts(page: Page) -> None:
-    """The answer for the name that stood there when the tab was opened arrives after another was entered."""
+@contextmanager
+def held_calls(page: Page) -> Iterator[None]:
+    """Calls of the page reach the server only when the block ends."""
     held: list[Route] = []
     released = False
 
@@ -426,12 +429,18 @@ def test_the_name_that_was_written_last_counts(page: Page) -> None:
             held.append(route)
 
     page.route("**/queue/join*", hold)
-    with page.expect_request("**/queue/join*"):
-        open_tab(page, "Review")
-    enter_name(page, "")
+    yield
     released = True
-    for route in held:
+    for route in reversed(held):  # an answer that was asked for earlier arrives later
         route.continue_()
+
+
+def test_the_name_that_was_written_last_counts(page: Page) -> None:
+    """The answer for the name that stood there when the tab was opened arrives after another was entered."""
+    with held_calls(page):
+        with page.expect_request("**/queue/join*"):
+            open_tab(page, "Review")
+        enter_name(page, "")
     expect(page.locator("#review-item")).to_contain_text("Write your name")
     wait_for_answers(page)
     expect(page.locator("#review-item")).to_contain_text("Write your name")
@@ -540,6 +549,25 @@ def outcome(store: Store, id: str) -> tuple[str, str | None]:
     return run.status, run.decided_by
 
 
+def test_the_gallery_shows_what_was_typed_last(
+    page: Page, store: Store, accepted: str, tiny_preset: Preset
+) -> None:
+    """The answer for the empty search that stood there when the tab was opened arrives after a word was typed."""
+    add_runs(store, tiny_preset, [f"a kitten, number {i}" for i in range(26)])
+    cards = page.locator("#gallery [data-run]")
+    with held_calls(page):
+        with page.expect_request("**/queue/join*"):
+            open_tab(page, "Gallery")
+        page.locator("#gallery-search input, #gallery-search textarea").fill("panda on")
+    expect(page.locator(f"#gallery [data-run='{accepted}']")).to_be_visible()
+    wait_for_answers(page)
+    expect(page.locator(f"#gallery [data-run='{accepted}']")).to_be_visible()
+    page.locator("#gallery-search input, #gallery-search textarea").fill("kitten")
+    expect(cards).to_have_count(24)
+    page.get_by_role("button", name="Show more").click()
+    expect(cards).to_have_count(26)
+
+
 def test_the_judge_is_overruled_in_the_gallery(page: Page, store: Store, accepted: str) -> None:
     run = store.runs.get(accepted)
     assert run is not None
@@ -555,7 +583,7 @@ def test_the_judge_is_overruled_in_the_gallery(page: Page, store: Store, accepte
     page.locator("#overrule-reject").click()
     expect(page.locator("#overrule-said")).to_contain_text("is rejected")
     expect(card.locator(".mark")).to_have_text(["✗ rejected by ann"])
-    (said,) = [r for r in store.reviews.log(run=accepted) if r.why == "overruled"]
+    said = store.reviews.log(run=accepted, who="ann")[-1]
     assert (said.decision, said.reason) == ("reject", "it looks sad")
     assert outcome(store, accepted) == ("rejected", "ann")
     assert not (folder / "accepted.png").exists()
