@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from scripts.commands.interrupt import BAD_INPUT, INTERRUPTED  # first: it installs the handler of Ctrl-C
+from scripts.commands.interrupt import (  # first: it installs the handler of Ctrl-C
+    BAD_INPUT,
+    INTERRUPTED,
+    OUTPUT_LOST,
+)
 
 # isort: split
 import json
@@ -18,6 +22,7 @@ from models.protocols import ModelError
 from pipeline.brief import Brief
 from pipeline.config import available, load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, fault
+from scripts.commands.output import complaint, outlive_streams
 from scripts.commands.plain import clean as without_control
 
 LONGEST_INPUT = 1_000_000  # bytes read from standard input; a brief is far shorter
@@ -370,6 +375,7 @@ def ui(
 
 def main() -> None:
     """Run the command. An error that the user can fix is printed as one line, with exit status 2."""
+    output = outlive_streams()
     try:
         status = app(standalone_mode=False)  # outside standalone mode, the status of typer.Exit is returned
     except (EaselError, ModelError) as error:
@@ -381,6 +387,9 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         status = _refuse(f"{error.format_message().rstrip('.')}; see easel --help")
+    sys.stdout.flush()
+    if said := complaint(output):
+        status = _refuse(said, status or OUTPUT_LOST)
     sys.exit(status)
 
 

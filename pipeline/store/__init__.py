@@ -47,7 +47,9 @@ class Store:
             raise OutputError(
                 f"cannot write to {out} ({error.strerror}); choose another folder with --out"
             ) from None
-        self.url = url or os.environ.get(VARIABLE) or f"sqlite:///{out / FILE}"
+        given = url or os.environ.get(VARIABLE)
+        self.own = given is None  # the database is in the output folder, and belongs to it alone
+        self.url = given or f"sqlite:///{out / FILE}"
         self.engine = open_engine(self.url)
 
     @classmethod

@@ -149,6 +149,12 @@ class Runs:
                     mine = (RunRow.id.in_(some), column == RUNNING)
                     session.execute(update(RunRow).where(*mine).values({column: STOPPED}))
 
+    def stop_all(self) -> None:
+        """Set the status of every run that is running to stopped."""
+        with writing(self._engine) as session:
+            for column in (RunRow.status, RunRow.loop_status):
+                session.execute(update(RunRow).where(column == RUNNING).values({column: STOPPED}))
+
     def get(self, id: str) -> RunRow | None:
         with reading(self._engine) as session:
             return session.get(RunRow, id)

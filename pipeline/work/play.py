@@ -94,10 +94,11 @@ def play(
                 yield row, event
         finally:
             undelivered = exporter.close()
+            # Those that have no outcome: after a stop, an error, or where the caller ended early.
+            store.runs.stop([row.id for row in group])
         if undelivered:
             yield Undelivered(undelivered)
         if stop.requested:
-            store.runs.stop([row.id for row in group])
             return
 
 

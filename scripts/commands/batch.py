@@ -46,7 +46,7 @@ def run_batch(
     """Run a batch; returns its exit status. It begins with an estimate; with `only_estimate` it ends there."""
     console = Console(highlight=False, soft_wrap=True)
     store = Store(out, store_url)
-    with exclusive(out):
+    with exclusive(store):
         for bad in rows.bad:
             console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
         todo = unfinished(rows.good, store)

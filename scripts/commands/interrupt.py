@@ -22,7 +22,7 @@ if os.path.basename(sys.argv[0]) in ("easel", "easel.py", "easel.exe"):  # noqa:
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-ACCEPTED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 2, 3, 130  # exit statuses
+ACCEPTED, OUTPUT_LOST, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 1, 2, 3, 130  # exit statuses
 
 
 def end_process(*_: object) -> None:

@@ -33,7 +33,7 @@ def run_measure(preset: Preset, out: Path, store_url: str | None, each: int, fil
         TextColumn("{task.completed}/{task.total} pictures"),
         TimeRemainingColumn(),
     )
-    with exclusive(out), Progress(*columns, console=console) as shown, on_interrupt(stop.pause):
+    with exclusive(store), Progress(*columns, console=console) as shown, on_interrupt(stop.pause):
         bar = shown.add_task(f"measuring the judge of {preset.name}", total=None)
 
         def progress(done: int, of: int) -> None:

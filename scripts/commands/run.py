@@ -50,7 +50,7 @@ def run_brief(
     loaded = Event()
     # No progress bar in a log or a pipe.
     with (
-        exclusive(out),
+        exclusive(store),
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
         bar = progress.add_task(f"loading the models of {preset.name}", total=None)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pipeline.results.stats import Stats, gather
 from pipeline.store import Store
+from pipeline.work.lock import stop_abandoned
 from scripts.commands.plain import escape
 
 _OUTCOMES = ("pass", "fail", "unsure", "unchecked")
@@ -16,7 +17,9 @@ _OUTCOMES = ("pass", "fail", "unsure", "unchecked")
 
 def show(out: Path, store_url: str | None, batch: str | None, as_json: bool) -> None:
     """Print the statistics of all runs, or of the runs of one batch."""
-    stats = gather(Store.existing(out, store_url), batch)
+    store = Store.existing(out, store_url)
+    stop_abandoned(store)
+    stats = gather(store, batch)
     if as_json:
         print(stats.model_dump_json())
         return

@@ -14,6 +14,7 @@ from rich.tree import Tree
 from pipeline.store import Store
 from pipeline.telemetry import names as name
 from pipeline.telemetry.spans import Span, recorded
+from pipeline.work.lock import stop_abandoned
 from pipeline.work.report import ANSWERS, utc
 from scripts.commands.named import the_run
 from scripts.commands.plain import escape
@@ -25,6 +26,7 @@ def show(run: str, out: Path, store_url: str | None, as_json: bool) -> None:
     """Print the trace of a run. `run`: its folder, its id or the beginning of its id. Raises EaselError unless it names
     exactly one run."""
     store = Store.existing(out, store_url)
+    stop_abandoned(store)
     found = the_run(store, run)
     spans = recorded(store, found)
     if as_json:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.results.decided import catch_up
 from pipeline.store import Store
-from pipeline.work.lock import LOCK
+from pipeline.work.lock import LOCK, stop_abandoned
 from scripts.commands.interrupt import endings
 from scripts.commands.worker import PARENT
 from ui import presets
@@ -36,6 +36,7 @@ def open_app(
     presets.configure(files)
     store = Store(out, store_url)
     catch_up(store)
+    stop_abandoned(store)
     attendant = Attendant(out, store_url) if with_worker else None
     served = None
     for number in endings():

@@ -25,7 +25,7 @@ def run_worker(out: Path, store_url: str | None, idle: float, until_empty: bool)
     worker that the app started also stops when the app is gone."""
     console = Console(highlight=False, soft_wrap=True)
     store, stop = Store(out, store_url), Stop()
-    with exclusive(out), on_interrupt(stop.pause):
+    with exclusive(store), on_interrupt(stop.pause):
         signal.signal(signal.SIGTERM, lambda *_: stop.pause())
         if parent := os.environ.get(PARENT, ""):
             threading.Thread(target=_stop_without, args=(int(parent), stop), daemon=True).start()
