@@ -16,6 +16,8 @@ import httpx
 import typer
 from gradio_client import Client
 
+from scripts.direct import reach_loopback_directly
+
 POLL = 0.5  # seconds between two looks at the job
 
 
@@ -28,6 +30,7 @@ def main(
     save: Annotated[Path | None, typer.Option(help="file for the best picture")] = None,
 ) -> None:
     """Submit a brief and print its progress and outcome."""
+    reach_loopback_directly()
     client = Client(url, verbose=False)
     for want in client.predict(brief, preset, api_name="/read")["requirements"]:
         print(f"wants {want['text']}" + (f" ({want['flag']}: {want['note']})" if want["flag"] else ""))

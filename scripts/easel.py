@@ -24,6 +24,7 @@ from pipeline.config import available, load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, fault
 from scripts.commands.output import complaint, outlive_streams
 from scripts.commands.plain import clean as without_control
+from scripts.direct import reach_loopback_directly
 
 LONGEST_INPUT = 1_000_000  # bytes read from standard input; a brief is far shorter
 
@@ -376,6 +377,7 @@ def ui(
 def main() -> None:
     """Run the command. An error that the user can fix is printed as one line, with exit status 2."""
     output = outlive_streams()
+    reach_loopback_directly()
     try:
         status = app(standalone_mode=False)  # outside standalone mode, the status of typer.Exit is returned
     except (EaselError, ModelError) as error:

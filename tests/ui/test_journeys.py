@@ -559,7 +559,9 @@ def test_the_gallery_shows_what_was_typed_last(
         with page.expect_request("**/queue/join*"):
             open_tab(page, "Gallery")
         page.locator("#gallery-search input, #gallery-search textarea").fill("panda on")
-        page.wait_for_timeout(1500)  # a page that asks at once is caught by it; one that waits passes without it
+        page.wait_for_timeout(
+            1500
+        )  # a page that asks at once is caught by it; one that waits passes without it
     expect(page.locator(f"#gallery [data-run='{accepted}']")).to_be_visible()
     wait_for_answers(page)
     expect(page.locator(f"#gallery [data-run='{accepted}']")).to_be_visible()
