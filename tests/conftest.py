@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,15 @@ from pipeline.calls.load import Models, load
 from pipeline.config import Preset, load_preset
 from tests import hub as hubs
 from tests import postgres
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals() -> None:
+    """Processes that tests start inherit which signals are ignored: some are under nohup and in the background of a
+    script, where Ctrl-C and its like would reach nothing."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

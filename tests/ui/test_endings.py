@@ -15,9 +15,6 @@ from tests.ui.conftest import App, wait_for
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_the_worker_ends_with_the_page(tmp_path: Path, number: signal.Signals) -> None:
-    if number is not signal.SIGKILL and signal.getsignal(number) is signal.SIG_IGN:
-        # As under nohup, or in the background of a script: the app would be told to ignore it too.
-        signal.signal(number, signal.SIG_DFL)
     app = App(tmp_path / "out")
     wait_for(lambda: residents(app.out) is not None, "the worker")
     told = residents(app.out)
