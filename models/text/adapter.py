@@ -24,11 +24,19 @@ _UNSUPPORTED = (
 
 
 def read_adapter(folder: Path) -> dict[str, Any]:
-    """The adapter's config. Raises WeightsMissing if a file of the adapter is missing."""
+    """The adapter's config. Raises WeightsMissing if a file of the adapter is missing, ModelError if one is damaged."""
+    from safetensors import SafetensorError, safe_open
+
     for name in (_CONFIG, _WEIGHTS):
         if not (folder / name).is_file():
             raise WeightsMissing(f"There is no {name} in {folder}; correct `adapter:` in the preset.")
-    config: dict[str, Any] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    try:
+        config: dict[str, Any] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        config["peft_type"]
+        with safe_open(folder / _WEIGHTS, "pt"):  # a file that was cut off is refused here
+            pass
+    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelError(f"The adapter in {folder} is damaged ({error!r}); copy it there again.") from error
     return config
 
 

@@ -7,6 +7,8 @@ file's content, so that the next start is fast. Weights with 16 levels stay pack
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import shutil
 import tempfile
 import time
@@ -17,11 +19,14 @@ from models.protocols import ModelError, WeightsMissing
 
 FORMAT = 1  # of the converted folder; folders of another format are not read
 WEIGHTS = "weights.safetensors"
+SIZES = "sizes.json"  # file → bytes, of every other file of the folder
 STALE_S = 3600.0  # an unfinished conversion older than this belongs to a process that was stopped
+_log = logging.getLogger("easel.models")
 
 
 def converted(file: Path) -> Path:
-    """The folder with config, tokenizer and weights of a GGUF file, converted now if it is not cached."""
+    """The folder with config, tokenizer and weights of a GGUF file. It is converted now if it is not cached, or if a
+    file there is gone or has another size than it was written with."""
     from platformdirs import user_cache_path
 
     if not file.is_file():
@@ -30,9 +35,12 @@ def converted(file: Path) -> Path:
         key = hashlib.file_digest(source, "sha256").hexdigest()[:16]
     cache = user_cache_path("easel") / "gguf"
     folder = cache / f"{key}-{FORMAT}"
-    if (folder / WEIGHTS).is_file():
+    if _whole(folder):
         return folder
     try:
+        if folder.exists():
+            _log.warning("%s is damaged or was made by an older version; it is made again", folder)
+            shutil.rmtree(folder)
         cache.mkdir(parents=True, exist_ok=True)
         for left in cache.glob(f"{key}-*-unfinished"):
             if time.time() - left.stat().st_mtime > STALE_S:
@@ -48,11 +56,19 @@ def converted(file: Path) -> Path:
         try:
             unfinished.rename(folder)
         except OSError:
-            if not (folder / WEIGHTS).is_file():  # else another process finished first, with the same content
+            if not _whole(folder):  # else another process finished first, with the same content
                 raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        sizes: dict[str, int] = json.loads((folder / SIZES).read_text())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _convert(file: Path, folder: Path) -> None:
@@ -98,6 +114,8 @@ def _convert(file: Path, folder: Path) -> None:
         else:
             tensors[f"{name}.nibbles"], tensors[f"{name}.scale_zero"] = pair
     save_file(tensors, folder / WEIGHTS)
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    (folder / SIZES).write_text(json.dumps(sizes))
 
 
 def build(folder: Path, dtype: Any, keep_packed: bool) -> Any:

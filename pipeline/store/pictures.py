@@ -28,12 +28,17 @@ class Pictures:
         return self.folder / name[:2] / f"{name}.png"
 
     def keep(self, image: Image.Image) -> str:
-        """Keep a picture; returns its fingerprint. Raises OutputError where the disk refuses."""
+        """Keep a picture; returns its fingerprint. A file of it that is damaged is written again. Raises OutputError
+        where the disk refuses."""
         name = fingerprint(image)
         path = self.path(name)
         try:
             os.utime(path)
         except OSError:
+            there = False
+        else:
+            there = self.get(name) is not None
+        if not there:
             path.parent.mkdir(parents=True, exist_ok=True)
             buffer = io.BytesIO()
             image.save(buffer, "PNG", compress_level=1)

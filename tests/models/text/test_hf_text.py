@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -288,6 +290,42 @@ def test_packed_weights_are_those_of_the_file(bundled: hf_text.TransformersTextM
         ours = unpack_int4(stored.get_tensor(f"{name}.nibbles"), stored.get_tensor(f"{name}.scale_zero"))
     assert float((ours - truth).norm() / truth.norm()) < 0.004  # what bfloat16 scales cost
     assert bundled.identity.dtype == ("int4" if runs_packed("cpu") else bundled.identity.dtype)
+
+
+@needs_bundled
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(file.read_bytes()[:1000]), Path.unlink])
+def test_a_damaged_cache_is_named_and_made_again(
+    damage: Callable[[Path], object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from models.locate import locate
+    from models.text.gguf import WEIGHTS, converted
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    file = Path(locate(BUNDLED.model, Path())) / str(BUNDLED.gguf_file)
+    weights = converted(file) / WEIGHTS
+    whole = weights.read_bytes()
+    assert converted(file) / WEIGHTS == weights
+    assert caplog.text == ""
+    damage(weights)
+    assert converted(file) / WEIGHTS == weights
+    assert weights.read_bytes() == whole
+    assert f"{weights.parent} is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_config.json"])
+def test_a_damaged_adapter_is_named(name: str, folders: Path, tmp_path: Path) -> None:
+    from models.text.adapter import read_adapter
+
+    shutil.copytree(folders / "lora", tmp_path / "lora")
+    read_adapter(tmp_path / "lora")
+    file = tmp_path / "lora" / name
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(ModelError, match=r"lora is damaged.*copy it there again"):
+        read_adapter(tmp_path / "lora")
 
 
 def test_a_row_through_packed_layers_ignores_its_neighbours() -> None:

@@ -132,6 +132,8 @@ def test_a_damaged_picture_is_not_taken_for_a_result(store: Store) -> None:
     files[0].write_bytes(files[0].read_bytes()[:100])
     files[1].write_bytes(files[0].read_bytes())
     assert store.results.get(["a", "b"]) == {}
+    store.results.put("image", {"a": Result({}, picture(1)), "b": Result({}, picture(2))})  # painted again
+    assert set(store.results.get(["a", "b"])) == {"a", "b"}
 
 
 def test_old_results_can_be_dropped(store: Store) -> None:
