@@ -16,7 +16,7 @@ from PIL import Image
 from models.device import held_bytes, pick_device, pick_dtype
 from models.image.diffusers_backend import DiffusersImage
 from models.image.diffusers_pipeline import open_pipeline, parameters
-from models.image.preview import Moment, decode_small, watched
+from models.image.preview import Moment, Previews, watched
 from models.image.prompt_length import PromptLength
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
 
@@ -68,6 +68,7 @@ class Painter:
         self._spec = spec
         self._constant = constant
         self._accepts = parameters(pipe)
+        self._previews = Previews(pipe)
         self._prompts = PromptLength(pipe, spec.call_options)
         self.prompt_tokens = self._prompts.limit  # that are read of a prompt
         self._agreements: dict[tuple[int, _Settings], bool] = {}
@@ -158,10 +159,13 @@ class Painter:
         """Pixels of one batch, (N, H, W, 3) in [0, 1], at the size at which the network works."""
         width, height = self._paint_size(settings)
         pipe = self._pipe
+        last: Moment | None = None
 
         def report(moment: Moment) -> None:
+            nonlocal last
+            last = moment
             if on_step is not None:
-                preview = functools.partial(decode_small, pipe, moment.clean, width, height)
+                preview = functools.partial(self._previews.of, moment.clean, width, height)
                 on_step(Step(moment.index, moment.total, rows, preview))
 
         call = {
@@ -196,6 +200,8 @@ class Painter:
                 f"{self.identity.name} gave NaN instead of an image in {self.identity.dtype}; "
                 "set `dtype: float32` (or bfloat16) in the preset."
             )
+        if last is not None:
+            self._previews.learn(last.after, pixels, width, height)
         return pixels
 
     def _paint_size(self, settings: _Settings) -> tuple[int, int]:
