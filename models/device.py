@@ -69,6 +69,16 @@ def cpu_has_bfloat16() -> bool:
     return "amx_bf16" in flags or "avx512_bf16" in flags
 
 
+def empty_caches() -> None:
+    """Return the memory that torch keeps for later to the GPU, of every kind that this machine has."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
 def held_bytes(parts: Iterable[Any]) -> int:
     """Bytes of the parameters and buffers, packed weights included, of the modules among `parts`. A tensor that two
     modules share counts once; one on the `meta` device, which has no data here, does not count. Temporary memory

@@ -14,7 +14,7 @@ from models.backend import Backend, load_of
 from models.hub.need import Need, Read
 from models.image.pipeline_files import pipeline
 from models.locate import locate
-from models.specs import Device, DType, ImageSpec, NoEffect, Part
+from models.specs import Device, DType, ImageSpec, NoEffect, Part, Placement
 
 _USUAL = "pytorch_lora_weights.safetensors"
 
@@ -40,12 +40,12 @@ class DiffusersImage(ImageSpec):
     revision: str | None = None
     variant: str | None = None
     pipeline: str | None = None  # explicit class, where AutoPipelineForText2Image does not know the model
-    device: Device = "auto"
+    device: Annotated[Device, Placement()] = "auto"
     dtype: DType = "auto"
     scheduler: Scheduler | None = None
     loras: tuple[Lora, ...] = ()
-    offload: Annotated[Literal["none", "model", "sequential"], NoEffect()] = "none"
-    vae_tiling: bool = False
+    offload: Annotated[Literal["none", "model", "sequential"], NoEffect(), Placement()] = "none"
+    vae_tiling: Annotated[bool, Placement()] = False
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
 
 

@@ -15,11 +15,12 @@ from PIL import Image
 
 from models.device import held_bytes, pick_device, pick_dtype
 from models.image.diffusers_backend import DiffusersImage
-from models.image.diffusers_pipeline import open_pipeline, parameters
+from models.image.diffusers_pipeline import open_pipeline, parameters, place
 from models.image.preview import Moment, Previews, watched
 from models.image.prompt_length import PromptLength
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
 
+_BITS = {"float32": 32, "float16": 16, "bfloat16": 15}  # bfloat16 has fewer bits of precision than float16
 BLOCK = 32  # pixels; sizes are rounded up to it where the network paints at full size
 
 
@@ -32,14 +33,12 @@ def load(spec: DiffusersImage, base: Path, offline: bool) -> Painter:
     device = pick_device(spec.device)
     dtype = pick_dtype(spec.dtype, device)
     pipe, name, revision, loras = open_pipeline(spec, base, device, dtype, offline)
-    identity = Identity("diffusers", name, revision, device, str(dtype).removeprefix("torch."))
+    identity = Identity("diffusers", name, revision, device, _name(dtype))
     constant = {
         "model": name,
         "revision": revision,
         "pipeline": type(pipe).__name__,
         "scheduler": type(pipe.scheduler).__name__,
-        "device": device,
-        "dtype": identity.dtype,
         **({"loras": loras} if loras else {}),
         **({"call_options": dict(spec.call_options)} if spec.call_options else {}),
     }
@@ -72,8 +71,32 @@ class Painter:
         self._prompts = PromptLength(pipe, spec.call_options)
         self.prompt_tokens = self._prompts.limit  # that are read of a prompt
         self._agreements: dict[tuple[int, _Settings], bool] = {}
-        # So many requests a caller should send at once to get each image as soon as it is done.
-        self.most_together = 1 if self._one_by_one else spec.max_batch
+        self._placed = identity.device, spec.offload, spec.vae_tiling, getattr(torch, identity.dtype)
+        self._coarsest = identity.dtype  # the number format with the fewest bits that the weights were in
+
+    def place(self, spec: DiffusersImage) -> None:
+        """Take another spec of the same weights: move them to its device, offload and tile as it says.
+
+        Weights that were rounded stay so: then the identity's dtype names both formats. Raises as `load`."""
+        device = pick_device(spec.device)
+        dtype = pick_dtype(spec.dtype, device)
+        if (device, spec.offload, spec.vae_tiling, dtype) != self._placed:
+            place(self._pipe, spec, device, dtype)
+            self._agreements.clear()
+            self._previews = Previews(self._pipe)
+        name = _name(dtype)
+        if _BITS[name] <= _BITS[self._coarsest]:
+            self._coarsest = name
+        elif name != self._coarsest:
+            name = f"{name} of {self._coarsest}"
+        self.identity = replace(self.identity, device=device, dtype=name)
+        self._placed = device, spec.offload, spec.vae_tiling, dtype
+        self._spec = spec
+
+    @property
+    def most_together(self) -> int:
+        """So many requests a caller should send at once to get each image as soon as it is done."""
+        return 1 if self._one_by_one else self._spec.max_batch
 
     @property
     def bytes(self) -> int:
@@ -239,7 +262,12 @@ class Painter:
             used["ignored"] = ["negative"]  # this pipeline takes none
         if np.ptp(levels, axis=(0, 1)).max() <= 1:
             used["blank"] = True  # one colour everywhere: a failed image, or what was asked for
-        return Painted(image, {**used, **self._constant})
+        here = {"device": self.identity.device, "dtype": self.identity.dtype}
+        return Painted(image, {**used, **self._constant, **here})
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _cut(positions: Sequence[int], most: int) -> Iterator[tuple[int, ...]]:

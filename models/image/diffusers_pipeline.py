@@ -38,19 +38,18 @@ def open_pipeline(
     pipe.set_progress_bar_config(disable=True)
     if spec.scheduler is not None:
         pipe.scheduler = _scheduler(spec, pipe.scheduler)
-    if spec.vae_tiling:
-        if not hasattr(getattr(pipe, "vae", None), "enable_tiling"):
-            raise ModelError(
-                f"{own.name} has no autoencoder that tiles; remove `vae_tiling` from the preset."
-            )
-        pipe.vae.enable_tiling()
-    _place(pipe, spec, device)
+    place(pipe, spec, device, dtype)
     unknown = sorted(set(spec.call_options) - parameters(pipe))
     if unknown:
         raise ModelError(
             f"{type(pipe).__name__} takes no argument {', '.join(unknown)}; correct `call_options`."
         )
     return pipe, own.name, revision, loras
+
+
+def networks(pipe: Any) -> list[Any]:
+    """The networks among the parts of a pipeline."""
+    return [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
 
 
 def parameters(pipe: Any) -> frozenset[str]:
@@ -167,7 +166,19 @@ def _scheduler(spec: DiffusersImage, present: Any) -> Any:
         return scheduler_class.from_config(present.config, **wanted.options)
 
 
-def _place(pipe: Any, spec: DiffusersImage, device: str) -> None:
+def place(pipe: Any, spec: DiffusersImage, device: str, dtype: torch.dtype) -> None:
+    """Move a loaded pipeline to where and how the spec wants it: device, number format, offloading and tiling. Raises
+    ModelError where its autoencoder cannot tile."""
+    vae = getattr(pipe, "vae", None)
+    if spec.vae_tiling and not hasattr(vae, "enable_tiling"):
+        raise ModelError(
+            f"{type(pipe).__name__} has no autoencoder that tiles; remove `vae_tiling` from the preset."
+        )
+    if hasattr(vae, "enable_tiling"):
+        (vae.enable_tiling if spec.vae_tiling else vae.disable_tiling)()
+    pipe.remove_all_hooks()
+    if any(part.dtype != dtype for part in networks(pipe)):
+        pipe.to(dtype, silence_dtype_warnings=True)
     if spec.offload == "none" or device == "cpu":  # on a CPU there is nothing to offload from
         pipe.to(device)
     elif spec.offload == "model":

@@ -46,7 +46,8 @@ def decoded(pipe: Any, grid: Grid, share: float) -> Tensor:
             vae.to(dtype=torch.float32)
         latents = _unscaled(pipe, grid.values)
         latents = shrunk(latents, max(4, round(max(latents.shape[-2:]) * share))).to(vae.dtype)
-        pixels = vae.decode(latents.unsqueeze(2) if grid.frames else latents, return_dict=False)[0].float()
+        given = latents.unsqueeze(2) if grid.frames else latents
+        pixels: Tensor = vae.decode(given, return_dict=False)[0].float()
     finally:
         if upcast:
             vae.to(dtype=torch.float16)

@@ -380,3 +380,28 @@ def test_same_noise_on_a_gpu(offload: str, checkpoint: Callable[[str], Path]) ->
     there = build("sdxl", folder, device="cuda", offload=offload).paint(REQUESTS)
     for a, b in zip(here, there, strict=True):
         assert np.abs(pixels(a).astype(int) - pixels(b)).max() <= 3
+
+
+def test_a_loaded_painter_is_moved_out_of_offloading(checkpoint: Callable[[str], Path]) -> None:
+    model: Any = build("sdxl", checkpoint("sdxl"))
+    before = pixels(model.paint(REQUESTS[:1])[0]).astype(int)
+    model._pipe.enable_sequential_cpu_offload(device="cpu")
+    assert next(model._pipe.unet.parameters()).is_meta
+    model._placed = ()
+    model.place(model._spec)
+    assert not next(model._pipe.unet.parameters()).is_meta
+    assert np.abs(pixels(model.paint(REQUESTS[:1])[0]) - before).max() <= 1
+
+
+def test_weights_that_were_rounded_are_named_so(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a device that computes in another format, they are not those that a fresh load would give."""
+    monkeypatch.setattr("models.device.cpu_has_bfloat16", lambda: True)
+    model: Any = build("flux", checkpoint("flux"), dtype="auto")
+    assert model.identity.dtype == "bfloat16"
+    monkeypatch.setattr("models.device.cpu_has_bfloat16", lambda: False)
+    model.place(model._spec)
+    assert model.identity.dtype == "float32 of bfloat16"
+    assert {str(weight.dtype) for weight in model._pipe.transformer.parameters()} == {"torch.float32"}
+    assert model.paint(REQUESTS[:1])[0].settings["dtype"] == "float32 of bfloat16"
