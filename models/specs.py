@@ -147,7 +147,16 @@ class ImageSpec(Spec):
     # other seed is tried.
     seeds_differ: Annotated[bool, NoEffect()] = True
     paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
+    # Pixels a side of the square that the network was trained for: other sizes are painted with about as many pixels,
+    # and resized. None: as the model says, else the preset's width and height.
+    native: Annotated[Side | None, Placement()] = None
     max_batch: Annotated[PositiveInt, NoEffect()] = 4
+
+    @model_validator(mode="after")
+    def _one_size(self) -> ImageSpec:
+        if self.paint_size is not None and self.native is not None:
+            raise ValueError("give paint_size, for a network that paints squares of one size, or native")
+        return self
 
 
 class ScorerSpec(Spec):

@@ -180,7 +180,7 @@ def rung_name(spec: Spec, first: Spec) -> str:
     parts = []
     if {"width", "height"} & set(changed):
         parts.append(f"{getattr(spec, 'width')} × {getattr(spec, 'height')}")  # noqa: B009
-    words = {"device": "{}", "steps": "{} steps", "dtype": "{}"}
+    words = {"device": "{}", "steps": "{} steps", "dtype": "{}", "native": "painted at {} px"}
     parts += [
         words.get(key, f"{key} {{}}").format(value)
         for key, value in changed.items()

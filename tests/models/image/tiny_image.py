@@ -339,8 +339,11 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 
 # What a preset must say beyond model, size and steps for each of them.
 NEEDS: dict[str, dict[str, Any]] = {
-    "flux2_klein": {"call_options": {"max_sequence_length": 64, "text_encoder_out_layers": [1, 2, 3]}},
-    "flux": {"call_options": {"max_sequence_length": 64}},
+    "flux2_klein": {
+        "native": SIZE,
+        "call_options": {"max_sequence_length": 64, "text_encoder_out_layers": [1, 2, 3]},
+    },
+    "flux": {"native": SIZE, "call_options": {"max_sequence_length": 64}},
     "z_image": {"call_options": {"max_sequence_length": 64}},
     "sana": {
         "call_options": {
@@ -349,7 +352,7 @@ NEEDS: dict[str, dict[str, Any]] = {
             "complex_human_instruction": None,
         }
     },
-    "qwen_image": {"call_options": {"max_sequence_length": 64}},
+    "qwen_image": {"native": SIZE, "call_options": {"max_sequence_length": 512}},
     "prx_pixel": {"pipeline": "PRXPixelPipeline", "call_options": {"use_resolution_binning": False}},
 }
 
