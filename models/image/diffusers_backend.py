@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from models.backend import Backend, load_of
 from models.hub.need import Need, Read
@@ -46,6 +46,11 @@ class DiffusersImage(ImageSpec):
     loras: tuple[Lora, ...] = ()
     offload: Annotated[Literal["none", "model", "sequential"], NoEffect(), Placement()] = "none"
     vae_tiling: Annotated[bool, Placement()] = False
+    # Speed. `python -m scripts.benches.gpu` measures what each of them saves on a machine.
+    prompt_cache: Annotated[NonNegativeInt, NoEffect(), Placement()] = 8  # encoded prompts that are kept
+    channels_last: bool = False  # convolutions with the channels as the last dimension
+    compile: bool = False  # the network by torch.compile: the first image takes a minute or more
+    fuse_loras: bool = False  # LoRAs are added to the weights, instead of computed beside them
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
 
 

@@ -70,14 +70,7 @@ class Painter:
         self._prompts = PromptLength(pipe, spec.call_options)
         self.prompt_tokens = self._prompts.limit  # that are read of a prompt
         self._agreements: dict[tuple[int, _Settings], bool] = {}
-        dtype = getattr(torch, identity.dtype)
-        self._placed: tuple[Any, ...] = (
-            identity.device,
-            spec.offload,
-            spec.vae_tiling,
-            dtype,
-            native(pipe, spec),
-        )
+        self._placed = _placement(pipe, spec, identity.device, getattr(torch, identity.dtype))
         self._coarsest = identity.dtype  # the number format with the fewest bits that the weights were in
 
     def place(self, spec: DiffusersImage) -> None:
@@ -86,7 +79,7 @@ class Painter:
         Weights that were rounded stay so: then the identity's dtype names both formats. Raises as `load`."""
         device = pick_device(spec.device)
         dtype = pick_dtype(spec.dtype, device, narrow(type(self._pipe).__name__))
-        placed = device, spec.offload, spec.vae_tiling, dtype, native(self._pipe, spec)
+        placed = _placement(self._pipe, spec, device, dtype)
         if placed != self._placed:
             place(self._pipe, spec, device, dtype)
             self._agreements.clear()
@@ -290,6 +283,11 @@ class Painter:
             used["blank"] = True  # one colour everywhere: a failed image, or what was asked for
         here = {"device": self.identity.device, "dtype": self.identity.dtype}
         return Painted(image, {**used, **self._constant, **here})
+
+
+def _placement(pipe: Any, spec: DiffusersImage, device: str, dtype: torch.dtype) -> tuple[Any, ...]:
+    """All that `place` of a pipeline depends on."""
+    return device, dtype, spec.offload, spec.vae_tiling, spec.prompt_cache, native(pipe, spec)
 
 
 def _name(dtype: torch.dtype) -> str:

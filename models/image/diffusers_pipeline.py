@@ -21,6 +21,7 @@ from models.hub.download import snapshot
 from models.hub.need import Need
 from models.hub.plan import reader
 from models.image.diffusers_backend import DiffusersImage, Lora, needs
+from models.image.prompt_cache import forget_encoded, keep_encoded
 from models.image.sizes import native_side, tile
 from models.protocols import ModelError, WeightsMissing
 
@@ -44,6 +45,7 @@ def open_pipeline(
     if spec.scheduler is not None:
         pipe.scheduler = _scheduler(spec, pipe.scheduler)
     place(pipe, spec, device, dtype)
+    _speed_up(pipe, spec)
     unknown = sorted(set(spec.call_options) - parameters(pipe))
     if unknown:
         raise ModelError(
@@ -157,6 +159,9 @@ def _add_loras(
         if name not in loaded:
             raise ModelError(f"The LoRA {lora.model} has no weight that fits {type(pipe).__name__}.")
     pipe.set_adapters(names, adapter_weights=[lora.scale for lora in spec.loras])
+    if spec.fuse_loras:
+        pipe.fuse_lora(components=list(pipe.get_list_adapters()), adapter_names=names)
+        pipe.unload_lora_weights()
     return used
 
 
@@ -203,6 +208,8 @@ def place(pipe: Any, spec: DiffusersImage, device: str, dtype: torch.dtype) -> N
     elif getattr(vae, "use_tiling", False):
         vae.disable_tiling()  # type: ignore[union-attr]
     pipe.remove_all_hooks()
+    forget_encoded(pipe)
+    keep_encoded(pipe, spec.prompt_cache)
     if any(part.dtype != dtype for part in networks(pipe)):
         pipe.to(dtype, silence_dtype_warnings=True)
     if spec.offload == "none" or device == "cpu":  # on a CPU there is nothing to offload from
@@ -211,6 +218,21 @@ def place(pipe: Any, spec: DiffusersImage, device: str, dtype: torch.dtype) -> N
         pipe.enable_model_cpu_offload(device=device)
     else:
         pipe.enable_sequential_cpu_offload(device=device)
+
+
+def _speed_up(pipe: Any, spec: DiffusersImage) -> None:
+    """What a spec asks for that changes how fast the networks are, and no more than the last bits of the image."""
+    network = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
+    if spec.channels_last:
+        for part in (network, getattr(pipe, "vae", None)):
+            if part is not None:
+                part.to(memory_format=torch.channels_last)
+    if spec.compile and network is not None:
+        # Compiling the block that is repeated takes a tenth of the time that the whole network takes.
+        if getattr(network, "_repeated_blocks", None):
+            network.compile_repeated_blocks()
+        else:
+            network.compile()
 
 
 @contextmanager
