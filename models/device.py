@@ -39,8 +39,10 @@ def numbered(device: str) -> str:
     return f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device
 
 
-def pick_dtype(wanted: str, device: str) -> torch.dtype:
-    """The torch dtype for a spec's `dtype`; `auto` takes the smallest that the device computes with in hardware."""
+def pick_dtype(wanted: str, device: str, float16: bool = True) -> torch.dtype:
+    """The torch dtype for a spec's `dtype`; `auto` takes the smallest that the device computes with in hardware.
+
+    `float16`: whether the model works in it. Models trained in bfloat16 overflow there, and give NaN."""
     import torch
 
     if wanted != "auto":
@@ -52,9 +54,9 @@ def pick_dtype(wanted: str, device: str) -> torch.dtype:
     if kind == "cuda":
         # Before Ampere bfloat16 is emulated, and slower than float16.
         native = torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if native else torch.float16
-    if kind == "mps":
-        return torch.float16
+        return torch.bfloat16 if native else torch.float16 if float16 else torch.float32
+    if kind == "mps":  # float16 gives black images and NaN there; bfloat16 came with macOS 14
+        return torch.bfloat16 if torch.backends.mps.is_macos_or_newer(14, 0) else torch.float32
     return torch.bfloat16 if cpu_has_bfloat16() else torch.float32
 
 
@@ -67,6 +69,16 @@ def cpu_has_bfloat16() -> bool:
         return False  # not Linux: float32 works everywhere, though it may be slower
     flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
     return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def empty_caches() -> None:
+    """Return the memory that torch keeps for later to the GPU, of every kind that this machine has."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def held_bytes(parts: Iterable[Any]) -> int:

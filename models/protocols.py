@@ -156,8 +156,8 @@ class Painted:
 class Step:
     """Progress inside one batch: denoising step `index` of `total` is done (1-based).
 
-    `preview()` decodes the model's current estimate of the finished images (x0) at low resolution, in the order of
-    the batch's requests; nothing is decoded unless it is called.
+    `preview()` shows the model's current estimate of the finished images (x0) at low resolution, in the order of the
+    batch's requests; empty where the model has none. Nothing is decoded unless it is called, and it never raises.
     """
 
     index: int

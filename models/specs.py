@@ -40,6 +40,11 @@ class NoEffect:
     `max_batch: Annotated[PositiveInt, NoEffect()] = 8`."""
 
 
+class Placement:
+    """Marks a field that says only where and how a loaded model works, such as its device. A model whose spec has such
+    fields has a method `place(spec)`, which takes other values of them without being loaded again."""
+
+
 class Part(BaseModel):
     """A section of a spec: frozen, refuses unknown keys."""
 
@@ -101,15 +106,27 @@ class Spec(Part):
 POLICY = frozenset(Spec.model_fields) - {"kind"}
 
 
+# Keys that a request may give for itself. Specs that differ only in them share a loaded model.
+PER_CALL = frozenset({"steps", "width", "height", "guidance", "max_batch"})
+
+
+def _marked(spec: Spec, mark: type) -> frozenset[str]:
+    """The fields of a spec with a mark, such as NoEffect."""
+    fields = type(spec).model_fields.items()
+    return frozenset(name for name, field in fields if any(isinstance(m, mark) for m in field.metadata))
+
+
+def weights_settings(spec: Spec) -> str:
+    """The settings that decide which weights are loaded and how, as JSON: two specs that agree in them can take turns
+    with one loaded model."""
+    placed = _marked(spec, Placement)
+    return spec.model_dump_json(exclude=set(POLICY | placed | PER_CALL if placed else POLICY))
+
+
 def answer_settings(spec: Spec) -> dict[str, Any]:
     """The settings that can change what a model answers, as plain JSON. Two specs that agree in them may share kept
     answers."""
-    marked = {
-        name
-        for name, field in type(spec).model_fields.items()
-        if any(isinstance(mark, NoEffect) for mark in field.metadata)
-    }
-    return spec.model_dump(mode="json", exclude=set(POLICY | marked))
+    return spec.model_dump(mode="json", exclude=set(POLICY | _marked(spec, NoEffect)))
 
 
 class TextSpec(Spec):
@@ -130,7 +147,16 @@ class ImageSpec(Spec):
     # other seed is tried.
     seeds_differ: Annotated[bool, NoEffect()] = True
     paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
+    # Pixels a side of the square that the network was trained for: other sizes are painted with about as many pixels,
+    # and resized. None: as the model says, else the preset's width and height.
+    native: Annotated[Side | None, Placement()] = None
     max_batch: Annotated[PositiveInt, NoEffect()] = 4
+
+    @model_validator(mode="after")
+    def _one_size(self) -> ImageSpec:
+        if self.paint_size is not None and self.native is not None:
+            raise ValueError("give paint_size, for a network that paints squares of one size, or native")
+        return self
 
 
 class ScorerSpec(Spec):

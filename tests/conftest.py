@@ -46,6 +46,8 @@ def loaded_once() -> Iterator[None]:
             key = repr((name, spec, base, rest, more))
             if key not in loaded:
                 loaded[key] = real(spec, base, *rest, **more)
+            elif hasattr(loaded[key], "place"):
+                loaded[key].place(spec)  # a fallback may have moved it
             return loaded[key]
 
         return cached

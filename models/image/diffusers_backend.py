@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from models.backend import Backend, load_of
 from models.hub.need import Need, Read
 from models.image.pipeline_files import pipeline
 from models.locate import locate
-from models.specs import Device, DType, ImageSpec, NoEffect, Part
+from models.specs import Device, DType, ImageSpec, NoEffect, Part, Placement
 
 _USUAL = "pytorch_lora_weights.safetensors"
 
@@ -40,12 +40,17 @@ class DiffusersImage(ImageSpec):
     revision: str | None = None
     variant: str | None = None
     pipeline: str | None = None  # explicit class, where AutoPipelineForText2Image does not know the model
-    device: Device = "auto"
+    device: Annotated[Device, Placement()] = "auto"
     dtype: DType = "auto"
     scheduler: Scheduler | None = None
     loras: tuple[Lora, ...] = ()
-    offload: Annotated[Literal["none", "model", "sequential"], NoEffect()] = "none"
-    vae_tiling: bool = False
+    offload: Annotated[Literal["none", "model", "sequential"], NoEffect(), Placement()] = "none"
+    vae_tiling: Annotated[bool, Placement()] = False
+    # Speed. `python -m scripts.benches.gpu` measures what each of them saves on a machine.
+    prompt_cache: Annotated[NonNegativeInt, NoEffect(), Placement()] = 8  # encoded prompts that are kept
+    channels_last: bool = False  # convolutions with the channels as the last dimension
+    compile: bool = False  # the network by torch.compile: the first image takes a minute or more
+    fuse_loras: bool = False  # LoRAs are added to the weights, instead of computed beside them
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +15,13 @@ from PIL import Image
 
 from models.device import held_bytes, pick_device, pick_dtype
 from models.image.diffusers_backend import DiffusersImage
-from models.image.diffusers_pipeline import open_pipeline, parameters
-from models.image.preview import Moment, decode_small, watched
+from models.image.diffusers_pipeline import narrow, native, open_pipeline, parameters, place
+from models.image.preview import Moment, Previews, watched
 from models.image.prompt_length import PromptLength
+from models.image.sizes import fitted, painted_size
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
 
-BLOCK = 32  # pixels; sizes are rounded up to it where the network paints at full size
+_BITS = {"float32": 32, "float16": 16, "bfloat16": 15}  # bfloat16 has fewer bits of precision than float16
 
 
 def load(spec: DiffusersImage, base: Path, offline: bool) -> Painter:
@@ -30,16 +31,13 @@ def load(spec: DiffusersImage, base: Path, offline: bool) -> Painter:
     fit the spec.
     """
     device = pick_device(spec.device)
-    dtype = pick_dtype(spec.dtype, device)
-    pipe, name, revision, loras = open_pipeline(spec, base, device, dtype, offline)
-    identity = Identity("diffusers", name, revision, device, str(dtype).removeprefix("torch."))
+    pipe, name, revision, loras, dtype = open_pipeline(spec, base, device, offline)
+    identity = Identity("diffusers", name, revision, device, _name(dtype))
     constant = {
         "model": name,
         "revision": revision,
         "pipeline": type(pipe).__name__,
         "scheduler": type(pipe.scheduler).__name__,
-        "device": device,
-        "dtype": identity.dtype,
         **({"loras": loras} if loras else {}),
         **({"call_options": dict(spec.call_options)} if spec.call_options else {}),
     }
@@ -68,11 +66,36 @@ class Painter:
         self._spec = spec
         self._constant = constant
         self._accepts = parameters(pipe)
+        self._previews = Previews(pipe)
         self._prompts = PromptLength(pipe, spec.call_options)
         self.prompt_tokens = self._prompts.limit  # that are read of a prompt
         self._agreements: dict[tuple[int, _Settings], bool] = {}
-        # So many requests a caller should send at once to get each image as soon as it is done.
-        self.most_together = 1 if self._one_by_one else spec.max_batch
+        self._placed = _placement(pipe, spec, identity.device, getattr(torch, identity.dtype))
+        self._coarsest = identity.dtype  # the number format with the fewest bits that the weights were in
+
+    def place(self, spec: DiffusersImage) -> None:
+        """Take another spec of the same weights: move them to its device, offload and tile as it says.
+
+        Weights that were rounded stay so: then the identity's dtype names both formats. Raises as `load`."""
+        device = pick_device(spec.device)
+        dtype = pick_dtype(spec.dtype, device, narrow(type(self._pipe).__name__))
+        placed = _placement(self._pipe, spec, device, dtype)
+        if placed != self._placed:
+            place(self._pipe, spec, device, dtype)
+            self._agreements.clear()
+            self._previews = Previews(self._pipe)
+        name = _name(dtype)
+        if _BITS[name] <= _BITS[self._coarsest]:
+            self._coarsest = name
+        elif name != self._coarsest:
+            name = f"{name} of {self._coarsest}"
+        self.identity = replace(self.identity, device=device, dtype=name)
+        self._placed, self._spec = placed, spec
+
+    @property
+    def most_together(self) -> int:
+        """So many requests a caller should send at once to get each image as soon as it is done."""
+        return 1 if self._one_by_one else self._spec.max_batch
 
     @property
     def bytes(self) -> int:
@@ -103,13 +126,34 @@ class Painter:
             raise ModelError(
                 f"{self.identity.name} paints squares, not {width} × {height}; ask for a square image."
             )
+        guidance = spec.guidance if request.guidance is None else request.guidance
         return _Settings(
             width=width,
             height=height,
             steps=request.steps or spec.steps,
-            guidance=spec.guidance if request.guidance is None else request.guidance,
-            negative=bool(request.negative) and "negative_prompt" in self._accepts,
+            guidance=guidance,
+            negative=bool(request.negative) and "negative_prompt" in self._accepts and self._guided(guidance),
         )
+
+    def _guided(self, guidance: float) -> bool:
+        """Whether each step is also made for the negative prompt (classifier-free guidance)."""
+        if "true_cfg_scale" in self._accepts:  # beside a guidance that is an input of the network
+            usual = inspect.signature(type(self._pipe).__call__).parameters["true_cfg_scale"].default
+            return float(self._spec.call_options.get("true_cfg_scale", usual)) > 1
+        if isinstance(getattr(type(self._pipe), "do_classifier_free_guidance", None), property):
+            self._pipe._guidance_scale = guidance  # which the pipeline itself sets when it is called
+            return bool(self._pipe.do_classifier_free_guidance)
+        return guidance > 1
+
+    def _guidance_acts(self, guidance: float) -> bool:
+        """Whether another guidance gives another image."""
+        if "guidance_scale" not in self._accepts:
+            return False
+        network = getattr(self._pipe, "unet", None) or getattr(self._pipe, "transformer", None)
+        config: Any = getattr(network, "config", {})
+        if config.get("guidance_embeds") or config.get("time_cond_proj_dim"):  # an input of the network
+            return True
+        return "true_cfg_scale" not in self._accepts and self._guided(guidance)
 
     def _batches(
         self, settings: _Settings, positions: Sequence[int], requests: Sequence[Paint]
@@ -158,10 +202,13 @@ class Painter:
         """Pixels of one batch, (N, H, W, 3) in [0, 1], at the size at which the network works."""
         width, height = self._paint_size(settings)
         pipe = self._pipe
+        last: Moment | None = None
 
         def report(moment: Moment) -> None:
+            nonlocal last
+            last = moment
             if on_step is not None:
-                preview = functools.partial(decode_small, pipe, moment.clean, width, height)
+                preview = functools.partial(self._previews.of, moment.clean, width, height)
                 on_step(Step(moment.index, moment.total, rows, preview))
 
         call = {
@@ -196,27 +243,26 @@ class Painter:
                 f"{self.identity.name} gave NaN instead of an image in {self.identity.dtype}; "
                 "set `dtype: float32` (or bfloat16) in the preset."
             )
+        if last is not None:
+            self._previews.learn(last.after, pixels, width, height)
         return pixels
 
     def _paint_size(self, settings: _Settings) -> tuple[int, int]:
-        """The size at which the network works: `paint_size`, or the wanted size rounded up to whole blocks."""
+        """The size at which the network works: `paint_size`, or one near its native size."""
         side = self._spec.paint_size
         if side is not None:
             return side, side
-        # Pipelines refuse or change a size that is no multiple of 8, of 16 (patches of two) or, for Sana, of 32.
         factor = int(getattr(self._pipe, "vae_scale_factor", None) or 1)
-        block = math.lcm(BLOCK, 2 * factor)
-        return -(-settings.width // block) * block, -(-settings.height // block) * block
+        return painted_size((settings.width, settings.height), native(self._pipe, self._spec), factor)
 
     def _finish(self, request: Paint, settings: _Settings, pixels: np.ndarray[Any, Any]) -> Painted:
         levels = (pixels * 255).round().astype(np.uint8)
         image = Image.fromarray(levels)
-        painted_size = image.size
-        if self._spec.paint_size is None:  # cut off what rounding up added at the edges
-            left, top = (image.width - settings.width) // 2, (image.height - settings.height) // 2
-            image = image.crop((left, top, left + settings.width, top + settings.height))
-        if image.size != (settings.width, settings.height):
-            image = image.resize((settings.width, settings.height), Image.Resampling.LANCZOS)
+        at, acts = image.size, self._guidance_acts(settings.guidance)
+        if at != (settings.width, settings.height):
+            asked = settings.width, settings.height
+            whole = self._spec.paint_size is not None  # a square, to be resized to another one
+            image = image.resize(asked, Image.Resampling.LANCZOS) if whole else fitted(image, asked)
         used: dict[str, Any] = {
             "prompt": request.prompt,
             "seed": request.seed,
@@ -224,16 +270,28 @@ class Painter:
             "height": settings.height,
             "steps": settings.steps,
             **({"negative": request.negative} if settings.negative else {}),
-            **({"guidance": settings.guidance} if "guidance_scale" in self._accepts else {}),
-            **({"painted_size": list(painted_size)} if painted_size != image.size else {}),
+            **({"guidance": settings.guidance} if acts else {}),
+            "painted_size": list(at),
         }
         if cut := self._prompts.cut(request.prompt):
             used["prompt_cut"] = {"read": cut[0], "of": cut[1]}  # the rest of the prompt had no effect
-        if request.negative and not settings.negative:
-            used["ignored"] = ["negative"]  # this pipeline takes none
+        ignored = ["negative"] if request.negative and not settings.negative else []
+        ignored += ["guidance"] if settings.guidance > 1 and not acts else []
+        if ignored:
+            used["ignored"] = ignored  # had no effect, in this pipeline with these settings
         if np.ptp(levels, axis=(0, 1)).max() <= 1:
             used["blank"] = True  # one colour everywhere: a failed image, or what was asked for
-        return Painted(image, {**used, **self._constant})
+        here = {"device": self.identity.device, "dtype": self.identity.dtype}
+        return Painted(image, {**used, **self._constant, **here})
+
+
+def _placement(pipe: Any, spec: DiffusersImage, device: str, dtype: torch.dtype) -> tuple[Any, ...]:
+    """All that `place` of a pipeline depends on."""
+    return device, dtype, spec.offload, spec.vae_tiling, spec.prompt_cache, native(pipe, spec)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _cut(positions: Sequence[int], most: int) -> Iterator[tuple[int, ...]]:

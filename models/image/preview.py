@@ -1,12 +1,14 @@
-"""Previews of a running diffusion: the model's current estimate of the finished image, decoded at low resolution.
+"""Previews of a running diffusion: the model's current estimate of the finished image, at low resolution.
 
 Pipelines differ in their callback arguments, but all of them call their scheduler's `step`. So steps are counted and
-the model's predictions are read there.
+the model's predictions are read there. A preview never ends a run: where it fails there is none.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,38 +20,49 @@ from diffusers import DDIMScheduler, DDPMScheduler, FlowMatchEulerDiscreteSchedu
 from PIL import Image
 from torch import Tensor
 
+from models.image.latents import decoded, grid_of, in_place, shrunk
+
 PREVIEW_SIDE = 256  # pixels: the longer side of a preview is at most about this
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One call of the scheduler, with the model's estimate of the finished image in latent space."""
+    """One call of the scheduler. `clean()`: the model's estimate of the finished images, as latents; `after`: the
+    latents after the step, None where the scheduler returns something else."""
 
     index: int  # 1-based
     total: int
-    clean: Tensor
+    clean: Callable[[], Tensor]
+    after: Tensor | None
 
 
 @contextmanager
 def watched(pipe: Any, on_moment: Callable[[Moment], None] | None) -> Iterator[None]:
     """Report every scheduler step of `pipe`. An exception from `on_moment` stops the pipeline."""
-    if on_moment is None:
+    scheduler = getattr(pipe, "scheduler", None)
+    if on_moment is None or scheduler is None:
         yield
         return
-    scheduler = pipe.scheduler
     step = scheduler.step
+    arguments = inspect.signature(step)
     count = 0
 
     # Pipelines read the signature to see whether a scheduler takes eta and generator, so `wraps` keeps it.
     @functools.wraps(step)
-    def reporting(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+    def reporting(*args: Any, **kwargs: Any) -> Any:
         nonlocal count
-        result = step(model_output, timestep, sample, *args, **kwargs)
+        given = arguments.bind(*args, **kwargs).arguments
+        result = step(*args, **kwargs)
         count += 1
         total = getattr(pipe, "num_timesteps", None) or len(scheduler.timesteps)
         values = result if isinstance(result, tuple) else result.to_tuple()
-        clean = clean_guess(scheduler, count, model_output, timestep, sample, values)
-        on_moment(Moment(count, max(count, total), clean))
+        clean = functools.partial(
+            clean_guess, scheduler, count, given.get("model_output"), given.get("timestep"),
+            given.get("sample"), values,
+        )  # fmt: skip
+        after = values[0] if values and isinstance(values[0], Tensor) else None
+        on_moment(Moment(count, max(count, total), clean, after))
         return result
 
     scheduler.step = reporting
@@ -60,7 +73,7 @@ def watched(pipe: Any, on_moment: Callable[[Moment], None] | None) -> Iterator[N
 
 
 def clean_guess(
-    scheduler: Any, index: int, output: Tensor, timestep: Any, before: Tensor, result: tuple[Any, ...]
+    scheduler: Any, index: int, output: Any, timestep: Any, before: Any, result: tuple[Any, ...]
 ) -> Tensor:
     """The estimate of x0 at the `index`-th step (1-based), which took latents `before` and the model's `output` to
     `result`. For a scheduler whose x0 is not known: the latents after the step.
@@ -84,29 +97,6 @@ def clean_guess(
     return guess
 
 
-def decode_small(pipe: Any, latents: Tensor, width: int, height: int) -> list[Image.Image]:
-    """Previews from the latents of images of width × height pixels; an empty list if their layout is unknown.
-
-    Latents are shrunk before they are decoded, which costs some sharpness and saves most of the time.
-    """
-    vae = getattr(pipe, "vae", None)
-    with torch.no_grad():
-        if vae is None:
-            pixels = latents.float()
-        else:
-            spread = _unpacked(pipe, vae, latents, width, height)
-            if spread is None:
-                return []
-            side = max(spread.shape[-2:]) * PREVIEW_SIDE / max(width, height)
-            spread = _shrunk(spread, max(4, round(side)))
-            pixels = vae.decode(spread.to(vae.dtype), return_dict=False)[0].float()
-        pixels = _shrunk(pixels, PREVIEW_SIDE)
-        # NaN in a preview is not an error; the finished image is checked elsewhere.
-        pixels = torch.nan_to_num(pixels / 2 + 0.5).clamp(0, 1)
-        arrays = (pixels * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return [Image.fromarray(np.ascontiguousarray(array)) for array in arrays]
-
-
 def _remembers_clean(scheduler: Any) -> bool:
     """True for the multistep solvers that store x0 in `model_outputs`."""
     config = scheduler.config
@@ -114,33 +104,79 @@ def _remembers_clean(scheduler: Any) -> bool:
     return bool(solver) and getattr(scheduler, "model_outputs", [None])[-1] is not None
 
 
-def _unpacked(pipe: Any, vae: Any, latents: Tensor, width: int, height: int) -> Tensor | None:
-    """Latents as the autoencoder takes them, (N, C, h, w): the packing and scaling of each model family is undone."""
-    config = vae.config
-    if latents.ndim == 3 and hasattr(pipe, "_unpatchify_latents"):  # FLUX.2
-        h, w = height // (pipe.vae_scale_factor * 2), width // (pipe.vae_scale_factor * 2)
-        if latents.shape[1] != h * w:
+class Previews:
+    """Makes previews for one pipeline.
+
+    Where the autoencoder stays on its device, it decodes shrunk latents. An offloaded one is never called, because
+    each call would move it to the GPU and the model that paints away from it. There the colours come from a linear map
+    of latents to RGB, which is fitted once, to the first finished images; before it there are no previews.
+    """
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._colours: Tensor | None = None  # (channels + 1, 3); the last row is the constant
+        self._failed = False
+
+    def of(self, clean: Callable[[], Tensor], width: int, height: int) -> list[Image.Image]:
+        """Previews of images of width × height pixels; empty where there are none. Never raises."""
+        try:
+            with torch.no_grad():
+                pixels = self._pixels(clean(), width, height)
+                return [] if pixels is None else _images(pixels)
+        except Exception as error:
+            self._note(error)
+            return []
+
+    def learn(self, latents: Tensor | None, pixels: np.ndarray[Any, Any], width: int, height: int) -> None:
+        """Fit the linear map to finished images, where one is needed and not there yet. `pixels`: (N, height, width, 3)
+        in [0, 1]. Never raises."""
+        if latents is None or self._colours is not None or in_place(getattr(self._pipe, "vae", None)):
+            return
+        try:
+            grid = grid_of(self._pipe, latents, width, height)
+            if grid is None or len(grid.values) != len(pixels):
+                return
+            shown = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
+            colours = torch.nn.functional.interpolate(shown, size=grid.values.shape[-2:], mode="area")
+            wanted = colours.permute(0, 2, 3, 1).reshape(-1, 3)
+            self._colours = torch.linalg.lstsq(_rows(grid.values), wanted).solution
+        except Exception as error:
+            self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        if not self._failed:
+            reason = (str(error).splitlines() or [""])[0]
+            _log.warning(
+                "%s has no previews: %s: %s", type(self._pipe).__name__, type(error).__name__, reason
+            )
+        self._failed = True
+
+    def _pixels(self, latents: Tensor, width: int, height: int) -> Tensor | None:
+        """(N, 3, h, w) in [0, 1], the longer side about PREVIEW_SIDE at most."""
+        vae = getattr(self._pipe, "vae", None)
+        if vae is None:
+            return shrunk(latents.float(), PREVIEW_SIDE) / 2 + 0.5
+        grid = grid_of(self._pipe, latents, width, height)
+        if grid is None:
             return None
-        grid = latents.float().transpose(1, 2).reshape(latents.shape[0], -1, h, w)
-        mean = vae.bn.running_mean.view(1, -1, 1, 1).to(grid)
-        std = (vae.bn.running_var.view(1, -1, 1, 1).to(grid) + config.batch_norm_eps).sqrt()
-        spread: Tensor = pipe._unpatchify_latents(grid * std + mean)
-        return spread
-    if latents.ndim == 3 and hasattr(pipe, "_unpack_latents"):  # FLUX.1 and its kin
-        latents = pipe._unpack_latents(latents, height, width, pipe.vae_scale_factor)
-    if latents.ndim != 4:
-        return None
-    latents = latents.float() / (config.get("scaling_factor") or 1.0)
-    mean, std = config.get("latents_mean"), config.get("latents_std")
-    if mean is not None and std is not None:
-        shape = (1, -1, 1, 1)
-        latents = latents * latents.new_tensor(std).view(shape) + latents.new_tensor(mean).view(shape)
-    return latents + float(config.get("shift_factor") or 0.0)
+        share = min(PREVIEW_SIDE, max(width, height)) / max(width, height)
+        if in_place(vae):
+            return shrunk(decoded(self._pipe, grid, share), PREVIEW_SIDE) / 2 + 0.5
+        if self._colours is None:
+            return None
+        count, _, rows, columns = grid.values.shape
+        colours = (_rows(grid.values) @ self._colours).reshape(count, rows, columns, 3).permute(0, 3, 1, 2)
+        size = [max(1, round(side * share)) for side in (height, width)]
+        return torch.nn.functional.interpolate(colours, size=size, mode="bilinear")
 
 
-def _shrunk(x: Tensor, side: int) -> Tensor:
-    longest = max(x.shape[-2:])
-    if longest <= side:
-        return x
-    size = [max(1, round(n * side / longest)) for n in x.shape[-2:]]
-    return torch.nn.functional.interpolate(x, size=size, mode="area")
+def _rows(grid: Tensor) -> Tensor:
+    """One row a place of (N, C, h, w): its channels, and 1 for the constant; on the CPU."""
+    rows = grid.permute(0, 2, 3, 1).reshape(-1, grid.shape[1]).float().cpu()
+    return torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
+
+
+def _images(pixels: Tensor) -> list[Image.Image]:
+    # NaN in a preview is not an error; the finished image is checked elsewhere.
+    levels = (torch.nan_to_num(pixels).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return [Image.fromarray(np.ascontiguousarray(array)) for array in levels]

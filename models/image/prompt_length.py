@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 # Arguments of pipelines that limit the tokens they read.
 _OPTIONS = ("max_sequence_length", "tokenizer_max_length")
+_PLACE = "prompt"
 _NO_LIMIT = 100_000  # tokens; tokenizers without a limit name a huge one
 
 
@@ -26,7 +27,7 @@ class PromptLength:
         self.limit: int | None = None  # tokens, special ones included
         if limits:
             limit, self._tokenizer = max(limits, key=lambda one: one[0])
-            self.limit = limit if limit < _NO_LIMIT else None
+            self.limit = limit - _before_prompt(pipe, self._tokenizer) if limit < _NO_LIMIT else None
 
     def cut(self, prompt: str) -> tuple[int, int] | None:
         """How many tokens are read of how many, where that is not all."""
@@ -34,3 +35,22 @@ class PromptLength:
             return None
         count = len(self._tokenizer(prompt, truncation=False, verbose=False).input_ids)
         return (self.limit, count) if count > self.limit else None
+
+
+def _before_prompt(pipe: Any, tokenizer: Any) -> int:
+    """The tokens that a pipeline writes before the prompt and counts like it: of a chat template, or of an instruction
+    (Qwen-Image, which leaves out a number of them again)."""
+
+    def tokens(written: str) -> int:
+        return len(tokenizer(written, add_special_tokens=False).input_ids)
+
+    if instruction := getattr(pipe, "prompt_template_encode", None):
+        left_out = int(getattr(pipe, "prompt_template_encode_start_idx", 0))
+        return max(0, tokens(instruction.partition("{}")[0]) - left_out)
+    source = inspect.getsource(inspect.getmodule(type(pipe)) or type(pipe))
+    if "apply_chat_template(" not in source or not getattr(tokenizer, "chat_template", None):
+        return 0
+    written: str = tokenizer.apply_chat_template(
+        [{"role": "user", "content": _PLACE}], tokenize=False, add_generation_prompt=True
+    )
+    return tokens(written.partition(_PLACE)[0])

@@ -109,7 +109,8 @@ class Caller(Generic[Item, Out]):
                 before = watch.seconds, watch.joules
                 with watch:
                     fault = self._faults.next() if self._faults else "ok"
-                    outs = operation.call(model.get(), [items[at] for at in batch], on_step)
+                    with model.use() as backend:
+                        outs = operation.call(backend, [items[at] for at in batch], on_step)
                 outs = outs if fault == "ok" else operation.spoiled(fault, outs)
                 size = len(batch)
                 each = self._tariff.cost(
@@ -159,7 +160,7 @@ class Caller(Generic[Item, Out]):
         order = [positions[n] for n in self._operation.order(list(items.values()))]
         first = {keys.get(at, at): at for at in reversed(positions)}
         todo = [at for at in order if at not in have and first[keys.get(at, at)] == at]
-        most = model.most_together or self._max_batch
+        most = min(model.most_together or self._max_batch, self._max_batch)
         if self._operation.together(list(items.values())):
             most = max(1, len(todo))
         return (todo[at : at + most] for at in range(0, len(todo), most))

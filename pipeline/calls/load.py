@@ -11,7 +11,7 @@ from typing import Any
 
 from models.load import check_loadable, stage_of
 from models.protocols import Marks, ModelError, Paint, Painted, Text, WeightsMissing
-from models.specs import POLICY, Spec
+from models.specs import PER_CALL, POLICY, Spec
 from models.specs import Stage as StageName
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
@@ -27,7 +27,6 @@ from pipeline.judging.bands import Bands, load_bands
 from pipeline.judging.learned import Learned
 from pipeline.range import Range, load_range
 
-_PER_CALL = ("steps", "width", "height", "guidance", "max_batch")  # specs that differ in these share a model
 Load = Callable[..., Any]
 
 
@@ -146,7 +145,7 @@ def make_stage(
     built: dict[str, PooledModel] = {}
 
     def shared(one: Spec) -> PooledModel:
-        key = one.model_dump_json(exclude={*_PER_CALL, *POLICY})
+        key = one.model_dump_json(exclude={*PER_CALL, *POLICY})
         if key not in built:
             built[key] = build(one)
         return built[key]
@@ -181,7 +180,7 @@ def rung_name(spec: Spec, first: Spec) -> str:
     parts = []
     if {"width", "height"} & set(changed):
         parts.append(f"{getattr(spec, 'width')} × {getattr(spec, 'height')}")  # noqa: B009
-    words = {"device": "{}", "steps": "{} steps", "dtype": "{}"}
+    words = {"device": "{}", "steps": "{} steps", "dtype": "{}", "native": "painted at {} px"}
     parts += [
         words.get(key, f"{key} {{}}").format(value)
         for key, value in changed.items()

@@ -20,7 +20,7 @@ from pipeline.calls.caller import Called, Caller, Listener, Tariff
 from pipeline.calls.faults import Faults
 from pipeline.calls.kept import Results
 from pipeline.calls.operations import Item, Operation, Out
-from pipeline.calls.pool import PooledModel
+from pipeline.calls.pool import PooledModel, is_out_of_memory
 from pipeline.calls.record import Call, Cost
 from pipeline.errors import EaselError
 
@@ -104,6 +104,10 @@ class Rung(Generic[Item, Out]):
                 raise
         return self._model
 
+    def make_room(self) -> bool:
+        """Unload the other models on this model's device; whether there were any."""
+        return self._model is not None and self._model.make_room() > 0
+
     def ask(self, batch: Batch[Item, Out], listener: Listener) -> None:
         """Ask the model for the items of a batch, and add the results to the batch.
 
@@ -164,11 +168,6 @@ def _may_pass(error: BaseException) -> bool:
     """Whether a retry may succeed after this error."""
     final = (EaselError, Hung, Flawed, WeightsMissing, DependencyMissing)
     return isinstance(error, Exception) and not isinstance(error, final) and not is_out_of_memory(error)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def reason_of(error: BaseException) -> str:

@@ -5,7 +5,7 @@ fallbacks. A request goes to the first rung; the items that a rung does not answ
 answers say why (`degraded`). A rung does not answer because of
 
     an exception        after the retries, and after each item was tried alone, so that one bad item affects no other
-    out of memory       after the batch was halved until it held one item
+    out of memory       after the other models were unloaded, and the batch halved until it held one item
     NaN, blank or malformed output   only the items concerned go to the next rung
     a hung call         longer than the spec's `patience_s`; the rung is not called again until that call ends
     an open circuit     after `break_after` failed calls in a row; `rest_s` later one call tries it again
@@ -22,9 +22,9 @@ from typing import Generic
 from models.protocols import Identity, ModelError, OnStep, Stopped, WeightsMissing
 from pipeline.calls.caller import Listener
 from pipeline.calls.operations import Item, Operation, Out
-from pipeline.calls.pool import PooledModel, free_memory
+from pipeline.calls.pool import PooledModel, free_memory, is_out_of_memory
 from pipeline.calls.record import Answer, Call, Reply
-from pipeline.calls.rung import Batch, CircuitOpen, Flawed, Hung, Rung, is_out_of_memory, reason_of
+from pipeline.calls.rung import Batch, CircuitOpen, Flawed, Hung, Rung, reason_of
 from pipeline.errors import EaselError
 from pipeline.stopping import Stop
 
@@ -115,11 +115,11 @@ class Stage(Generic[Item, Out]):
         if number:
             degraded = f"{self.name}, {progress.reasons[next(iter(items))]} → {rung.name}"
             adapted = {at: self.operation.adapted(item, first, rung.spec) for at, item in items.items()}
-        parts, failures = [list(items)], 0
+        parts, failures, alone = [list(items)], 0, False
         while (
             parts and failures < 2
         ):  # after two failed parts in a row the model is taken to be at fault, not the items
-            part, smaller = parts.pop(0), list[list[int]]()
+            part, smaller, full = parts.pop(0), list[list[int]](), False
             batch: Batch[Item, Out] = Batch({at: adapted[at] for at in part}, degraded)
             try:
                 rung.ask(batch, listener)
@@ -127,11 +127,14 @@ class Stage(Generic[Item, Out]):
                 raise
             except Exception as error:
                 batch.flaws = dict.fromkeys(part, reason_of(error)) | batch.flaws
-                smaller = _split(part, error)
-                if is_out_of_memory(error):
-                    free_memory()
+                smaller, full = _split(part, error), is_out_of_memory(error)
             finally:
                 progress.enter(batch, rung, calibrated)
+            if full:  # the exception has ended by now, and with it the tensors that it held
+                free_memory()
+                if not alone and rung.make_room():
+                    smaller = [part]
+                alone = True
             parts = [*smaller, *parts]
             if any(at in progress.answers for at in part):
                 failures = 0

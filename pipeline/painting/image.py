@@ -109,12 +109,22 @@ def paint(
 def _candidate(id: str, plan: Plan, answer: Answer[Painted]) -> Candidate:
     assert answer.value is not None
     assert answer.model is not None
-    if cut := answer.value.settings.get("prompt_cut"):
-        said = f"the image model reads only the first {cut['read']} of its {cut['of']} tokens"
-        note = f"{plan.prompt.note}; {said}" if plan.prompt.note else said
+    if notes := _notes(answer.value.settings):
+        note = "; ".join([plan.prompt.note, *notes] if plan.prompt.note else notes)
         plan = plan.model_copy(update={"prompt": plan.prompt.model_copy(update={"note": note})})
     return Candidate(
         id=id, plan=plan, settings=answer.value.settings, model=answer.model.name,
         revision=answer.model.revision, degraded=answer.degraded, as_named=answer.calibrated,
         image=answer.value.image,
     )  # fmt: skip
+
+
+_IGNORED = {"negative": "negative prompt", "guidance": "guidance"}
+
+
+def _notes(settings: dict[str, Any]) -> list[str]:
+    """What of a plan had no effect on the picture, in words."""
+    notes = [f"{_IGNORED[name]} ignored by this painter" for name in settings.get("ignored", ())]
+    if cut := settings.get("prompt_cut"):
+        notes.append(f"the image model reads only the first {cut['read']} of its {cut['of']} tokens")
+    return notes

@@ -188,9 +188,11 @@ class _Work:
         self.say(stage="painting", step=step.index, steps=step.total)
 
     def _show(self, step: Step) -> None:
+        if not (images := step.preview()):
+            return
         self.preview.parent.mkdir(exist_ok=True)
         buffer = io.BytesIO()
-        step.preview()[0].save(buffer, "PNG", compress_level=1)
+        images[0].save(buffer, "PNG", compress_level=1)
         write(self.preview, buffer.getvalue())
         self.progress["preview"] = f"{PREVIEWS}/{self.preview.name}"
 

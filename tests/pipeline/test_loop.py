@@ -227,3 +227,14 @@ def test_a_prompt_that_is_cut_is_said_to_be_cut(tiny: Tiny) -> None:
     note = attempt.candidates[0].plan.prompt.note
     assert note.startswith("the image model reads only the first ")
     assert note.endswith(" tokens")
+
+
+def test_a_run_says_what_its_painter_ignored(tiny: Tiny) -> None:
+    preset = tiny(loop={"images": 1}, settings={"guidance": 1.0}, range=BUNDLED)
+    brief = Brief(text="a cat without a hat")
+    (attempt,) = (e for e in run([brief], preset, load(preset)) if isinstance(e, Attempt))
+    (candidate,) = attempt.candidates
+    assert candidate.plan.prompt.negative
+    assert candidate.plan.prompt.note.endswith("negative prompt ignored by this painter")
+    assert candidate.settings["ignored"] == ["negative"]
+    assert (candidate.settings["width"], candidate.settings["painted_size"]) == (64, [64, 64])

@@ -136,11 +136,12 @@ def test_a_preview_nobody_asks_for_changes_nothing(name: str, painter: Callable[
     assert plain.image.tobytes() == looked.image.tobytes() == previewed.image.tobytes()
 
 
-def test_large_previews_are_small(painter: Callable[[str], ImageModel]) -> None:
+def test_large_previews_are_small(checkpoint: Callable[[str], Path]) -> None:
     sizes = set()
     request = Paint("wide", seed=1, width=384, height=192, steps=1)
     for name in ("sdxl", "prx_pixel"):
-        painter(name).paint([request], lambda step: sizes.add(step.preview()[0].size))
+        model = build(name, checkpoint(name), native=272)
+        model.paint([request], lambda step: sizes.add(step.preview()[0].size))
     assert sizes == {(256, 128)}
 
 
@@ -286,7 +287,7 @@ def test_paint_size_then_resize(checkpoint: Callable[[str], Path]) -> None:
     exact, resized = model.paint([Paint("a", seed=1), Paint("a", seed=1, width=100, height=100)])
     assert (exact.image.size, resized.image.size) == ((128, 128), (100, 100))
     assert exact.settings["painted_size"] == [32, 32]
-    small = build("prx_pixel", folder, width=32, height=32).paint([Paint("a", seed=1)])[0].image
+    small = build("prx_pixel", folder, width=32, height=32, native=32).paint([Paint("a", seed=1)])[0].image
     from PIL import Image
 
     enlarged = small.resize((128, 128), Image.Resampling.LANCZOS)
@@ -380,3 +381,67 @@ def test_same_noise_on_a_gpu(offload: str, checkpoint: Callable[[str], Path]) ->
     there = build("sdxl", folder, device="cuda", offload=offload).paint(REQUESTS)
     for a, b in zip(here, there, strict=True):
         assert np.abs(pixels(a).astype(int) - pixels(b)).max() <= 3
+
+
+def test_a_loaded_painter_is_moved_out_of_offloading(checkpoint: Callable[[str], Path]) -> None:
+    model: Any = build("sdxl", checkpoint("sdxl"))
+    before = pixels(model.paint(REQUESTS[:1])[0]).astype(int)
+    model._pipe.enable_sequential_cpu_offload(device="cpu")
+    assert next(model._pipe.unet.parameters()).is_meta
+    model._placed = ()
+    model.place(model._spec)
+    assert not next(model._pipe.unet.parameters()).is_meta
+    assert np.abs(pixels(model.paint(REQUESTS[:1])[0]) - before).max() <= 1
+
+
+def test_weights_that_were_rounded_are_named_so(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a device that computes in another format, they are not those that a fresh load would give."""
+    monkeypatch.setattr("models.device.cpu_has_bfloat16", lambda: True)
+    model: Any = build("flux", checkpoint("flux"), dtype="auto")
+    assert model.identity.dtype == "bfloat16"
+    monkeypatch.setattr("models.device.cpu_has_bfloat16", lambda: False)
+    model.place(model._spec)
+    assert model.identity.dtype == "float32 of bfloat16"
+    assert {str(weight.dtype) for weight in model._pipe.transformer.parameters()} == {"torch.float32"}
+    assert model.paint(REQUESTS[:1])[0].settings["dtype"] == "float32 of bfloat16"
+
+
+def test_a_negative_prompt_and_guidance_are_said_to_be_ignored_where_they_are(
+    checkpoint: Callable[[str], Path],
+) -> None:
+    """Each claim is tested on the pixels: what is ignored changes none of them, what acts changes some."""
+    cases: list[tuple[str, dict[str, Any], list[str]]] = [
+        ("sdxl", {"guidance": 3.0}, []),
+        ("sdxl", {"guidance": 1.0}, ["negative"]),
+        ("flux", {"guidance": 3.0}, ["negative"]),  # guidance is an input of this network
+        ("flux", {"guidance": 3.0, "call_options": {"max_sequence_length": 64, "true_cfg_scale": 2.0}}, []),
+        ("qwen_image", {"guidance": 3.0}, ["guidance"]),
+        ("z_image", {"guidance": 0.0}, ["negative"]),
+        ("sana", {"guidance": 1.0}, ["negative"]),
+    ]
+    for name, given, ignored in cases:
+        model = build(name, checkpoint(name), **given)
+        guidance = given["guidance"]
+        plain, negative, other = model.paint(
+            [
+                Paint("a red cat", seed=1),
+                Paint("a red cat", seed=1, negative="blurry, dark, a long list of words"),
+                Paint(
+                    "a red cat", seed=1, negative="flowers", guidance=guidance + 2 if guidance > 1 else None
+                ),
+            ]
+        )
+        assert negative.settings.get("ignored", []) == ignored, (name, given)
+        if "negative" in ignored:
+            assert plain.image.tobytes() == negative.image.tobytes(), (name, given)
+        else:
+            assert negative.settings["negative"].startswith("blurry")
+            assert plain.image.tobytes() != negative.image.tobytes(), (name, given)
+        if "guidance" in ignored:
+            same = model.paint([Paint("a red cat", seed=1, guidance=9.0)])[0]
+            assert plain.image.tobytes() == same.image.tobytes(), (name, given)
+            assert "guidance" not in plain.settings
+        elif guidance > 1:
+            assert other.settings["guidance"] == guidance + 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from models.load import load_image, parse_spec
 from models.protocols import ImageModel, Paint
@@ -46,3 +49,33 @@ def test_the_words_behind_the_limit_change_nothing(tmp_path: Path) -> None:
 def test_the_bundled_painter_reads_18_tokens() -> None:
     preset = load_preset("mini")
     assert load_image(preset.image, preset.base, offline=True).prompt_tokens == 18
+
+
+@pytest.mark.parametrize("name", ["sd_tiny_vae", "flux", "flux2_klein", "z_image", "qwen_image"])
+def test_the_last_token_that_is_said_to_be_read_is_read(name: str, tmp_path: Path) -> None:
+    """And none behind it: by the embeddings of CLIP, T5 and Qwen encoders, with and without a chat template."""
+    model: Any = painter(tmp_path, name, prompt_cache=0)
+    lengths, pipe = model._prompts, model._pipe
+    head = "a"
+    while lengths.cut(head + "ab") is None:
+        head += "ab"
+    while lengths.cut(head + "a") is None:
+        head += "a"
+    at = {"max_sequence_length": model._spec.call_options.get("max_sequence_length", 0)}
+    more = {key: value for key, value in model._spec.call_options.items() if key == "text_encoder_out_layers"}
+
+    def embedded(prompt: str) -> torch.Tensor:
+        asked = inspect.signature(pipe.encode_prompt).parameters
+        given: dict[str, Any] = {
+            "prompt": [prompt],
+            "prompt_2": None,
+            "device": "cpu",
+            "num_images_per_prompt": 1,
+        }
+        given |= {"do_classifier_free_guidance": False, **at, **more}
+        found = pipe.encode_prompt(**{key: value for key, value in given.items() if key in asked})[0]
+        return found[0] if isinstance(found, list) else found
+
+    with torch.no_grad():
+        assert not torch.equal(embedded(head), embedded(head[:-1] + "z"))
+        assert torch.equal(embedded(head + "yy"), embedded(head + "zz"))

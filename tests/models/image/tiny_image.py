@@ -274,6 +274,57 @@ def make_prx_pixel(folder: Path) -> Path:
     return _save(pipe, folder)
 
 
+def make_qwen_image(folder: Path) -> Path:
+    """Qwen-Image: an autoencoder of videos, whose latents have a frame, and a Qwen2.5-VL text encoder."""
+    from diffusers import (
+        AutoencoderKLQwenImage,
+        FlowMatchEulerDiscreteScheduler,
+        QwenImagePipeline,
+        QwenImageTransformer2DModel,
+    )
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    _seed(10)
+    tokenizer = qwen_tokenizer()
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 37,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [2, 3, 3]},
+    }
+    seen = {"depth": 1, "hidden_size": 32, "intermediate_size": 37, "num_heads": 2, "out_hidden_size": 32}
+    pipe = QwenImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=AutoencoderKLQwenImage(
+            base_dim=8,
+            z_dim=4,
+            dim_mult=[1, 2],
+            num_res_blocks=1,
+            temperal_downsample=[False],
+            latents_mean=[0.1, -0.1, 0.2, 0.0],
+            latents_std=[1.5, 0.8, 1.0, 1.2],
+        ),
+        text_encoder=Qwen2_5_VLForConditionalGeneration(
+            Qwen2_5_VLConfig(text_config=text, vision_config=seen)
+        ),
+        tokenizer=tokenizer,
+        transformer=QwenImageTransformer2DModel(
+            patch_size=2,
+            in_channels=16,
+            out_channels=4,
+            num_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            axes_dims_rope=(4, 4, 8),
+        ),
+    )
+    return _save(pipe, folder)
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "sd": make_sd,
     "sd_tiny_vae": make_sd_tiny_vae,
@@ -283,12 +334,16 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "z_image": make_z_image,
     "sana": make_sana,
     "prx_pixel": make_prx_pixel,
+    "qwen_image": make_qwen_image,
 }
 
 # What a preset must say beyond model, size and steps for each of them.
 NEEDS: dict[str, dict[str, Any]] = {
-    "flux2_klein": {"call_options": {"max_sequence_length": 64, "text_encoder_out_layers": [1, 2, 3]}},
-    "flux": {"call_options": {"max_sequence_length": 64}},
+    "flux2_klein": {
+        "native": SIZE,
+        "call_options": {"max_sequence_length": 64, "text_encoder_out_layers": [1, 2, 3]},
+    },
+    "flux": {"native": SIZE, "call_options": {"max_sequence_length": 64}},
     "z_image": {"call_options": {"max_sequence_length": 64}},
     "sana": {
         "call_options": {
@@ -297,6 +352,7 @@ NEEDS: dict[str, dict[str, Any]] = {
             "complex_human_instruction": None,
         }
     },
+    "qwen_image": {"native": SIZE, "call_options": {"max_sequence_length": 512}},
     "prx_pixel": {"pipeline": "PRXPixelPipeline", "call_options": {"use_resolution_binning": False}},
 }
 

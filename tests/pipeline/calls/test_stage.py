@@ -100,9 +100,9 @@ def test_a_fallback_is_named_in_call_candidate_and_png(preset: Preset, tmp_path:
         events.append(event)
     (attempt,) = (e for e in events if isinstance(e, Attempt))
     said = "image, CUDA out of memory → sd_tiny_vae"
-    failed, painted = (call for call in attempt.calls if call.stage == "image")
-    assert failed.error is not None
-    assert failed.degraded is None
+    *failed, painted = (call for call in attempt.calls if call.stage == "image")
+    # Tried again after the other models were unloaded.
+    assert [(call.error is None, call.degraded) for call in failed] == [(False, None)] * 2
     assert (painted.error, painted.degraded) == (None, said)
     assert attempt.candidates[0].degraded == said
     assert read_metadata(folder.path / "accepted.png")["degraded"] == [said]
@@ -156,11 +156,11 @@ def test_the_first_rung_is_used_again_when_it_recovers(tiny: Tiny) -> None:
 
 
 def test_a_batch_that_does_not_fit_is_halved(tiny: Tiny) -> None:
-    preset = faulty(tiny(judge=ALWAYS_PASS), "out_of_memory")
+    preset = faulty(tiny(judge=ALWAYS_PASS), "out_of_memory", "out_of_memory")
     events = list(run([Brief(text=f"{n + 1} cats", seed=n) for n in range(4)], preset, load(preset)))
     attempts = [e for e in events if isinstance(e, Attempt)]
     assert all(a.candidates[0].degraded is None for a in attempts)
-    assert [[c.batch for c in a.calls if c.stage == "image"] for a in attempts] == [[4, 2]] * 4
+    assert [[c.batch for c in a.calls if c.stage == "image"] for a in attempts] == [[4, 4, 2]] * 4
     healthy = tiny(judge=ALWAYS_PASS)
     for attempt, alone in zip(attempts, run_all(healthy, 4), strict=True):
         assert np.array_equal(np.asarray(attempt.candidates[0].image), np.asarray(alone))

@@ -261,3 +261,13 @@ def test_an_idle_worker_unloads_its_models(store: Store, preset: str) -> None:
     worker.work()
     assert loaded == [2, 0]
     assert ended(store, "x").state == "done"
+
+
+def test_a_step_without_a_preview_is_reported_like_any_other(store: Store, preset: str) -> None:
+    store.jobs.submit("one", "brief", brief("a cat", preset))
+    job = store.jobs.claim("w")
+    assert job is not None
+    work = _Work(Worker(store), job)
+    work.on_step(Step(1, 4, (0,), list))
+    assert (work.progress["step"], work.progress["steps"]) == (1, 4)
+    assert not work.preview.exists()
