@@ -52,9 +52,8 @@ class PooledModel:
     def use(self) -> Iterator[Any]:
         """The model for a call, loaded and placed. Raises ModelError where it cannot be."""
         if self._weights.users and self._weights.spec != self._key:
-            self._weights = (
-                _Weights()
-            )  # a call that was given up still uses the other, so it must not be moved
+            # A call that was given up still uses the other, so it must not be moved.
+            self._weights = _Weights()
         weights = self._weights
         weights.users += 1
         try:
@@ -71,10 +70,8 @@ class PooledModel:
     def _prepare(self, weights: _Weights) -> None:
         if self.loaded:
             return
-        model, weights.model = (
-            weights.model,
-            None,
-        )  # one that fails on the way is loaded again at its next use
+        model = weights.model
+        weights.model = None  # one that fails on the way is loaded again at its next use
         if model is None:
             self._pool.before_load(self)
             model = self._load()
