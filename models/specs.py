@@ -172,6 +172,8 @@ class DetectorSpec(Spec):
     uses_names: ClassVar[bool] = False
     # Whether it tells all that a picture shows: things that nobody named, what is unclear, colours and styles.
     tells_all: ClassVar[bool] = False
+    # Whether its scores are probabilities. Those of open detectors only rank: 0.4 may be as sure as it gets.
+    calibrated: ClassVar[bool] = False
     model: str
 
 

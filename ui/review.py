@@ -31,19 +31,22 @@ element.addEventListener('click', (event) => {
   if (button) trigger('say', { want: button.dataset.want, word: button.dataset.word });
 });
 """
-# The reasons typed beside requirements are sent only with a decision: this script adds them to the first input of the
-# handler. %d is the number of the handler's inputs.
+# What only the page knows is sent with a click: the reasons typed beside requirements, and which picture is seen. This
+# script adds them to the first input of the handler. %d is the number of the handler's inputs.
 _REASONS = """(said, ...rest) => {
   const reasons = {};
   for (const field of document.querySelectorAll("#review-item input[data-reason]"))
     if (field.value.trim()) reasons[field.dataset.reason] = field.value.trim();
-  return [JSON.stringify({ ...JSON.parse(said || "{}"), reasons }), ...rest].slice(0, %d);
+  const picture = document.querySelector("#review-item [data-picture]");
+  const seen = picture ? picture.dataset.picture : "";
+  return [JSON.stringify({ ...JSON.parse(said || "{}"), reasons, seen }), ...rest].slice(0, %d);
 }"""
 _LAST = 8  # decisions shown of the log
 
 
 class Open(Record):
-    """The picture on the page, and what the person has said about single requirements so far."""
+    """The picture on the page, and what the person has said about single requirements so far. `seen`: the picture that
+    was seen when the person clicked; while the next one is not drawn yet, that is the one before."""
 
     who: str = ""
     run: str = ""
@@ -51,6 +54,11 @@ class Open(Record):
     why: Why = "unsure"
     said: dict[str, Literal["pass", "fail"]] = Field(default_factory=dict)
     reasons: dict[str, str] = Field(default_factory=dict)  # requirement id → why it fails
+    seen: str = ""
+
+    @property
+    def picture(self) -> str:
+        return f"{self.run}/{self.candidate}" if self.run else ""
 
 
 def question(item: Item, desk: Desk, now: Open) -> str:
@@ -81,8 +89,9 @@ def question(item: Item, desk: Desk, now: Open) -> str:
         rows.append(f'<li class="ask"><span>{text}{nice}</span><span>{buttons}</span>{why}</li>')
     twice = " A second person reviews it too." if item.twice else ""
     return card(
-        f'<div class="review"><div class="stand"><figure>{picture(path, f"For “{item.run.text[:160]}”", kind="main")}'
-        f"</figure></div><div><h2>{escape(item.run.text)}</h2>"
+        f'<div class="review" data-picture="{escape(now.picture, quote=True)}"><div class="stand">'
+        f"<figure>{picture(path, f'For “{item.run.text[:160]}”', kind='main')}</figure></div>"
+        f"<div><h2>{escape(item.run.text)}</h2>"
         f'<p class="soft">Here because {WHY[item.why]}.{twice}</p><h3>Does the picture show it?</h3>'
         '<p class="soft">Each yes or no measures the judge, so that it can decide more by itself.</p>'
         f'<ul class="asks">{"".join(rows)}</ul></div></div>',
@@ -162,11 +171,13 @@ class Page:
         """The tab was opened, or the field with the name was left. The same name keeps the picture on the page."""
         if isinstance(event.target, gr.Tab) or _open(said).who != who.strip():
             return self.show(who)
-        return tuple(gr.skip() for _ in range(11))
+        return _unchanged()
 
     def say(self, said: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
         """Pass or fail one requirement; the same click again takes it back."""
         opened = _open(said)
+        if opened.seen != opened.picture:
+            return _unchanged()
         words = dict(opened.said)
         if words.pop(str(event.want), None) != event.word:
             words[str(event.want)] = event.word
@@ -175,19 +186,25 @@ class Page:
     def decide(
         self, decision: Literal["approve", "reject", "skip"], said: str, who: str, reason: str
     ) -> tuple[Any, ...]:
-        review = self._decide(decision, said, who, reason)
+        opened = _shown(said)
+        if opened.seen != opened.picture:
+            return *_unchanged(), gr.skip()
+        review = self._decide(decision, opened, who, reason)
         return *self.show(who, judged=review if decision != "skip" else None), ""
 
     def rerun(self, said: str, who: str, text: str, reason: str) -> tuple[Any, ...]:
         """Submit the edited brief as a new job, and log that for this picture."""
-        run = self.desk.store.runs.get(_shown(said).run)
+        opened = _shown(said)
+        if opened.seen != opened.picture:
+            return *_unchanged(), gr.skip()
+        run = self.desk.store.runs.get(opened.run)
         assert run is not None
         reviewer(who)
         if " ".join(text.split()) == run.text:
             raise BriefError("the brief has not changed and would give the same pictures; edit it first")
         given = {**run.brief, "text": text, "requirements": None, "name": ""}
         self.desk.submit(Task.model_validate({"brief": given, "preset": run.preset}))
-        return *self.show(who, judged=self._decide("rerun", said, who, reason)), ""
+        return *self.show(who, judged=self._decide("rerun", opened, who, reason)), ""
 
     def undo(self, said: str, who: str) -> tuple[Any, ...]:
         """Take back this person's last decision that was not taken back yet, and show its picture again."""
@@ -208,13 +225,17 @@ class Page:
         links = "".join(download(path, f"{path.name} ({len(log)} decisions)") for path in paths)
         return card(f'<p class="links">{links}</p>')
 
-    def _decide(self, decision: Decision, said: str, who: str, reason: str) -> Review:
-        opened = _shown(said)
+    def _decide(self, decision: Decision, opened: Open, who: str, reason: str) -> Review:
         reasons = {id: why[:200] for id, why in opened.reasons.items() if opened.said.get(id) == "fail"}
         return decide(
             self.desk.store, opened.run, opened.candidate, who, decision, requirements=opened.said, reasons=reasons,
             reason=reason,
         )  # fmt: skip
+
+
+def _unchanged() -> tuple[Any, ...]:
+    """What `Page.show` returns, with nothing new."""
+    return tuple(gr.skip() for _ in range(11))
 
 
 def heading(left: int) -> str:

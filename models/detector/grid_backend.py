@@ -18,6 +18,7 @@ class GridDetector(DetectorSpec):
     """A detector of scripts/training/detector.py. `model`: a folder with config.json and model.safetensors."""
 
     tells_all: ClassVar[bool] = True
+    calibrated: ClassVar[bool] = True
     kind: Literal["grid"]
     device: Device = "auto"
     max_batch: Annotated[PositiveInt, NoEffect()] = 16

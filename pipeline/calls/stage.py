@@ -73,6 +73,11 @@ class Stage(Generic[Item, Out]):
         return self._first.vocabulary
 
     @property
+    def calibrated(self) -> bool:
+        """Whether the scores of a detector are probabilities."""
+        return bool(getattr(self.rungs[0].spec, "calibrated", False))
+
+    @property
     def prompt_tokens(self) -> int | None:
         """How many tokens the image model reads of a prompt, by the first rung's model that can be loaded; None without
         a limit. Raises ModelError where none can be."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config import Band, Judge, bands
 from pipeline.judging.basis import Basis
-from pipeline.judging.learned import Learned, all_missing
+from pipeline.judging.learned import Learned, all_missing, refuted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Bands:
 
     def measure(self, basis: Basis, as_named: bool) -> Measure:
         """The band for a basis: the one that the preset brings along for its kind, if it was measured on truth or is
-        the owner's word; else what was learned; else what the preset brings along otherwise.
+        the owner's word; else what was learned; else what the preset brings along otherwise, unless people's decisions
+        show that it passes too much.
 
         `as_named`: whether judges and painter have the weights that the preset names; a fallback with others is
         unmeasured until people have decided on its pictures."""
@@ -42,7 +43,7 @@ class Bands:
             return Measure(basis, own)
         if learned is not None and learned.band.pass_ is not None:
             return Measure(basis, learned.band)
-        if own is not None:
+        if own is not None and not (learned and refuted(own, learned.people, self.rules)):
             lacks = own.source != "measured" and own.pass_ is None
             return Measure(basis, own, all_missing(self.rules) if lacks else 0)
         if learned is not None:
@@ -56,11 +57,12 @@ def load_bands(rules: Judge, base: Path, learned: Mapping[str, Learned] | None =
 
 
 def _holds(band: Band, basis: Basis, as_named: bool) -> bool:
-    """Whether a band of the preset holds for a basis: by the models it was measured with, where it names them."""
+    """Whether a band of the preset holds for a basis: by the models it was measured with, where it names them. One of
+    several judges together says nothing about each of them alone."""
     if not (band.judges or band.painter or band.wording):
         return as_named
     return (
-        (not band.judges or set(basis.judges) <= set(band.judges))
+        (not band.judges or set(basis.judges) == set(band.judges))
         and band.painter in ("", basis.painter)
         and band.wording in ("", basis.wording)
     )

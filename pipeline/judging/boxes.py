@@ -45,15 +45,17 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """Everything that was seen in one image."""
+    """Everything that was seen in one image. `calibrated`: the detector's scores are probabilities."""
 
     instances: tuple[Instance, ...]
+    calibrated: bool = True
 
     def about(self, r: Requirement) -> Finding | None:
         """The finding about a requirement; None for kinds that boxes say nothing of."""
         mine = self.of(r.subject)
         if r.kind == "count":
-            return Finding(exactly(int(r.value), [i.there for i in mine]), self.counted(r.subject))
+            count = exactly if self.calibrated else between
+            return Finding(count(int(r.value), [i.there for i in mine]), self.counted(r.subject))
         if r.kind in ("object", "absence"):  # a judge of absences asks, too, whether the object is there
             return Finding(max((i.there for i in mine), default=0.0), self.counted(r.subject))
         if r.kind == "attribute":
@@ -128,6 +130,15 @@ def exactly(count: int, each: Sequence[float]) -> float:
             for n in range(len(chances) + 1)
         ]
     return chances[count] if count < len(chances) else 0.0
+
+
+def between(count: int, each: Sequence[float]) -> float:
+    """How clearly `count` of the scores stand above the others: the lowest of them less the highest of the rest.
+
+    This is P(exactly `count` are there) where all scores depend on one thing, such as how sure a detector ever is. The
+    product of `exactly` would find nothing right that has many parts: twelve boxes of 0.6, all true, make 0.002."""
+    sure = [1.0, *sorted(each, reverse=True), 0.0]
+    return sure[count] - sure[count + 1] if count + 1 < len(sure) else 0.0
 
 
 def direction(a: Box, b: Box) -> str:

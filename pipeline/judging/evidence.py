@@ -32,12 +32,14 @@ Box = tuple[str, int]  # a detector's name, and the position of the box in its a
 @dataclass(frozen=True, slots=True)
 class Panel:
     """Who judges what. `stages`: the stage of each judge by its name; `identities`: its model; `vocabularies`: the
-    names that a detector knows, None where it finds whatever is named; `known`: the range of the image model."""
+    names that a detector knows, None where it finds whatever is named; `calibrated`: the detectors whose scores are
+    probabilities; `known`: the range of the image model."""
 
     routes: Mapping[Judged, Route]
     stages: Mapping[str, StageName]
     identities: Mapping[str, Identity]
     vocabularies: Mapping[str, frozenset[str] | None]
+    calibrated: frozenset[str]
     known: Range | None
 
     def route(self, kind: Judged) -> Route:
@@ -59,10 +61,14 @@ class Panel:
 
     def wording(self, kind: Judged) -> str:
         """The revision of what judges are asked about a kind, with the ways of combining their answers but for the
-        mean."""
+        mean: that of the first who is sure with their order."""
         boxed = any(map(self.detects, self.route(kind).ask))
         asked = (self.route(kind), self.route("object")) if boxed else (self.route(kind),)
-        hows = (route.how for route in asked if len(route.ask) > 1 and route.how != "mean")
+        hows = (
+            f"first of {', '.join(route.ask)}" if route.how == "first" else route.how
+            for route in asked
+            if len(route.ask) > 1 and route.how != "mean"
+        )
         return " ".join((WORDING, *dict.fromkeys(hows)))
 
 
@@ -163,7 +169,7 @@ class Evidence:
                     for key, asks in look.about.items():
                         self._views[name, look.box, key] = viewer.view(asks, answers)
         self._boxes = {
-            name: Boxes(tuple(self._instances(name, answer.value)))
+            name: Boxes(tuple(self._instances(name, answer.value)), name in panel.calibrated)
             for name, answer in seen.items()
             if answer.value is not None
         }

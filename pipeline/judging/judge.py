@@ -42,7 +42,8 @@ class Judges:
         stages = {name: stage.operation.stage for name, stage in self.stages.items()}
         vocabularies = {name: self.stages[name].vocabulary for name in stages if stages[name] == "detector"}
         identities = {name: stage.identity for name, stage in self.stages.items()}
-        return Panel(self.routes, stages, identities, vocabularies, self.known)
+        calibrated = frozenset(name for name in vocabularies if self.stages[name].calibrated)
+        return Panel(self.routes, stages, identities, vocabularies, calibrated, self.known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ class Learned:
 
     `passes`, `fails`: the answers that reach each threshold, None where no threshold is known to be safe. `missing`:
     how many more decisions passing needs at least, 0 where it may pass. `before`, `after`: the share of the answers
-    with which the judge disagrees (it finds the opposite more likely), without and with calibration."""
+    with which the judge disagrees (it finds the opposite more likely), without and with calibration. `people`: all
+    decisions of people about the same, whatever the band rests on."""
 
     band: Band
     answers: int
@@ -49,6 +50,7 @@ class Learned:
     missing: int
     before: float
     after: float
+    people: tuple[Answer, ...] = ()
 
 
 def standing(known: Iterable[Known], rules: Judge) -> dict[str, Learned]:
@@ -60,7 +62,7 @@ def standing(known: Iterable[Known], rules: Judge) -> dict[str, Learned]:
     found = {}
     for one in every:
         of_people, of_itself = people.get(one.basis), itself.get(one.basis)
-        usable = of_itself is not None and not _refuted(of_itself.band, one.people, rules)
+        usable = of_itself is not None and not refuted(of_itself.band, one.people, rules)
         if of_people is not None and of_people.band.pass_ is not None:
             found[one.basis.key] = of_people
         elif of_itself is not None and usable and of_itself.band.pass_ is not None:
@@ -69,7 +71,8 @@ def standing(known: Iterable[Known], rules: Judge) -> dict[str, Learned]:
             found[one.basis.key] = of_people
         elif of_itself is not None:
             found[one.basis.key] = replace(of_itself, missing=all_missing(rules))
-    return found
+    decided = {one.basis.key: one.people for one in every}
+    return {key: replace(one, people=decided[key]) for key, one in found.items()}
 
 
 def learn(answers: Sequence[Answer], rules: Judge, source: Source, prior: tuple[float, float]) -> Learned:
@@ -116,7 +119,7 @@ def _by_basis(
     return {b: learn(some, rules, source, priors[b.judges]) for b, some in answers.items() if some}
 
 
-def _refuted(band: Band, decided: Sequence[Answer], rules: Judge) -> bool:
+def refuted(band: Band, decided: Sequence[Answer], rules: Judge) -> bool:
     """Whether people's decisions show, with the wanted confidence, that more than the wanted risk passes wrongly."""
     if band.pass_ is None:
         return False

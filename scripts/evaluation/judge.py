@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import numpy as np
 import torch
@@ -39,8 +39,9 @@ from pipeline.brief import Requirement
 from pipeline.calls.load import Models, load, quiet_libraries
 from pipeline.config import Preset, load_preset
 from pipeline.judging.bands import load_bands
-from pipeline.judging.basis import WORDING, judges_of, versioned
+from pipeline.judging.basis import judges_of, versioned
 from pipeline.judging.judge import Judges, judge
+from pipeline.judging.routes import Judged
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, CheckOutcome, Verdict
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import Prompt
@@ -114,11 +115,8 @@ def probabilities(
 def set_bands(sets: Sets, preset: Preset, models: Models, path: Path) -> None:
     """Choose the bands of the judge on these pictures and write them, with the rates there."""
     found = probabilities([trial for trials in sets.values() for trial in trials], preset, models)
-    judged = [stage.identity for stage in models.judges.values()]
+    panel = Judges(models.judges, preset.routes, models.bands, models.range).panel
     painter = models.image.identity
-    measured_with = {
-        "judges": judges_of(judged), "painter": versioned(painter.name, painter.revision), "wording": WORDING,
-    }  # fmt: skip
     record = {}
     for kind, said in found.items():
         p, true = np.array([one for one, _ in said]), np.array([one for _, one in said])
@@ -126,7 +124,10 @@ def set_bands(sets: Sets, preset: Preset, models: Models, path: Path) -> None:
         assert chosen.pass_ is not None
         assert chosen.fail is not None
         outcome = np.array([chosen.corrected(one) for one in p])
-        record[kind] = measured_with | {
+        judged = cast(Judged, kind)
+        record[kind] = {
+            "judges": judges_of(panel.identities[name] for name in panel.involved(judged)),
+            "painter": versioned(painter.name, painter.revision), "wording": panel.wording(judged),
             "pass": float(f"{chosen.pass_:.4g}"), "fail": float(f"{chosen.fail:.4g}"),
             "odds": [float(f"{x:.4g}") for x in chosen.odds],
             "false_accept": round(float((outcome[~true] >= chosen.pass_).mean()), 4),

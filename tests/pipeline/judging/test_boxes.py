@@ -6,7 +6,7 @@ import pytest
 
 from models.protocols import Box, Detection
 from pipeline.brief import Requirement
-from pipeline.judging.boxes import Boxes, Finding, Instance, direction, exactly
+from pipeline.judging.boxes import Boxes, Finding, Instance, between, direction, exactly
 from pipeline.judging.routes import combined
 
 LEFT, RIGHT, TOP = (0.0, 0.3, 0.4, 0.7), (0.6, 0.3, 1.0, 0.7), (0.3, 0.0, 0.7, 0.4)
@@ -82,3 +82,15 @@ def test_a_smear_is_no_whole_thing() -> None:
     smeared = Boxes((one("cat"), Instance(Detection("unclear", 0.9, RIGHT, unclear=0.9), 0.9, clear=0.1)))
     assert smeared.whole() == Finding(pytest.approx(0.1), "one unclear thing seen")
     assert smeared.nothing_else(frozenset(("cat",))).probability == 1
+
+
+@pytest.mark.parametrize("count", [1, 5, 12, 20])
+@pytest.mark.parametrize("score", [0.4, 0.6, 0.9])
+def test_scores_that_are_no_probabilities_do_not_multiply(count: int, score: float) -> None:
+    right = [score] * count
+    assert between(count, right) == pytest.approx(score)
+    assert between(count, [*right, 0.15]) == pytest.approx(
+        score - 0.15
+    )  # something else that looks a little like it
+    assert between(count + 1, right) == 0.0
+    assert between(count - 1, right) == pytest.approx(1 - score if count == 1 else 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from pipeline.brief import Brief, Requirement
 from pipeline.calls.load import load
 from pipeline.config import Band, Judge, Preset
 from pipeline.events import Attempt, Outcome
-from pipeline.judging.bands import Bands
-from pipeline.judging.basis import Answer, Basis
+from pipeline.judging.bands import Bands, Measure
+from pipeline.judging.basis import WORDING, Answer, Basis
 from pipeline.judging.boxes import Finding
+from pipeline.judging.evidence import Panel
 from pipeline.judging.learned import Known, standing
 from pipeline.judging.question import question
+from pipeline.judging.routes import Route
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude, lacking, unmeasured
 from pipeline.loop import run
 from tests.models.told_backends import SIGLIP
@@ -78,7 +81,10 @@ def test_a_band_of_the_preset_holds_only_for_what_it_was_measured_with() -> None
     assert verdict_of(wants, good, Bands(own={"object": [plain]}), as_named=False).gate == "unchecked"
     for changes, gate in (
         ({"judges": JUDGES, "painter": PAINTER, "wording": "1"}, "pass"),
-        ({"judges": ("detector@2", *JUDGES)}, "pass"),  # measured with a detector; the scorer alone was asked
+        (
+            {"judges": ("detector@2", *JUDGES)},
+            "unchecked",
+        ),  # measured with a detector; the scorer alone was asked
         ({"judges": ("scorer@2",)}, "unchecked"),
         ({"painter": "m@s"}, "unchecked"),
         ({"wording": "0"}, "unchecked"),
@@ -139,6 +145,36 @@ def test_people_replace_what_the_judge_measured_of_itself() -> None:
     measure = learned(decided).measure(basis("object"), True)
     assert measure.band is not None
     assert measure.band.source == "people"
+
+
+@pytest.mark.parametrize("source", ["self", "people"])
+def test_people_replace_what_a_file_says_that_was_not_measured_on_truth(
+    source: Literal["self", "people"],
+) -> None:
+    brought = Band(**{"pass": 0.6, "fail": 0.1}, source=source)
+
+    def measure(*decided: bool) -> Measure:
+        known = Known(basis("object"), tuple(Answer(0.7 + i / 1000, met) for i, met in enumerate(decided)))
+        return Bands(Judge(), {"object": [brought]}, standing([known], Judge())).measure(
+            basis("object"), True
+        )
+
+    assert measure().band == brought
+    assert measure(*[True] * 5).band == brought  # too few to replace it, and they agree
+    against = measure(*[False] * 24)
+    assert against.band is not None
+    assert (against.band.pass_, against.missing > 0) == (None, True)
+
+
+def test_the_order_of_who_is_asked_first_is_part_of_what_was_measured() -> None:
+    def wording(*ask: str) -> str:
+        panel = Panel(
+            {"object": Route(ask=ask, how="first")}, dict.fromkeys(ask, "scorer"), {}, {}, frozenset(), None
+        )
+        return panel.wording("object")
+
+    assert wording("a", "b") != wording("b", "a")
+    assert wording("a") == WORDING
 
 
 def test_a_judge_that_cannot_tell_never_passes() -> None:
