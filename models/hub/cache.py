@@ -19,6 +19,7 @@ class Found:
     folder: Path | None  # None where nothing of it is there
     files: tuple[str, ...]  # needed and there, relative to the folder
     missing: tuple[str, ...]
+    left: int | None = None  # bytes of the missing files, where a list of the repository's files is here
 
     @property
     def complete(self) -> bool:
@@ -75,7 +76,8 @@ def find(need: Need) -> Found:
         missing += [name for name in _parts(folder, chosen) if name not in there]
     if need.weights and not need.weight_files(files) and not need.weight_files(missing):
         missing.append(need.weights)
-    return Found(need, folder, files, tuple(dict.fromkeys(missing)))
+    left = sum(sizes.get(name, 0) for name in missing) if sizes else None
+    return Found(need, folder, files, tuple(dict.fromkeys(missing)), left)
 
 
 def read_cached(need: Need, name: str) -> str | None:

@@ -11,9 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from rich.console import Console
+from rich.markup import escape
 
-from models.protocols import ModelError
-from pipeline.config import Preset, available, load_preset
+from models.load import present, stage_of
+from models.machine import Machine, this_machine
+from models.protocols import ModelError, WeightsMissing
+from pipeline.config import DEFAULT, Preset, available, load_preset
+from pipeline.work.fit import best, fit_of
+from scripts.commands.interrupt import ACCEPTED, NOT_MET
 
 State = Literal["ready", "missing", "note"]
 PACKAGES = (
@@ -37,15 +42,26 @@ class Finding:
 
 def examine(as_json: bool) -> int:
     """Print the findings. Returns exit status 0 if the default preset can run, 3 if not."""
-    findings = [*_machine(), *_packages(), *(f for name in available() for f in _preset(load_preset(name)))]
+    packages = _packages()
+    findings = [*_machine(), *packages]
+    able = all(f.state != "missing" for f in packages)
+    if able:
+        machine = this_machine()
+        for name in available():
+            found = _preset(load_preset(name), machine)
+            findings += found
+            able = able and not (name == DEFAULT and any(f.state == "missing" for f in found))
+        findings.append(_advice(machine))
     if as_json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
     else:
         marks = {"ready": "[green]✓[/]", "missing": "[red]✗[/]", "note": "[dim]·[/]"}
         console = Console(highlight=False)
         for finding in findings:
-            console.print(f"{marks[finding.state]} [bold]{finding.what}[/]  {finding.detail}", soft_wrap=True)
-    return 0 if all(f.state != "missing" for f in findings if f.what.startswith(("package", "mini"))) else 3
+            console.print(
+                f"{marks[finding.state]} [bold]{finding.what}[/]  {escape(finding.detail)}", soft_wrap=True
+            )
+    return ACCEPTED if able else NOT_MET
 
 
 def _machine() -> list[Finding]:
@@ -80,15 +96,32 @@ def _packages() -> list[Finding]:
     return found
 
 
-def _preset(preset: Preset) -> list[Finding]:
-    """Whether the weights of each model are on this machine; nothing is loaded or downloaded."""
-    from models.load import present, stage_of
-
+def _preset(preset: Preset, machine: Machine) -> list[Finding]:
+    """Whether the files of each model are on this machine, and whether its memory is enough; nothing is loaded or
+    downloaded."""
     found = []
     for name, spec in preset.models.items():
         what = f"{preset.name} {name}"
         try:
             found.append(Finding(what, "ready", present(stage_of(spec), spec, preset.base)))
         except ModelError as error:
-            found.append(Finding(what, "missing", str(error)))
-    return found
+            hint = error.by(f"easel pull {preset.given}") if isinstance(error, WeightsMissing) else error
+            found.append(Finding(what, "missing", str(hint)))
+    fit = fit_of(preset, machine)
+    has = (
+        f"this machine has {machine.gpu / 1e9:.1f} GB of GPU memory and "
+        if machine.gpu
+        else "this machine has no GPU and "
+    )
+    memory = f"{fit.demand}; {has}{machine.main / 1e9:.1f} GB of main memory"
+    return [*found, Finding(f"{preset.name} memory", "ready" if fit.fits else "missing", memory)]
+
+
+def _advice(machine: Machine) -> Finding:
+    fit = best(machine)
+    if fit is None:
+        return Finding(
+            "best preset", "missing", "none fits into the memory of this machine; close other programs"
+        )
+    what_next = "it is here" if fit.here else f"get it with: easel pull {fit.preset.name}"
+    return Finding("best preset", "ready", f"{fit.preset.name} is the largest that fits; {what_next}")

@@ -21,10 +21,11 @@ from pipeline.judging.verdict import ALWAYS
 from pipeline.results.run_folder import RECORD, one_line
 from pipeline.stopping import Stop
 from pipeline.store import Store
+from pipeline.work.fit import note_memory
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play
 from pipeline.work.rows import Row, Unstarted
-from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, end_process, on_interrupt
+from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, IS_COMMAND, NOT_MET, end_process, on_interrupt
 
 MARKS = {
     "pass": "[green]✓ pass[/]",
@@ -93,6 +94,8 @@ def run_brief(
     assert stored is not None
     folder = out / stored.folder
     _tell_outcome(console, reading, outcome, folder, preset.machine.currency)
+    if IS_COMMAND:
+        note_memory(preset)
     status = ACCEPTED if outcome.status == "accepted" else NOT_MET
     if stop.requested:
         status = INTERRUPTED
