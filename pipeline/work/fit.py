@@ -18,8 +18,8 @@ from pipeline.config import Preset, available, load_preset
 from pipeline.files import write
 
 # Beside the weights: libraries, pictures and activations in main memory, activations and caches on the GPU. A process
-# with the bundled models, 0.2 GB of weights, held 1.3 GB while they loaded; the number for the GPU is a guess. What a run
-# measures replaces both.
+# with the bundled models, 0.2 GB of weights, held 1.3 GB while they loaded; the number for the GPU is a guess. What a
+# run measures replaces both.
 GPU_BESIDE, MAIN_BESIDE = 2.0e9, 1.3e9  # bytes
 Source = Literal["measured", "computed", "stated"]
 
