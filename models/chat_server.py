@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt, field_validator
 
 from models.protocols import Identity, ModelError
 from models.specs import NoEffect, Part
@@ -23,11 +24,32 @@ class ServerSettings(Part):
     """Where a server is, and how it is asked."""
 
     model: str  # its name on the server
-    base_url: str  # with the /v1
+    base_url: str  # with the /v1, and without a password or key: it is part of records
     # The environment variable that holds the key, never the key itself.
     api_key_env: Annotated[str | None, NoEffect()] = None
     timeout_s: Annotated[PositiveFloat, NoEffect()] = 120.0
     max_parallel: Annotated[PositiveInt, NoEffect()] = 4
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_secrets(cls, address: str) -> str:
+        try:
+            parts = urlsplit(address)
+            secret = "@" in parts.netloc or bool(parts.query or parts.fragment)
+        except ValueError:
+            secret = "@" in address
+        if secret:
+            raise ValueError(
+                "an address with a password or key would be written into records; put the key into an environment "
+                "variable and name that in api_key_env"
+            )
+        return address
+
+
+def host_of(address: str) -> str:
+    """Scheme and host of an address, as records and messages show it."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def server_present(spec: ServerSettings) -> str:
@@ -37,8 +59,10 @@ def server_present(spec: ServerSettings) -> str:
     try:
         httpx.get(f"{spec.base_url.rstrip('/')}/models", timeout=2.0)  # any answer will do, a refusal too
     except (httpx.HTTPError, httpx.InvalidURL):
-        raise ModelError(f"no server answers at {spec.base_url}; start one or correct `base_url`") from None
-    return f"a server answers at {spec.base_url}"
+        raise ModelError(
+            f"no server answers at {host_of(spec.base_url)}; start one or correct `base_url`"
+        ) from None
+    return f"a server answers at {host_of(spec.base_url)}"
 
 
 class ChatServer:
@@ -72,7 +96,7 @@ class ChatServer:
             raise ModelError(f"`base_url: {spec.base_url}` is no address; write it as http://host:port/v1.")
         self.url = f"{address}/chat/completions"
         # The protocol does not say which weights a server uses, so the revision stays empty.
-        self.identity = Identity("server", spec.model, "", address, "")
+        self.identity = Identity("server", spec.model, "", host_of(address), "")
 
     def in_parallel(self, ask: Callable[[int], Out], count: int) -> list[Out]:
         """`ask` of 0, 1, … count - 1, up to `max_parallel` at the same time. After an error no further one begins."""
@@ -98,7 +122,7 @@ class ChatServer:
             return choice, int(usage["prompt_tokens"]), int(usage["completion_tokens"])
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise ModelError(
-                f"The answer of {self.url} is no chat completion with token usage; check that `base_url:` "
+                f"The answer of {self.identity.device} is no chat completion with token usage; check that `base_url:` "
                 "ends in /v1 and that the server speaks the OpenAI protocol."
             ) from error
 

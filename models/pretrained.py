@@ -63,9 +63,11 @@ def open_model(
     try:
         with without_output():
             model = model_class.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True
+                folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
             )
-            processor = processor_class.from_pretrained(folder, local_files_only=True)
+            processor = processor_class.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
     except ImportError as error:  # a package that only this model needs; the message says which
         raise DependencyMissing(f"{spec.model} cannot be loaded: {_first_line(error)}") from error
     except OSError as error:
@@ -78,6 +80,19 @@ def open_model(
         ) from error
     identity = Identity(spec.kind, need.name, revision, numbered(device), str(dtype).removeprefix("torch."))
     return Opened(model.eval().requires_grad_(False).to(device), processor, identity)
+
+
+def as_words(tokenizer: Any, text: str) -> str:
+    """The text with the tokenizer's control tokens written apart, so that a model reads them as words: `<|im_end|>` in
+    a brief ends no turn."""
+    control = {
+        *tokenizer.all_special_tokens,
+        *(str(t) for t in tokenizer.added_tokens_decoder.values() if t.special),
+    }
+    for token in sorted(control, key=len, reverse=True):
+        if len(token) > 1 and token in text:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
 
 
 def on_device(inputs: Any, device: str, dtype: torch.dtype) -> dict[str, Any]:

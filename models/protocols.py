@@ -182,7 +182,7 @@ class ImageModel(Protocol):
     @property
     def prompt_tokens(self) -> int | None:
         """How many tokens of a prompt are read; None where there is no limit. Where a prompt is longer, the settings of
-        its image have `prompt_tokens: {read: …, of: …}`."""
+        its image have `prompt_cut: {read: …, of: …}`."""
         ...
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:

@@ -7,6 +7,8 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 
+from pipeline.pasted import parted
+
 MAX_CHARACTERS = 4_000
 MIN_SIDE, MAX_SIDE = 64, 4096
 
@@ -87,9 +89,20 @@ class Brief(Record):
         return text
 
     @property
+    def wanted(self) -> str:
+        """The text without generation parameters that were pasted with it."""
+        return parted(self.text).wanted
+
+    @property
+    def unwanted(self) -> tuple[str, ...]:
+        """What a pasted negative prompt lists."""
+        return parted(self.text).unwanted
+
+    @property
     def words(self) -> str:
-        """The text, followed by the must-haves that it does not contain."""
-        return ", ".join([self.text, *(want for want in self.must if want.lower() not in self.text.lower())])
+        """What is wanted, followed by the must-haves that it does not contain."""
+        said = self.wanted
+        return ", ".join([said, *(want for want in self.must if want.lower() not in said.lower())])
 
 
 class Requirement(Record):

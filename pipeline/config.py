@@ -46,7 +46,7 @@ class Section(BaseModel):
 
 
 # measured: on data whose truth is known, or the owner's word; people: on their decisions; self: on simple prompts that
-# the painter is taken to draw rightly.
+# the painter is assumed to draw correctly.
 Source = Literal["measured", "people", "self"]
 
 
@@ -301,9 +301,13 @@ def _find(name: str) -> Path:
             raise ConfigError(f"no preset file at {name}; `easel presets` lists the bundled ones")
         return path
     if name not in available():
-        close = get_close_matches(name, available(), 1)
-        hint = f" did you mean {close[0]}?" if close else ""
-        raise ConfigError(
-            f"unknown preset {name!r};{hint} known are {', '.join(available())}, or a path to a YAML file"
-        )
+        raise ConfigError(f"{unknown_preset(name)}, or a path to a YAML file")
     return FOLDER / f"{name}.yaml"
+
+
+def unknown_preset(name: str, known: Sequence[str] | None = None) -> str:
+    """What is wrong with the name of a preset. `known`: the names that there are; the bundled ones where not given."""
+    known = available() if known is None else known
+    close = get_close_matches(name[:100], known, 1)
+    hint = f" did you mean {close[0]}?" if close else ""
+    return f"unknown preset {name[:100]!r};{hint} known are {', '.join(known)}"

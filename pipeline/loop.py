@@ -220,7 +220,7 @@ def _judge(
 ) -> list[list[Verdict]]:
     requirements = [track.started.reading.requirements for track in wave]
     candidates = [painting.candidates for painting in paintings]
-    judges = Judges(models.judges, preset.routes, preset.judge, models.bands, models.range)
+    judges = Judges(models.judges, preset.routes, models.bands, models.range)
     made = judge(candidates, requirements, judges, stop)
     _charge(wave, made)
     for track in wave:

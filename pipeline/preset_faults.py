@@ -71,6 +71,10 @@ def _sentence(preset: type[BaseModel], file: PresetFile, fault: ErrorDetails) ->
     place, key = file.place(keys), ".".join(keys)
     if fault["type"] == "extra_forbidden" and _was_section(keys):
         return f"{place}: {key}: move this section below `judges`, where each judge has a name: judges.{key}"
+    if fault["type"] == "extra_forbidden" and keys == ("judge", "cannot"):
+        return (
+            f"{place}: {key}: say instead that nobody is asked about these kinds: judge.routes: {{KIND: []}}"
+        )
     if fault["type"] in ("extra_forbidden", "invalid_key"):
         return f"{place}: unknown key {key}; {_advice(keys[-1], known_keys(preset, file.data, keys[:-1]))}"
     if fault["type"] == "literal_error":

@@ -10,9 +10,11 @@ from typing import Any
 import yaml
 
 from pipeline.errors import ConfigError
+from pipeline.plain_yaml import compose, load, place_and_reason, plain
 
 Keys = tuple[str, ...]
 SET = "--set"
+LARGEST, LONGEST_OVERRIDE = 1_000_000, 10_000  # bytes of a preset file; characters of an override
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,13 @@ class PresetFile:
             target = target[parent]
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {text}: {parent} holds a value, not a section")
+        if len(text) > LONGEST_OVERRIDE:
+            raise ConfigError(f"--set {text[:100]}…: longer than {LONGEST_OVERRIDE:,} characters; shorten it")
         try:
-            target[keys[-1]] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {text}: the value is not YAML; quote it") from None
+            target[keys[-1]] = load(value)
+        except yaml.YAMLError as error:
+            why = place_and_reason(error)[1]
+            raise ConfigError(f"--set {text[:200]}: the value cannot be read ({why}); quote it") from None
         for replaced in [place for place in self.places if place[: len(keys)] == keys]:
             del self.places[replaced]
         self.places[keys] = place
@@ -56,20 +61,24 @@ def read_preset_file(
 ) -> PresetFile:
     """Raises ConfigError for what is no YAML mapping, and for an override that cannot be applied."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as opened:
+            data = opened.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ConfigError(f"{path}: larger than {LARGEST // 1000:,} kB; a preset is a page of YAML")
+        text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or repr(error)
         raise ConfigError(f"{path}: cannot be read as text ({reason}); give a UTF-8 YAML file") from None
     try:
-        data = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
+        node = compose(text)
+        values, lines = plain(node), _lines(node)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: a preset is a mapping with text, image and scorer; see configs/mini.yaml")
-    file = PresetFile(path, data, {keys: f"{path}:{line}" for keys, line in lines.items()})
+        line, why = place_and_reason(error)
+        where = f"{path}:{line}" if line else str(path)
+        raise ConfigError(f"{where}: not YAML: {why}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: a preset is a mapping with text, image and judges; see configs/mini.yaml")
+    file = PresetFile(path, values, {keys: f"{path}:{line}" for keys, line in lines.items()})
     for override in overrides:
         file.override(override)
     for name, limit in (limits or {}).items():

@@ -17,6 +17,7 @@ from models.protocols import ModelError
 from pipeline.brief import Brief
 from pipeline.config import load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, fault
+from scripts.commands.plain import clean as without_control
 
 LONGEST_INPUT = 1_000_000  # bytes read from standard input; a brief is far shorter
 
@@ -33,6 +34,13 @@ Action = Literal["list", "approve", "reject", "undo"]
 StoreUrl = Annotated[
     str | None,
     typer.Option("--store", help="postgresql://USER@HOST/DATABASE; default: easel.db in the --out folder"),
+]
+TrustRows = Annotated[
+    bool,
+    typer.Option(
+        "--trust-rows",
+        help="the file is your own: its rows may set any key of a preset, and name preset files",
+    ),
 ]
 
 
@@ -102,13 +110,14 @@ def batch(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="only print what the batch will take, from recorded speeds")
     ] = False,
+    trust: TrustRows = False,
     store: StoreUrl = None,
 ) -> None:
     """Make images for a file of briefs. After any interruption, the same command continues. Exit status: 0 all
     accepted, 3 some not, 2 bad input, 130 stopped."""
     from pipeline.work.rows import read_rows
 
-    rows = read_rows(briefs, preset, overrides or (), seed)
+    rows = read_rows(briefs, preset, overrides or (), seed, trust)
 
     from scripts.commands.batch import run_batch
 
@@ -124,12 +133,13 @@ def report(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as for the batch")
     ] = None,
+    trust: TrustRows = False,
     store: StoreUrl = None,
 ) -> None:
     """Write the report of a batch anew, with what people decided since. Give the same options as to easel batch."""
     from pipeline.work.rows import read_rows
 
-    rows = read_rows(briefs, preset, overrides or (), seed)
+    rows = read_rows(briefs, preset, overrides or (), seed, trust)
 
     from scripts.commands.batch import report_again
 
@@ -321,8 +331,22 @@ def ui(
     host: Annotated[
         str, typer.Option(help="address to listen on; other machines need a password")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on")] = 7860,
+    port: Annotated[int, typer.Option(help="port to listen on; 0: any free one")] = 7860,
     store: StoreUrl = None,
+    preset: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--preset", "-p", metavar="FILE", help="offer this preset file in the app too; may be repeated"
+        ),
+    ] = None,
+    proxy: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            envvar="EASEL_PROXY",
+            help="address of the reverse proxy whose X-Forwarded headers are believed",
+        ),
+    ] = "",
     with_worker: Annotated[
         bool, typer.Option("--worker/--no-worker", help="start a worker with the app")
     ] = True,
@@ -330,7 +354,7 @@ def ui(
     """Open the app on this machine."""
     from scripts.commands.ui import open_app
 
-    open_app(out, store, host, port, with_worker)
+    open_app(out, store, host, port, with_worker, preset or (), proxy)
 
 
 def main() -> None:
@@ -350,7 +374,7 @@ def main() -> None:
 
 
 def _refuse(message: str, status: int = BAD_INPUT) -> int:
-    message = " ".join(message.split())  # messages of libraries may have several lines
+    message = without_control(" ".join(message.split()))  # messages of libraries may have several lines
     if "--json" in sys.argv:
         print(json.dumps({"error": message, "exit_status": status}, ensure_ascii=False))
     print(f"easel: {message}", file=sys.stderr)

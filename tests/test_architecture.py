@@ -105,3 +105,23 @@ def test_help_and_config_errors_load_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip().endswith("HEAVY []")
+
+
+def test_the_app_opens_presets_by_name_only() -> None:
+    """What a client names goes through ui/presets.py."""
+    forbidden = {"pipeline.config.load_preset", "pipeline.config.available"}
+    users = [file.name for file in (ROOT / "ui").glob("*.py") if forbidden & imports(file)]
+    assert users == ["presets.py"]
+
+
+def test_no_weights_bring_code() -> None:
+    """Every call of transformers and diffusers that reads a repository says that its code is not run."""
+    without = {"PeftModel", "GenerationConfig", "open_clip"}  # these never run any
+    for file in (ROOT / "models").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if node.func.attr != "from_pretrained" or ast.unparse(node.func.value) in without:
+                continue
+            said = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            assert said.get("trust_remote_code") == "False", f"{file.relative_to(ROOT)}:{node.lineno}"

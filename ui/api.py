@@ -17,7 +17,6 @@ from gradio.events import api
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.brief import Requirement
-from pipeline.config import available, load_preset
 from pipeline.errors import BriefError
 from pipeline.results.decide import decide
 from pipeline.results.review import agreement, queue
@@ -25,10 +24,10 @@ from pipeline.store.jobs import OPEN, Job
 from pipeline.store.reviews import Decision
 from pipeline.store.tables import RunRow
 from pipeline.work.report import gather
-from pipeline.work.rows import parse_rows
 from pipeline.work.task import BATCH, LOAD, UNLOAD, Task, residents
-from ui.desk import Desk, brief, limits
-from ui.guard import spoken
+from ui import presets
+from ui.desk import Desk, brief, limits, read_batch
+from ui.guard import person, spoken
 from ui.parts import link_to
 from ui.wants import quick
 
@@ -149,7 +148,7 @@ class Verbs:
         if job.kind != BATCH:
             raise BriefError("this job is a single brief; ask for its result")
         given = job.payload
-        rows = parse_rows(given["text"].encode(), given["kind"], given["name"], given["preset"])
+        rows = read_batch(given["text"], given["kind"], given["name"], given["preset"])
         report = gather(rows, self.desk.store)
         entries = [
             {
@@ -168,7 +167,7 @@ class Verbs:
                 "requirements": [r.model_dump(mode="json") for r in item.reading.requirements] if item.reading else [],
                 "file": link_to(self.desk.out / item.run.folder / "attempts" / f"{item.candidate}.png"),
             }
-            for item in queue(self.desk.store, who)
+            for item in queue(self.desk.store, person(who))
         ]  # fmt: skip
 
     def decide(
@@ -182,8 +181,8 @@ class Verbs:
         reasons: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         """Add a decision (approve, reject, skip or undo) to the review log. It is the outcome of the run: accepted or
-        rejected by this person; an undo restores the outcome before. `requirements`: id → pass or fail; `reasons`: id
-        → why it fails; `reason`: for the whole picture."""
+        rejected by this person; an undo restores the outcome before. `who`: the name; with a login it is that of the
+        login. `requirements`: id → pass or fail; `reasons`: id → why it fails; `reason`: for the whole picture."""
         try:
             said: Decision = TypeAdapter(Decision).validate_python(decision)
         except ValidationError:
@@ -194,7 +193,7 @@ class Verbs:
             self.desk.store,
             run,
             candidate,
-            who,
+            person(who),
             said,
             requirements=requirements,
             reasons=reasons,
@@ -215,7 +214,7 @@ class Verbs:
 
     def presets(self) -> list[dict[str, Any]]:
         """The presets, with what each does and needs."""
-        found = (load_preset(name) for name in available())
+        found = (presets.named(name) for name in presets.names())
         return [{"name": p.name, "about": p.about, "needs": p.needs, "offline": p.offline} for p in found]
 
     def models(self) -> dict[str, Any]:
@@ -225,7 +224,6 @@ class Verbs:
 
     def load(self, preset: str = "mini") -> dict[str, Any]:
         """Queue the loading of a preset's models; the worker does it after its current job."""
-        load_preset(preset)
         return _job(self.desk.chore(LOAD, preset))
 
     def unload(self) -> dict[str, Any]:
@@ -243,7 +241,7 @@ def build(desk: Desk) -> None:
     """Register every endpoint."""
     verbs = Verbs(desk)
     for name in NAMES:
-        api(spoken(getattr(verbs, name)), api_name=name, concurrency_limit=None)
+        api(spoken(getattr(verbs, name), html=False), api_name=name, concurrency_limit=None)
 
 
 def _job(job: Job) -> dict[str, Any]:

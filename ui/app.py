@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from pipeline.store import Store
 from ui import api, batch, create, gallery, models, observe, review
 from ui.desk import Desk
+from ui.guard import NAME, person
 from ui.parts import html
 
 SLOGAN = "A brief becomes pictures that meet it, on your own machine."
@@ -23,7 +26,7 @@ def build(store: Store) -> gr.Blocks:
         )  # first, so that its endpoints keep their names where handlers of the page have the same ones
         with gr.Row(elem_id="top"):
             html(MASTHEAD, min_width=240)
-            who = gr.Textbox("me", label="Your name", max_length=80, scale=0, min_width=190, elem_id="who")
+            who = gr.Textbox("me", label="Your name", max_length=80, scale=0, min_width=190, elem_id=NAME)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Create", id="create"):
                 create.build(desk, demo, who)
@@ -37,4 +40,11 @@ def build(store: Store) -> gr.Blocks:
                 observe.build(desk, tab)
             with gr.Tab("Models", id="models") as tab:
                 models.build(desk, tab)
+        demo.load(signed, None, who, api_visibility="private", show_progress="hidden")
     return demo
+
+
+def signed() -> Any:
+    """The name of the login, which cannot be changed; without a login, the field stays as it is."""
+    name = person("")
+    return gr.Textbox(name, interactive=False) if name else gr.skip()

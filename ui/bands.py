@@ -9,35 +9,33 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.config import Judge, load_preset
+from pipeline.config import Judge
 from pipeline.errors import BriefError
 from pipeline.files import write
 from pipeline.judging.learned import Known, Learned, standing
-from pipeline.results.bands import SOURCES, as_measured, in_words, who
+from pipeline.results.bands import SOURCES, as_measured, grouped, in_words, who
+from ui import presets
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import card, download, html, sentence, table
 
 FILE = "bands.json"
-_HEADS = ("Kind", "By", "Answers", "Opposed before", "Opposed after", "What it may decide")
+_HEADS = ("Kind", "By", "Answers", "Disagrees before", "Disagrees after", "What it may decide")
 
 
 def bands_card(known: Sequence[Known], learned: Mapping[str, Learned], rules: Judge) -> str:
     """A table for each set of judges with each painter: what is known about each kind."""
-    groups: dict[str, list[Known]] = {}
-    for one in known:
-        groups.setdefault(who(one.basis), []).append(one)
     tables = "".join(
         table(_HEADS, [_row(one, learned.get(one.basis.key), rules) for one in some], caption=title)
-        for title, some in groups.items()
+        for title, some in grouped(known).items()
     )
     body = tables or '<p class="soft">No picture has been judged here yet.</p>'
     return card(
         "<h2>What people taught the judges</h2>"
         f'<p class="soft">Each yes or no in the Review tab is an answer about a judge. Where it was not measured '
         f"otherwise, it decides alone as soon as at most {rules.risk:.0%} of what it passes is wrong, with "
-        f"{rules.confidence:.0%} confidence. Opposed: answers to which the judge says more or less than one half, "
-        f"before and after calibration.</p>{body}",
+        f"{rules.confidence:.0%} confidence. Disagrees: the share of answers where the judge finds the opposite more "
+        f"likely, before and after calibration.</p>{body}",
         "What people taught the judges",
     )
 
@@ -58,7 +56,7 @@ class Page:
 
     def show(self, preset: str) -> tuple[str, Any]:
         """The card, and the bands that can be reset."""
-        known, rules = self.desk.store.bases.known(), load_preset(preset).judge
+        known, rules = self.desk.store.bases.known(), presets.named(preset).judge
         choices = [(f"{one.basis.kind}: {who(one.basis)}", one.basis.key) for one in known]
         return bands_card(known, standing(known, rules), rules), gr.Dropdown(choices, value=None)
 
@@ -71,7 +69,7 @@ class Page:
     def export(self, preset: str) -> str:
         """Write the bands into the output folder, and link to the file."""
         known = self.desk.store.bases.known()
-        content = json.dumps(as_measured(known, standing(known, load_preset(preset).judge)), indent=2)
+        content = json.dumps(as_measured(known, standing(known, presets.named(preset).judge)), indent=2)
         path = self.desk.out / FILE
         write(path, (content + "\n").encode())
         return card(f'<p class="links">{download(path, FILE)}</p>')

@@ -11,17 +11,17 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from pipeline.config import available
 from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.store.tables import RunRow
 from pipeline.work.estimate import Estimate, estimate
 from pipeline.work.report import ENDED, OUTCOMES, Entry, Report, duration, gather, write_report
-from pipeline.work.rows import KINDS, Rows, parse_rows
+from pipeline.work.rows import KINDS, Rows, text_of
 from pipeline.work.task import BATCH
+from ui import presets
 from ui.decide import SCRIPT, buttons, decided, offered
-from ui.desk import Desk
-from ui.guard import connect
+from ui.desk import Desk, read_batch
+from ui.guard import connect, spoken
 from ui.parts import callout, card, download, figures, html, mark, picture, table
 from ui.view import shown_status
 
@@ -60,8 +60,8 @@ def guide() -> str:
         f"{table(head, [[escape(cell) for cell in row] for row in rows])}"
         f'<p class="links"><a href="{link}" download="briefs.csv">Download this example</a></p>'
         f"<h3>Columns</h3><ul>{columns}</ul>"
-        "<p class='soft'>Any key of a preset may be a column too, such as image.steps. A row that cannot be read is "
-        "reported with its line; the others run.</p>",
+        "<p class='soft'>image.steps, image.guidance and the keys of loop may be columns too. A row that cannot be "
+        "read is reported with its line; the others run.</p>",
         "What a file of briefs looks like",
     )
 
@@ -96,10 +96,11 @@ class Page:
 
     def rows(self, data: bytes, kind: str, name: str, where: str, preset: str) -> tuple[Any, ...]:
         """Returns text, kind and name to submit, a preview of the rows, and whether Start is enabled."""
-        rows = parse_rows(data, kind, name, preset, where=where)
+        text = text_of(data, where)
+        rows = read_batch(text, kind, name, presets.location(preset))
         expected = estimate(rows.good, self.desk.store)
         seen = card(estimated(rows, expected) + preview(rows), "Rows of the file")
-        return data.decode("utf-8-sig"), kind, name, seen, gr.Button(interactive=bool(rows.good))
+        return text, kind, name, seen, gr.Button(interactive=bool(rows.good))
 
     def start(self, text: str, kind: str, name: str, preset: str) -> tuple[Any, ...]:
         if not text:
@@ -177,10 +178,7 @@ def preview(rows: Rows) -> str:
 
 def _rows(job: Job) -> Rows:
     given = job.payload
-    return parse_rows(
-        given["text"].encode(), given["kind"], given.get("name", "batch"), given.get("preset", "mini"),
-        given.get("set", ()), given.get("seed", 0),
-    )  # fmt: skip
+    return read_batch(given["text"], given["kind"], given.get("name", "batch"), given.get("preset", "mini"))
 
 
 def progress(job: Job, desk: Desk) -> str:
@@ -268,7 +266,7 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
             )  # fmt: skip
         with gr.Column(scale=2, min_width=240):
             preset = gr.Dropdown(
-                available(), value="mini", label="Preset", info="For rows that do not name one."
+                presets.names(), value="mini", label="Preset", info="For rows that do not name one."
             )
             with gr.Row(elem_classes="snug"):
                 start = gr.Button("Start", variant="primary", interactive=False, elem_id="batch-start")
@@ -285,9 +283,12 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
 
     shown = [seen, going, timer, pause, resume, cancel]
     parsed = [text, kind, name, seen_rows, start]
-    connect(file.upload, page.parse, [file, preset], parsed).then(
-        lambda: None, None, file, api_visibility="private", show_progress="hidden"
+    # First the rows of another file go, also where the new one is refused. At last the field is free for another file.
+    read = connect(file.upload, lambda: page.parse(None, ""), None, parsed).then(
+        spoken(page.parse), [file, preset], parsed, api_visibility="private", show_progress="hidden"
     )
+    for ended in (read.success, read.failure):
+        ended(lambda: None, None, file, api_visibility="private", show_progress="hidden")
     connect(example.click, page.example, [preset], parsed)
     started = connect(start.click, page.start, [text, kind, name, preset], [job, *shown])
     started.success(

@@ -7,18 +7,28 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.config import available, load_preset
 from pipeline.errors import BriefError, ConfigError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.work.task import BRIEF, Task
-from ui import run_parts
+from ui import presets, run_parts
 from ui.decide import SCRIPT, decided
 from ui.desk import Desk, any_seed, brief, limits, settings_in
 from ui.guard import connect
-from ui.parts import WANTS_SCRIPT, callout, html, sentence
-from ui.requirements import Panel, draft_html, follow, offer, offering, parsed, with_list, with_reading
+from ui.parts import WANTS_SCRIPT, callout, fold, html, sentence
+from ui.requirements import (
+    Panel,
+    draft_html,
+    editing,
+    follow,
+    offer,
+    offering,
+    parsed,
+    parsed_edits,
+    with_list,
+    with_reading,
+)
 from ui.view import RunView
-from ui.wants import BY_RULES, Draft, quick
+from ui.wants import BY_RULES, Draft, edited, quick
 
 EXAMPLES = (
     "a panda on a purple background, cartoon style",
@@ -33,11 +43,13 @@ _WATCHED = """() => {
   if (id) history.replaceState(null, "", "?job=" + id);
   if (id && innerWidth < 700) document.getElementById("stand")?.scrollIntoView({ block: "center" });
 }"""
+# What is painted is what is on the page, also where the server has not answered an edit of the list yet.
+_PAINT = "(late, text, draft, ...form) => [easelEdits.toPaint(draft), text, draft, ...form]"
 
 
 def about(preset: str) -> str:
     """What a preset does and needs."""
-    found = load_preset(preset)
+    found = presets.named(preset)
     return f"{found.about} Needs {found.needs}." if found.needs else found.about
 
 
@@ -53,12 +65,15 @@ class Page:
         return words, draft.model_dump_json(), draft_html(draft)
 
     def paint(
-        self, text: str, said: str, preset: str, seed: float | None, width: float | None, height: float | None,
-        *budget: float | None,
+        self, edits: str, text: str, said: str, preset: str, seed: float | None, width: float | None,
+        height: float | None, *budget: float | None,
     ) -> tuple[Any, ...]:  # fmt: skip
         """Submit the brief with the requirements on the page. If only the rules have read it so far, the job reads it
-        anew with the text model. `budget` is in the order of BUDGET."""
+        anew with the text model. `edits`: those of the list that are not answered yet; `budget` is in the order of
+        BUDGET."""
         draft = parsed(said)
+        if late := parsed_edits(edits):
+            draft = edited(draft, *late)
         if draft.job and not draft.edited:
             self.desk.store.jobs.ask(draft.job, "cancel")
         same = draft.text == text and draft.preset == preset
@@ -133,7 +148,8 @@ class Page:
             draft = with_list(draft, task.brief.requirements)
         elif (run := self.desk.run(id)) is not None and run.reading is not None:
             draft = draft.model_copy(update={"reading": run.reading})
-        preset = task.preset if task.preset in available() else gr.skip()
+        preset = presets.name_of(task.preset)
+        preset = preset if preset in presets.names() else gr.skip()
         return id, *self._show(id, ""), task.brief.text, draft.model_dump_json(), draft_html(draft), preset
 
     def _nothing(self, said: str) -> tuple[Any, ...]:
@@ -160,7 +176,7 @@ class Page:
             task = settings_in(path)
         finally:
             path.unlink(missing_ok=True)
-        preset = task.preset if task.preset in available() else "mini"
+        preset = task.preset if task.preset in presets.names() else "mini"
         draft = quick(task.brief.text, preset)
         draft = with_list(draft, task.brief.requirements or ())
         said = f"The form has the settings of this picture, made with {task.preset}." if preset == task.preset else (
@@ -229,7 +245,8 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     start = Draft()
     watched = gr.Textbox(visible="hidden", elem_id="watched", label="Job")
     seen = gr.Textbox(visible="hidden", label="Seen")
-    draft = gr.Textbox(start.model_dump_json(), visible="hidden", label="Draft")
+    draft = gr.Textbox(start.model_dump_json(), visible="hidden", elem_id="draft", label="Draft")
+    late = gr.Textbox(visible="hidden", label="Edits that are not answered yet")  # _PAINT fills it in
     with gr.Row(equal_height=False):
         with gr.Column(scale=6, min_width=320):
             text = gr.Textbox(
@@ -246,9 +263,9 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
                 go = gr.Button("Paint", variant="primary", size="lg", elem_id="paint")
                 cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="cancel")
                 resume = gr.Button("Resume", size="lg", visible=False, elem_id="resume")
-            with gr.Accordion("Settings", open=False):
+            with fold("Settings", "settings"):
                 preset = gr.Dropdown(
-                    available(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
+                    presets.names(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
                 )  # fmt: skip
                 seed = gr.Number(
                     0, label="Seed", precision=0, minimum=0, info="The same seed gives the same picture."
@@ -259,7 +276,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
                 reload = gr.File(
                     label="Reload settings from a PNG", file_types=[".png"], height=150, elem_id="reload",
                 )  # fmt: skip
-            with gr.Accordion("Budget", open=False, elem_id="budget"):
+            with fold("Budget", "budget"):
                 images = gr.Slider(
                     1, 24, value=6, step=1, label="Images at most", info="Below, 0 or nothing means no limit.",
                 )  # fmt: skip
@@ -271,7 +288,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
                     joules = most("Joules", "Of all models")
                     money = most("Money", "At the price per hour")
                     price = most("Price per hour", "Of this machine")
-            with gr.Accordion("Queue", open=False):
+            with fold("Queue", "queue"):
                 queue = html(run_parts.queue([]))
         with gr.Column(scale=5, min_width=300):
             stand = html(run_parts.stand(None, None, desk.out), elem_id="stand")
@@ -290,7 +307,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     follow(text.change, panel, [text, preset, draft], reading)
     changed = follow(preset.input, panel, [text, preset, draft], reading)
     changed.then(about_of, preset, preset, api_visibility="private")
-    connect(wants.want, panel.want, [draft], reading)
+    editing(wants.want, panel, reading)
     settled = [text.blur]
     for button, words in zip(examples, EXAMPLES, strict=True):
         filled = connect(
@@ -301,9 +318,24 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
         offering(event, panel.settle, [text, preset, draft], [ear], reading)
     offering(ear.tick, panel.listen, [draft], [ear, heard], reading)
     offering(timer.tick, page.tick, [watched, seen, draft], shown, reading)
-    form = [text, draft, preset, seed, width, height, images, seconds, tokens, steps, joules, money, price]
+    form = [
+        late,
+        text,
+        draft,
+        preset,
+        seed,
+        width,
+        height,
+        images,
+        seconds,
+        tokens,
+        steps,
+        joules,
+        money,
+        price,
+    ]
     for made in (
-        connect(go.click, page.paint, form, [watched, *shown]),
+        connect(go.click, page.paint, form, [watched, *shown], js=_PAINT),
         connect(again.click, page.again, [watched], [watched, *shown, seed]),
         connect(alike.click, page.alike, [watched], [watched, *shown]),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,12 +17,19 @@ from pipeline.errors import BriefError, OutputError, fault
 from pipeline.results.run_folder import METADATA_KEY
 from pipeline.store import Store
 from pipeline.store.jobs import Job
-from pipeline.work.rows import parse_rows
+from pipeline.work.rows import Rows, parse_rows
 from pipeline.work.task import BATCH, BRIEF, READ, Task
+from ui import presets
 from ui.view import RunView, view
 
 MAX_PICTURE = 30_000_000  # bytes of an uploaded picture
 MAX_SIDE = 8192
+
+
+@lru_cache(maxsize=4)
+def read_batch(text: str, kind: str, name: str, preset: str) -> Rows:
+    """The rows of a file of briefs. The page shows a batch again and again; its file is parsed once."""
+    return parse_rows(text, kind, name, preset)
 
 
 class Desk:
@@ -34,6 +42,7 @@ class Desk:
 
     def submit(self, task: Task) -> Job:
         """Queue a brief. Raises ConfigError, BriefError."""
+        task = task.model_copy(update={"preset": presets.location(task.preset)})
         preset = task.checked()
         if why := unsuited(task.brief, preset):
             raise BriefError(why)
@@ -45,19 +54,20 @@ class Desk:
 
     def read(self, text: str, preset: str) -> Job:
         """Queue the reading of a brief by the preset's text model."""
-        task = Task(brief=brief(text), preset=preset)
+        task = Task(brief=brief(text), preset=presets.location(preset))
         return self.store.jobs.submit(uuid4().hex, READ, task.model_dump(mode="json"))
 
     def submit_batch(self, text: str, kind: str, name: str, preset: str) -> Job:
         """Queue a file of briefs. Raises BriefError if it cannot be read or none of its rows can run."""
-        if not parse_rows(text.encode(), kind, name, preset).good:
+        preset = presets.location(preset)
+        if not read_batch(text, kind, name, preset).good:
             raise BriefError("no row of the file can run; the table says why")
         payload = {"text": text, "kind": kind, "name": name, "preset": preset}
         return self.store.jobs.submit(uuid4().hex, BATCH, payload)
 
     def chore(self, kind: str, preset: str) -> Job:
-        """Queue a job that loads or unloads models."""
-        return self.store.jobs.submit(uuid4().hex, kind, {"preset": preset})
+        """Queue a job that loads or unloads models. Raises ConfigError."""
+        return self.store.jobs.submit(uuid4().hex, kind, {"preset": presets.location(preset)})
 
     def job(self, id: str) -> Job:
         if (job := self.store.jobs.get(id)) is None:

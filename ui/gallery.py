@@ -10,12 +10,11 @@ from typing import Any, Literal, get_args
 import gradio as gr
 
 from pipeline.brief import Kind
-from pipeline.config import available
 from pipeline.errors import BriefError
 from pipeline.results.decide import decide, take_back
 from pipeline.store.reviews import Review
 from pipeline.store.tables import RunRow
-from ui import run_parts
+from ui import presets, run_parts
 from ui.decide import people
 from ui.desk import Desk
 from ui.guard import connect, spoken
@@ -173,7 +172,7 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
     with gr.Row():
         text = gr.Textbox(label="Search", placeholder="Words of the brief", scale=3, elem_id="gallery-search")
         outcome = gr.Dropdown(list(OUTCOMES), value="Any outcome", label="Outcome")
-        preset = gr.Dropdown([ANY_PRESET, *available()], value=ANY_PRESET, label="Preset")
+        preset = gr.Dropdown([ANY_PRESET, *presets.names()], value=ANY_PRESET, label="Preset")
         kind = gr.Dropdown([ANY_KIND, *get_args(Kind)], value=ANY_KIND, label="Requirement")
     grid = html(js_on_load=SCRIPT, elem_id="gallery")
     more = gr.Button("Show more", visible=False)

@@ -11,11 +11,11 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.config import Preset, available, data_file, load_preset
+from pipeline.config import Preset, data_file
 from pipeline.errors import BriefError, ConfigError
 from pipeline.store.jobs import OPEN
 from pipeline.work.task import LOAD, UNLOAD, Residents, residents
-from ui import bands
+from ui import bands, presets
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import callout, card, figures, html, table
@@ -153,7 +153,7 @@ class Page:
         self.desk = desk
 
     def show(self, name: str) -> tuple[str, str, str]:
-        preset = load_preset(name)
+        preset = presets.named(name)
         return preset_card(preset), judge_table(preset), self.memory()
 
     def memory(self) -> str:
@@ -167,7 +167,6 @@ class Page:
 
     def ask(self, kind: str, name: str) -> tuple[str, str]:
         """Queue the loading or unloading of models; the worker does it between two jobs."""
-        load_preset(name)
         self.desk.chore(kind, name)
         word = f"Loading {name}" if kind == LOAD else "Unloading"
         return callout(f"{word} after the running job.", "good"), self.memory()
@@ -177,7 +176,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out the tab and connect it."""
     page = Page(desk)
     with gr.Row(elem_classes="beside"):
-        preset = gr.Dropdown(available(), value="mini", label="Preset", scale=3, elem_id="models-chosen")
+        preset = gr.Dropdown(presets.names(), value="mini", label="Preset", scale=3, elem_id="models-chosen")
         load = gr.Button("Load", variant="primary", scale=1, min_width=100, elem_id="models-load")
         unload = gr.Button("Unload all", scale=1, min_width=120, elem_id="models-unload")
         ask = gr.Button("Ask the doctor", scale=1, min_width=140, elem_id="models-doctor")

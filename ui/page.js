@@ -13,6 +13,33 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   button.click();
 });
+// A press on the label of a fold opens or closes the section that follows it.
+document.addEventListener("click", (event) => {
+  const label = event.target.closest("button.fold");
+  if (!label) return;
+  const open = document.getElementById(label.id.replace(/-fold$/, "")).toggleAttribute("data-open");
+  label.setAttribute("aria-expanded", open);
+});
+// Edits of the list of requirements that the server has not answered yet. `seen`: the draft that they apply to.
+const easelEdits = {
+  seen: null,
+  open: [],
+  add(edit) {
+    const draft = document.querySelector("#draft textarea, #draft input").value;
+    if (draft !== this.seen) [this.seen, this.open] = [draft, []];
+    this.open.push(edit);
+    return JSON.stringify(this.open);
+  },
+  of(draft) {
+    return draft === this.seen ? this.open : [];
+  },
+  // Those to paint with; a requirement that is written, but not added yet, is added.
+  toPaint(draft) {
+    if (document.querySelector('#wants input[data-op="add"]')?.value.trim())
+      document.querySelector('#wants button[data-op="add"]').click();
+    return JSON.stringify(this.of(draft));
+  },
+};
 // The slider between two pictures.
 document.addEventListener("input", (event) => {
   if (!event.target.matches(".slide")) return;
@@ -23,6 +50,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const seen = new MutationObserver(() => {
     if (!document.body.dataset.opened) return;
     seen.disconnect();
+    for (const label of document.querySelectorAll("button.fold")) label.setAttribute("aria-expanded", false);
     window.dispatchEvent(new Event("resize"));
   });
   seen.observe(document.body, { attributes: true, attributeFilter: ["data-opened"] });

@@ -3,7 +3,8 @@ a parameter says that it is HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ MARKS = {
 def html(value: str = "", **more: Any) -> gr.HTML:
     """A component that holds HTML, styled by style.css alone."""
     return gr.HTML(value, apply_default_css=False, **more)
+
+
+@contextmanager
+def fold(label: str, id: str) -> Iterator[None]:
+    """A section that is closed at first; a press on its label opens and closes it (page.js).
+
+    Not an Accordion: Gradio creates the fields of a closed one when it opens, and then writes their first values once
+    more, over what was typed meanwhile."""
+    gr.Button(label, elem_id=f"{id}-fold", elem_classes="fold")
+    with gr.Column(elem_id=id, elem_classes="folded"):
+        yield
 
 
 def word(outcome: str) -> str:
@@ -114,22 +126,24 @@ def want_row(want: Requirement) -> str:
     )
 
 
+# `easelEdits` is in page.js. Each event carries all edits that the server has not answered yet.
 WANTS_SCRIPT = """
+const say = (op, id, text) => trigger('want', { edits: easelEdits.add({ op, id, text }) });
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-op]');
   if (!button) return;
   const field = element.querySelector('input[data-op="add"]');
   const item = button.closest('[data-id]');
   if (button.dataset.op === 'add') { if (!field.value.trim()) { field.focus(); return; } }
-  trigger('want', { op: button.dataset.op, id: item ? item.dataset.id : '', text: field ? field.value : '' });
+  say(button.dataset.op, item ? item.dataset.id : '', button.dataset.op === 'add' ? field.value : '');
 });
 element.addEventListener('change', (event) => {
   if (event.target.dataset.op !== 'edit') return;
-  trigger('want', { op: 'edit', id: event.target.closest('[data-id]').dataset.id, text: event.target.value });
+  say('edit', event.target.closest('[data-id]').dataset.id, event.target.value);
 });
 element.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.target.dataset.op !== 'add' || !event.target.value.trim()) return;
-  trigger('want', { op: 'add', id: '', text: event.target.value });
+  say('add', '', event.target.value);
 });
 """
 

@@ -12,14 +12,16 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from pydantic import TypeAdapter
 
 from pipeline.brief import Requirement
 from pipeline.store.jobs import OPEN
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import card, wants_list
-from ui.wants import Draft, edited, quick
+from ui.wants import Draft, Edit, edited, quick
 
+_EDITS = TypeAdapter(list[Edit])
 READING = card('<p class="soft" role="status">The text model is reading it too…</p>')
 
 # Takes what the rules read in a changed brief, unless the panel already shows that brief.
@@ -37,7 +39,14 @@ _ACCEPT = """(offer, draft, wants) => {
   const same = said.seen === draft || (!now.edited && !now.job && now.reading.reader === "the rules"
     && now.text === fresh.text && now.preset === fresh.preset);
   const typing = said.wants !== null && document.activeElement?.matches("#wants input");
-  return same && !typing ? [said.draft, said.wants ?? wants] : [draft, wants];
+  return same && !typing && !easelEdits.of(draft).length ? [said.draft, said.wants ?? wants] : [draft, wants];
+}"""
+
+# Takes the answer to the user's edits only if it answers all of them.
+_ANSWER = """(offer, draft, wants) => {
+  if (!offer) return [draft, wants];
+  const said = JSON.parse(offer);
+  return said.seen === draft && said.edits === easelEdits.of(draft).length ? [said.draft, said.wants] : [draft, wants];
 }"""
 
 
@@ -46,15 +55,21 @@ def draft_html(draft: Draft) -> str:
     return wants_list(reading.requirements, reading.reader, reading.degraded, reading.blocked)
 
 
-def offer(seen: str, draft: Draft, redraw: bool = True) -> str:
-    """A new draft for the page to take in place of `seen`. Without `redraw` the list on the page stays as it is."""
+def offer(seen: str, draft: Draft, redraw: bool = True, edits: int = 0) -> str:
+    """A new draft for the page to take in place of `seen`. Without `redraw` the list on the page stays as it is.
+    `edits`: how many edits of the user it answers."""
     wants = draft_html(draft) if redraw else None
-    return json.dumps({"seen": seen, "draft": draft.model_dump_json(), "wants": wants})
+    return json.dumps({"seen": seen, "draft": draft.model_dump_json(), "wants": wants, "edits": edits})
 
 
 def parsed(said: str) -> Draft:
     """The draft in the page's hidden field."""
     return Draft.model_validate_json(said) if said else Draft()
+
+
+def parsed_edits(said: str) -> list[Edit]:
+    """The edits of the list that a script of the page sends."""
+    return _EDITS.validate_json(said) if said else []
 
 
 def with_reading(draft: Draft, reading: dict[str, Any] | None) -> Draft:
@@ -105,10 +120,10 @@ class Panel:
         reading = job.progress.get("reading") if job is not None else None
         return gr.skip(), "", offer(said, with_reading(draft, reading), redraw=bool(reading))
 
-    def want(self, said: str, event: gr.EventData) -> tuple[str, str]:
-        """The user edited the list."""
-        draft = edited(parsed(said), str(event.op), str(event.id), str(event.text))
-        return draft.model_dump_json(), draft_html(draft)
+    def want(self, said: str, event: gr.EventData) -> str:
+        """The user edited the list: offer the draft after all edits since `said`."""
+        edits = parsed_edits(str(event.edits))
+        return offer(said, edited(parsed(said), *edits), edits=len(edits))
 
 
 def offering(
@@ -121,6 +136,11 @@ def offering(
     made = connect(event, handler, inputs, [*outputs, offered], **more)
     made.then(None, [offered, *reading], reading, js=script)
     return made
+
+
+def editing(event: Callable[..., Any], panel: Panel, reading: list[Any]) -> Any:
+    """Connect the event of an edit. Quick edits run at the same time: each carries those before it."""
+    return offering(event, panel.want, reading[:1], [], reading, _ANSWER, trigger_mode="multiple")
 
 
 def follow(event: Callable[..., Any], panel: Panel, inputs: Any, reading: list[Any]) -> Any:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 from models.english import singular
 from pipeline.brief import BEYOND_THINGS, Brief, Reading, Record, Requirement
-from pipeline.config import Preset, data_file, load_preset
+from pipeline.config import data_file
 from pipeline.range import load_range
 from pipeline.reading.finding import Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import Reach
 from pipeline.reading.requirements import in_words as listed
 from pipeline.reading.rules import found_in, numbered
+from ui import presets
 
 BY_RULES = "the rules"
 
@@ -34,10 +36,18 @@ class Draft(Record):
         return self.edited or self.reading.reader != BY_RULES
 
 
+class Edit(Record):
+    """One edit of the list. `op`: `must` (toggles must-have), `drop`, `edit` or `add`; `id`: of the requirement."""
+
+    op: Literal["must", "drop", "edit", "add"]
+    id: str = ""
+    text: str = ""
+
+
 @lru_cache(maxsize=16)
 def reach(preset: str) -> Reach:
     """What the preset's image model draws, and what its judges check."""
-    found: Preset = load_preset(preset)
+    found = presets.named(preset)
     drawable = load_range(data_file(found.range, found.base)) if found.range else None
     return Reach(drawable, found.checked)
 
@@ -47,23 +57,29 @@ def quick(text: str, preset: str) -> Draft:
     if not text.strip():
         return Draft(text=text, preset=preset)
     by = reach(preset)
-    reading = by.reading(Brief(text=text), found_in(text, by.drawable), BY_RULES)
+    brief = Brief(text=text)
+    reading = by.reading(brief, found_in(brief.wanted, by.drawable), BY_RULES)
     return Draft(text=text, preset=preset, reading=reading)
 
 
-def edited(draft: Draft, op: str, id: str, text: str = "") -> Draft:
-    """The draft after one edit. `op`: `must` (toggles must-have), `drop`, `edit` or `add`."""
-    wants = list(draft.reading.requirements)
-    at = next((i for i, want in enumerate(wants) if want.id == id), len(wants))
-    if op == "must" and at < len(wants):
-        wants[at] = wants[at].model_copy(update={"must": not wants[at].must})
-    elif op == "drop":
-        del wants[at : at + 1]
-    elif op in ("add", "edit"):
-        old = wants[at] if at < len(wants) else None
-        wants[at : at + 1] = in_words(text, draft.preset, old, [w for w in wants if w is not old])
+def edited(draft: Draft, *edits: Edit) -> Draft:
+    """The draft after edits of the list that it shows: their ids are those of that list."""
+    # With the ids that the user saw; what an edit adds has none.
+    wants = [(want.id, want) for want in draft.reading.requirements]
+    for edit in edits:
+        at = next((i for i, (id, _) in enumerate(wants) if id == edit.id), len(wants))
+        old = wants[at][1] if at < len(wants) else None
+        if edit.op == "must" and old is not None:
+            wants[at] = (edit.id, old.model_copy(update={"must": not old.must}))
+        elif edit.op == "drop":
+            del wants[at : at + 1]
+        elif edit.op in ("add", "edit"):
+            others = [want for _, want in wants if want is not old]
+            fresh = in_words(edit.text, draft.preset, old, others)
+            wants[at : at + 1] = [(edit.id if i == 0 else "", want) for i, want in enumerate(fresh)]
+    made = renumbered([want for _, want in wants])
     by = reach(draft.preset)
-    reading = Reading(requirements=flagged(renumbered(wants), by.drawable, by.checked), reader="you")
+    reading = Reading(requirements=flagged(made, by.drawable, by.checked), reader="you")
     return draft.model_copy(update={"reading": reading, "edited": True, "job": None})
 
 

@@ -1,1 +1,1 @@
-"""Models of the Hugging Face Hub: which files a model needs, which of them are here, and how the others are had."""
+"""Models of the Hugging Face Hub: which files a model needs, which of them are here, and downloading the others."""

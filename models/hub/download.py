@@ -22,9 +22,12 @@ class Cancelled(Exception):
     """The download was cancelled. Files that were complete are kept."""
 
 
-def download(item: Item, on_bytes: OnBytes, cancelled: Callable[[], bool] = lambda: False) -> Path:
+def download(
+    item: Item, on_bytes: OnBytes | None = None, cancelled: Callable[[], bool] = lambda: False
+) -> Path:
     """Download the files of an item that are not here, and compare their hashes; returns their folder. `on_bytes` gets
-    the number of bytes that arrived, from several threads; negative where a file begins anew.
+    the number of bytes that arrived, from several threads; negative where a file begins anew. Without it, the hub
+    library prints progress bars.
 
     Raises WeightsMissing, which says what to do, and Cancelled."""
     from huggingface_hub import snapshot_download
@@ -36,7 +39,7 @@ def download(item: Item, on_bytes: OnBytes, cancelled: Callable[[], bool] = lamb
                 item.hub_id,
                 revision=item.need.revision or "main",
                 allow_patterns=patterns,
-                tqdm_class=_counter(on_bytes, cancelled),
+                tqdm_class=_counter(on_bytes, cancelled) if on_bytes else None,
             )
         )
     for file in item.to_get:
@@ -58,7 +61,7 @@ def snapshot(need: Need, offline: bool) -> tuple[Path, str]:
     elif error := forbidden(need, offline):
         raise error
     else:
-        folder = download(look_up(need), lambda count: None)
+        folder = download(look_up(need))
     return folder, folder.name  # snapshots/<commit>
 
 

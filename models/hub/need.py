@@ -14,7 +14,7 @@ Choose = Callable[[Sequence[str]], Sequence[str]]
 # A small file that a need names, such as a config, as text; None where it is not to be had.
 Read = Callable[["Need", str], str | None]
 
-_TEXTS = (".json", ".txt", ".model", ".jinja")
+TEXTS = (".json", ".txt", ".model", ".jinja")  # endings of configs and vocabularies
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def checkpoint(what: str, location: Path | str, revision: str | None = None) -> 
         parts = [name for name in own if "-of-" in name]
         if parts and any(name.endswith(".safetensors.index.json") for name in top):
             own = parts
-        return [name for name in top if name.endswith(_TEXTS)] + (own or weights)
+        return [name for name in top if name.endswith(TEXTS)] + (own or weights)
 
-    return Need(what, location, revision, choose, ("*.safetensors", *(f"*{end}" for end in _TEXTS)))
+    return Need(what, location, revision, choose, ("*.safetensors", *(f"*{end}" for end in TEXTS)))
 
 
 def texts(what: str, location: Path | str, revision: str | None = None) -> Need:
@@ -66,7 +66,7 @@ def texts(what: str, location: Path | str, revision: str | None = None) -> Need:
     need = checkpoint(what, location, revision)
 
     def choose(names: Sequence[str]) -> list[str]:
-        return [name for name in need.choose(names) if name.endswith(_TEXTS)]
+        return [name for name in need.choose(names) if name.endswith(TEXTS)]
 
     return Need(what, location, revision, choose, need.patterns[1:], weights="")
 

@@ -228,7 +228,7 @@ class Painter:
             **({"painted_size": list(painted_size)} if painted_size != image.size else {}),
         }
         if cut := self._prompts.cut(request.prompt):
-            used["prompt_tokens"] = {"read": cut[0], "of": cut[1]}  # the rest of the prompt had no effect
+            used["prompt_cut"] = {"read": cut[0], "of": cut[1]}  # the rest of the prompt had no effect
         if request.negative and not settings.negative:
             used["ignored"] = ["negative"]  # this pipeline takes none
         if np.ptp(levels, axis=(0, 1)).max() <= 1:

@@ -72,7 +72,13 @@ def _pipeline(spec: DiffusersImage, folder: Path, name: str, dtype: torch.dtype)
         without["requires_safety_checker"] = False
     try:
         return _pipeline_class(spec, index).from_pretrained(
-            folder, dtype=dtype, variant=spec.variant, use_safetensors=True, local_files_only=True, **without
+            folder,
+            dtype=dtype,
+            variant=spec.variant,
+            use_safetensors=True,
+            local_files_only=True,
+            **without,
+            trust_remote_code=False,
         )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -9,18 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models.hub.need import Need, Read
+from models.hub.need import TEXTS, Need, Read
 from models.protocols import ModelError
 
 INDEX = "model_index.json"
 _LEFT_OUT = {"safety_checker"}  # pipelines are loaded without it
-_TEXTS = (".json", ".txt", ".model", ".jinja")
 _PLAIN = re.compile(r"(diffusion_pytorch_model|pytorch_model|model)(-\d{5}-of-\d{5})?\.safetensors")
 
 
 def pipeline(location: Path | str, revision: str | None, variant: str | None, read: Read) -> Need:
     """The need of a pipeline. Its index is read first, because it names the components."""
-    patterns = (INDEX, "*.json", "*.txt", "*.model", f"*{f'.{variant}' if variant else ''}*.safetensors")
+    patterns = (INDEX, *(f"*{end}" for end in TEXTS), f"*{f'.{variant}' if variant else ''}*.safetensors")
     need = Need("model", location, revision, lambda names: [INDEX], patterns)
     components = _components(read(need, INDEX))
 
@@ -58,7 +57,7 @@ def _of_component(names: Sequence[str], variant: str | None) -> list[str]:
     chosen = [name for name in weights if variant and _has(name, variant)]
     in_variant = bool(chosen)
     chosen = chosen or [name for name in weights if _PLAIN.fullmatch(name.rpartition("/")[2])] or weights
-    texts = [name for name in names if name.endswith(_TEXTS)]
+    texts = [name for name in names if name.endswith(TEXTS)]
     indexes = [name for name in texts if ".index." in name]
     wanted = [
         name

@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import PositiveFloat, PositiveInt
 
 from models.backend import Backend, load_of
-from models.hub.need import Need, Read, first_of, matching, texts
+from models.hub.need import TEXTS, Need, Read, first_of, matching, texts
 from models.locate import locate
 from models.protocols import ModelError
 from models.specs import Device, DType, NoEffect, ScorerSpec
 
 HUB = "hf-hub:"
 CONFIG = "open_clip_config.json"
-TEXT_FILES = ("*.json", "*.txt", "*.model")
 WEIGHTS, PICKLED = "open_clip_model.safetensors", "open_clip_pytorch_model.bin"
 
 
@@ -38,11 +37,13 @@ def needs(spec: OpenClipScorer, base: Path, read: Read) -> list[Need]:
     """The files that it is loaded from: the model's, then those of a text tower and a tokenizer of transformers, where
     its config names them. Raises ModelError for an architecture or tag that open_clip does not know."""
     if spec.pretrained:
+        config = architecture(spec.model)
         hub_id, names = repository(spec.model, spec.pretrained)
-        own = first_of("model", hub_id, None, names)
-        return [own, *text_needs(architecture(spec.model), alone=True)]
+        return [first_of("model", hub_id, None, names), *text_needs(config, alone=True)]
     location = locate(spec.model.removeprefix(HUB), base)
-    own = matching("model", location, spec.revision, CONFIG, *TEXT_FILES, WEIGHTS, weights=WEIGHTS)
+    own = matching(
+        "model", location, spec.revision, CONFIG, *(f"*{end}" for end in TEXTS), WEIGHTS, weights=WEIGHTS
+    )
     try:
         config = json.loads(read(own, CONFIG) or "{}")["model_cfg"]
     except (ValueError, KeyError, TypeError):

@@ -66,13 +66,16 @@ def _convert(file: Path, folder: Path) -> None:
     # transformers draws this progress bar with tqdm directly, so its switch for progress bars has no effect on it.
     bar, gguf_loader.tqdm = gguf_loader.tqdm, lambda tensors, **_: tensors
     try:
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            file.parent, gguf_file=file.name, local_files_only=True, trust_remote_code=False
+        )
         model = AutoModelForCausalLM.from_pretrained(
             file.parent,
             gguf_file=file.name,
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.float32,
             local_files_only=True,
+            trust_remote_code=False,
         )
     except (ValueError, KeyError, OSError) as error:
         raise ModelError(
@@ -108,7 +111,7 @@ def build(folder: Path, dtype: Any, keep_packed: bool) -> Any:
 
     from models.text.packed import Int4Linear, Int8Linear, unpack_int4
 
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     with no_init_weights():
         model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     stored = load_file(folder / WEIGHTS)

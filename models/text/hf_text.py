@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from models.device import held_bytes, numbered, pick_device, pick_dtype
 from models.hub.download import snapshot
 from models.hub.plan import reader
-from models.pretrained import without_output
+from models.pretrained import as_words, without_output
 from models.protocols import (
     Identity,
     JsonSchema,
@@ -73,7 +73,7 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
         from models.text.packed import runs_packed
 
         cached = converted(folder / spec.gguf_file)
-        tokenizer = AutoTokenizer.from_pretrained(cached, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(cached, local_files_only=True, trust_remote_code=False)
         packed = runs_packed(device) and spec.dtype in {"auto", "bfloat16"}
         packed = packed and (adapter is None or fits_packed(adapter))
         dtype = torch.bfloat16 if packed else pick_dtype(spec.dtype, device)
@@ -85,8 +85,10 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
         return model, tokenizer, "int4" if packed else str(dtype).removeprefix("torch.")
     dtype = pick_dtype(spec.dtype, device)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, trust_remote_code=False
+        )
     except OSError as error:
         raise WeightsMissing(
             f"{folder} is no complete transformers model, download it again: {error}"
@@ -197,7 +199,7 @@ class TransformersTextModel:
     def _prompt(self, conversation: Sequence[Message]) -> list[int]:
         from jinja2 import TemplateError
 
-        turns = [{"role": message.role, "content": message.content} for message in conversation]
+        turns = [{"role": m.role, "content": as_words(self._tokenizer, m.content)} for m in conversation]
         if not turns:
             raise ModelError("A conversation needs at least one message.")
         # If the last turn is the assistant's, it is continued.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.pretrained import as_words
 from models.protocols import ROLES, Mark, Marks, ModelError, WeightsMissing
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Twice:
 
 def twice(text: str, tokenizer: Any, room: int) -> Twice:
     """The text, cut to what the model has `room` for, as it is read twice."""
+    text = as_words(tokenizer, text)
     while True:
         start = len(_BEFORE) + len(text) + len(_BETWEEN)
         encoded = tokenizer(

@@ -17,7 +17,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from models.device import held_bytes
-from models.pretrained import Opened, on_device, open_model
+from models.pretrained import Opened, as_words, on_device, open_model
 from models.protocols import ModelError, YesNo
 from models.vlm.image_text_backend import ImageTextModel
 from models.vlm.yes_no import p_yes, put, spelling
@@ -98,7 +98,10 @@ class VisionModel:
 
     def _inputs(self, image: Image, question: str) -> dict[str, Any]:
         """The tokens of a question about an image, shape (1, tokens), and what else the model reads of the image."""
-        content = [{"type": "image"}, {"type": "text", "text": put(question)}]
+        content = [
+            {"type": "image"},
+            {"type": "text", "text": put(as_words(self._processor.tokenizer, question))},
+        ]
         # Written by the tokenizer: the processor's own method does not pass `enable_thinking` on.
         text = self._processor.tokenizer.apply_chat_template(
             [{"role": "user", "content": content}],

@@ -15,8 +15,8 @@ _ASKED = "Is this statement true of the picture? “{}”"
 
 
 def claims(r: Requirement, many: bool = False) -> tuple[str, str] | None:
-    """The questions whether a requirement is met, and whether it is not; None where a model cannot tell. `many`: the
-    picture must show several of the subject. Of an absence it is asked whether the thing is there."""
+    """Two questions: whether a requirement is met, and whether it is not. None where a model cannot tell. For an
+    absence the first asks whether the thing is there. `many`: the picture must show several of the subject."""
     sentences = _sentences(r, many)
     return (_ASKED.format(sentences[0]), _ASKED.format(sentences[1])) if sentences else None
 

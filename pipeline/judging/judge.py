@@ -14,7 +14,6 @@ from pipeline.brief import Requirement
 from pipeline.calls.judge_operations import DetectRequest
 from pipeline.calls.record import Answer, Made, Reply
 from pipeline.calls.stage import Stage
-from pipeline.config import Judge
 from pipeline.judging.bands import Bands, Measure
 from pipeline.judging.basis import versioned
 from pipeline.judging.evidence import Asked, Evidence, Look, Panel
@@ -35,7 +34,6 @@ class Judges:
 
     stages: Mapping[str, Stage[Any, Any]]
     routes: Mapping[Judged, Route]
-    rules: Judge
     bands: Bands
     known: Range | None
 

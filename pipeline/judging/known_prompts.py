@@ -2,7 +2,8 @@
 
 The assumption is that the painter draws such simple things rightly: one object, up to four of one, one colour, one
 plain background, one style. Where it does not, the judge seems worse than it is; where judge and painter share a
-mistake, it seems better. Relations, absences and what every picture must be are not fair to measure so.
+mistake, it seems better. Relations, absences and what every picture must be are left out, because painters often get
+them wrong.
 """
 
 from __future__ import annotations

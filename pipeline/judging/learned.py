@@ -38,8 +38,8 @@ class Learned:
     """A band and what it rests on.
 
     `passes`, `fails`: the answers that reach each threshold, None where no threshold is known to be safe. `missing`:
-    how many more decisions passing needs at least, 0 where it may pass. `before`, `after`: the share of the answers to
-    which the judge is opposed (it says more or less than one half), without and with calibration."""
+    how many more decisions passing needs at least, 0 where it may pass. `before`, `after`: the share of the answers
+    with which the judge disagrees (it finds the opposite more likely), without and with calibration."""
 
     band: Band
     answers: int

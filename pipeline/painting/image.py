@@ -109,7 +109,7 @@ def paint(
 def _candidate(id: str, plan: Plan, answer: Answer[Painted]) -> Candidate:
     assert answer.value is not None
     assert answer.model is not None
-    if cut := answer.value.settings.get("prompt_tokens"):
+    if cut := answer.value.settings.get("prompt_cut"):
         said = f"the image model reads only the first {cut['read']} of its {cut['of']} tokens"
         note = f"{plan.prompt.note}; {said}" if plan.prompt.note else said
         plan = plan.model_copy(update={"prompt": plan.prompt.model_copy(update={"note": note})})

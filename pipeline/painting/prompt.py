@@ -156,7 +156,7 @@ def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:
     """A prompt by a fixed rule. For an image model that may be asked for anything: the brief itself, without what must
     not show. For one with a range: composed from the requirements, in words that it was trained on."""
     brief, wants = ask.brief, ask.requirements
-    text = describe(wants) or brief.text
+    text = describe(wants) or brief.words
     if ask.anything and (brief.requirements is None or all(mentions(brief.words, r) for r in wants)):
         text = _without_absences(brief.words, wants)
     own = ask.anything and text == brief.words
@@ -194,7 +194,7 @@ def writer_turns(ask: Ask) -> list[Message]:
         and (not r.flag or (ask.anything and r.kind != "other" and r.flag == "uncheckable"))
     )
     lines = [f"Brief: {_without_absences(ask.brief.words, ask.requirements)}"] if ask.anything else []
-    lines.append(f"Wishes: {wishes or ask.brief.text}")
+    lines.append(f"Wishes: {wishes or ask.brief.words}")
     if ask.failed:
         lines.append(f"Went wrong: {'; '.join(ask.failed)}")
     if ask.tried:

@@ -70,16 +70,19 @@ def combined(
 
 def completed(by_rules: Sequence[Found], by_model: Sequence[Found], evidence: Evidence) -> list[Found]:
     """All that the model found, and what the rules found in words of which it made nothing: what they are sure of as
-    it is, if it contradicts nothing, and the rest for a person. Rules know few of the words of an open domain, so they
-    take nothing back."""
-    said = _one_palette(list({key_of(item): item for item in by_model}.values()))
+    it is, if it contradicts nothing of the model's, and the rest for a person. Rules know few of the words of an open
+    domain, so they take nothing back. But an absence that they are sure of stands: where the model found the thing, the
+    brief is seen to contradict itself."""
+    of_model = _one_palette(list({key_of(item): item for item in by_model}.values()))
+    said = list(of_model)
     claimed = {word for item in said for word in _words_of(item)} | _SMALL
     objects = any(item.kind in ("object", "count") for item in said)
     for item in by_rules:
         if (item.aside and objects) or key_of(item) in {key_of(other) for other in said}:
             continue
         if item.sure and item.subject != NOT_UNDERSTOOD:
-            if not _words_of(item) <= claimed and not any(_contradict(item, other) for other in said):
+            new = not _words_of(item) <= claimed and not any(_contradict(item, other) for other in of_model)
+            if new or item.kind == "absence":
                 said.append(item)
         else:
             unread = item if item.subject == NOT_UNDERSTOOD else _not_understood(item)

@@ -47,6 +47,18 @@ _BETWEEN = re.compile(
     rf"\b(?:between ({_N}) and|({_N}) ?(?:or|to|-|–)) ?{_N} (?=[a-z])(?!px|pixels?|past)", re.IGNORECASE
 )
 
+# "1,000 cats", "1.000", "1 000"; not "2 512 px"
+_GROUPED = re.compile(
+    r"(?<![\d.,])(?:\d{1,3}(?:([,.'])\d{3})(?:\1\d{3})*|\d{1,2}(?:[ \u202f\u00a0]\d{3})+)"
+    r"(?=\s+(?!px|pixels?|dpi)[a-z])",
+    re.IGNORECASE,
+)
+
+
+def ungrouped(text: str) -> str:
+    """The text with the digits of large numbers together: "1,000 cats" as "1000 cats"."""
+    return _GROUPED.sub(lambda match: re.sub(r"\D", "", match.group()), text)
+
 
 def numerals(text: str) -> tuple[str, list[Found]]:
     """The text without times and the like, and with its other numbers as plain counts; and the wants

@@ -7,7 +7,8 @@ import re
 from functools import lru_cache
 
 from pipeline.range import Range
-from pipeline.reading.lexicon import COLOURS, ENGLISH
+from pipeline.reading.lexicon import COLOURS, ENGLISH, tokens
+from pipeline.reading.tags import any_of
 
 _MARKS = r"[\s,.;:!?…—–-]"
 # "no wait", "sorry, I mean": what stands before is taken back.
@@ -33,6 +34,27 @@ _BACK = (
     r"fill|everything(?: else)?)(?: behind(?: (?:it|them|him|her))?)?"
 )
 _PIECES = r"(?:exactly |only )?(\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
+
+
+_QUOTED = re.compile(r"[\"“”]([\w ]{2,40})[\"“”]")
+# "a sign that says “sale”": letters that must be in the picture
+_WRITTEN = re.compile(
+    r"\b(?:says?|saying|reads?|reading|words?|text|letters?|lettering|titled?|called|named|caption|slogan|written|writing|"
+    r"headline|label(?:led)?|with)\W*$",
+    re.IGNORECASE,
+)
+_EMPHASIS = any_of("COLOUR OBJECT NUMBER STYLE BACKGROUND MOOD ADJECTIVE DETERMINER")
+
+
+def unquoted(text: str, drawable: Range | None) -> str:
+    """The text without the quotes that only stress words that can be drawn: a "red" balloon."""
+
+    def bare(match: re.Match[str]) -> str:
+        inside = tokens(match[1], drawable)
+        stressed = all(token.tag in _EMPHASIS and token.known and not token.capital for token in inside)
+        return match[1] if stressed and not _WRITTEN.search(text[: match.start()]) else match.group()
+
+    return _QUOTED.sub(bare, text)
 
 
 def plain(text: str, drawable: Range | None) -> str:

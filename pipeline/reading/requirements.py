@@ -23,11 +23,13 @@ from pipeline.reading.consensus import combined, key_of
 from pipeline.reading.copying import copying
 from pipeline.reading.finding import LANGUAGE, Found
 from pipeline.reading.flags import flagged
+from pipeline.reading.lexicon import ENGLISH
 from pipeline.reading.rules import found_in, numbered
 from pipeline.reading.weighing import weighed
 from pipeline.stopping import Stop
 
 MAX_WANTS = 16
+_FLAWS = frozenset(ENGLISH["flaws"])
 MAX_TOKENS = 192
 SCHEMA: JsonSchema = {
     "type": "object",
@@ -110,7 +112,7 @@ def read(
     the kinds that the preset checks without a person. Where the user listed the requirements, their list holds."""
     reach = Reach(drawable, checked)
     unread = [i for i, brief in enumerate(briefs) if brief.requirements is None]
-    asked = [briefs[i].text for i in unread] if text else []
+    asked = [briefs[i].wanted for i in unread] if text else []
     reply = text.ask(requests(asked, prompting), stop=stop) if text else None
     marked = marker.ask(asked, stop=stop) if marker and text else None
     readings, calls = [], []
@@ -119,7 +121,7 @@ def read(
         if brief.requirements is not None:
             reading = Reading(requirements=flagged(brief.requirements, drawable, checked), reader="the user")
         elif reply is None:
-            reading = reach.reading(brief, found_in(brief.text, drawable), "rules")
+            reading = reach.reading(brief, found_in(brief.wanted, drawable), "rules")
         else:
             at = unread.index(i)
             marks = marked.answers[at].value if marked else None
@@ -153,7 +155,7 @@ def _read(
 ) -> Reading:
     """One brief's reading from the model's answer, its marks of the words, and the rules together."""
     drawable = reach.drawable
-    found = found_in(brief.text, drawable)
+    found = found_in(brief.wanted, drawable)
     lines = parsed(answer.value.text) if answer.value else answer.reason
     if isinstance(lines, str):
         return reach.reading(brief, found, "rules", f"text, {lines} → rules")
@@ -163,17 +165,23 @@ def _read(
         if prompting == "instructed" and lines:
             found, reader = lines, answer.name
     else:
-        found, reader = combined(brief.text, found, lines, drawable), f"{answer.name} + rules"
+        found, reader = combined(brief.wanted, found, lines, drawable), f"{answer.name} + rules"
         if marks is not None:
-            found = weighed(brief.text, found, marks, drawable)
+            found = weighed(brief.wanted, found, marks, drawable)
     return reach.reading(brief, found, reader, answer.degraded)
 
 
 def with_musts(
     found: Sequence[Found], brief: Brief, drawable: Range | None, checked: Collection[Kind] = KINDS
 ) -> list[Found]:
-    """The findings with those of `brief.must`, which are read by `in_words`, all as must-haves."""
+    """The findings with those of `brief.must`, which are read by `in_words`, all as must-haves; and what a pasted
+    negative prompt lists: things as absences, all else ("blurry") as nice to have."""
     have = {key_of(item): item for item in found}
+    for name in brief.unwanted:
+        flaw = not _FLAWS.isdisjoint(name.lower().split())
+        absent = [item for item in found_in(f"no {name}", drawable) if not flaw and item.kind == "absence"]
+        for item in absent or [Found("other", value=f"no {name}", must=False)]:
+            have.setdefault(key_of(item), item)
     for want in brief.must:
         for item in in_words(want, drawable, checked):
             have[key_of(item)] = replace(have.get(key_of(item), item), must=True)
@@ -219,7 +227,9 @@ def most_tokens(brief: Brief, prompting: Prompting) -> int:
     token."""
     marking = 16 + 2 * len(brief.text) // 3
     return (
-        MAX_TOKENS + marking + sum(8 + len(turn.content) // 3 for turn in conversation(brief.text, prompting))
+        MAX_TOKENS
+        + marking
+        + sum(8 + len(turn.content) // 3 for turn in conversation(brief.wanted, prompting))
     )
 
 

@@ -19,6 +19,7 @@ from pipeline.reading.lexicon import Token, tokens
 from pipeline.reading.names import plainly_written
 from pipeline.reading.noise import without_names, without_noise
 from pipeline.reading.nouns import guess_objects
+from pipeline.reading.numerals import ungrouped
 from pipeline.reading.passes.absences import absences
 from pipeline.reading.passes.backgrounds import backgrounds
 from pipeline.reading.passes.colours import colours
@@ -27,6 +28,7 @@ from pipeline.reading.passes.objects import alternatives, objects, parts, sizes
 from pipeline.reading.passes.optional import with_optional
 from pipeline.reading.passes.placements import placements
 from pipeline.reading.passes.references import resolved, told_apart
+from pipeline.reading.plain_words import unquoted
 from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.spelling import respelt
 from pipeline.reading.tags import Tag, any_of
@@ -90,7 +92,7 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
     """Everything that the rules find in a brief, in its order. Where it is in another language, only that it is."""
     if is_foreign(text, tokens(text, drawable)):
         return [Found("other", LANGUAGE, shorten(text, 60, placeholder=" …"))]
-    text = respelt(text, drawable)
+    text = respelt(unquoted(ungrouped(text), drawable), drawable)
     line = tokens(text, drawable)
     rest, measures = technical(text, drawable)
     sentences = _sentences(tokens(rest, drawable))

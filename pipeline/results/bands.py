@@ -19,6 +19,14 @@ def who(basis: Basis) -> str:
     return f"{' + '.join(basis.judges)} on pictures by {basis.painter}"
 
 
+def grouped(known: Sequence[Known]) -> dict[str, list[Known]]:
+    """What is known, by whose checks it is about."""
+    groups: dict[str, list[Known]] = {}
+    for one in known:
+        groups.setdefault(who(one.basis), []).append(one)
+    return groups
+
+
 def in_words(basis: Basis, learned: Learned | None, rules: Judge) -> str:
     """What a judge may decide, and how wrong it is at most: "wrong accepts at most 9.9 % with 90 % confidence"."""
     if learned is None or (learned.passes is None and learned.fails is None):

@@ -26,8 +26,8 @@ class Bases:
         self._engine = engine
 
     def known(self, until: datetime | None = None) -> list[Known]:
-        """All answers about each basis, those that were never decided on included. `until`: only decisions of then or
-        earlier."""
+        """All answers about each basis in the store; a basis without answers is listed too. `until`: leaves out
+        decisions that were made later."""
         with reading(self._engine) as session:
             rows = list(session.scalars(select(BasisRow).order_by(BasisRow.kind, BasisRow.key)))
             people = _answers(session, {row.key: row.after for row in rows}, until)

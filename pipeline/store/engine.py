@@ -48,10 +48,10 @@ def driver(url: str) -> str:
 
 
 def masked(url: str) -> str:
-    """The URL without its password, for messages."""
+    """The URL without its password and query, for messages."""
     head, at, tail = url.rpartition("@")
     scheme, slashes, login = head.partition("://")
-    return f"{scheme}{slashes}{login.partition(':')[0]}{at}{tail}"
+    return f"{scheme}{slashes}{login.partition(':')[0]}{at}{tail.partition('?')[0]}"
 
 
 def _options(url: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
 
 from pipeline.config import Preset
 from pipeline.events import Attempt, Event, Outcome, Started
+from pipeline.store.engine import masked
 from pipeline.telemetry.metrics import Metrics
 from pipeline.telemetry.names import CAPTURE, CONTENT
 from pipeline.telemetry.spans import Span, Trace, call_attributes
@@ -153,7 +154,7 @@ class Remote(BatchSpanProcessor):
         """What could not be delivered, in words; None if everything was delivered."""
         if not self._redacting.failed:
             return None
-        return f"{self._redacting.failed} spans did not reach {self._address}; `easel trace` still shows them"
+        return f"{self._redacting.failed} spans did not reach {masked(self._address)}; `easel trace` still shows them"
 
 
 def _span_processor() -> Remote | None:

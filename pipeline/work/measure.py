@@ -29,11 +29,11 @@ def measure(
     progress: Callable[[int, int], None] = lambda done, of: None,
     stop: Stop | None = None,
 ) -> dict[Basis, list[Answer]] | None:
-    """The answers of the preset's judge about `each` prompts of every kind that is fair to measure so, by basis. None
-    if a stop was requested before the end. Raises ModelError if nothing can be painted."""
+    """What the preset's judge says of the pictures of `each` known prompts of every kind, by basis. Returns None where
+    a stop was requested before the end. Raises ModelError if nothing can be painted."""
     found: dict[Basis, list[Answer]] = {}
     prompts = known_prompts(each, models.range)
-    judges = Judges(models.judges, preset.routes, preset.judge, models.bands, models.range)
+    judges = Judges(models.judges, preset.routes, models.bands, models.range)
     for number, some in enumerate(batches(prompts, _TOGETHER)):
         progress(number * _TOGETHER, len(prompts))
         plans = [[_plan(prompt, number * _TOGETHER + i)] for i, prompt in enumerate(some)]

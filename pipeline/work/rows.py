@@ -7,13 +7,17 @@
 | seed                    | the same brief, preset and seed give the same images                    |
 | size, or width, height  | in pixels: 256, or 512x256                                              |
 | must                    | further must-haves: a list, or "a cat; no text"                         |
-| preset                  | the preset for this row                                                 |
-| image.steps and so on   | any key of the preset; also set: "image.steps=12; loop.writer=template" |
+| preset                  | the preset for this row: the name of a bundled one                      |
+| image.steps and so on   | a key of the preset; also set: "image.steps=12; loop.writer=template"   |
 | images, seconds, tokens and so on | limits for this brief                                         |
+
+A file may come from anybody, so its rows may change only what can harm nobody: image.steps, image.guidance and the keys
+of loop. A trusted file may set any key, and name preset files.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -22,6 +26,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +34,13 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Limits
-from pipeline.config import Preset, load_preset, unsuited
+from pipeline.config import Preset, available, load_preset, unknown_preset, unsuited
 from pipeline.errors import BriefError, ConfigError, fault
 from pipeline.files import slug
+from pipeline.plain_yaml import compose, place_and_reason, plain
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES, MAX_YAML = 64 * 2**20, 8_000_000
+DEPTH = 24  # levels of lists and objects in a row
 KINDS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".yaml": "yaml", ".yml": "yaml"}
 _PLAIN = ("brief", "name", "seed", "size", "width", "height", "must", "preset", "set")
 _ALIASES = {
@@ -44,6 +51,12 @@ _ALIASES = {
     "must-haves": "must",
 }
 KNOWN = (*_PLAIN, *Limits.model_fields)
+HARMLESS = (
+    "image.steps",
+    "image.guidance",
+    "loop",
+)  # keys of a preset that any row may set, with those below them
+_TRUST = "trust a file of your own with --trust-rows"
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class Row:
     preset: Preset
     run: str = ""  # the id of the run, if it is not computed; the same brief can then be run again
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The id of the run. Unless `run` is set it is a hash of brief and preset, so each reading of a file gives the
         same ids."""
@@ -98,8 +111,11 @@ class Unstarted:
     why: str
 
 
-def read_rows(path: Path, preset: str, overrides: Sequence[str] = (), seed: int = 0) -> Rows:
-    """Read a file of briefs. `preset`, `overrides` and `seed` are the defaults for rows that name none.
+def read_rows(
+    path: Path, preset: str, overrides: Sequence[str] = (), seed: int = 0, trusted: bool = False
+) -> Rows:
+    """Read a file of briefs. `preset`, `overrides` and `seed` are the defaults for rows that name none; rows of a
+    `trusted` file may set any key.
 
     Raises BriefError if the file as a whole cannot be used, ConfigError for the default preset."""
     kind = KINDS.get(path.suffix.lower())
@@ -110,36 +126,45 @@ def read_rows(path: Path, preset: str, overrides: Sequence[str] = (), seed: int 
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BriefError(f"{path}: cannot be read ({error.strerror}); give a file of briefs") from None
-    return parse_rows(data, kind, path.stem, preset, overrides, seed, str(path))
+    return parse_rows(data, kind, path.stem, preset, overrides, seed, str(path), trusted)
+
+
+def text_of(data: bytes, where: str = "the file") -> str:
+    """The text of a file, as spreadsheets and editors write it: in UTF-8, or in UTF-16 with its mark. Its lines end in
+    \\n. Raises BriefError."""
+    if len(data) > MAX_BYTES:
+        raise BriefError(f"{where}: larger than {MAX_BYTES // 2**20} MB; split it")
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BriefError(
+            f"{where}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse_rows(
-    data: bytes,
+    data: bytes | str,
     kind: str,
     name: str,
     preset: str,
     overrides: Sequence[str] = (),
     seed: int = 0,
     where: str = "the file",
+    trusted: bool = False,
 ) -> Rows:
-    """As `read_rows`, from the bytes of a file. `kind`: csv, jsonl or yaml; `where`: the file's name in messages."""
-    if len(data) > MAX_BYTES:
-        raise BriefError(f"{where}: larger than {MAX_BYTES // 2**20} MB; split it")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BriefError(
-            f"{where}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
-        ) from None
+    """As `read_rows`, from the content of a file. `kind`: csv, jsonl or yaml; `where`: the file's name in messages."""
+    text = data if isinstance(data, str) else text_of(data, where)
     load_preset(preset, overrides)  # raises once what would otherwise be an error of every row
     parsed = {"csv": _csv, "jsonl": _jsonl, "yaml": _yaml}[kind](text, where)
+    read = _Reader(preset, tuple(overrides), seed, trusted)
     good: list[Row] = []
     bad: list[Bad] = []
-    names: set[str] = set()
-    presets: dict[tuple[str, ...], Preset] = {}
+    names: dict[str, int] = {}
     for line, given in parsed:
         try:
-            row = _row(line, given, preset, overrides, seed, presets)
+            row = read.row(line, given)
         except (BriefError, ConfigError) as error:
             shown = (
                 given.get("brief")
@@ -156,14 +181,14 @@ def parse_rows(
     return Rows(slug(name), tuple(good), tuple(bad))
 
 
-def _free(brief: Brief, taken: set[str]) -> str:
-    """A name for the brief that is not in `taken`; it is added there."""
+def _free(brief: Brief, taken: dict[str, int]) -> str:
+    """A name for the brief that is not in `taken`; it is added there. `taken`: names, and the last number tried."""
     stem = slug(brief.name or brief.text)
-    name, number = stem, 1
+    name, number = stem, taken.get(stem, 1)
     while name in taken:
         number += 1
         name = f"{stem}-{number}"
-    taken.add(name)
+    taken[stem], taken[name] = number, taken.get(name, 1)
     return name
 
 
@@ -171,13 +196,22 @@ Given = Iterator[tuple[int, Any]]
 
 
 def _csv(text: str, where: str) -> Given:
-    head = text.lstrip().split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count), strict=True)
-    keys: list[str] = []
     begins = 1
+    head = text.lstrip().split("\n", 1)[0]
+    separator = max(",;\t", key=head.count)
+    if said := re.match(r'"?sep=(.)"?\n', text):  # a line that some spreadsheets put before the columns
+        separator, text, begins = said[1], text[said.end() :], 2
+    try:
+        reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    except (TypeError, ValueError):
+        raise BriefError(f"{where}:1: {separator!r} cannot separate columns; use a comma") from None
+    before = begins - 1
+    keys: list[str] = []
     try:
         for cells in reader:
-            line, begins = begins, reader.line_num + 1
+            line, begins = begins, before + reader.line_num + 1
+            while cells and not cells[-1].strip() and len(cells) > len(keys):
+                cells.pop()  # empty columns at the end
             if not any(cell.strip() for cell in cells):
                 continue
             if not keys:
@@ -211,24 +245,49 @@ def _jsonl(text: str, where: str) -> Given:
     for line, words in enumerate(text.split("\n"), 1):
         if words.strip():
             try:
-                yield line, json.loads(words)
+                value = json.loads(words)
             except (ValueError, RecursionError) as error:
                 yield line, Unreadable(f"not JSON ({error}); write one object per line")
+                continue
+            yield (
+                line,
+                value if _shallow(value) else Unreadable("nested too deeply; write one flat object per line"),
+            )
+
+
+def _shallow(value: Any) -> bool:
+    """Whether a value has at most DEPTH levels."""
+    level = [value]
+    for _ in range(DEPTH):
+        level = [
+            item
+            for whole in level
+            if isinstance(whole, dict | list)
+            for item in (whole.values() if isinstance(whole, dict) else whole)
+        ]
+    return not level
 
 
 def _yaml(text: str, where: str) -> Given:
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f"{where}:{mark.line + 1}" if mark else where
+    if len(text) > MAX_YAML:
         raise BriefError(
-            f"{at}: not YAML: {getattr(error, 'problem', None) or 'nested too deeply'}"
+            f"{where}: YAML of more than {MAX_YAML // 10**6} MB; split it, or save it as CSV or JSONL"
+        )
+    try:
+        node = compose(text)
+    except yaml.YAMLError as error:
+        number, why = place_and_reason(error)
+        raise BriefError(
+            f"{where}:{number}: not YAML: {why}" if number else f"{where}: not YAML: {why}"
         ) from None
     if not isinstance(node, yaml.SequenceNode):
         raise BriefError(f"{where}: not a list; begin each brief with a dash")
-    yield from ((item.start_mark.line + 1, value) for item, value in zip(node.value, data, strict=True))
+    for item in node.value:
+        line = item.start_mark.line + 1
+        try:
+            yield line, plain(item)
+        except yaml.YAMLError as error:
+            yield line, Unreadable(f"not readable: {place_and_reason(error)[1]}")
 
 
 def _key(word: str) -> str:
@@ -239,6 +298,7 @@ def _key(word: str) -> str:
 def _unknown(key: str) -> str | None:
     if key in KNOWN or "." in key:
         return None
+    key = key[:60]
     close = get_close_matches(key, KNOWN, 1)
     hint = (
         f"; did you mean {close[0]}?" if close else f"; known are {', '.join(KNOWN)} and keys of the preset"
@@ -246,47 +306,74 @@ def _unknown(key: str) -> str | None:
     return f"unknown column {key!r}{hint}" if key else "a column without a name"
 
 
-def _row(
-    line: int,
-    given: Any,
-    preset: str,
-    overrides: Sequence[str],
-    seed: int,
-    presets: dict[tuple[str, ...], Preset],
-) -> Row:
+class _Reader:
+    """Makes rows of what was parsed. Equal presets are loaded once."""
+
+    def __init__(self, preset: str, overrides: tuple[str, ...], seed: int, trusted: bool) -> None:
+        self._preset, self._overrides, self._seed, self._trusted = preset, overrides, seed, trusted
+        self._loaded: dict[tuple[str, ...], Preset] = {}
+
+    def row(self, line: int, given: Any) -> Row:
+        """Raises BriefError or ConfigError where the row cannot be run."""
+        given = _checked(given)
+        width, height = _size(given)
+        fields = {
+            "text": given["brief"],
+            "name": str(given.get("name", "")),
+            "seed": given.get("seed", self._seed),
+            "width": width,
+            "height": height,
+            "must": _listed(given.get("must", ())),
+            "limits": {key: given[key] for key in Limits.model_fields if key in given},
+        }
+        try:
+            brief = Brief(**fields)
+        except ValidationError as error:
+            raise BriefError(fault(error)) from None
+        preset = self._chosen(given)
+        if why := unsuited(brief, preset):
+            raise BriefError(why)
+        return Row(line, brief, preset)
+
+    def _chosen(self, given: dict[str, Any]) -> Preset:
+        """The preset of a row, with what the row changes."""
+        name = str(given.get("preset", self._preset))
+        if name != self._preset and name not in available() and not self._trusted:
+            name = name[:100]
+            raise BriefError(f"preset: {unknown_preset(name)}; to name files, {_TRUST}")
+        changes = [*_settings(given.get("set", ())), *(f"{k}={v}" for k, v in given.items() if "." in k)]
+        if not self._trusted:
+            for change in changes:
+                _check_harmless(change)
+        chosen = (name, *self._overrides, *changes)
+        if chosen not in self._loaded:
+            self._loaded[chosen] = load_preset(name, chosen[1:])
+        return self._loaded[chosen]
+
+
+def _check_harmless(change: str) -> None:
+    key = change.partition("=")[0].strip()
+    if not any(key == known or key.startswith(f"{known}.") for known in HARMLESS):
+        raise BriefError(
+            f"{key[:100]}: rows may set image.steps, image.guidance and keys of loop; to set others, {_TRUST}"
+        )
+
+
+def _checked(given: Any) -> dict[str, Any]:
+    """A row as a mapping with known keys and a brief."""
     if isinstance(given, Unreadable):
         raise BriefError(given.why)
     if isinstance(given, str):
         given = {"brief": given}
     if not isinstance(given, dict):
-        raise BriefError(f"not a brief: {given!r}; write text, or keys and values")
-    given = {_key(str(key)): value for key, value in given.items() if value not in (None, "")}
-    for key in given:
+        raise BriefError(f"not a brief: {str(given)[:60]}; write text, or keys and values")
+    named = {_key(str(key)): value for key, value in given.items() if value not in (None, "")}
+    for key in named:
         if why := _unknown(key):
             raise BriefError(why)
-    if "brief" not in given:
+    if "brief" not in named:
         raise BriefError("the brief is empty; say in a sentence what the picture should show")
-    width, height = _size(given)
-    fields = {
-        "text": given["brief"],
-        "name": str(given.get("name", "")),
-        "seed": given.get("seed", seed),
-        "width": width,
-        "height": height,
-        "must": _listed(given.get("must", ())),
-        "limits": {key: given[key] for key in Limits.model_fields if key in given},
-    }
-    try:
-        brief = Brief(**fields)
-    except ValidationError as error:
-        raise BriefError(fault(error)) from None
-    changes = [f"{key}={value}" for key, value in given.items() if "." in key]
-    chosen = (str(given.get("preset", preset)), *overrides, *_settings(given.get("set", ())), *changes)
-    if chosen not in presets:
-        presets[chosen] = load_preset(chosen[0], chosen[1:])
-    if why := unsuited(brief, presets[chosen]):
-        raise BriefError(why)
-    return Row(line, brief, presets[chosen])
+    return named
 
 
 def _size(given: dict[str, Any]) -> tuple[Any, Any]:
@@ -294,9 +381,9 @@ def _size(given: dict[str, Any]) -> tuple[Any, Any]:
         return given.get("width"), given.get("height")
     if "width" in given or "height" in given:
         raise BriefError("size: give size, or width and height, not both")
-    match = re.fullmatch(r"(\d+)(?:\s*[x×*]\s*(\d+))?", str(given["size"]).strip().lower())
+    match = re.fullmatch(r"(\d{1,9})(?:\s*[x×*]\s*(\d{1,9}))?", str(given["size"]).strip().lower())
     if match is None:
-        raise BriefError(f"size: {given['size']!r} is not a size; write 256 or 512x256")
+        raise BriefError(f"size: {str(given['size'])[:40]!r} is not a size; write 256 or 512x256")
     return int(match[1]), int(match[2] or match[1])
 
 

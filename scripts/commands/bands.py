@@ -14,7 +14,7 @@ from pipeline.config import Judge, Preset
 from pipeline.errors import BriefError
 from pipeline.files import write
 from pipeline.judging.learned import Known, Learned, standing
-from pipeline.results.bands import SOURCES, as_measured, in_words, who
+from pipeline.results.bands import SOURCES, as_measured, grouped, in_words
 from pipeline.store import Store
 
 ALL = "all"
@@ -49,15 +49,12 @@ def show(
 
 def tables(known: Sequence[Known], learned: Mapping[str, Learned], rules: Judge) -> list[Table]:
     """A table for each set of judges with each painter: one line for each kind that they judged."""
-    groups: dict[str, list[Known]] = {}
-    for one in known:
-        groups.setdefault(who(one.basis), []).append(one)
     found = []
-    for title, group in groups.items():
+    for title, group in grouped(known).items():
         rows = Table(
             title=escape(title), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
         )
-        for heading in ("key", "kind", "by", "answers", "opposed", "may decide"):
+        for heading in ("key", "kind", "by", "answers", "disagrees", "may decide"):
             rows.add_column(heading, no_wrap=heading in ("key", "kind"))
         for one in group:
             band = learned.get(one.basis.key)

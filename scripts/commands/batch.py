@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Event
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
@@ -24,6 +23,7 @@ from pipeline.work.play import Undelivered, play, unfinished
 from pipeline.work.report import ENDED, OUTCOMES, duration, gather, write_report
 from pipeline.work.rows import Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
+from scripts.commands.plain import escape
 
 _COLOURS = {"accepted": "green", "needs_review": "yellow"}
 

@@ -14,7 +14,9 @@ import sys
 # Only if this process is the command: a program that imports this module keeps its own handler. This comes before the
 # other imports, so that Ctrl-C is handled as early as possible.
 if os.path.basename(sys.argv[0]) in ("easel", "easel.py", "easel.exe"):  # noqa: PTH119
-    signal.signal(signal.SIGINT, lambda *_: end_process())
+    for _number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(_number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(_number, lambda *_: end_process())
 
 # isort: split
 from collections.abc import Callable, Iterator
@@ -41,15 +43,25 @@ def _say(stream: int, line: str) -> None:
 
 @contextmanager
 def on_interrupt(act: Callable[[], object]) -> Iterator[None]:
-    """Within the block the first Ctrl-C calls `act`; a second one ends the process."""
-    previous = signal.getsignal(signal.SIGINT)
+    """Within the block the first Ctrl-C calls `act`; a second one ends the process. A request to end (SIGTERM) and a
+    closed terminal (SIGHUP) count as Ctrl-C."""
+    previous = {number: signal.getsignal(number) for number in endings()}
 
     def first(*_: object) -> None:
-        signal.signal(signal.SIGINT, end_process)
+        for number in previous:
+            signal.signal(number, end_process)
         act()
 
-    signal.signal(signal.SIGINT, first)
+    for number in previous:
+        signal.signal(number, first)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def endings() -> list[int]:
+    """The signals that ask a process to end, without those that it was told to ignore, as under nohup."""
+    asked = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+    return [number for number in dict.fromkeys(asked) if signal.getsignal(number) is not signal.SIG_IGN]

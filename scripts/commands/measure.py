@@ -53,6 +53,6 @@ def run_measure(preset: Preset, out: Path, store_url: str | None, each: int, fil
     console.print(*tables(known, learned, preset.judge), sep="\n\n")
     where = f"{file}; name it as judge.measured in the preset" if file else f"the store in {out}"
     console.print(
-        f"self-measured: it is taken that {preset.name} paints these simple prompts rightly. Kept in {where}"
+        f"self-measured: this assumes that {preset.name} paints these simple prompts correctly. Kept in {where}"
     )
     return ACCEPTED

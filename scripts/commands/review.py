@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
-from rich.markup import escape
 
 from pipeline.errors import BriefError
 from pipeline.results.decide import decide, take_back
@@ -16,6 +15,7 @@ from pipeline.results.decided import catch_up, picture_name
 from pipeline.results.review import Item, queue
 from pipeline.store import Store
 from scripts.commands.named import the_run
+from scripts.commands.plain import escape
 
 WHY = {
     "unsure": "the judge is unsure", "unchecked": "no judge could check it", "degraded": "a fallback was used",

@@ -7,7 +7,6 @@ from threading import Event
 from uuid import uuid4
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -26,6 +25,7 @@ from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play
 from pipeline.work.rows import Row, Unstarted
 from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, IS_COMMAND, NOT_MET, end_process, on_interrupt
+from scripts.commands.plain import escape
 
 MARKS = {
     "pass": "[green]✓ pass[/]",

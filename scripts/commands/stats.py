@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.results.stats import Stats, gather
 from pipeline.store import Store
+from scripts.commands.plain import escape
 
 _OUTCOMES = ("pass", "fail", "unsure", "unchecked")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.tree import Tree
 
 from pipeline.store import Store
@@ -17,6 +16,7 @@ from pipeline.telemetry import names as name
 from pipeline.telemetry.spans import Span, recorded
 from pipeline.work.report import ANSWERS, utc
 from scripts.commands.named import the_run
+from scripts.commands.plain import escape
 
 _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unsure": "[yellow]?[/]", "unchecked": "[dim]–[/]"}
 

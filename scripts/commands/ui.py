@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -15,6 +16,9 @@ from filelock import FileLock, Timeout
 from pipeline.results.decided import catch_up
 from pipeline.store import Store
 from pipeline.work.lock import LOCK
+from scripts.commands.interrupt import endings
+from scripts.commands.worker import PARENT
+from ui import presets
 from ui.access import guard
 from ui.serve import serve
 
@@ -22,21 +26,31 @@ ROOT = Path(__file__).parents[2]
 _AGAIN = 3.0  # seconds before a worker that ended is started again
 
 
-def open_app(out: Path, store_url: str | None, host: str, port: int, with_worker: bool) -> None:
-    """Serve the app until it is stopped. Its worker ends with it; an unfinished job continues at the next start."""
+def open_app(
+    out: Path, store_url: str | None, host: str, port: int, with_worker: bool, files: Sequence[Path] = (),
+    proxy: str = "",
+) -> None:  # fmt: skip
+    """Serve the app until it is stopped. Its worker ends with it; an unfinished job continues at the next start.
+    `files`: presets that the app offers besides the bundled ones; `proxy`: the address of a reverse proxy."""
     guard(out, host)  # before anything starts
+    presets.configure(files)
     store = Store(out, store_url)
     catch_up(store)
     attendant = Attendant(out, store_url) if with_worker else None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    served = None
+    for number in endings():
+        signal.signal(number, signal.default_int_handler)
     try:
-        print(f"Easel is at {serve(store, host, port)}", flush=True)
+        served = serve(store, host, port, proxy)
+        print(f"Easel is at {served.address}", flush=True)
         if attendant:
             attendant.start()
         signal.pause()
     except KeyboardInterrupt:
         print("easel: stopped; queued jobs continue at the next start", file=sys.stderr)
     finally:
+        if served:
+            served.close()
         if attendant:
             attendant.end()
         store.close()
@@ -51,14 +65,17 @@ class Attendant(threading.Thread):
         self._command = [sys.executable, "-m", "scripts.easel", "worker", "--out", str(self._out)]
         # The address of the store may contain a password, so it is not an argument: other users can see arguments.
         self._environment = (
-            os.environ | {"PYTHONPATH": str(ROOT)} | ({"EASEL_STORE": store_url} if store_url else {})
+            os.environ
+            | {"PYTHONPATH": str(ROOT), PARENT: str(os.getpid())}
+            | ({"EASEL_STORE": store_url} if store_url else {})
         )
         self._worker: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
         while not self._over.is_set():
             if self._free():
-                # In a process session of its own: Ctrl-C reaches only the app, and the app stops the worker.
+                # In a process session of its own: Ctrl-C reaches only the app, and the app stops the worker. Where the
+                # app cannot, as after kill -9, the worker ends by itself.
                 self._worker = subprocess.Popen(
                     self._command,
                     cwd=ROOT,

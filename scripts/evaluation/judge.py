@@ -141,7 +141,7 @@ def verdicts(trials: Sequence[Trial], preset: Preset, models: Models) -> list[Ve
     """The verdict of the preset's judge on every picture."""
     asked = [tuple(requirement(fact, f"r{i}") for i, (fact, _) in enumerate(t.asked)) for t in trials]
     shown = [[candidate(trial.image, models.image.identity)] for trial in trials]
-    judges = Judges(models.judges, preset.routes, preset.judge, models.bands, models.range)
+    judges = Judges(models.judges, preset.routes, models.bands, models.range)
     made = judge(shown, asked, judges)
     return [verdict for (verdict,) in made.each]
 

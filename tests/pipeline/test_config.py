@@ -251,6 +251,11 @@ def test_known_keys_are_those_of_the_models() -> None:
     assert known_keys(Preset, data, ("image", "call_options")) == []
 
 
+def test_a_preset_that_says_what_judges_cannot_check_is_told_the_routes(preset_file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"judge\.cannot: say instead .* judge\.routes: \{KIND: \[\]\}"):
+        load_preset(str(preset_file), ["judge.cannot=[object]"])
+
+
 @pytest.mark.parametrize("stage", JUDGES)
 def test_a_judge_at_the_top_of_the_file_is_told_where_it_belongs(preset_file: Path, stage: str) -> None:
     """As presets had them: one error, though `judges` is missing too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,5 +49,5 @@ def write_preset(
         data[section] = {**data.get(section, {}), **values}
     data["image"] |= settings or {}
     path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(data)), sort_keys=False))
     return path

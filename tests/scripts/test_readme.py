@@ -83,6 +83,7 @@ def test_options_of_the_readme_exist(
         "report",
         "bands",
         "measure",
+        "pull",
     ):
         monkeypatch.setattr(sys, "argv", ["easel", command, "--help"])
         with pytest.raises(SystemExit):

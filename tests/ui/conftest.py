@@ -94,8 +94,8 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    running = App(tmp_path_factory.mktemp("app") / "out")
+def app(tmp_path_factory: pytest.TempPathFactory, tiny_preset: Preset) -> Iterator[App]:
+    running = App(tmp_path_factory.mktemp("app") / "out", "--preset", str(tiny_preset.source))
     yield running
     running.stop()
 
@@ -172,7 +172,9 @@ def go(page: Page, url: str) -> None:
 def tiny_preset(tmp_path_factory: pytest.TempPathFactory) -> Preset:
     """A preset on tiny random checkpoints that no judge can check: every picture goes to a person."""
     path = write_preset(
-        tmp_path_factory.mktemp("tiny"), judge={"cannot": ["object"]}, loop={"images": 1, "reader": "rules"}
+        tmp_path_factory.mktemp("tiny"),
+        judge={"routes": {"object": []}},
+        loop={"images": 1, "reader": "rules"},
     )
     return load_preset(str(path))
 

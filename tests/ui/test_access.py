@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from pipeline.errors import BriefError, ConfigError
 from tests.ui.conftest import PASSWORD, App
-from ui.access import EVERYBODY, FILE, TRIES, WINDOW, Gate, Guard, _client, guard, loopback, set_password
+from ui.access import FILE, MOST, TRIES, WINDOW, Guard, guard, set_password
+from ui.gate import Gate, client, loopback
 
 
 class Clock:
@@ -31,7 +33,7 @@ def hashed() -> str:
 
 
 def attempt(door: Guard, password: str, address: str = "10.0.0.1") -> bool:
-    _client.set(address)
+    client.set(address)
     return asyncio.run(door.admits("ann", password))
 
 
@@ -60,10 +62,46 @@ def test_too_many_tries_close_the_door_for_a_while(hashed: str) -> None:
 
 def test_many_addresses_do_not_help(hashed: str) -> None:
     door = Guard(hashed, Clock())
-    for i in range(EVERYBODY):
+    for i in range(MOST):
         attempt(door, "wrong", f"10.0.1.{i}")
     with pytest.raises(HTTPException):
         attempt(door, "wrong", "10.0.2.1")
+
+
+def test_the_tries_of_others_do_not_keep_the_owner_out(hashed: str) -> None:
+    door = Guard(hashed, Clock())
+    assert attempt(door, "correct horse", "10.0.0.7")
+    for i in range(MOST):
+        attempt(door, "wrong", f"10.0.1.{i}")
+    assert attempt(door, "correct horse", "10.0.0.7")
+    with pytest.raises(HTTPException):
+        attempt(door, "correct horse", "10.0.2.1")
+
+
+def test_a_house_with_ipv6_is_one_address(hashed: str) -> None:
+    door = Guard(hashed, Clock())
+    for i in range(TRIES):
+        assert not attempt(door, "wrong", f"2001:db8:1:2::{i}")
+    with pytest.raises(HTTPException):
+        attempt(door, "wrong", "2001:db8:1:2:ffff::1")
+    assert attempt(door, "correct horse", "2001:db8:1:3::1")
+
+
+def test_tries_at_the_same_time_are_counted(hashed: str) -> None:
+    """300 tries at once: no more passwords are checked than one after the other."""
+    door, checked = Guard(hashed, Clock()), []
+    right = door._right
+    door._right = lambda password: checked.append(password) or right(password)  # type: ignore[method-assign,func-returns-value]
+
+    async def rush() -> list[Any]:
+        client.set("10.0.0.1")
+        return await asyncio.gather(
+            *(door.admits("ann", "wrong") for _ in range(300)), return_exceptions=True
+        )
+
+    answers = asyncio.run(rush())
+    assert len(checked) == TRIES
+    assert sum(isinstance(answer, HTTPException) for answer in answers) == 300 - TRIES
 
 
 def test_the_running_app_lets_nobody_in_without_it(guarded: App) -> None:
@@ -141,3 +179,5 @@ def test_which_files_may_leave(tmp_path: Path) -> None:
     assert [name for name in good if not gate.served(str(out / name))] == []
     assert [name for name in bad if gate.served(str(out / name))] == []
     assert not gate.served("\0")
+    (out / "a%2fb.png").touch()
+    assert gate.served(str(out / "a%2fb.png"))  # a name is decoded once, by the server

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.brief import Brief, Limits
+from pipeline.config import FOLDER
 from pipeline.errors import BriefError, ConfigError
 from pipeline.store import Store
 from pipeline.work.task import Task
+from ui import presets
 from ui.api import Verbs
 from ui.desk import Desk
+from ui.wants import quick
 
 
 @pytest.fixture
@@ -36,3 +39,41 @@ def test_a_limit_of_money_without_a_price_is_refused(desk: Desk) -> None:
 def test_a_size_that_the_preset_cannot_paint_is_refused(desk: Desk) -> None:
     with pytest.raises(BriefError, match="paints squares"):
         Verbs(desk).submit("a cat", width=128, height=64)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "/etc/passwd.yaml", "./secret.yaml", "secret.yaml", ""])
+def test_a_preset_is_chosen_by_name_only(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """No file that a client names is opened, not even for an error message."""
+    (tmp_path / "secret.yaml").write_text("root:secret\n")
+    monkeypatch.chdir(tmp_path)
+    verbs = Verbs(desk)
+    for call in (
+        lambda: verbs.read("a cat", name), lambda: verbs.submit("a cat", name), lambda: verbs.load(name),
+        lambda: verbs.submit_batch("brief\na cat\n", preset=name), lambda: quick("a cat", name),
+        lambda: desk.submit(Task(brief=Brief(text="a cat"), preset=name)), lambda: desk.read("a cat", name),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match="unknown preset") as caught:
+            call()
+        assert "secret\n" not in str(caught.value)
+        assert "root:" not in str(caught.value)
+    assert verbs.jobs() == []
+
+
+def test_the_owner_adds_presets(desk: Desk, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text((FOLDER / "mini.yaml").read_text())
+    try:
+        presets.configure([mine])
+        assert "mine" in [preset["name"] for preset in Verbs(desk).presets()]
+        job = desk.job(Verbs(desk).submit("a cat", "mine")["id"])
+        assert job.payload["preset"] == str(mine)
+        assert desk.submit(Task(**job.payload)).payload["preset"] == str(
+            mine
+        )  # once more, by its own payload
+        (tmp_path / "mini.yaml").write_text(mine.read_text())
+        with pytest.raises(ConfigError, match="rename the file"):
+            presets.configure([tmp_path / "mini.yaml"])
+    finally:
+        presets.configure([])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -193,6 +194,88 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
     assert job.payload["set"] == ["loop.images=24", "loop.image_steps=1"]
 
 
+# Opens a section, types into its fields in the moment in which each is there, and paints at once.
+TYPE_AND_PAINT = """async ([section, values]) => {
+  const turn = () => new Promise((done) => setTimeout(done));
+  [...document.querySelectorAll("button")].find((b) => b.textContent.trim().startsWith(section)).click();
+  for (const [label, value] of Object.entries(values)) {
+    let field;
+    while (!(field = document.querySelector(`[aria-label="${label}"]`))) await turn();
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  // As long as a slow hand needs: until the browser has drawn the page some times.
+  for (let n = 0; n < 30; n++) await new Promise(requestAnimationFrame);
+  document.querySelector("#paint button, button#paint").click();
+}"""
+
+
+@pytest.mark.parametrize(
+    ("section", "typed", "expected"),
+    [
+        (
+            "Budget",
+            {
+                "number input for Images at most": "24", "Image-steps": "9", "Seconds": "50", "Tokens": "8000",
+                "Joules": "900", "Money": "2", "Price per hour": "0.5",
+            },
+            [
+                "loop.images=24", "loop.seconds=50", "loop.tokens=8000", "loop.image_steps=9", "loop.joules=900",
+                "loop.money=2", "machine.price=0.5",
+            ],
+        ),
+        ("Settings", {"Seed": "17", "Width": "256", "Height": "256"}, [17, 256, 256]),
+    ],
+)  # fmt: skip
+def test_what_is_typed_at_once_is_painted(
+    page: Page,
+    store: Store,
+    client: Client,
+    busy: str,
+    section: str,
+    typed: dict[str, str],
+    expected: list[Any],
+) -> None:
+    page.locator("#brief textarea").fill("a cat on a red background")
+    page.evaluate(TYPE_AND_PAINT, [section, typed])
+    id = watched(page)
+    job = store.jobs.get(id)
+    assert job is not None
+    brief = job.payload["brief"]
+    said = job.payload["set"] if section == "Budget" else [brief["seed"], brief["width"], brief["height"]]
+    assert said == expected
+    client.predict(id, "cancel", api_name="/ask")
+
+
+def test_requirements_edited_at_once_are_painted(page: Page, store: Store, client: Client, busy: str) -> None:
+    """Every answer to an edit arrives after Paint was pressed."""
+    late: list[Route] = []
+    page.locator("#brief textarea").fill(PANDA)
+    expect(page.locator("#wants .want")).to_have_count(3)
+    page.route(
+        "**/queue/join*",
+        lambda route: (
+            late.append(route) if '"edits"' in (route.request.post_data or "") else route.continue_()
+        ),
+    )
+    page.locator("#wants .want", has_text="background").locator("input").fill("the background is blue")
+    page.locator("#wants .want", has_text="style").get_by_role("button", name="press for nice").click()
+    page.locator("#wants .want", has_text="object").get_by_role("button", name="Remove").click()
+    page.get_by_label("A further requirement").fill("no text")  # not even added
+    page.locator("#paint").click()
+    id = watched(page)
+    job = store.jobs.get(id)
+    assert job is not None
+    wants = [(want["text"], want["must"]) for want in job.payload["brief"]["requirements"]]
+    assert wants == [("the background is blue", True), ("cartoon style", False), ("no text", True)]
+    for route in reversed(late):  # in any order
+        route.continue_()
+    expect(page.locator("#wants .want")).to_have_count(3)
+    expect(page.locator("#wants")).to_contain_text("Read by you")
+    expect(page.locator("#wants input").nth(2)).to_have_value("no text")
+    client.predict(id, "cancel", api_name="/ask")
+
+
 def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store, busy: str) -> None:
     go(page, f"{app.url}/?job={busy}")
     expect(page.locator("#stand img[src*='easel.previews']")).to_be_visible()
@@ -300,6 +383,14 @@ def test_a_file_that_is_no_batch_is_a_sentence(page: Page, tmp_path: Path) -> No
     page.set_input_files("#batch-file input", file)
     expect(page.locator(".toast-body")).to_contain_text("no column named brief")
     assert "Traceback" not in page.content()
+    # What was there from another file is gone.
+    good = tmp_path / "good.csv"
+    good.write_text("brief\na cat\n")
+    page.set_input_files("#batch-file input", good)
+    expect(page.locator("#batch-start")).to_be_enabled()
+    page.set_input_files("#batch-file input", file)
+    expect(page.locator("#batch-rows .mark")).to_have_count(0)
+    expect(page.locator("#batch-start")).to_be_disabled()
 
 
 def enter_name(page: Page, name: str) -> None:
@@ -435,7 +526,7 @@ def test_thirty_decisions_change_what_the_loop_decides(
     (row,) = json.loads(download.value.path().read_text())["object"]
     assert (row["source"], row["wrong_accepts"]["of"]) == ("people", 30)
     page.locator("#models-bands-chosen input").click()
-    page.get_by_role("option", name=re.compile("object: published")).click()
+    page.get_by_role("option", name=re.compile("object: told scorer")).click()
     page.locator("#models-bands-reset").click()
     expect(page.locator("#models-bands tr", has_text="people's decisions")).to_have_count(0)
     with registered():
@@ -529,7 +620,7 @@ def test_rows_of_a_batch_are_decided_where_they_stand(
     page: Page, client: Client, store: Store, tiny_preset: Preset
 ) -> None:
     content = "brief\na cat in a row\na dog in a row\n"
-    id = client.predict(content, "csv", "waiting", str(tiny_preset.source), api_name="/submit_batch")["id"]
+    id = client.predict(content, "csv", "waiting", tiny_preset.name, api_name="/submit_batch")["id"]
     wait_for(lambda: state(store, id) == "done", "the batch")
     open_tab(page, "Batch")
     enter_name(page, "ann")

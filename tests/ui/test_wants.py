@@ -15,7 +15,7 @@ from pipeline.config import load_preset
 from pipeline.errors import OutputError
 from ui.desk import limits, settings_in
 from ui.parts import wants_list
-from ui.wants import Draft, edited, quick
+from ui.wants import Draft, Edit, edited, quick
 
 TEXT = "a panda on a purple background, cartoon style"
 
@@ -49,21 +49,30 @@ def test_a_brief_is_read_at_once() -> None:
     ],
 )
 def test_edits(op: str, id: str, said: str, result: list[str]) -> None:
-    draft = edited(quick(TEXT, "mini"), op, id, said)
+    draft = edited(quick(TEXT, "mini"), Edit(op=op, id=id, text=said))
     assert texts(draft) == result
     assert draft.settled
     assert [want.id for want in draft.reading.requirements] == [f"r{i}" for i in range(1, len(result) + 1)]
 
 
 def test_must_have_and_nice_to_have() -> None:
-    draft = edited(quick(TEXT, "mini"), "must", "r3")
+    draft = edited(quick(TEXT, "mini"), Edit(op="must", id="r3"))
     assert [want.must for want in draft.reading.requirements] == [True, True, False]
-    kept = edited(draft, "edit", "r3", "flat style")
+    kept = edited(draft, Edit(op="edit", id="r3", text="flat style"))
     assert not kept.reading.requirements[2].must
 
 
+def test_several_edits_mean_the_list_that_was_seen() -> None:
+    draft = edited(
+        quick(TEXT, "mini"), Edit(op="drop", id="r1"), Edit(op="edit", id="r3", text="flat style"),
+        Edit(op="add", text="no text"), Edit(op="must", id="r3"), Edit(op="edit", id="r2", text="blue background"),
+    )  # fmt: skip
+    assert texts(draft) == ["the background is blue", "flat style", "no text"]
+    assert [want.must for want in draft.reading.requirements] == [True, False, True]
+
+
 def test_an_added_contradiction_is_pointed_out() -> None:
-    draft = edited(quick(TEXT, "mini"), "add", "", "red background")
+    draft = edited(quick(TEXT, "mini"), Edit(op="add", text="red background"))
     assert {want.flag for want in draft.reading.requirements if want.kind == "background"} == {
         "contradiction"
     }

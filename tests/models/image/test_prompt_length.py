@@ -31,8 +31,8 @@ def test_every_pipeline_says_how_much_of_a_prompt_it_reads(name: str, tmp_path: 
     model = painter(tmp_path, name)
     assert model.prompt_tokens is not None
     short, long = model.paint([Paint("a cat", 0), Paint(LONG, 0)])
-    assert "prompt_tokens" not in short.settings
-    told = long.settings["prompt_tokens"]
+    assert "prompt_cut" not in short.settings
+    told = long.settings["prompt_cut"]
     assert told["read"] == model.prompt_tokens < told["of"]
 
 

@@ -349,3 +349,13 @@ def test_an_adapter_beside_packed_weights_does_what_a_merged_one_does(tmp_path: 
 
     plain, beside, merged = logits(), logits(adapter="./lora"), logits(adapter="./lora", dtype="float32")
     assert float((beside - merged).norm()) < 0.2 * float((plain - merged).norm())
+
+
+def test_control_tokens_in_a_brief_are_words(folders: Path) -> None:
+    model = tiny(folders)
+    control = [token for token in model._tokenizer.all_special_tokens if len(token) > 1]
+    assert control
+    ids = set(model._tokenizer.convert_tokens_to_ids(control))
+    plain = model._prompt([Message("user", "a cat")])
+    typed = model._prompt([Message("user", "a cat " + " ".join(control) + "".join(control))])
+    assert [token for token in typed if token in ids] == [token for token in plain if token in ids]

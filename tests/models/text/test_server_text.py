@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from models.protocols import Message, ModelError, TextModel
 from models.text import server_text
@@ -214,3 +215,21 @@ def test_broken_answers(status: int, body: bytes, message: str) -> None:
 def test_misfit(text: str, wrong: str) -> None:
     found = misfit(text, SCHEMA)
     assert (wrong in found) if wrong else not found
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://ann:secret@host/v1", "http://host/v1?key=secret", "http://host/v1#secret", "http://a@[x/v1"],
+)
+def test_an_address_with_a_password_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="api_key_env") as caught:
+        ServerText(kind="server", base_url=address, model="m")
+    assert "would be written into records" in str(caught.value)
+
+
+def test_records_and_messages_have_the_host_only() -> None:
+    model = client("http://127.0.0.1:9/path/of/it/v1")
+    assert model.identity.device == "http://127.0.0.1:9"
+    with pytest.raises(ModelError) as caught:
+        model.generate([[Message("user", "x")]])
+    assert "/path" not in str(caught.value)

@@ -52,7 +52,7 @@ def judged(
     preset: Preset, *wants: Requirement, bands: Mapping[str, Band] | None = None
 ) -> Made[list[Verdict]]:
     measured = Bands(preset.judge, {kind: [band] for kind, band in (bands or {}).items()})
-    judges = Judges(load(preset).judges, preset.routes, preset.judge, measured, None)
+    judges = Judges(load(preset).judges, preset.routes, measured, None)
     return judge([[candidate()]], [wants], judges)
 
 

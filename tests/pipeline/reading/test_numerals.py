@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.reading.numerals import numerals
+from pipeline.reading.numerals import numerals, ungrouped
 from tests.pipeline.reading.passes.reading import line
 
 
@@ -42,3 +42,20 @@ def test_as_a_plain_count(text: str, plain: str) -> None:
 def test_what_nothing_can_check(text: str, rest: str, want: str) -> None:
     left, (found,) = numerals(text)
     assert (left, line(found)) == (rest, f"other {want}")
+
+
+@pytest.mark.parametrize(
+    ("text", "together"),
+    [
+        ("1,000 cats", "1000 cats"),
+        ("1.000 cats on white", "1000 cats on white"),
+        ("1 000 000 cats", "1000000 cats"),
+        ("1,000 or 2,500 owls", "1000 or 2500 owls"),
+        ("three cats, 100 dogs", "three cats, 100 dogs"),
+        ("2 512 px icons", "2 512 px icons"),
+        ("1.5 cats", "1.5 cats"),
+        ("512, 256 px", "512, 256 px"),
+    ],
+)
+def test_the_digits_of_a_large_number_belong_together(text: str, together: str) -> None:
+    assert ungrouped(text) == together

@@ -51,6 +51,18 @@ def test_what_rules_are_sure_of_completes_the_model() -> None:
     assert "5 heron" not in both("five herons", "4 heron")
 
 
+@pytest.mark.parametrize("lines", [("orchard",), ("orchard", "apple"), ("apple", "no apple")])
+def test_the_model_hides_no_absence_of_which_the_rules_are_sure(lines: tuple[str, ...]) -> None:
+    found = both("an apple, but no apples", *lines)
+    assert {*lines, "no apple"} <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_two_sizes_still_contradict_each_other() -> None:
+    found = both("a cat, 64x64 pixels, 128x64 pixels", "cat")
+    assert found == ["cat", "size 64x64", "size 128x64"]
+
+
 def test_colours_of_one_palette_are_one_want() -> None:
     """Each of them cannot cover most of a picture; together they can."""
     text = "a robot, blue and orange palette"

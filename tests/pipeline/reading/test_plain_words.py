@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.range import load_range
-from pipeline.reading.plain_words import plain
+from pipeline.reading.plain_words import plain, unquoted
 from pipeline.reading.word_kinds import tells_nothing
 
 RANGE = load_range("models/mini/range.json")
@@ -51,3 +51,18 @@ def test_other_words_stay_as_they_are(text: str) -> None:
 def test_only_verbs_and_adverbs_tell_nothing() -> None:
     assert all(tells_nothing(word) for word in ("had", "agreed", "executed", "sits"))
     assert not any(tells_nothing(word) for word in ("walrus", "howling", "pick", "letter", "xyzzy", "empty"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('a "red" balloon', "a red balloon"),
+        ("a “red cat” on “white”", "a red cat on white"),
+        ('a sign that says "red"', 'a sign that says "red"'),
+        ('the caption "cat"', 'the caption "cat"'),
+        ('a mug with "Best Dad"', 'a mug with "Best Dad"'),
+        ('the "Golden Lion" inn', 'the "Golden Lion" inn'),
+    ],
+)
+def test_quotes_that_only_stress_a_word_are_dropped(text: str, words: str) -> None:
+    assert unquoted(text, RANGE) == words

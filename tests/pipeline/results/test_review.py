@@ -28,7 +28,7 @@ def said(run: str, who: str, decision: str, **more: str) -> Review:
 def store(tiny: Callable[..., Preset], tmp_path: Path) -> Store:
     """Four runs that no judge could check."""
     opened = Store(tmp_path / "out")
-    preset = tiny(judge={"cannot": ["object"]}, loop={"images": 1})
+    preset = tiny(judge={"routes": {"object": []}}, loop={"images": 1})
     briefs = [Brief(text="a cat", seed=i) for i in range(4)]
     for i, brief in enumerate(briefs):
         opened.runs.begin(f"r{i}", brief, preset, opened.out)

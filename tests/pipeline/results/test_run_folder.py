@@ -17,13 +17,14 @@ from pipeline.errors import OutputError
 from pipeline.files import slug
 from pipeline.loop import run
 from pipeline.results.run_folder import RunFolder, read_metadata
+from tests.pipeline.test_loop import BUNDLED, NEVER_PASS
 
 Tiny = Callable[..., Preset]
 
 
 @pytest.fixture
 def finished(tiny: Tiny, tmp_path: Path) -> tuple[Path, Preset]:
-    preset = tiny(judge={"default": {"pass": 1.0, "fail": 0.999}}, loop={"images": 3})
+    preset = tiny(judge=NEVER_PASS, loop={"images": 3}, range=BUNDLED)
     brief = Brief(text="Two dogs on a red background!", seed=11)
     folder = RunFolder(tmp_path / "out" / slug(brief.text), brief, preset)
     for event in run([brief], preset, load(preset)):

@@ -216,7 +216,7 @@ def test_what_the_loop_writes_is_counted_once_however_often_it_is_played(
         judge=NEVER_PASS, loop={"images": 2, "reader": "model"}, text={"model": tiny_text},
         machine={"price": 360.0},
     )  # fmt: skip
-    texts = (WORDS, "a cat", "a red apple, and the apple must be blue")
+    texts = (WORDS, "a cat", "a cat, 64x64 pixels, 128x64 pixels")
     events = played(preset, store, texts)
     stats = gather(store)
     assert stats.funnel["briefs"] == 3

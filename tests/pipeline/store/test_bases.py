@@ -32,7 +32,7 @@ def store(tmp_path: Path, store_url: str | None) -> Iterator[Store]:
 def play(store: Store, preset: Preset, texts: list[str], start: int = 0) -> list[str]:
     """Runs of these briefs. Returns their ids."""
     briefs = [Brief(text=text, seed=start + i) for i, text in enumerate(texts)]
-    ids = [f"{preset.scorer.kind}-{start + i}" for i in range(len(texts))]
+    ids = [f"{preset.judges['scorer'].kind}-{start + i}" for i in range(len(texts))]
     for id, brief in zip(ids, briefs, strict=True):
         store.runs.begin(id, brief, preset, store.out)
     for event in run(briefs, preset, load(preset)):
@@ -69,7 +69,7 @@ def test_a_decision_is_an_answer_with_what_the_judge_said(store: Store, publishe
     decide(store, second, object="fail", absence="fail")
     known = about(store, "object")
     assert sorted(known.people, key=lambda a: a.met) == [Answer(0.3, False), Answer(0.3, True)]
-    assert known.basis.judges == ("published@1",)
+    assert known.basis.judges == ("told scorer@1",)
     assert known.basis.painter.startswith("sd_tiny_vae@")
     assert about(store, "absence").people == (Answer(0.8, False),)  # of the dog not being there
 

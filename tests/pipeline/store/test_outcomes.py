@@ -35,7 +35,7 @@ def store(tiny: Tiny, tmp_path: Path, store_url: str | None) -> Iterator[Store]:
 
 
 def play(store: Store, tiny: Tiny, until: type | None = None) -> None:
-    preset = tiny(judge={"cannot": ["object"]}, loop={"images": 2, "images_per_attempt": 2})
+    preset = tiny(judge={"routes": {"object": []}}, loop={"images": 2, "images_per_attempt": 2})
     brief = Brief(text="a cat", seed=5)
     store.runs.begin("r", brief, preset, store.out)
     for event in run([brief], preset, load(preset)):

@@ -58,5 +58,6 @@ def test_thirty_decisions_change_what_the_loop_decides(
     assert dog.status == "needs_review"
     assert "the judge is unsure of" in dog.reason
 
-    other = preset.model_copy(update={"scorer": preset.scorer.model_copy(update={"revision": "2"})})
+    scorer = preset.judges["scorer"].model_copy(update={"revision": "2"})
+    other = preset.model_copy(update={"judges": {"scorer": scorer}})
     assert play_one(Brief(text="a cat", seed=903), other, store).reason.startswith("not checked yet: 22")

@@ -56,7 +56,7 @@ def test_the_answers_say_what_matched(published: Published) -> None:
     assert found is not None
     assert {basis.kind for basis in found} == set(KINDS)
     for basis, answers in found.items():
-        assert basis.judges == ("published@1",)
+        assert basis.judges == ("told scorer@1",)
         assert [answer.met for answer in answers] == [True, False] * 8
     (objects,) = (answers for basis, answers in found.items() if basis.kind == "object")
     assert {answer.probability for answer in objects} == {0.9}
@@ -104,7 +104,7 @@ def test_the_command_keeps_it_and_the_next_run_uses_it(
 ) -> None:
     """With a judge that gives what matches and what does not the same probability, nothing may pass."""
     preset = published({})
-    data = yaml.safe_load(preset.source.read_text()) | {"scorer": {"kind": "published"}}
+    data = yaml.safe_load(preset.source.read_text()) | {"judges": {"scorer": {"kind": "told_scorer"}}}
     source = preset.source.with_name("published.yaml")
     source.write_text(yaml.safe_dump(data))
     out = tmp_path / "out"

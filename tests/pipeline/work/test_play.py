@@ -31,7 +31,7 @@ BRIEFS = """brief,name,images,must,image.steps
 two dogs on a red background,dogs,2,,
 "a cat <script>alert(1)</script>",cat,,no text,
 a bus,,,,4
-"a red apple, and the apple must be blue",apple,,,
+"an apple, but no apples",apple,,,
 ,nothing,,,
 """
 
@@ -170,7 +170,7 @@ def test_the_batchs_own_budget_holds_across_stops(tiny: Tiny, tmp_path: Path) ->
 
 def test_missing_models_affect_only_their_own_rows(tiny: Tiny, tmp_path: Path) -> None:
     source = str(tiny(judge=NEVER_PASS, loop={"images": 1}).source)
-    rows = parse_rows(b"brief,image.model\na cat,\na dog,./nowhere\n", "csv", "x", source)
+    rows = parse_rows(b"brief,image.model\na cat,\na dog,./nowhere\n", "csv", "x", source, trusted=True)
     store = Store(tmp_path)
     lost = [h for h in play(rows.good, store) if isinstance(h, Unstarted)]
     assert [row.brief.text for group in lost for row in group.rows] == ["a dog"]

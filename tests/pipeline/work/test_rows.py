@@ -20,11 +20,11 @@ def csv(text: str, **more: object) -> Rows:
 def test_csv_jsonl_and_yaml_give_the_same_rows() -> None:
     rows = csv(
         'brief,name,seed,size,must,images,image.steps,set\n'
-        'a cat,Tom,3,128,"a hat; no text",4,12,loop.writer=template; judge.default.pass=0.7\n'
+        'a cat,Tom,3,128,"a hat; no text",4,12,loop.writer=template; image.guidance=2\n'
     )  # fmt: skip
     given = {
         "brief": "a cat", "name": "Tom", "seed": 3, "width": 128, "height": 128, "must": ["a hat", "no text"],
-        "images": 4, "image.steps": 12, "set": {"loop.writer": "template", "judge.default.pass": 0.7},
+        "images": 4, "image.steps": 12, "set": {"loop.writer": "template", "image.guidance": 2},
     }  # fmt: skip
     as_lines = parse_rows(json.dumps(given).encode(), "jsonl", "stickers", "mini")
     as_yaml = parse_rows(json.dumps([given]).encode(), "yaml", "stickers", "mini")
@@ -33,7 +33,7 @@ def test_csv_jsonl_and_yaml_give_the_same_rows() -> None:
     assert row.brief.must == ("a hat", "no text")
     assert (row.brief.name, row.brief.seed, row.brief.width) == ("tom", 3, 128)
     assert row.brief.limits.images == 4
-    assert (row.preset.image.steps, row.preset.judge.default.pass_) == (12, 0.7)
+    assert (row.preset.image.steps, row.preset.image.guidance, row.preset.loop.writer) == (12, 2, "template")
     assert row.id == as_lines.good[0].id == as_yaml.good[0].id
 
 
@@ -96,7 +96,7 @@ def test_errors_of_a_row_in_plain_words(column: str, cell: str, says: str) -> No
         ("csv", "name,seed\nx,1\n", "no column named brief"),
         ("csv", "brief,sed\na cat,1\n", "did you mean seed?"),
         ("csv", "brief,brief\na cat,a dog\n", "two columns"),
-        ("csv", "brief,\na cat,1\n", "without a name"),
+        ("csv", "brief,,seed\na cat,,1\n", "without a name"),
         ("yaml", "brief: a cat", "not a list"),
         ("yaml", "- [", "not YAML"),
         ("yaml", "[" * 5000, "not YAML"),
@@ -148,3 +148,117 @@ def test_the_file_type_follows_from_the_suffix(tmp_path: Path) -> None:
     for name, says in (("x.txt", "use a file named .csv"), ("no.csv", "cannot be read")):
         with pytest.raises(BriefError, match=says):
             read_rows(tmp_path / name, "mini")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text.base_url": "http://10.0.0.1/v1"},
+        {"set": "text.api_key_env=HOME"},
+        {
+            "set": {
+                "text": {"kind": "server", "base_url": "http://10.0.0.1", "model": "x", "api_key_env": "HOME"}
+            }
+        },
+        {" image.model": "/etc"},
+        {"set": " scorer.model = /etc"},
+        {"judge.measured": "/etc/shadow"},
+        {"machine.price": 1},
+        {"loopy.images": 1},
+        {"judge.default.pass": 0.1},
+        {"preset": "/etc/shadow.yaml"},
+        {"preset": "../../secret.yml"},
+        {"preset": "./mini.yaml"},
+    ],
+)
+def test_rows_of_anybody_change_harmless_keys_only(change: dict[str, object], tmp_path: Path) -> None:
+    data = json.dumps({"brief": "a cat", **change}).encode()
+    (bad,) = parse_rows(data, "jsonl", "x", "mini").bad
+    assert "--trust-rows" in bad.why
+    assert "root:" not in bad.why
+
+
+def test_rows_of_the_owner_change_any_key(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text((ROOT / "configs/mini.yaml").read_text())
+    lines = [{"brief": "a cat", "judge.default.pass": 0.9}, {"brief": "a dog", "preset": str(mine)}]
+    rows = parse_rows("\n".join(map(json.dumps, lines)).encode(), "jsonl", "x", "mini", trusted=True)
+    assert [row.preset.name for row in rows.good] == ["mini", "mine"]
+    assert rows.good[0].preset.judge.default.pass_ == 0.9
+    assert not parse_rows(b"brief\na cat\n", "csv", "x", str(mine)).bad  # the default preset is the caller's
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"brief,seed\r\na cat,1\r\na dog,2\r\n",
+        b"brief,seed\ra cat,1\ra dog,2\r",
+        "brief\tseed\na cat\t1\na dog\t2\n".encode("utf-16"),
+        b"\xef\xbb\xbfsep=;\r\nbrief;seed\r\na cat;1\r\na dog;2\r\n",
+        b'"sep=|"\nbrief|seed\na cat|1\na dog|2\n',
+        b"brief,seed,,\na cat,1,,\na dog,2,,\n",
+        b"brief,seed\na cat,1,,,\na dog,2\n",
+    ],
+)
+def test_csv_as_spreadsheets_write_it(data: bytes) -> None:
+    rows = parse_rows(data, "csv", "x", "mini")
+    assert rows.bad == ()
+    assert [(row.brief.text, row.brief.seed) for row in rows.good] == [("a cat", 1), ("a dog", 2)]
+    first = 3 if b"sep=" in data else 2
+    assert [row.line for row in rows.good] == [first, first + 1]
+
+
+def test_a_cell_without_a_column_is_reported() -> None:
+    (bad,) = csv("brief,\na cat,1\n").bad
+    assert "2 cells but 1 columns" in bad.why
+
+
+def test_yaml_means_what_was_typed() -> None:
+    rows = parse_rows(
+        b"- {brief: 2:30, seed: 010, name: 2020-01-01}\n- {brief: no, name: off}\n", "yaml", "x", "mini"
+    )
+    assert [(row.brief.text, row.brief.name) for row in rows.good] == [("2:30", "2020-01-01"), ("no", "off")]
+    assert rows.good[0].brief.seed == 10
+
+
+BOMB = "- &a [x, x]\n" + "".join(
+    f"- &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize("text", [BOMB, "- &a {brief: *a}", "- brief: &x a cat\n- brief: *x\n"])
+def test_aliases_are_refused(text: str) -> None:
+    with pytest.raises(BriefError, match="aliases are not allowed"):
+        parse_rows(text, "yaml", "x", "mini")
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("yaml", "- {brief: a cat, set: {image.steps: 2020-01-01}}"),
+        ("yaml", "- {brief: a cat, seed: " + "9" * 5000 + "}"),
+        ("yaml", "- {brief: a cat, size: " + "9" * 5000 + "}"),
+        ("yaml", "- {brief: a cat, [1]: 2}"),
+        ("yaml", "- !!python/object:os.system {brief: a cat}"),
+        ("jsonl", '{"brief": "a cat", "set": ' + '{"a": ' * 500 + "1" + "}" * 501),
+        ("jsonl", '{"brief": "a cat", "must": ' + "[" * 100_000 + "}"),
+        ("jsonl", '{"brief": "a cat", "seed": ' + "9" * 5000 + "}"),
+        ("jsonl", '{"brief": "a cat", "loop.images": "*a"}'),
+        ("jsonl", '{"brief": "a cat", "loop.images": "!!int x"}'),
+        ("jsonl", '{"brief": {"a": 1}}'),
+        ("csv", "a cat,loop.images=" + "[" * 3000),
+    ],
+)
+def test_one_bad_row_stops_no_other(kind: str, row: str) -> None:
+    head = {"csv": "brief,set\n", "yaml": "- a dog\n", "jsonl": '"a dog"\n'}[kind]
+    rows = parse_rows(head + row + "\n" + {"csv": "a dog,\n"}.get(kind, ""), kind, "x", "mini")
+    assert [row.brief.text for row in rows.good] == ["a dog"]
+    assert len(rows.bad) == 1
+    assert len(rows.bad[0].why) < 600
+
+
+def test_equal_briefs_get_their_names_in_one_step_each() -> None:
+    rows = csv("brief\n" + "a cat\n" * 30 + "a cat 2\n" + "a cat\n")
+    names = [row.brief.name for row in rows.good]
+    assert len(set(names)) == 32
+    assert names[:3] == ["a-cat", "a-cat-2", "a-cat-3"]

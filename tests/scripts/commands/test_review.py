@@ -46,7 +46,7 @@ def easel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
 @pytest.fixture
 def batch(easel: Easel, tiny: Tiny, tmp_path: Path) -> list[str]:
     """A batch of two briefs that no judge could check. Returns its arguments."""
-    preset = tiny(judge={"cannot": ["object"]}, loop={"images": 1})
+    preset = tiny(judge={"routes": {"object": []}}, loop={"images": 1})
     file = tmp_path / "pets.csv"
     file.write_text(BRIEFS)
     args = [str(file), "--preset", str(preset.source)]
