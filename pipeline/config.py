@@ -185,12 +185,16 @@ class Preset(Section):
         return frozenset(kind for kind in KINDS if kind in self.routes or kind == "technical")
 
     @property
+    def used(self) -> dict[str, Spec]:
+        """The models that the loop asks: all but the text model where only rules read and templates write."""
+        return {name: spec for name, spec in self.models.items() if name != "text" or self.uses_text}
+
+    @property
     def rungs(self) -> dict[str, Spec]:
         """The models that the loop may use, with their fallbacks ("image", "image, fallback 1")."""
         return {
             f"{name}, fallback {number}" if number else name: rung
-            for name, spec in self.models.items()
-            if name != "text" or self.uses_text
+            for name, spec in self.used.items()
             for number, rung in enumerate((spec, *spec.fallback))
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,12 @@ def cache_folder() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
+
+
+def free_disk() -> int:
+    """Bytes that are free where the hub library keeps what it downloads."""
+    folder = cache_folder()
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 
 def snapshot_folder(hub_id: str, revision: str | None) -> Path | None:

@@ -1,24 +1,35 @@
-"""The models in memory: all models of a preset together, or one at a time (`residency: by_phase`)."""
+"""The models in memory: all models of a preset together, or one at a time (`residency: by_phase`).
+
+Models of the preset before stay until those of the next are in, so that one that cannot be loaded leaves what works in
+memory. Only where memory does not hold both are they unloaded first.
+"""
 
 from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from models.protocols import Identity
+from models.load import footprint_of, stage_of
+from models.machine import holds
+from models.memory import Footprint
+from models.protocols import Identity, ModelError
 from models.specs import POLICY, Spec
 
 Residency = Literal["together", "by_phase"]
 
 
 class PooledModel:
-    """A model that can be unloaded and is loaded again at its next use. It is loaded when it is created."""
+    """A model that can be unloaded and is loaded again at its next use. It is loaded when it is created. `footprint`:
+    of its weights, None if unknown."""
 
-    def __init__(self, pool: ModelPool, load: Callable[[], Any]) -> None:
-        self._pool, self._load = pool, load
+    def __init__(
+        self, pool: ModelPool, load: Callable[[], Any], footprint: Callable[[], Footprint | None]
+    ) -> None:
+        self._pool, self._load, self.footprint = pool, load, footprint
         self._model: Any = None
         model = self.get()
         self.identity: Identity = model.identity
@@ -33,7 +44,12 @@ class PooledModel:
         """The model, loaded. Raises ModelError where it cannot be."""
         if self._model is None:
             self._pool.make_room(self)
-            self._model = self._load()
+            try:
+                self._model = self._load()
+            except Exception as error:
+                if not (is_out_of_memory(error) and self._pool.unload_former()):
+                    raise
+                self._model = self._load()
         return self._model
 
     @property
@@ -55,11 +71,25 @@ class ModelPool:
     def __init__(self) -> None:
         self._residency: Residency = "together"
         self._models: dict[str, PooledModel] = {}
-        self._former: dict[str, PooledModel] = {}
+        self._former: dict[str, PooledModel] = {}  # of the preset before, while the next one is loaded
+        self.crowded: tuple[str, ...] = ()  # models that were unloaded before their successors were in
 
-    def start(self, residency: Residency) -> None:
-        """Start a new preset. Models not requested again before `settle()` are unloaded."""
-        self._residency, self._former, self._models = residency, {**self._former, **self._models}, {}
+    @contextmanager
+    def next_preset(self, residency: Residency) -> Iterator[None]:
+        """Within the block, request the models of the next preset. At its end the models of the one before that were
+        not requested are unloaded; where the block fails, they stay, and the new ones are unloaded."""
+        before = self._residency, self._models
+        self._residency, self._former, self._models, self.crowded = residency, dict(self._models), {}, ()
+        try:
+            yield
+        except BaseException:
+            new = [model for key, model in self._models.items() if before[1].get(key) is not model]
+            (self._residency, self._models), self._former = before, {}
+            _unload(new)
+            raise
+        unused = self._former.values()
+        self._former = {}
+        _unload(unused)
 
     def request(self, spec: Spec, base: Path, load: Callable[[Any, Path], Any]) -> PooledModel:
         """The model of a spec. It is loaded now, so that missing weights are reported before any work begins.
@@ -68,19 +98,26 @@ class ModelPool:
         key = f"{type(spec).__name__}|{spec.model_dump_json(exclude=set(POLICY))}|{base}"
         if key not in self._models:
             former = self._former.pop(key, None)
-            self._models[key] = former or PooledModel(self, lambda: load(spec, base))
+            self._models[key] = former or PooledModel(
+                self, lambda: load(spec, base), lambda: _footprint(spec, base)
+            )
         return self._models[key]
 
-    def settle(self) -> None:
-        """Unload the models of earlier presets that the present one does not use."""
-        _unload(self._former.values())
-        self._former = {}
-
     def make_room(self, newcomer: PooledModel) -> None:
-        """Under `by_phase`, unload all other models before `newcomer` is loaded."""
+        """Before `newcomer` is loaded: under `by_phase` unload the other models of its preset; and where memory does
+        not hold it beside those of the preset before, unload them."""
         if self._residency == "by_phase":
-            others = (*self._models.values(), *self._former.values())
-            _unload(model for model in others if model is not newcomer)
+            _unload(model for model in self._models.values() if model is not newcomer)
+        if any(model.loaded for model in self._former.values()):
+            needed = newcomer.footprint()
+            if needed is not None and not holds(needed):
+                self.unload_former()
+
+    def unload_former(self) -> int:
+        """Unload the models of the preset before, while those of the next are loaded; returns how many were loaded."""
+        former = [model for model in self._former.values() if model.loaded]
+        self.crowded += tuple(model.identity.name for model in former)
+        return _unload(former)
 
     def load_all(self) -> None:
         """Load the models that are not loaded. Under `by_phase` only the last one stays in memory."""
@@ -96,6 +133,13 @@ class ModelPool:
         return [model for model in self._models.values() if model.loaded]
 
 
+def _footprint(spec: Spec, base: Path) -> Footprint | None:
+    try:
+        return footprint_of(stage_of(spec), spec, base)
+    except ModelError:
+        return None  # not downloaded yet
+
+
 def _unload(models: Iterable[PooledModel]) -> int:
     loaded = [model for model in models if model.loaded]
     for model in loaded:
@@ -103,6 +147,11 @@ def _unload(models: Iterable[PooledModel]) -> int:
     if loaded:
         free_memory()
     return len(loaded)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def free_memory() -> None:

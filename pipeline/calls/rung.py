@@ -20,7 +20,7 @@ from pipeline.calls.caller import Called, Caller, Listener, Tariff
 from pipeline.calls.faults import Faults
 from pipeline.calls.kept import Results
 from pipeline.calls.operations import Item, Operation, Out
-from pipeline.calls.pool import PooledModel
+from pipeline.calls.pool import PooledModel, is_out_of_memory
 from pipeline.calls.record import Call, Cost
 from pipeline.errors import EaselError
 
@@ -164,11 +164,6 @@ def _may_pass(error: BaseException) -> bool:
     """Whether a retry may succeed after this error."""
     final = (EaselError, Hung, Flawed, WeightsMissing, DependencyMissing)
     return isinstance(error, Exception) and not isinstance(error, final) and not is_out_of_memory(error)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def reason_of(error: BaseException) -> str:

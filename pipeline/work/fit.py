@@ -5,23 +5,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.hub.cache import find
+from models.hub.cache import find, free_disk
 from models.load import footprint_of, needs, stage_of
 from models.machine import Machine
 from models.memory import Footprint
 from models.protocols import ModelError
-from pipeline.config import Preset, available, load_preset
+from pipeline.config import Preset
 from pipeline.files import write
+from pipeline.work.pull import gigabytes
 
 # Beside the weights: libraries, pictures and activations in main memory, activations and caches on the GPU. A process
 # with the bundled models, 0.2 GB of weights, held 1.3 GB while they loaded; the number for the GPU is a guess. What a
 # run measures replaces both.
 GPU_BESIDE, MAIN_BESIDE = 2.0e9, 1.3e9  # bytes
 Source = Literal["measured", "computed", "stated"]
+_SOURCES = {
+    "measured": "measured here",
+    "computed": "computed from its files",
+    "stated": "as its preset says",
+}
 
 
 @dataclass(frozen=True)
@@ -40,50 +48,55 @@ class Demand:
         return self.gpu <= machine.gpu and self.main <= machine.main
 
     def __str__(self) -> str:
-        how = {
-            "measured": "measured here",
-            "computed": "computed from its files",
-            "stated": "as its preset says",
-        }[self.source]
         parts = [
             f"{bytes / 1e9:.1f} GB of {what}"
             for bytes, what in ((self.gpu, "GPU memory"), (self.main, "main memory"))
             if bytes
         ]
         wide = f"; float32 doubles {', '.join(self.widened)}" if self.widened else ""
-        return f"takes {' and '.join(parts)} ({how}{wide})"
+        return f"takes {' and '.join(parts)} ({_SOURCES[self.source]}{wide})"
 
 
 @dataclass(frozen=True)
 class Fit:
-    """`left`: bytes to download; `missing`: models that are not all here."""
+    """`left`: bytes to download; `missing`: models that are not all here; `free`: bytes of disk for downloads."""
 
     preset: Preset
     demand: Demand
     left: float
     missing: tuple[str, ...]
     machine: Machine
+    free: int
 
     @property
     def here(self) -> bool:
         return not self.missing
 
     @property
-    def fits(self) -> bool:
-        return self.demand.fits(self.machine)
+    def obstacle(self) -> str:
+        """Why it does not fit; empty where it does."""
+        if not self.demand.fits(self.machine):
+            return f"{self.demand}; this machine has {self.machine}"
+        if self.left > self.free:
+            return f"{gigabytes(self.left)} to download, and the disk has {gigabytes(self.free)} free"
+        return ""
+
+    @property
+    def slow(self) -> bool:
+        """Whether it is meant for a GPU and would run without one."""
+        return self.preset.takes.gpu_gb > 0 and not self.demand.gpu
 
     def __str__(self) -> str:
-        if not self.fits:
-            return "does not fit"
-        return "here" if self.here else f"to download ({self.left / 1e9:.0f} GB)"
+        if self.obstacle:
+            return f"does not fit: {self.obstacle}"
+        here = "here" if self.here else f"to download ({gigabytes(self.left)})"
+        return f"{here}; slow without a GPU" if self.slow else here
 
 
 def fit_of(preset: Preset, machine: Machine) -> Fit:
     """Whether a preset is here and fits. Asks no network."""
     missing, here, left, known = [], 0, 0, True
-    for name, spec in preset.rungs.items():
-        if "fallback" in name:
-            continue
+    for name, spec in preset.used.items():
         for need in needs(stage_of(spec), spec, preset.base):
             found = find(need)
             here += found.bytes
@@ -93,22 +106,24 @@ def fit_of(preset: Preset, machine: Machine) -> Fit:
                 missing.append(name)
     if not known:
         left = max(0, int(preset.takes.download_gb * 1e9) - here)
-    return Fit(preset, _demand(preset, machine, bool(missing)), left, tuple(dict.fromkeys(missing)), machine)
+    demand = _demand(preset, machine, bool(missing))
+    return Fit(preset, demand, left, tuple(dict.fromkeys(missing)), machine, free_disk())
 
 
-def best(machine: Machine) -> Fit | None:
-    """The largest bundled preset that fits and needs no server: larger models follow a brief better."""
-    fits = [fit_of(load_preset(name), machine) for name in available()]
-    able = [fit for fit in fits if fit.fits and not _asks_server(fit.preset)]
-    return max(able, key=lambda fit: fit.preset.takes.download_gb, default=None)
+def best(fits: Iterable[Fit], downloads: bool) -> Fit | None:
+    """The preset that fits best and needs no server, of those that are here or, with `downloads`, can be had: one that
+    is not slow on this machine, and then the largest, because larger models follow a brief better."""
+    able = [fit for fit in fits if not fit.obstacle and (fit.here or _to_be_had(fit.preset, downloads))]
+    alone = [fit for fit in able if not any(spec.kind == "server" for spec in fit.preset.used.values())]
+    return max(alone, key=lambda fit: (not fit.slow, fit.preset.takes.download_gb), default=None)
 
 
-def _asks_server(preset: Preset) -> bool:
-    return any(spec.kind == "server" for spec in preset.models.values())
+def _to_be_had(preset: Preset, downloads: bool) -> bool:
+    return downloads and not preset.offline
 
 
 def _demand(preset: Preset, machine: Machine, missing: bool) -> Demand:
-    measured = _read(preset)
+    measured = _read(preset, machine)
     if measured is not None:
         return measured
     if not missing:
@@ -127,8 +142,8 @@ def computed(preset: Preset) -> Demand:
     """What a preset takes on this machine, from its files: under `residency: by_phase` the largest of its models, else
     all of them. Raises ModelError where files are missing, or the machine lacks a device that the preset names."""
     found: dict[str, Footprint] = {}
-    for name, spec in preset.rungs.items():
-        if "fallback" not in name and (one := footprint_of(stage_of(spec), spec, preset.base)) is not None:
+    for name, spec in preset.used.items():
+        if (one := footprint_of(stage_of(spec), spec, preset.base)) is not None:
             found[name] = one
     together = max if preset.residency == "by_phase" else sum
     gpu = together([one.gpu for one in found.values()] or [0])
@@ -137,11 +152,9 @@ def computed(preset: Preset) -> Demand:
     return Demand(gpu + GPU_BESIDE if gpu else 0, main + MAIN_BESIDE, "computed", wide)
 
 
-def note_memory(preset: Preset) -> None:
-    """Note the most memory that this process has taken so far, as what the preset takes. Call it at the end of a
-    process that ran this preset only."""
-    import sys
-
+def note_memory(preset: Preset, machine: Machine) -> None:
+    """Note the most memory that this process has taken so far, as what the preset takes on this machine, unless an
+    earlier run took more. Call it at the end of a process that ran this preset only."""
     try:
         import resource
     except ImportError:
@@ -150,7 +163,9 @@ def note_memory(preset: Preset) -> None:
     main = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     torch = sys.modules.get("torch")
     gpu = torch.cuda.max_memory_reserved() if torch is not None and torch.cuda.is_available() else 0
-    file = _file(preset)
+    if (before := _read(preset, machine)) is not None:
+        main, gpu = max(main, int(before.main)), max(gpu, int(before.gpu))
+    file = _file(preset, machine)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write(file, json.dumps({"preset": preset.name, "gpu": gpu, "main": main}).encode())
@@ -158,17 +173,18 @@ def note_memory(preset: Preset) -> None:
         pass  # the next run may have a cache folder that it can write to
 
 
-def _read(preset: Preset) -> Demand | None:
+def _read(preset: Preset, machine: Machine) -> Demand | None:
     try:
-        noted = json.loads(_file(preset).read_text())
+        noted = json.loads(_file(preset, machine).read_text())
         return Demand(float(noted["gpu"]), float(noted["main"]), "measured")
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _file(preset: Preset) -> Path:
-    """The note of a preset: other models or settings have another one."""
+def _file(preset: Preset, machine: Machine) -> Path:
+    """The note of a preset on a machine: other models, other settings and another GPU have another one."""
     from platformdirs import user_cache_path
 
     said = preset.model_dump_json(include={"text", "image", "judges", "residency"})
-    return user_cache_path("easel") / "memory" / f"{hashlib.sha256(said.encode()).hexdigest()[:16]}.json"
+    key = hashlib.sha256(f"{said}|{preset.base}|{machine.name}".encode()).hexdigest()[:16]
+    return user_cache_path("easel") / "memory" / f"{key}.json"

@@ -22,7 +22,6 @@ if os.path.basename(sys.argv[0]) in ("easel", "easel.py", "easel.exe"):  # noqa:
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-IS_COMMAND = os.path.basename(sys.argv[0]) in ("easel", "easel.py", "easel.exe")  # noqa: PTH119
 ACCEPTED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 2, 3, 130  # exit statuses
 
 

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from models.machine import this_machine
 from pipeline.config import available, load_preset
-from pipeline.work.fit import fit_of
+from pipeline.work.fit import Fit, fit_of
+from scripts.commands.plain import escape
 
 
 def show(as_json: bool) -> None:
@@ -22,13 +23,24 @@ def show(as_json: bool) -> None:
             for fit in fits
         ]
         print(json.dumps(rows, indent=1))
-        return
-    table = Table(box=None, pad_edge=False, show_lines=False, padding=(0, 2, 1, 0))
-    for heading in ("preset", "state", "does", "needs", "models"):
-        table.add_column(heading, overflow="fold")
-    for fit in fits:
-        preset = fit.preset
-        models = "\n".join(f"{name:16} {getattr(spec, 'model', '')}" for name, spec in preset.models.items())
-        state = str(fit) if fit.fits else f"{fit}: {fit.demand}"
-        table.add_row(preset.name, state, preset.about, preset.needs, models)
-    Console().print(table)
+    else:
+        console = Console(highlight=False)
+        for number, fit in enumerate(fits):
+            if number:
+                console.print()
+            console.print(_described(fit))
+
+
+def _described(fit: Fit) -> Table:
+    """One preset: what it does, then its models."""
+    preset = fit.preset
+    colour = "red" if fit.obstacle else "green" if fit.here else "yellow"
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(f"[bold]{escape(preset.name)}[/]", f"[{colour}]{escape(str(fit))}[/]")
+    table.add_row("", escape(preset.about))
+    table.add_row("", f"needs {escape(preset.needs)}")
+    for name, spec in preset.models.items():
+        table.add_row(f"  {escape(name)}", f"[dim]{escape(str(getattr(spec, 'model', '')))}[/]")
+    return table

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from models.machine import this_machine
 from models.protocols import Step
 from pipeline.brief import Brief, Reading
 from pipeline.calls.load import check, quiet_libraries
@@ -24,7 +25,7 @@ from pipeline.work.fit import note_memory
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play
 from pipeline.work.rows import Row, Unstarted
-from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, IS_COMMAND, NOT_MET, end_process, on_interrupt
+from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
 
 MARKS = {
@@ -94,8 +95,7 @@ def run_brief(
     assert stored is not None
     folder = out / stored.folder
     _tell_outcome(console, reading, outcome, folder, preset.machine.currency)
-    if IS_COMMAND:
-        note_memory(preset)
+    note_memory(preset, this_machine())
     status = ACCEPTED if outcome.status == "accepted" else NOT_MET
     if stop.requested:
         status = INTERRUPTED
