@@ -83,13 +83,14 @@ class ModelPool:
         try:
             yield
         except BaseException:
-            new = [model for key, model in self._models.items() if before[1].get(key) is not model]
+            new = [model for key, model in self._models.items() if key not in self._former]
             (self._residency, self._models), self._former = before, {}
             _unload(new)
             raise
-        unused = self._former.values()
+        used = list(self._models.values())[-1:] if residency == "by_phase" else self._models.values()
+        others = [model for model in (*self._former.values(), *self._models.values()) if model not in used]
         self._former = {}
-        _unload(unused)
+        _unload(others)
 
     def request(self, spec: Spec, base: Path, load: Callable[[Any, Path], Any]) -> PooledModel:
         """The model of a spec. It is loaded now, so that missing weights are reported before any work begins.
@@ -97,8 +98,7 @@ class ModelPool:
         Raises ModelError where it cannot be loaded."""
         key = f"{type(spec).__name__}|{spec.model_dump_json(exclude=set(POLICY))}|{base}"
         if key not in self._models:
-            former = self._former.pop(key, None)
-            self._models[key] = former or PooledModel(
+            self._models[key] = self._former.get(key) or PooledModel(
                 self, lambda: load(spec, base), lambda: _footprint(spec, base)
             )
         return self._models[key]
@@ -107,17 +107,19 @@ class ModelPool:
         """Before `newcomer` is loaded: under `by_phase` unload the other models of its preset; and where memory does
         not hold it beside those of the preset before, unload them."""
         if self._residency == "by_phase":
-            _unload(model for model in self._models.values() if model is not newcomer)
+            former = self._former.values()
+            _unload(m for m in self._models.values() if m is not newcomer and m not in former)
         if any(model.loaded for model in self._former.values()):
             needed = newcomer.footprint()
             if needed is not None and not holds(needed):
                 self.unload_former()
 
     def unload_former(self) -> int:
-        """Unload the models of the preset before, while those of the next are loaded; returns how many were loaded."""
-        former = [model for model in self._former.values() if model.loaded]
-        self.crowded += tuple(model.identity.name for model in former)
-        return _unload(former)
+        """Unload the models of the preset before, while those of the next are loaded; returns how many were loaded.
+        Those that both use stay, unless they take turns."""
+        only = [model for key, model in self._former.items() if model.loaded and key not in self._models]
+        self.crowded += tuple(model.identity.name for model in only)
+        return _unload(self._former.values() if self._residency == "by_phase" else only)
 
     def load_all(self) -> None:
         """Load the models that are not loaded. Under `by_phase` only the last one stays in memory."""

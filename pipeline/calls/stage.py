@@ -22,9 +22,9 @@ from typing import Generic
 from models.protocols import Identity, ModelError, OnStep, Stopped, WeightsMissing
 from pipeline.calls.caller import Listener
 from pipeline.calls.operations import Item, Operation, Out
-from pipeline.calls.pool import PooledModel, free_memory
+from pipeline.calls.pool import PooledModel, free_memory, is_out_of_memory
 from pipeline.calls.record import Answer, Call, Reply
-from pipeline.calls.rung import Batch, CircuitOpen, Flawed, Hung, Rung, is_out_of_memory, reason_of
+from pipeline.calls.rung import Batch, CircuitOpen, Flawed, Hung, Rung, reason_of
 from pipeline.errors import EaselError
 from pipeline.stopping import Stop
 
