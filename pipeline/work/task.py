@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 from pydantic import Field
 
-from models.protocols import ModelError
+from models.protocols import ModelError, WeightsMissing
 from pipeline.brief import Brief, Record
 from pipeline.calls.load import load
 from pipeline.calls.pool import ModelPool, PooledModel
@@ -87,7 +87,8 @@ def _load_all(preset: Preset, store: Store, pool: ModelPool) -> list[str]:
                 f"{', '.join(pool.crowded)} had to be unloaded first, because memory does not hold both, and will be "
                 "loaded again when needed"
             )
-        raise ModelError(f"{str(error).rstrip('.')}. {stays[0].upper()}{stays[1:]}") from error
+        why = error.message if isinstance(error, WeightsMissing) else str(error)
+        raise ModelError(f"{why.rstrip('.')}; {stays}") from error
     return list(pool.crowded)
 
 

@@ -82,7 +82,7 @@ def test_a_load_that_fails_says_why_and_what_was_in_memory_stays(tab: Page, hub:
     said = tab.locator("#models-said [role=alert]")
     expect(said).to_contain_text("fetched was not loaded. The weights of owner/painter")
     expect(said).to_contain_text("then log in with: hf auth login")
-    expect(said).to_contain_text("The models that were in memory stay there")
+    expect(said).to_contain_text("; the models that were in memory stay there")
     picture(tab, "failed")
     assert held.all_inner_texts() == before
     hub[0].repositories["owner/painter"].gated = None
