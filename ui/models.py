@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from pipeline.config import Preset, data_file
-from pipeline.errors import BriefError, ConfigError
+from pipeline.errors import ConfigError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.work.task import LOAD, UNLOAD, Residents, residents
 from ui import bands, presets, pulling
+from ui.command import answer
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import callout, card, figures, html, sentence, table
-
-ROOT = Path(__file__).parents[1]
-_PATIENCE = 120  # seconds for `easel doctor`
 
 
 def preset_card(preset: Preset) -> str:
@@ -144,16 +139,8 @@ def said(job: Job) -> str:
 
 
 def doctor() -> str:
-    """What this machine can run, by `easel doctor` in a process of its own: the app never imports the model libraries.
-    Raises BriefError without an answer."""
-    command = [sys.executable, "-m", "scripts.easel", "doctor", "--json"]
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
-        findings = json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, ValueError):
-        raise BriefError("`easel doctor` gave no answer; run it in a console to see why") from None
+    """What this machine can run, by `easel doctor`. Raises BriefError without an answer."""
+    findings = answer("doctor")
     marks = {"ready": "pass", "missing": "fail", "note": "quiet"}
     words = {"ready": "✓ ready", "missing": "✗ missing", "note": "note"}
     rows = [

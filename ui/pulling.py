@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, PULL, Job
 from pipeline.work.pull import gigabytes
 from pipeline.work.report import duration
 from ui import presets
+from ui.command import answer
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import callout, card, html, sentence, table
 
-ROOT = Path(__file__).parents[1]
 RECENT = timedelta(hours=1)  # so long the page says how a job of models ended
-_PATIENCE = 300  # seconds for a plan
-
-
-def plan_of(name: str) -> dict[str, Any]:
-    """The plan of a preset's download, by `easel pull --plan` in a process of its own: the app never imports the model
-    libraries. Raises BriefError, which says what to do, where the hub does not tell."""
-    command = [sys.executable, "-m", "scripts.easel", "pull", presets.location(name), "--plan", "--json"]
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
-        plan: dict[str, Any] = json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, ValueError):
-        raise BriefError(f"`easel pull {name}` gave no answer; run it in a console to see why") from None
-    if "error" in plan:
-        raise BriefError(plan["error"])
-    return plan
 
 
 def plan_card(name: str, plan: dict[str, Any]) -> str:
@@ -123,7 +101,7 @@ class Section:
 
     def plan(self, name: str) -> tuple[str, str, Any]:
         """The plan of a preset, its name, and the buttons below it, where there is something to download."""
-        plan = plan_of(name)
+        plan = answer("pull", presets.location(name), "--plan")
         return plan_card(name, plan), name, gr.Row(visible=wanted(plan))
 
     def begin(self, name: str) -> tuple[str, Any, str, Any]:
