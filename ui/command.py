@@ -12,9 +12,14 @@ from typing import Any
 from pipeline.errors import BriefError
 
 ROOT = Path(__file__).parents[1]
-# As the user started the app; ui/serve.py forbids downloads to this process alone.
-ENVIRONMENT = dict(os.environ)
 _PATIENCE = 300  # seconds
+_environment = dict(os.environ)
+
+
+def keep_environment() -> None:
+    """Run commands with the environment of this moment: ui/serve.py forbids downloads to its own process alone."""
+    _environment.clear()
+    _environment.update(os.environ)
 
 
 def answer(*words: str) -> Any:
@@ -23,7 +28,13 @@ def answer(*words: str) -> Any:
     command = [sys.executable, "-m", "scripts.easel", *words, "--json"]
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=_PATIENCE, check=False
+            command,
+            cwd=ROOT,
+            env=_environment,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
         )
         said = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, ValueError):
