@@ -216,6 +216,20 @@ def test_a_cancelled_download_ends_and_leaves_no_part(hub: Hub, pinned: Need, tm
     assert find(pinned).complete
 
 
+def test_a_download_that_is_cancelled_after_the_connection_broke_is_no_fault(
+    hub: Hub, pinned: Need, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500)
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+    hub.fail("GET /blobs", cut=1000, times=1)
+    with pytest.raises(Cancelled):
+        download(
+            look_up(pinned),
+            lambda count: None,
+            lambda: sum(one.startswith("GET /blobs") for one in hub.requests) > 1,  # in the second try
+        )
+
+
 def test_forbidden_downloads_ask_nobody(hub: Hub, pinned: Need, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(WeightsMissing, match="unset HF_HUB_OFFLINE"):
