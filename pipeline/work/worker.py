@@ -177,9 +177,8 @@ class _Work:
         def show(progress: pull.Progress) -> None:
             self.say(stage="downloading", bytes=progress.done, of_bytes=progress.of, left_s=progress.left_s)
 
-        def unwanted() -> bool:  # called for every block of bytes, so it does not ask the store
-            if self.worker.stop.requested:
-                self.asked = self.asked or "leave"
+        def unwanted() -> bool:  # asked for every block of some megabytes
+            self.listen()
             return self.asked is not None
 
         try:
