@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from models.hub.need import Need, Read
-from models.specs import Spec, Stage
+from models.specs import DType, Spec, Stage
 
 Load = Callable[[Any, Path, bool], Any]
 
@@ -21,7 +21,8 @@ class Backend:
     `load(spec, base, offline)` returns the model. Relative folders start at `base`; with `offline` it must not download
     anything. `needs(spec, base, read)` lists the files that `load` reads, and may read small ones of them by `read` to
     know the others. `remote`: the model is on a server, which it asks; it says in words that the server answers, and
-    raises ModelError where it does not. A run may start without it.
+    raises ModelError where it does not. A run may start without it. `auto`: the number format that `dtype: auto` stands
+    for on a device ("cpu", "cuda", "mps"); "auto" is the smallest that the device computes with.
     """
 
     stage: Stage
@@ -29,6 +30,7 @@ class Backend:
     load: Load
     needs: Callable[[Any, Path, Read], list[Need]]
     remote: Callable[[Any], str] | None = None
+    auto: Callable[[str], DType] = lambda device: "auto"
 
     @property
     def kind(self) -> str:

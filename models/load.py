@@ -11,10 +11,12 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.backend import Backend
 from models.detector import grid_backend, object_detection_backend, zero_shot_backend
+from models.device import pick_device, pick_dtype
 from models.hub.cache import Found, find, read_cached
 from models.hub.faults import reach
 from models.hub.need import Need, Read
 from models.image import diffusers_backend
+from models.memory import Footprint, footprint
 from models.ocr import rapidocr_backend
 from models.protocols import (
     DependencyMissing,
@@ -183,6 +185,21 @@ def present(stage: Stage, spec: Spec, base: Path) -> str:
 def needs(stage: Stage, spec: Spec, base: Path, read: Read = read_cached) -> list[Need]:
     """The files that a spec is loaded from. With `read_online` the list is complete, also where nothing is here."""
     return backend_of(stage, spec.kind).needs(spec, base, read)
+
+
+def footprint_of(stage: Stage, spec: Spec, base: Path) -> Footprint | None:
+    """The memory of a spec's weights on this machine, from its files; None for a model on a server. Imports torch.
+    Raises ModelError where files are missing or unreadable, or the machine lacks the spec's device."""
+    backend = backend_of(stage, spec.kind)
+    if backend.remote:
+        return None
+    found = [find(need) for need in backend.needs(spec, base, read_cached)]
+    for one in found:
+        one.require()
+    device = pick_device(getattr(spec, "device", "cpu"))
+    wanted = getattr(spec, "dtype", "auto")
+    dtype = str(pick_dtype(backend.auto(device) if wanted == "auto" else wanted, device))
+    return footprint(found, device, dtype.removeprefix("torch."), getattr(spec, "offload", "none"))
 
 
 def _place(found: Found) -> str:

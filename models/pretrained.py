@@ -44,20 +44,19 @@ class Opened:
 
 
 def open_model(
-    spec: Checkpoint, base: Path, offline: bool, auto: tuple[str, str], precise: bool = False
+    spec: Checkpoint, base: Path, offline: bool, auto: tuple[str, str], finest: DType = "auto"
 ) -> Opened:
-    """The model of a spec. `auto`: the names of the Auto classes of the model and of its processor. `precise`:
-    `dtype: auto` is float32 on every device.
+    """The model of a spec. `auto`: the names of the Auto classes of the model and of its processor. `finest`: what
+    `dtype: auto` stands for.
 
     Raises WeightsMissing where the files are neither on disk nor downloaded, DependencyMissing where a package is not
     installed, ModelError where they do not fit."""
-    import torch
     import transformers
 
     need = checkpoint("model", locate(spec.model, base), spec.revision)
     folder, revision = snapshot(need, offline)
     device = pick_device(spec.device)
-    dtype = torch.float32 if precise and spec.dtype == "auto" else pick_dtype(spec.dtype, device)
+    dtype = pick_dtype(finest if spec.dtype == "auto" else spec.dtype, device)
     model_class, processor_class = (getattr(transformers, name) for name in auto)
     if not (folder / "config.json").is_file():
         raise WeightsMissing(f"{folder} is no transformers model, download it again: it has no config.json")

@@ -32,7 +32,7 @@ class WeightsMissing(ModelError):
         """The same error with another command before that of the hub library, where it has one."""
         if not self._download:
             return self
-        return WeightsMissing(f"{self.message}{self._link}{command} (or {self._download})")
+        return WeightsMissing(self.message, f"{self._link}{command} (or ", f"{self._download})")
 
 
 class NotCached(WeightsMissing):

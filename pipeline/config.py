@@ -34,6 +34,7 @@ from pipeline.judging.routes import Judged, Route
 from pipeline.preset_faults import describe
 from pipeline.preset_file import read_preset_file
 
+DEFAULT = "mini"  # the preset that is used where none is named
 FOLDER = Path(__file__).parents[1] / "configs"
 _NO_PRICE = "machine.price is 0; set it to the price of a machine hour, or remove this limit"
 
@@ -115,6 +116,15 @@ class Loop(Limits):
     prompting: Literal["bare", "instructed"] = "instructed"
 
 
+class Takes(Section):
+    """What a preset takes, in GB (10⁹ bytes), where it cannot be computed because its files are not here."""
+
+    download_gb: NonNegativeFloat = 0
+    gpu_gb: NonNegativeFloat = 0  # of GPU memory
+    memory_gb: NonNegativeFloat = 0  # of main memory, beside the GPU
+    cpu_gb: NonNegativeFloat | None = None  # of main memory without a GPU; None: it needs one
+
+
 class Machine(Section):
     """The price of a machine hour, and how energy is measured."""
 
@@ -143,6 +153,7 @@ class Preset(Section):
     judge: Judge = Judge()
     loop: Loop = Loop()
     machine: Machine = Machine()
+    takes: Takes = Takes()
     source: Path = Field(default=Path(), exclude=True)  # the file it was read from
 
     @property
@@ -174,12 +185,16 @@ class Preset(Section):
         return frozenset(kind for kind in KINDS if kind in self.routes or kind == "technical")
 
     @property
+    def used(self) -> dict[str, Spec]:
+        """The models that the loop asks: all but the text model where only rules read and templates write."""
+        return {name: spec for name, spec in self.models.items() if name != "text" or self.uses_text}
+
+    @property
     def rungs(self) -> dict[str, Spec]:
         """The models that the loop may use, with their fallbacks ("image", "image, fallback 1")."""
         return {
             f"{name}, fallback {number}" if number else name: rung
-            for name, spec in self.models.items()
-            if name != "text" or self.uses_text
+            for name, spec in self.used.items()
             for number, rung in enumerate((spec, *spec.fallback))
         }
 

@@ -16,11 +16,10 @@ from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
 from models.protocols import ModelError
 from pipeline.brief import Brief
-from pipeline.config import available, load_preset, unsuited
+from pipeline.config import load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, fault
 from scripts.commands.output import complaint, outlive_streams
 from scripts.commands.plain import clean as without_control
@@ -288,20 +287,10 @@ def clean(
 
 @app.command()
 def presets(as_json: AsJson = False) -> None:
-    """List the presets: what each does and needs."""
-    rows = [load_preset(name) for name in available()]
-    if as_json:
-        print(json.dumps([row.model_dump(mode="json", by_alias=True) for row in rows], indent=1))
-        return
-    from rich.table import Table
+    """List the presets: what each does and needs, and whether it is here and fits this machine."""
+    from scripts.commands.presets import show
 
-    table = Table(box=None, pad_edge=False, show_lines=False, padding=(0, 2, 1, 0))
-    for heading in ("preset", "does", "needs", "models"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        models = "\n".join(f"{name:16} {getattr(spec, 'model', '')}" for name, spec in row.models.items())
-        table.add_row(row.name, row.about, row.needs, models)
-    Console().print(table)
+    show(as_json)
 
 
 @app.command()

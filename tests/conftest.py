@@ -34,6 +34,14 @@ def bfloat16() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test notes, such as the memory of a run, does not count for the user's own runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def loaded_once() -> Iterator[None]:
     """A model is read from disk once in this process, however often a command or a test loads it."""

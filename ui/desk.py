@@ -16,7 +16,7 @@ from pipeline.config import unsuited
 from pipeline.errors import BriefError, OutputError, fault
 from pipeline.results.run_folder import METADATA_KEY
 from pipeline.store import Store
-from pipeline.store.jobs import Job
+from pipeline.store.jobs import OPEN, PULL, Job
 from pipeline.work.rows import Rows, parse_rows
 from pipeline.work.task import BATCH, BRIEF, READ, Task
 from ui import presets
@@ -66,7 +66,7 @@ class Desk:
         return self.store.jobs.submit(uuid4().hex, BATCH, payload)
 
     def chore(self, kind: str, preset: str) -> Job:
-        """Queue a job that loads or unloads models. Raises ConfigError."""
+        """Queue a job that loads, unloads or downloads models. Raises ConfigError."""
         return self.store.jobs.submit(uuid4().hex, kind, {"preset": presets.location(preset)})
 
     def job(self, id: str) -> Job:
@@ -76,12 +76,12 @@ class Desk:
 
     def newest_open(self) -> Job | None:
         """The running job of a single brief, else the next in the queue, else a paused one."""
-        jobs = [j for j in self.store.jobs.list("running", "queued", "paused") if j.kind == BRIEF]
+        jobs = self.store.jobs.list(*OPEN, kinds=(BRIEF,))
         return min(jobs, key=lambda j: (j.state != "running", j.place or 0, j.submitted), default=None)
 
     def queue(self) -> list[Job]:
-        """Running and waiting jobs in order, without those that only read a brief."""
-        jobs = [j for j in self.store.jobs.list("running", "queued", "paused") if j.kind != READ]
+        """Running and waiting jobs in order, without those that only read a brief, and without downloads."""
+        jobs = [j for j in self.store.jobs.list(*OPEN) if j.kind not in (READ, PULL)]
         return sorted(jobs, key=lambda j: (j.place is None, j.place or 0, j.submitted))
 
     def run(self, id: str) -> RunView | None:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from pipeline.config import Preset, data_file
-from pipeline.errors import BriefError, ConfigError
-from pipeline.store.jobs import OPEN
+from pipeline.errors import ConfigError
+from pipeline.store.jobs import OPEN, Job
 from pipeline.work.task import LOAD, UNLOAD, Residents, residents
-from ui import bands, presets
+from ui import bands, presets, pulling
+from ui.command import answer
 from ui.desk import Desk
 from ui.guard import connect, in_order
-from ui.parts import callout, card, figures, html, table
-
-ROOT = Path(__file__).parents[1]
-_PATIENCE = 120  # seconds for `easel doctor`
+from ui.parts import callout, card, figures, html, sentence, table
 
 
 def preset_card(preset: Preset) -> str:
@@ -125,17 +121,26 @@ def memory(found: Residents | None, waiting: int) -> str:
     return card(f"<h2>In memory</h2>{figures(cells)}{body}", "In memory")
 
 
-def doctor() -> str:
-    """What this machine can run, by `easel doctor` in a process of its own: the app never imports the model libraries.
-    Raises BriefError without an answer."""
-    command = [sys.executable, "-m", "scripts.easel", "doctor", "--json"]
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=_PATIENCE, check=False
+def said(job: Job) -> str:
+    """How far the loading or unloading of models is, or how it ended, where that matters."""
+    name = presets.name_of(str(job.payload["preset"]))
+    if job.state in OPEN:
+        word = f"Loading {name}" if job.kind == LOAD else "Unloading"
+        return callout(word + (" after the running job." if job.state == "queued" else "."), "good")
+    if job.ended is None or datetime.now(UTC) - job.ended > pulling.RECENT:
+        return ""
+    if job.state == "failed":
+        return callout(f"{name} was not loaded. {sentence(job.error or '')}", "bad")
+    if first := job.progress.get("unloaded_first"):
+        return callout(
+            f"{', '.join(first)} had to be unloaded before {name} was in memory, because memory does not hold both."
         )
-        findings = json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, ValueError):
-        raise BriefError("`easel doctor` gave no answer; run it in a console to see why") from None
+    return ""
+
+
+def doctor() -> str:
+    """What this machine can run, by `easel doctor`. Raises BriefError without an answer."""
+    findings = answer("doctor")
     marks = {"ready": "pass", "missing": "fail", "note": "quiet"}
     words = {"ready": "✓ ready", "missing": "✗ missing", "note": "note"}
     rows = [
@@ -161,15 +166,14 @@ class Page:
         return memory(residents(self.desk.out), len(jobs))
 
     def tick(self) -> tuple[str, str]:
-        """The memory card; and an empty notice once the requested loading or unloading is done."""
-        chores = [job for job in self.desk.store.jobs.list(*OPEN) if job.kind in (LOAD, UNLOAD)]
-        return self.memory(), gr.skip() if chores else ""
+        """The memory card, and how far the newest loading or unloading is."""
+        newest = self.desk.store.jobs.list(kinds=(LOAD, UNLOAD), limit=1)
+        return self.memory(), said(newest[0]) if newest else ""
 
     def ask(self, kind: str, name: str) -> tuple[str, str]:
         """Queue the loading or unloading of models; the worker does it between two jobs."""
         self.desk.chore(kind, name)
-        word = f"Loading {name}" if kind == LOAD else "Unloading"
-        return callout(f"{word} after the running job.", "good"), self.memory()
+        return self.tick()
 
 
 def build(desk: Desk, tab: gr.Tab) -> None:
@@ -179,8 +183,10 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         preset = gr.Dropdown(presets.names(), value="mini", label="Preset", scale=3, elem_id="models-chosen")
         load = gr.Button("Load", variant="primary", scale=1, min_width=100, elem_id="models-load")
         unload = gr.Button("Unload all", scale=1, min_width=120, elem_id="models-unload")
+        get = gr.Button("Download", scale=1, min_width=120, elem_id="models-get")
         ask = gr.Button("Ask the doctor", scale=1, min_width=140, elem_id="models-doctor")
     notice = html(elem_id="models-said")
+    pulling.build(desk, tab, preset, get)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
             about = html(elem_id="models-preset")
@@ -192,6 +198,6 @@ def build(desk: Desk, tab: gr.Tab) -> None:
 
     connect(in_order(tab.select, preset.input), page.show, [preset], [about, errors, held])
     for button, kind in ((load, LOAD), (unload, UNLOAD)):
-        connect(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [notice, held])
+        connect(button.click, lambda name, kind=kind: page.ask(kind, name), [preset], [held, notice])
     connect(ask.click, doctor, None, [found], show_progress="minimal", concurrency_limit=1)
     connect(gr.Timer(4.0).tick, page.tick, None, [held, notice])

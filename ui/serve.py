@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError
 from pipeline.store import Store
+from ui.command import keep_environment
 
 if TYPE_CHECKING:
     import uvicorn
@@ -40,6 +41,7 @@ def serve(store: Store, host: str, port: int, proxy: str = "") -> Served:
     X-Forwarded headers are believed. Raises ConfigError where `host` needs a password, or nothing can listen there."""
     listener = listen(host, port)
     uploads = store.out.resolve() / UPLOADS
+    keep_environment()
     # Gradio reads these when it is imported.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)

@@ -29,4 +29,6 @@ def needs(spec: GridDetector, base: Path, read: Read) -> list[Need]:
     return [checkpoint("model", locate(spec.model, base))]
 
 
-BACKEND = Backend("detector", GridDetector, load_of("models.detector.grid_detector"), needs)
+BACKEND = Backend(
+    "detector", GridDetector, load_of("models.detector.grid_detector"), needs, auto=lambda device: "float32"
+)

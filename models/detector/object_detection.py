@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL.Image import Image
 
 from models.detector.hf_detector import Found, HfDetector
-from models.detector.object_detection_backend import ObjectDetection
+from models.detector.object_detection_backend import ObjectDetection, exact
 from models.english import singular
 from models.pretrained import Opened, open_model
 
@@ -16,7 +16,7 @@ from models.pretrained import Opened, open_model
 def load(spec: ObjectDetection, base: Path, offline: bool) -> ClosedDetector:
     """The detector of a spec; see models.pretrained.open_model."""
     auto = ("AutoModelForObjectDetection", "AutoImageProcessor")
-    return ClosedDetector(open_model(spec, base, offline, auto, precise=True), spec)
+    return ClosedDetector(open_model(spec, base, offline, auto, finest=exact(spec.device)), spec)
 
 
 class ClosedDetector(HfDetector):

@@ -33,4 +33,9 @@ def needs(spec: ObjectDetection, base: Path, read: Read) -> list[Need]:
     return [checkpoint("model", locate(spec.model, base), spec.revision)]
 
 
-BACKEND = Backend("detector", ObjectDetection, load_of("models.detector.object_detection"), needs)
+def exact(device: str) -> DType:
+    """The number format of `dtype: auto`: half precision moves boxes."""
+    return "float32"
+
+
+BACKEND = Backend("detector", ObjectDetection, load_of("models.detector.object_detection"), needs, auto=exact)

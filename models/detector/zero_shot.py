@@ -17,6 +17,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from models.detector.hf_detector import Found, HfDetector, corners
+from models.detector.object_detection_backend import exact
 from models.detector.zero_shot_backend import ZeroShotDetection
 from models.pretrained import Opened, open_model
 
@@ -27,7 +28,7 @@ _END = re.compile(r"[.?]")  # Grounding DINO takes these for the end of a name
 def load(spec: ZeroShotDetection, base: Path, offline: bool) -> HfDetector:
     """The detector of a spec; see models.pretrained.open_model."""
     auto = ("AutoModelForZeroShotObjectDetection", "AutoProcessor")
-    opened = open_model(spec, base, offline, auto, precise=True)
+    opened = open_model(spec, base, offline, auto, finest=exact(spec.device))
     grounding = opened.model.config.model_type in _GROUNDING
     return (GroundingDetector if grounding else TextQueryDetector)(opened, spec)
 

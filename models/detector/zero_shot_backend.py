@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from models.backend import Backend, load_of
-from models.detector.object_detection_backend import Share
+from models.detector.object_detection_backend import Share, exact
 from models.hub.need import Need, Read, checkpoint
 from models.locate import locate
 from models.specs import DetectorSpec, Device, DType, NoEffect
@@ -35,4 +35,4 @@ def needs(spec: ZeroShotDetection, base: Path, read: Read) -> list[Need]:
     return [checkpoint("model", locate(spec.model, base), spec.revision)]
 
 
-BACKEND = Backend("detector", ZeroShotDetection, load_of("models.detector.zero_shot"), needs)
+BACKEND = Backend("detector", ZeroShotDetection, load_of("models.detector.zero_shot"), needs, auto=exact)

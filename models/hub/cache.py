@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class Found:
     folder: Path | None  # None where nothing of it is there
     files: tuple[str, ...]  # needed and there, relative to the folder
     missing: tuple[str, ...]
+    left: int | None = None  # bytes of the missing files, where a list of the repository's files is here
 
     @property
     def complete(self) -> bool:
@@ -75,7 +77,8 @@ def find(need: Need) -> Found:
         missing += [name for name in _parts(folder, chosen) if name not in there]
     if need.weights and not need.weight_files(files) and not need.weight_files(missing):
         missing.append(need.weights)
-    return Found(need, folder, files, tuple(dict.fromkeys(missing)))
+    left = sum(sizes.get(name, 0) for name in missing) if sizes else None
+    return Found(need, folder, files, tuple(dict.fromkeys(missing)), left)
 
 
 def read_cached(need: Need, name: str) -> str | None:
@@ -94,6 +97,12 @@ def cache_folder() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
+
+
+def free_disk() -> int:
+    """Bytes that are free where the hub library keeps what it downloads."""
+    folder = cache_folder()
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 
 def snapshot_folder(hub_id: str, revision: str | None) -> Path | None:

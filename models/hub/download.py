@@ -33,15 +33,20 @@ def download(
     from huggingface_hub import snapshot_download
 
     patterns = [glob.escape(file.name) for file in item.files]
-    with explained(item.need):
-        folder = Path(
-            snapshot_download(
-                item.hub_id,
-                revision=item.need.revision or "main",
-                allow_patterns=patterns,
-                tqdm_class=_counter(on_bytes, cancelled) if on_bytes else None,
+    try:
+        with explained(item.need):
+            folder = Path(
+                snapshot_download(
+                    item.hub_id,
+                    revision=item.need.revision or "main",
+                    allow_patterns=patterns,
+                    tqdm_class=_counter(on_bytes, cancelled) if on_bytes else None,
+                )
             )
-        )
+    except WeightsMissing:
+        if cancelled():  # whatever else broke, such as a connection that was already slow
+            raise Cancelled from None
+        raise
     for file in item.to_get:
         _compare(folder / file.name, file, item.need)
     return folder

@@ -51,12 +51,27 @@ def reach(need: Need, offline: bool) -> None:
     """Raises WeightsMissing within seconds if no download can begin; the hub library itself tries for minutes."""
     if error := forbidden(need, offline):
         raise error
+    if (silence := _no_answer()) is not None:
+        raise _missing(need, silence) from silence
+
+
+def out_of_reach() -> str | None:
+    """Why no download can begin, in words; None where the hub answers."""
+    if off := downloads_off(offline=False):
+        return f"{off[0]}; {off[1]}"
+    from huggingface_hub import constants
+
+    return f"no answer from {constants.ENDPOINT}; go online, or correct HF_ENDPOINT" if _no_answer() else None
+
+
+def _no_answer() -> Exception | None:
     from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=10)  # any answer will do
     except Exception as error:  # the hub library changes its HTTP client, and with it the exceptions
-        raise _missing(need, error) from error
+        return error
+    return None
 
 
 @contextmanager

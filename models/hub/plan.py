@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.hub.cache import cache_folder, find, read_cached
+from models.hub.cache import cache_folder, find, free_disk, read_cached
 from models.hub.faults import downloads_off, explained, forbidden
 from models.hub.need import Need, Read
 
@@ -83,8 +82,7 @@ def make_plan(needs: Sequence[tuple[str, Need]]) -> Plan:
             uses = tuple(dict.fromkeys((*known.uses, use)))
             item = replace(known, files=tuple(files.values()), uses=uses)
         items[key] = item
-    folder = cache_folder()
-    return Plan(tuple(items.values()), folder, shutil.disk_usage(_existing(folder)).free)
+    return Plan(tuple(items.values()), cache_folder(), free_disk())
 
 
 def look_up(need: Need, use: str = "") -> Item:
@@ -128,8 +126,3 @@ def read_online(need: Need, name: str) -> str | None:
 def reader(offline: bool) -> Read:
     """What reads small files while a model loads: from the network too, unless that is forbidden."""
     return read_cached if downloads_off(offline) else read_online
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    return next(path for path in (folder, *folder.parents) if path.exists())

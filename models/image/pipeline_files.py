@@ -64,6 +64,10 @@ def _of_component(names: Sequence[str], variant: str | None) -> list[str]:
         for name in indexes
         if ".safetensors" in name and bool(variant and _has(name, variant)) == in_variant
     ]
+    # Only models have a config of this name: schedulers and tokenizers have others.
+    configs = [name for name in texts if name.endswith("/config.json")]
+    if configs and not chosen:
+        chosen = [configs[0].replace("config.json", "*.safetensors")]
     return [name for name in texts if name not in indexes] + wanted + chosen
 
 

@@ -51,6 +51,12 @@ def needs(spec: OpenClipScorer, base: Path, read: Read) -> list[Need]:
     return [own, *text_needs(config, alone=False)]
 
 
+def finest(device: str) -> DType:
+    """The number format of `dtype: auto`. A logit is a cosine times 100 or so: bfloat16 with its 8 bits would move a
+    probability by percents."""
+    return "float32" if device == "cpu" else "float16"
+
+
 def text_needs(config: dict[str, Any], alone: bool) -> list[Need]:
     """The needs of an architecture's text tower and tokenizer. `alone`: its repository has no tokenizer."""
     text = config.get("text_cfg") or {}
@@ -86,4 +92,4 @@ def repository(model: str, tag: str) -> tuple[str, tuple[str, ...]]:
     return f"{owner}/{name}", (str(Path(file[0]).with_suffix(".safetensors")), file[0])
 
 
-BACKEND = Backend("scorer", OpenClipScorer, load_of("models.scorer.open_clip_scorer"), needs)
+BACKEND = Backend("scorer", OpenClipScorer, load_of("models.scorer.open_clip_scorer"), needs, auto=finest)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.device import held_bytes, pick_device, pick_dtype
 from models.protocols import Identity, ModelError, Question
-from models.scorer.open_clip_backend import OpenClipScorer
+from models.scorer.open_clip_backend import OpenClipScorer, finest
 from models.scorer.open_clip_files import find_files, tokenizer
 
 REMEMBERED_TEXTS = 4096  # at 512 numbers each, 8 MB
@@ -28,9 +28,7 @@ def load(spec: OpenClipScorer, base: Path, offline: bool) -> Scorer:
     Raises WeightsMissing where the model is neither on disk nor to be had, ModelError where it does not load.
     """
     device = pick_device(spec.device)
-    # A logit is a cosine times 100 or so: bfloat16 with its 8 bits would move a probability by percents.
-    finest = torch.float32 if device == "cpu" else torch.float16
-    dtype = finest if spec.dtype == "auto" else pick_dtype(spec.dtype, device)
+    dtype = pick_dtype(finest(device) if spec.dtype == "auto" else spec.dtype, device)
     files = find_files(spec, base, offline)
     try:
         model, preprocess = open_clip.create_model_from_pretrained(

@@ -61,9 +61,7 @@ def check(preset: Preset) -> None:
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
-    for name, spec in preset.models.items():
-        if name == "text" and not preset.uses_text:
-            continue
+    for spec in preset.used.values():
         errors = []
         for rung in (spec, *spec.fallback):
             try:
@@ -105,7 +103,6 @@ def load(
     measured = load_bands(preset.judge, preset.base, learned)
     tariff = Tariff(meter(preset.machine), preset.machine.price)
     pool = pool or ModelPool()
-    pool.start(preset.residency)
 
     def stage(
         operation: Operation[Any, Any], spec: Spec, load_model: Load, name: str = ""
@@ -118,16 +115,16 @@ def load(
 
         return make_stage(operation, spec, build, tariff, results, name)
 
-    # The text model is loaded last, since it is used first: under `by_phase` only the last one stays in memory.
-    judges = {}
-    for name, spec in preset.judges.items():
-        operation, load_judge = judging[stage_of(spec)]
-        judges[name] = stage(operation(), spec, load_judge, name)
-    image = stage(ImageOperation(), preset.image, load_image)
-    text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
-    marks = text is not None and getattr(preset.text, "marker", None) is not None
-    marker = stage(MarkOperation(), preset.text, load_text) if marks else None
-    pool.settle()
+    with pool.next_preset(preset.residency):
+        # The text model is loaded last, since it is used first: under `by_phase` only the last one stays in memory.
+        judges = {}
+        for name, spec in preset.judges.items():
+            operation, load_judge = judging[stage_of(spec)]
+            judges[name] = stage(operation(), spec, load_judge, name)
+        image = stage(ImageOperation(), preset.image, load_image)
+        text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
+        marks = text is not None and getattr(preset.text, "marker", None) is not None
+        marker = stage(MarkOperation(), preset.text, load_text) if marks else None
     return Models(text, image, judges, marker, bands=measured, range=drawable)
 
 

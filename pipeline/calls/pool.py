@@ -1,4 +1,8 @@
-"""The models in memory: all models of a preset together, or one at a time (`residency: by_phase`)."""
+"""The models in memory: all models of a preset together, or one at a time (`residency: by_phase`).
+
+Models of the preset before stay until those of the next are in, so that one that cannot be loaded leaves what works in
+memory. Only where memory does not hold both are they unloaded first.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from models.device import empty_caches
-from models.protocols import Identity
+from models.load import footprint_of, stage_of
+from models.machine import holds
+from models.memory import Footprint
+from models.protocols import Identity, ModelError
 from models.specs import POLICY, Spec, weights_settings
 
 Residency = Literal["together", "by_phase"]
@@ -28,12 +35,20 @@ class _Weights:
 
 
 class PooledModel:
-    """A model that can be unloaded and is loaded again at its next use. It is loaded when it is created."""
+    """A model that can be unloaded and is loaded again at its next use. It is loaded when it is created. `footprint`:
+    of its weights, None if unknown."""
 
     def __init__(
-        self, pool: ModelPool, key: str, spec: Spec, load: Callable[[], Any], weights: _Weights
+        self,
+        pool: ModelPool,
+        key: str,
+        spec: Spec,
+        load: Callable[[], Any],
+        weights: _Weights,
+        footprint: Callable[[], Footprint | None],
     ) -> None:
         self._pool, self._key, self._spec, self._load, self._weights = pool, key, spec, load, weights
+        self.footprint = footprint
         model = self.get()
         self.identity: Identity = model.identity
         # The batch size of the model, if it differs from its spec's max_batch.
@@ -60,7 +75,7 @@ class PooledModel:
             try:
                 self._prepare(weights)
             except Exception as error:
-                if not is_out_of_memory(error) or not self.make_room():
+                if not is_out_of_memory(error) or not (self._pool.unload_former() or self.make_room()):
                     raise
                 self._prepare(weights)
             yield weights.model
@@ -106,12 +121,28 @@ class ModelPool:
     def __init__(self) -> None:
         self._residency: Residency = "together"
         self._models: dict[str, PooledModel] = {}
-        self._former: dict[str, PooledModel] = {}
+        self._former: dict[str, PooledModel] = {}  # of the preset before, while the next one is loaded
         self._weights: dict[str, _Weights] = {}
+        self.crowded: tuple[str, ...] = ()  # models that were unloaded before their successors were in
 
-    def start(self, residency: Residency) -> None:
-        """Start a new preset. Models not requested again before `settle()` are unloaded."""
-        self._residency, self._former, self._models = residency, {**self._former, **self._models}, {}
+    @contextmanager
+    def next_preset(self, residency: Residency) -> Iterator[None]:
+        """Within the block, request the models of the next preset. At its end the models of the one before that were
+        not requested are unloaded; where the block fails, they stay, and the new ones are unloaded."""
+        before = self._residency, self._models
+        self._residency, self._former, self._models, self.crowded = residency, dict(self._models), {}, ()
+        try:
+            yield
+        except BaseException:
+            kept = self._former.values()
+            new = [model for model in self._models.values() if not any(map(model.shares, kept))]
+            (self._residency, self._models), self._former = before, {}
+            _unload(new)
+            raise
+        used = list(self._models.values())[-1:] if residency == "by_phase" else self._models.values()
+        others = [model for model in (*self._former.values(), *self._models.values()) if model not in used]
+        self._former = {}
+        _unload(others)
 
     def request(self, spec: Spec, base: Path, load: Callable[[Any, Path], Any]) -> PooledModel:
         """The model of a spec. It is loaded now, so that missing weights are reported before any work begins.
@@ -122,28 +153,34 @@ class ModelPool:
         if key not in self._models:
             shared = f"{kind}|{weights_settings(spec)}|{base}"
             weights = self._weights.setdefault(shared, _Weights())
-            former = self._former.pop(key, None)
-            self._models[key] = former or PooledModel(self, key, spec, lambda: load(spec, base), weights)
+            self._models[key] = self._former.get(key) or PooledModel(
+                self, key, spec, lambda: load(spec, base), weights, lambda: _footprint(spec, base)
+            )
         return self._models[key]
 
-    def settle(self) -> None:
-        """Unload the models of earlier presets that the present one does not use."""
-        _unload(self._former.values())
-        self._former = {}
-
     def before_load(self, newcomer: PooledModel) -> None:
-        """Under `by_phase`, unload all other models before `newcomer` is loaded."""
+        """Before `newcomer` is loaded: under `by_phase` unload the other models of its preset; and where memory does
+        not hold it beside those of the preset before, unload them."""
         if self._residency == "by_phase":
-            _unload(self._others(newcomer))
+            former = self._former.values()
+            _unload(m for m in self._models.values() if not m.shares(newcomer) and m not in former)
+        if any(model.loaded for model in self._former.values()):
+            needed = newcomer.footprint()
+            if needed is not None and not holds(needed):
+                self.unload_former()
+
+    def unload_former(self) -> int:
+        """Unload the models of the preset before, while those of the next are loaded; returns how many were loaded.
+        Those that both use stay, unless they take turns."""
+        only = [model for key, model in self._former.items() if model.loaded and key not in self._models]
+        self.crowded += tuple(model.identity.name for model in only)
+        return _unload(self._former.values() if self._residency == "by_phase" else only)
 
     def unload_beside(self, model: PooledModel) -> int:
         """Unload the other models on the device of `model`, which has no memory left; returns how many there were."""
         device = _kind_of_device(model)
-        return _unload(other for other in self._others(model) if device in (_kind_of_device(other), None))
-
-    def _others(self, model: PooledModel) -> list[PooledModel]:
-        known = (*self._models.values(), *self._former.values())
-        return [other for other in known if not other.shares(model)]
+        others = [other for other in self._models.values() if not other.shares(model)]
+        return _unload(other for other in others if device in (_kind_of_device(other), None))
 
     def load_all(self) -> None:
         """Load the models that are not loaded. Under `by_phase` only the last one stays in memory."""
@@ -159,6 +196,13 @@ class ModelPool:
         return [model for model in self._models.values() if model.loaded]
 
 
+def _footprint(spec: Spec, base: Path) -> Footprint | None:
+    try:
+        return footprint_of(stage_of(spec), spec, base)
+    except ModelError:
+        return None  # not downloaded yet
+
+
 def _unload(models: Iterable[PooledModel]) -> int:
     loaded = [model for model in models if model.loaded]
     for model in loaded:
@@ -168,16 +212,16 @@ def _unload(models: Iterable[PooledModel]) -> int:
     return len(loaded)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
 def free_memory() -> None:
     """Return unused memory to the system, GPU memory included."""
     gc.collect()
     if "torch" in sys.modules:
         empty_caches()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def _kind_of_device(model: PooledModel) -> str | None:

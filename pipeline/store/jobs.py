@@ -5,7 +5,8 @@
              paused
 
 A worker claims one job at a time and sends a heartbeat while it works. The job of a worker without a heartbeat can be
-claimed again. Finished work is kept, so doing a job twice costs nothing and changes nothing.
+claimed again. Finished work is kept, so doing a job twice costs nothing and changes nothing. Downloads wait for the
+network, not for the models, so they are claimed beside the other jobs and do not count in their queue.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pipeline.store.tables import JobRow
 
 State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
 End = Literal["done", "failed", "cancelled", "paused", "queued"]
+PULL = "pull"  # the kind of jobs that download models
 OPEN: tuple[State, ...] = ("queued", "running", "paused")
 MOST_CLAIMS = 5  # in a row without progress; then the job fails, because it kills its workers
 STALE = timedelta(seconds=20)  # after this long without a heartbeat a worker counts as dead
@@ -69,11 +71,13 @@ class Jobs:
             row = session.scalar(select(JobRow).where(JobRow.id == id))
             return None if row is None else _job(row, self._before(session, row))
 
-    def list(self, *states: State, limit: int = 200) -> list[Job]:
-        """Jobs in these states, newest first; without states, all jobs."""
+    def list(self, *states: State, kinds: Sequence[str] = (), limit: int = 200) -> list[Job]:
+        """Jobs in these states and of these kinds, newest first; without states or kinds, in or of all."""
         query = select(JobRow).order_by(JobRow.number.desc()).limit(limit)
         if states:
             query = query.where(JobRow.state.in_(states))
+        if kinds:
+            query = query.where(JobRow.kind.in_(kinds))
         with reading(self._engine) as session:
             return [_job(row, self._before(session, row)) for row in session.scalars(query)]
 
@@ -92,7 +96,8 @@ class Jobs:
         if row.state != "queued":
             return None
         ahead = or_(JobRow.state == "running", and_(JobRow.state == "queued", JobRow.number < row.number))
-        return int(session.scalar(select(func.count()).select_from(JobRow).where(ahead)))
+        same = (JobRow.kind == PULL) == (row.kind == PULL)
+        return int(session.scalar(select(func.count()).select_from(JobRow).where(ahead, same)))
 
     def ask(self, id: str, what: Literal["cancel", "pause", "resume"]) -> Job | None:
         """Cancel, pause or resume a job. A running job follows at its next step; a job that has ended does not
@@ -111,16 +116,16 @@ class Jobs:
                     row.state = "paused"
         return self.get(id)
 
-    def claim(self, worker: str) -> Job | None:
-        """Take the next job: a running one of this worker's name (from before a restart) or of a dead worker, else the
-        first in the queue. None if there is no job."""
+    def claim(self, worker: str, pulls: bool = False) -> Job | None:
+        """Take the next job, or with `pulls` the next download: a running one of this worker's name (from before a
+        restart) or of a dead worker, else the first in the queue. None if there is none."""
         now = datetime.now(UTC)
         orphaned = and_(
             JobRow.state == "running", or_(JobRow.worker == worker, JobRow.heartbeat < now - STALE)
         )
         query = (
             select(JobRow)
-            .where(or_(JobRow.state == "queued", orphaned))
+            .where(or_(JobRow.state == "queued", orphaned), (JobRow.kind == PULL) == pulls)
             .order_by(JobRow.state.desc(), JobRow.number)  # running before queued
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -75,6 +75,6 @@ def pull(plan: Plan, on_progress: Callable[[Progress], None], cancelled: Callabl
                 raise PullError(str(error)) from error
 
 
-def gigabytes(bytes: int) -> str:
+def gigabytes(bytes: float) -> str:
     """A size in words, in decimal units as disks and hubs count."""
     return f"{bytes / 1e9:.1f} GB" if bytes >= 1e9 else f"{bytes / 1e6:.1f} MB"

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 from pydantic import Field
 
+from models.protocols import ModelError, WeightsMissing
 from pipeline.brief import Brief, Record
 from pipeline.calls.load import load
 from pipeline.calls.pool import ModelPool, PooledModel
@@ -58,9 +59,10 @@ def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> 
     if kind == UNLOAD:
         return {"stage": "done", "unloaded": pool.unload()}
     if kind == LOAD:
-        load(load_preset(str(payload["preset"])), store.results, pool)
-        pool.load_all()
-        return {"stage": "done"}
+        return {
+            "stage": "done",
+            "unloaded_first": _load_all(load_preset(str(payload["preset"])), store, pool),
+        }
     task = Task(**payload)
     preset = task.checked()
     models = load(preset, store.results, pool)
@@ -70,6 +72,24 @@ def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> 
     )
     (reading,) = made.each
     return {"stage": "read", "reading": reading.model_dump(mode="json")}
+
+
+def _load_all(preset: Preset, store: Store, pool: ModelPool) -> list[str]:
+    """Load a preset's models. Returns the names of those that were unloaded before, because memory does not hold both.
+    Raises ModelError, which says what is still in memory."""
+    try:
+        load(preset, store.results, pool)
+        pool.load_all()
+    except ModelError as error:
+        stays = "the models that were in memory stay there"
+        if pool.crowded:
+            stays = (
+                f"{', '.join(pool.crowded)} had to be unloaded first, because memory does not hold both, and will be "
+                "loaded again when needed"
+            )
+        why = error.message if isinstance(error, WeightsMissing) else str(error)
+        raise ModelError(f"{why.rstrip('.')}; {stays}") from error
+    return list(pool.crowded)
 
 
 def say_residents(out: Path, loaded: list[PooledModel]) -> None:

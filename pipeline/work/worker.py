@@ -1,4 +1,4 @@
-"""The worker: does the jobs of the store, one at a time.
+"""The worker: does the jobs of the store, one at a time, and beside them one download.
 
 It is a process of its own, apart from the page. A job whose worker died is claimed again and continues with the kept
 results.
@@ -9,9 +9,11 @@ results.
 | batch        | text: the file's content; kind: csv, jsonl or yaml; name; preset; set; seed |
 | read         | as brief; its progress holds the requirements that the text model read      |
 | load, unload | preset; loads its models into memory, or unloads all models                 |
+| pull         | preset; downloads its models                                                |
 
 The progress of a job has the keys stage, step, steps, name and run (of the latest brief), attempt, done, of, accepted,
-images, preview (a file below the output folder), report (of a batch) and said (the latest event in words).
+images, preview (a file below the output folder), report (of a batch) and said (the latest event in words); that of a
+download has stage, bytes, of_bytes and left_s (seconds, None while unknown).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from pydantic import ValidationError
 
 from models.protocols import ModelError, Step
 from pipeline.brief import Brief
+from pipeline.calls.load import quiet_libraries
 from pipeline.calls.pool import ModelPool
 from pipeline.config import load_preset, unsuited
 from pipeline.errors import BriefError, EaselError, StoreError, fault
@@ -36,7 +39,8 @@ from pipeline.events import Attempt, Event, Outcome, Started
 from pipeline.files import write
 from pipeline.stopping import Stop
 from pipeline.store import Store
-from pipeline.store.jobs import End, Job
+from pipeline.store.jobs import PULL, End, Job
+from pipeline.work import pull
 from pipeline.work.play import Undelivered, play
 from pipeline.work.report import gather, write_report
 from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
@@ -46,6 +50,8 @@ _log = logging.getLogger(__name__)
 
 PREVIEWS = "easel.previews"
 BEAT = 3.0  # seconds between heartbeats
+# The state that a job ends in, by what was asked of it; see _Work.asked.
+ENDS: dict[str, End] = {"cancel": "cancelled", "pause": "paused", "leave": "queued", "lost": "queued"}
 _SAY, _SHOW = 0.25, 0.5  # seconds between progress reports, and between previews
 
 
@@ -60,22 +66,36 @@ class Worker:
         # The output folder is locked, so only one process has this name. It may continue jobs claimed under it.
         self.name = f"{socket.gethostname()}:{store.out.resolve()}"
         self._idle, self._poll = idle, poll
+        self._downloads: threading.Thread | None = None
 
     def work(self, until_empty: bool = False) -> None:
         """Do jobs until a stop is requested; with `until_empty` only until the queue is empty."""
         last = time.monotonic()
         say_residents(self.store.out, self.pool.loaded)
         while not self.stop.requested:
+            downloading = self._download()
             if (job := self.store.jobs.claim(self.name)) is not None:
                 self.do(job)
                 say_residents(self.store.out, self.pool.loaded)
                 last = time.monotonic()
-            elif until_empty:
+            elif until_empty and not downloading:
                 return
             else:
                 if time.monotonic() - last > self._idle and self.pool.unload():
                     say_residents(self.store.out, self.pool.loaded)
                 time.sleep(self._poll)
+        if self._downloads is not None:
+            self._downloads.join()
+
+    def _download(self) -> bool:
+        """Begin the next download, unless one is going on. Returns whether one is."""
+        if self._downloads is not None and self._downloads.is_alive():
+            return True
+        job = self.store.jobs.claim(f"{self.name} downloads", pulls=True)
+        if job is not None:
+            self._downloads = threading.Thread(target=self.do, args=(job,), name="downloads")
+            self._downloads.start()
+        return job is not None
 
     def do(self, job: Job) -> None:
         """Do one job until it ends or a stop is requested. Raises StoreError only; other errors end the job."""
@@ -98,7 +118,7 @@ class Worker:
             )
         finally:
             work.preview.unlink(missing_ok=True)
-        self.store.jobs.end(job.id, self.name, state, why)
+        self.store.jobs.end(job.id, work.name, state, why)
 
 
 class _Work:
@@ -106,6 +126,7 @@ class _Work:
 
     def __init__(self, worker: Worker, job: Job) -> None:
         self.worker, self.job, self.store = worker, job, worker.store
+        self.name = job.worker or worker.name  # under which the job was claimed
         self.stop = Stop()
         self.asked: str | None = None  # cancel, pause or lost; leave: the worker itself was stopped
         self.preview = worker.store.out / PREVIEWS / f"{job.id}.png"
@@ -118,6 +139,8 @@ class _Work:
             self.say(now=True)
             self.say(now=True, **small(self.job.kind, self.job.payload, self.store, self.worker.pool))
             return "done", None
+        if self.job.kind == PULL:
+            return self._pull()
         rows = self._rows()
         single = self.job.kind == "brief"
         unstarted: list[Unstarted] = []
@@ -141,16 +164,29 @@ class _Work:
             page = write_report(gather(rows, self.store, unstarted), self.store, f"report-{self.job.id}")
             self.say(report=page.name)
         self.say(stage="done", now=True)
-        end: dict[str, End] = {
-            "cancel": "cancelled",
-            "pause": "paused",
-            "leave": "queued",
-            "lost": "queued",
-        }
         if self.asked is not None and (self.asked == "cancel" or self.progress["done"] < self.progress["of"]):
-            return end[self.asked], None
+            return ENDS[self.asked], None
         why = "; ".join(group.why for group in unstarted) or None
         return "failed" if why and not self.progress["done"] else "done", why
+
+    def _pull(self) -> tuple[End, str | None]:
+        quiet_libraries()
+        self.say(stage="planning", now=True)
+        plan = pull.plan_of(load_preset(str(self.job.payload["preset"])))
+
+        def show(progress: pull.Progress) -> None:
+            self.say(stage="downloading", bytes=progress.done, of_bytes=progress.of, left_s=progress.left_s)
+
+        def unwanted() -> bool:  # asked for every block of some megabytes
+            self.listen()
+            return self.asked is not None
+
+        try:
+            pull.pull(plan, show, unwanted)
+        except pull.Cancelled:
+            return ENDS[self.asked or "leave"], None
+        self.say(stage="done", bytes=plan.left, of_bytes=plan.left, now=True)
+        return "done", None
 
     def _rows(self) -> Rows:
         given = self.job.payload
@@ -215,7 +251,7 @@ class _Work:
         self.progress |= what
         if now or time.monotonic() - self._said > _SAY:
             self._said = time.monotonic()
-            self.store.jobs.report(self.job.id, self.worker.name, self.progress)
+            self.store.jobs.report(self.job.id, self.name, self.progress)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -225,7 +261,7 @@ class _Work:
         def beat() -> None:
             while not over.wait(BEAT):
                 try:
-                    asked = self.store.jobs.beat(self.job.id, self.worker.name)
+                    asked = self.store.jobs.beat(self.job.id, self.name)
                 except StoreError:
                     continue  # the main thread gets the same error and reports it
                 if asked is not None:

@@ -7,15 +7,24 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from rich.console import Console
+from rich.table import Table
 
-from models.protocols import ModelError
-from pipeline.config import Preset, available, load_preset
+from models.hub.faults import out_of_reach
+from models.load import present, stage_of
+from models.machine import Machine, this_machine
+from models.protocols import ModelError, WeightsMissing
+from pipeline.config import DEFAULT, available, load_preset
+from pipeline.work.fit import Fit, best, fit_of
+from scripts.commands.interrupt import ACCEPTED, NOT_MET
+from scripts.commands.plain import escape
 
 State = Literal["ready", "missing", "note"]
+MARKS = {"ready": "[green]✓[/]", "missing": "[red]✗[/]", "note": "[dim]·[/]"}
 PACKAGES = (
     "torch",
     "transformers",
@@ -37,37 +46,45 @@ class Finding:
 
 def examine(as_json: bool) -> int:
     """Print the findings. Returns exit status 0 if the default preset can run, 3 if not."""
-    findings = [*_machine(), *_packages(), *(f for name in available() for f in _preset(load_preset(name)))]
+    packages = _packages()
+    able = all(f.state == "ready" for f in packages)
+    groups = [[*_system(), *packages]]
+    if able:
+        machine = this_machine()
+        fits = [fit_of(load_preset(name), machine) for name in available()]
+        presets = {fit.preset.name: _preset(fit) for fit in fits}
+        able = all(f.state == "ready" for f in presets[DEFAULT])
+        groups = [[*groups[0], _gpu(machine)], *presets.values(), _advice(fits)]
     if as_json:
-        print(json.dumps([asdict(f) for f in findings], indent=1))
+        print(json.dumps([asdict(f) for group in groups for f in group], indent=1))
     else:
-        marks = {"ready": "[green]✓[/]", "missing": "[red]✗[/]", "note": "[dim]·[/]"}
-        console = Console(highlight=False)
-        for finding in findings:
-            console.print(f"{marks[finding.state]} [bold]{finding.what}[/]  {finding.detail}", soft_wrap=True)
-    return 0 if all(f.state != "missing" for f in findings if f.what.startswith(("package", "mini"))) else 3
+        _print(groups)
+    return ACCEPTED if able else NOT_MET
 
 
-def _machine() -> list[Finding]:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
-    found = [
+def _print(groups: Sequence[Sequence[Finding]]) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for number, group in enumerate(groups):
+        if number:
+            table.add_row()
+        for found in group:
+            table.add_row(MARKS[found.state], f"[bold]{escape(found.what)}[/]", escape(found.detail))
+    Console(highlight=False).print(table)
+
+
+def _system() -> list[Finding]:
+    return [
         Finding("python", "note", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
-        Finding("cpu", "note", f"{os.cpu_count()} cores, {memory:.0f} GiB of memory"),
-        Finding("disk", "note", f"{shutil.disk_usage('.').free / 2**30:.0f} GiB free here"),
+        Finding("disk", "note", f"{shutil.disk_usage('.').free / 1e9:.0f} GB free here"),
     ]
-    try:
-        import torch
-    except ImportError:
-        return [*found, Finding("gpu", "note", "unknown without torch")]
-    if torch.cuda.is_available():
-        for i in range(torch.cuda.device_count()):
-            card = torch.cuda.get_device_properties(i)
-            found.append(Finding("gpu", "ready", f"{card.name}, {card.total_memory / 2**30:.0f} GiB"))
-    elif torch.backends.mps.is_available():
-        found.append(Finding("gpu", "ready", "Apple MPS"))
-    else:
-        found.append(Finding("gpu", "note", "none; mini runs on the CPU, the larger presets would be slow"))
-    return found
+
+
+def _gpu(machine: Machine) -> Finding:
+    cpu = f"{os.cpu_count()} CPU cores"
+    return Finding("machine", "note", f"{cpu}; {machine}{f' ({machine.name})' if machine.name else ''}")
 
 
 def _packages() -> list[Finding]:
@@ -80,15 +97,28 @@ def _packages() -> list[Finding]:
     return found
 
 
-def _preset(preset: Preset) -> list[Finding]:
-    """Whether the weights of each model are on this machine; nothing is loaded or downloaded."""
-    from models.load import present, stage_of
-
-    found = []
-    for name, spec in preset.models.items():
+def _preset(fit: Fit) -> list[Finding]:
+    """Whether a preset fits, and whether the files of each of its models are on this machine. Nothing is loaded or
+    downloaded; a server is asked."""
+    preset, found = fit.preset, []
+    for name, spec in preset.used.items():
         what = f"{preset.name} {name}"
         try:
             found.append(Finding(what, "ready", present(stage_of(spec), spec, preset.base)))
         except ModelError as error:
-            found.append(Finding(what, "missing", str(error)))
-    return found
+            said = error.message if isinstance(error, WeightsMissing) else str(error)
+            found.append(Finding(what, "missing", said))
+    get = "" if fit.here or fit.obstacle else f"; get it with: easel pull {preset.given}"
+    about = str(fit) if fit.obstacle else f"{fit}; {fit.demand}{get}"
+    return [Finding(preset.name, "missing" if fit.obstacle or get else "ready", about), *found]
+
+
+def _advice(fits: Sequence[Fit]) -> list[Finding]:
+    """The preset that fits best, of those whose files are here or can be had."""
+    why = None if all(fit.here for fit in fits) else out_of_reach()
+    hub = [Finding("downloads", "note", f"not now: {why}")] if why else []
+    fit = best(fits, downloads=not why)
+    if fit is None:
+        return [*hub, Finding("fits best", "missing", "none; free memory or disk, or go online")]
+    what_next = "it is here" if fit.here else f"get it with: easel pull {fit.preset.name}"
+    return [*hub, Finding("fits best", "ready", f"{fit.preset.name}; {what_next}")]

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from models.machine import this_machine
 from models.protocols import Step
 from pipeline.brief import Brief, Reading
 from pipeline.calls.load import check, quiet_libraries
@@ -20,6 +21,7 @@ from pipeline.judging.verdict import ALWAYS
 from pipeline.results.run_folder import RECORD, one_line
 from pipeline.stopping import Stop
 from pipeline.store import Store
+from pipeline.work.fit import note_memory
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play
 from pipeline.work.rows import Row, Unstarted
@@ -93,6 +95,7 @@ def run_brief(
     assert stored is not None
     folder = out / stored.folder
     _tell_outcome(console, reading, outcome, folder, preset.machine.currency)
+    note_memory(preset, this_machine())
     status = ACCEPTED if outcome.status == "accepted" else NOT_MET
     if stop.requested:
         status = INTERRUPTED

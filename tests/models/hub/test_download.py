@@ -216,6 +216,16 @@ def test_a_cancelled_download_ends_and_leaves_no_part(hub: Hub, pinned: Need, tm
     assert find(pinned).complete
 
 
+def test_a_cancelled_download_whose_connection_breaks_is_cancelled(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.repositories["owner/name"] = Repository({"model.safetensors": WEIGHTS})
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+    broken = hub.fail("GET /blobs", cut=0)  # no byte arrives, so nothing else asks whether to go on
+    with pytest.raises(Cancelled):
+        download(look_up(NEED), lambda count: None, broken.met.is_set)
+
+
 def test_forbidden_downloads_ask_nobody(hub: Hub, pinned: Need, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(WeightsMissing, match="unset HF_HUB_OFFLINE"):

@@ -11,13 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests import hub as hubs
 from tests.hub import Hub, Repository
-from tests.models.image.tiny_image import make_lora
-from tests.models.text.tiny_text import save_lora, save_tiny
-from tests.pipeline.tiny_preset import write_preset
+from tests.hub_preset import write_hub_preset
 from tests.scripts.signalled import PATIENCE, ROOT
 
 Easel = Callable[..., subprocess.CompletedProcess[str]]
@@ -25,32 +22,7 @@ Easel = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Repository]]:
-    """A preset whose models, LoRA and adapter are all on the hub, at pinned revisions, and their repositories."""
-    folder = tmp_path_factory.mktemp("preset")
-    path = write_preset(folder, loop={"reader": "model", "images": 1})
-    save_tiny(folder / "text", max_position_embeddings=2048)
-    save_lora(folder / "text", folder / "adapter")
-    make_lora(folder / "lora", folder / "sd_tiny_vae")
-    names = {
-        "painter": "sd_tiny_vae",
-        "lora": "lora",
-        "text": "text",
-        "adapter": "adapter",
-        "judge": "siglip",
-    }
-    found = {f"owner/{name}": Repository.of(folder / source) for name, source in names.items()}
-    found["owner/painter"].files["sd_tiny_vae.safetensors"] = b"everything once more, in one file"
-    found["owner/judge"].licence = "cc-by-nc-4.0"
-
-    def at(name: str) -> dict[str, str]:
-        return {"model": f"owner/{name}", "revision": found[f"owner/{name}"].commit}
-
-    said = yaml.safe_load(path.read_text())
-    said["text"] |= at("text") | {"adapter": "owner/adapter"}
-    said["image"] |= at("painter") | {"loras": [at("lora")], "fallback": [{"steps": 1}]}
-    said["judges"]["scorer"] |= at("judge") | {"model": "hf-hub:owner/judge"}
-    path.write_text(yaml.safe_dump(said))
-    return path, found
+    return write_hub_preset(tmp_path_factory.mktemp("preset"))
 
 
 @pytest.fixture
