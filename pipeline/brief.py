@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 
-from pipeline.pasted import parted
+from pipeline.pasted import one_line, parted
 
 MAX_CHARACTERS = 4_000
 MIN_SIDE, MAX_SIDE = 64, 4096
@@ -78,7 +78,7 @@ class Brief(Record):
     @field_validator("text")
     @classmethod
     def _readable(cls, text: str) -> str:
-        text = " ".join(text.split())
+        text = one_line(text)
         if not text:
             raise ValueError("the brief is empty; say in a sentence what the picture should show")
         # Control characters, lone surrogates, and the replacement character for undecodable bytes.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_NEGATIVE = re.compile(r"[\s.,;]*\bnegative[ _]prompts?\s*:\s*", re.IGNORECASE)
+_NEGATIVE = re.compile(r"[\s.,;]*\bnegative[ _]prompts?\s*[:–—-]\s*", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“][^\"”\n]*[\"”]")
 # "Steps: 20, Sampler: …": a number, and a further parameter, so that "steps: 3" in a sentence is none.
 _PARAMETERS = re.compile(
     r"[\s.,;]*\bsteps\s*:\s*\d+\s*,\s*(?:sampler|schedule|cfg|guidance|seed|size|model)\b.*$",
@@ -27,11 +28,29 @@ class Pasted:
     unwanted: tuple[str, ...] = ()
 
 
+def one_line(text: str) -> str:
+    """The text with all white space as single spaces. Lines of a negative prompt are parted by commas: each lists
+    something else."""
+    negative = _negative(text)
+    if negative is None:
+        return " ".join(text.split())
+    listed = [line.strip().rstrip(",;") for line in text[negative.end() :].splitlines()]
+    return " ".join((text[: negative.end()] + ", ".join(filter(None, listed))).split())
+
+
 def parted(text: str) -> Pasted:
     """The parts of a text; one without these parameters is all that is wanted."""
     rest = _PARAMETERS.sub("", text)
-    wanted, *negative = _NEGATIVE.split(rest, maxsplit=1)
-    if not wanted.strip() or (rest == text and not negative):
+    negative = _negative(rest)
+    wanted = rest[: negative.start()] if negative else rest
+    if not wanted.strip() or (rest == text and negative is None):
         return Pasted(text)
-    listed = _WEIGHT.sub(r"\1", negative[0] if negative else "")
+    listed = _WEIGHT.sub(r"\1", rest[negative.end() :] if negative else "")
     return Pasted(wanted.strip(), tuple(part for part in map(str.strip, re.split(r"[,;.]", listed)) if part))
+
+
+def _negative(text: str) -> re.Match[str] | None:
+    """Where a negative prompt begins, if not in quotes: those are words to be written in the picture."""
+    quoted = [match.span() for match in _QUOTED.finditer(text)]
+    found = (at for at in _NEGATIVE.finditer(text) if not any(a <= at.start() < b for a, b in quoted))
+    return next(found, None)

@@ -33,6 +33,11 @@ _PLAIN_FORMS = (
     # "half red and half blue"
     (r"\bhalf ([a-z]+),?(?: and)? half ([a-z]+)\b", r"\1 and \2"),
 )
+# "1.5 apples", "½ apple", "two and a half apples": nothing counts parts
+_FRACTIONS = re.compile(
+    rf"(?<![\w.,])(?:\d+\.\d+|(?:\d+ ?)?[½¼¾⅓⅔]|{_N} and a half) (?=([a-z]+s?)\b)(?!mm|cm|px|pixels?|inch(?:es)?|by|x)",
+    re.IGNORECASE,
+)
 # A bound becomes the nearest count that meets it: "more than two" becomes "3".
 _BOUNDS = re.compile(
     rf"\b(?:neither more nor less than|no more and no fewer than|at least|at most|no more than|not more than"
@@ -69,11 +74,16 @@ def numerals(text: str) -> tuple[str, list[Found]]:
         found.append(Found("other", value=match.group().strip().lower()))
         return " "
 
+    def take_fraction(match: re.Match[str]) -> str:
+        found.append(Found("other", value=f"{match.group()}{match[1]}".lower()))
+        return " "
+
     def take_shares(match: re.Match[str]) -> str:
         return take(match) if _COLOURS & {match[1].lower(), match[2].lower()} else match.group()
 
     for pattern in _UNCHECKABLE:
         text = re.sub(pattern, take, text, flags=re.IGNORECASE)
+    text = _FRACTIONS.sub(take_fraction, text)
     text = _SHARES.sub(take_shares, text)
     text = _DOZENS.sub(lambda match: f"{12 * _value(match[1])} ", text)
     text = _BOUNDS.sub(_nearest_count, text)

@@ -36,7 +36,7 @@ _BACK = (
 _PIECES = r"(?:exactly |only )?(\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
 
 
-_QUOTED = re.compile(r"[\"“”]([\w ]{2,40})[\"“”]")
+_QUOTED = re.compile(r"(?:[\"“”]|(?<!\w)['‘])([\w ]{2,40})(?:[\"“”]|['’](?!\w))")
 # "a sign that says “sale”": letters that must be in the picture
 _WRITTEN = re.compile(
     r"\b(?:says?|saying|reads?|reading|words?|text|letters?|lettering|titled?|called|named|caption|slogan|written|writing|"

@@ -58,19 +58,29 @@ _NO_BACKGROUND = _any_case(
 )
 # "in the style of van gogh"
 _MANNER = _any_case(r"\bin the style of (?:an? )?((?:[a-z'-]+ ?){1,3}?)(?=[,.;]|$| with| on| and)")
-# "with the text 'Sale'"
-_LETTERING = _any_case(
-    r"\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?"
-    r"(?:text|words?|caption|slogan|title|saying|says|reading|reads)"
-    r"\s*:?\s*[\"“']([^\"”']+)[\"”']"
-)
 _IF_POSSIBLE = _any_case(r"[ ,]*if (?:possible|you can)")
 _NEAR = 14  # characters after a want in which "if possible" must end
 _LETTERED = _any_case(
     r"\b(?:letter(?:s|ing|ed)?|written|writing|write|text|caption|says?|saying|reads?|printed|engraved)\b"
 )
 _QUOTES_NEAR = 24  # characters
-_QUOTED = _any_case(r"[\"“]([^\"”]*)[\"”]")
+# In double quotes, or in single ones that are no apostrophes; with the words before that say what it is: "with the text
+# 'Sale'".
+_QUOTED = _any_case(
+    r"(?P<said>\b(?:(?:with|add|include|has|having)\s+)?(?:the\s+)?"
+    r"(?:text|words?|caption|slogan|title|saying|says|reading|reads)\s*:?\s*)?"
+    r"(?:[\"“](?P<double>[^\"”]*)[\"”]|(?<!\w)['‘](?P<single>(?:[^'’\"\n]|(?<=\w)['’](?=\w))+)['’](?!\w))"
+)
+# "with “Just married” on it", "“Hi” across the top"
+_PLACED = _any_case(
+    r"\s*(?:on (?:it|them|top|the|its|each)|across|along|above|below|under(?:neath)?|at the|in the middle)\b"
+)
+# "a book called “Dune”"; not "our band called “Dune”"
+_TITLED = _any_case(
+    r"\b(?:books?|posters?|magazines?|newspapers?|albums?|signs?|banners?|billboards?|menus?|labels?|cards?|shirts?|mugs?)"
+    r" (?:that is )?(?:called|titled|named|entitled|labell?ed)\W*$"
+)
+_JOINED = _any_case(r"\s*(?:,|and|or|,\s*(?:and|or)|&|/|\+)\s*")
 # "mostly blue"; "in shades of blue"; "a blue palette"; "colour scheme: blue"
 _MOSTLY = _any_case(
     r"\b(?:mostly|mainly|predominantly|largely|primarily)(?: in)? "
@@ -85,26 +95,35 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     """The text without sizes, contrast, palette, lettering and times; and the wants that these are.
     A comma stands where they were."""
     found: list[Found] = []
-    text = plain(text, drawable)
+    text, quoted = _unquoted(plain(text, drawable), drawable)
     for pattern, want in _WANTS:
         text, more = _taken(text, pattern, want, drawable)
         found += more
-    text, quoted = _unquoted(text, drawable)
     text, counted = numerals(text)
-    return text, found + quoted + counted
+    return text, quoted + found + counted
 
 
 def _unquoted(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
-    """The text without what is in quotation marks. It is a name or a theme, or else lettering: in capitals, or near a
-    word such as "letters"."""
+    """The text without lettering: what is in quotation marks and in capitals, near a word such as "letters", on a
+    thing, or joined to other lettering ("HI" and "bye"). Else double quotes hold a name or a theme, which asks for
+    nothing, and single ones any words."""
     found: list[Found] = []
+    lettering_ended = -1
 
     def take(match: re.Match[str]) -> str:
-        near = text[max(0, match.start() - _QUOTES_NEAR) : match.end() + _QUOTES_NEAR]
-        if match[1].isupper() or _LETTERED.search(near):
-            found.append(_lettering(match, drawable))
+        nonlocal lettering_ended
+        words = match["double"] or match["single"] or ""
+        before, after = text[: match.start()], text[match.end() :]
+        joined = lettering_ended >= 0 and _JOINED.fullmatch(text[lettering_ended : match.start()])
+        lettered = _LETTERED.search(before[-_QUOTES_NEAR:] + match.group() + after[:_QUOTES_NEAR])
+        placed = before.rstrip().lower().endswith("with") and _PLACED.match(after)
+        signs = match["said"], words.isupper(), lettered, joined, placed, _TITLED.search(before)
+        if words.strip() and any(signs):
+            lettering_ended = match.end()
+            optional = _IF_POSSIBLE.match(text, match.end(), match.end() + _NEAR)
+            found.append(replace(_letters(words, drawable), must=optional is None))
             return " , "
-        return " "
+        return f" {words} " if match["single"] else " "
 
     return _QUOTED.sub(take, text), found
 
@@ -129,10 +148,10 @@ def _taken(
     return pattern.sub(take, text), found
 
 
-def _lettering(match: re.Match[str], drawable: Range | None) -> Found:
+def _letters(words: str, drawable: Range | None) -> Found:
     if draws_anything(drawable):
-        return Found("text", value=match[1])
-    return Found("other", value=f"the text “{match[1]}”")
+        return Found("text", value=words)
+    return Found("other", value=f"the text “{words}”")
 
 
 def _size(match: re.Match[str], drawable: Range | None) -> Found:
@@ -194,7 +213,6 @@ def _manner(match: re.Match[str], drawable: Range | None) -> Found:
 
 # In this order: a size must be gone before its numbers could be taken for a side or a ratio.
 _WANTS: tuple[tuple[re.Pattern[str], Want], ...] = (
-    (_LETTERING, _lettering),
     (_SIZE, _size),
     (_NAMED_SIDE, _named_side),
     (_SIDE, _side),

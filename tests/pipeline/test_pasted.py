@@ -24,11 +24,23 @@ PASTED = (
         ("a cat, negative prompt: dog", Pasted("a cat", ("dog",))),
         ("a cat Steps: 30, CFG scale: 7", Pasted("a cat")),
         ("steps: 3, all of stone", Pasted("steps: 3, all of stone")),
+        ("a cat, negative prompt - dog", Pasted("a cat", ("dog",))),
+        (
+            'a mug with the text "Negative prompt: dogs"',
+            Pasted('a mug with the text "Negative prompt: dogs"'),
+        ),
         ("a cat", Pasted("a cat")),
     ],
 )
 def test_the_parts(text: str, parts: Pasted) -> None:
     assert parted(text) == parts
+
+
+def test_each_line_of_a_negative_prompt_is_an_item() -> None:
+    brief = Brief(
+        text="a cat\non a blue sofa\n\nNegative prompt:\ndogs,\npeople\nSteps: 20, Sampler: Euler a"
+    )
+    assert (brief.wanted, brief.unwanted) == ("a cat on a blue sofa", ("dogs", "people"))
 
 
 def test_it_is_read_without_the_parameters() -> None:

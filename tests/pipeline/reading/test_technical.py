@@ -34,6 +34,7 @@ from tests.pipeline.reading.passes.reading import RANGE, line
         ("with a transparent background", "other with a transparent background"),
         ("at night", "other at night"),
         ("in the style of van gogh", "? style van gogh"),
+        ("with the text 'Sale' if possible", "maybe other the text “Sale”"),
         ("256x256, if possible", "maybe size 256x256"),
         ("contrast: high if you can", "maybe contrast high"),
     ],
@@ -53,6 +54,26 @@ def test_several_in_the_order_of_their_kinds() -> None:
     rest, wants = technical("A cat in high contrast, 256x256 and MOSTLY blue", RANGE)
     assert [line(want) for want in wants] == ["size 256x256", "contrast high", "palette blue"]
     assert rest == "A cat in  , ,  ,  and  , "
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        ("a sign saying 'NO' and 'YES'", ["NO", "YES"]),
+        ('a card with the words "hi", "bye" and "yo"', ["hi", "bye", "yo"]),
+        ('a cake with "Happy Birthday" on it', ["Happy Birthday"]),
+        ("a wall with 'Hello, world.' written on it", ["Hello, world."]),
+        ("a book with the words 'Don't Panic!'", ["Don't Panic!"]),
+        ('a book called "Dune"', ["Dune"]),
+        ("write 'Welcome' under a sunflower", ["Welcome"]),
+        ('our band is called "Dune", a cat', []),
+        ("the kids' cat and the dogs' bed", []),
+        ("a 'brown' cat", []),
+    ],
+)
+def test_lettering(text: str, letters: list[str]) -> None:
+    _, wants = technical(text, RANGE)
+    assert [line(want) for want in wants] == [f"other the text “{one}”" for one in letters]
 
 
 def test_words_in_quotes_ask_for_nothing() -> None:
