@@ -28,7 +28,7 @@ from models.load import parse_judge, parse_spec
 from models.locate import locate
 from models.specs import ImageSpec, Spec, TextSpec
 from pipeline.brief import KINDS, Brief, Kind, Limits
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, fault
 from pipeline.judging import routes
 from pipeline.judging.routes import Judged, Route
 from pipeline.preset_faults import describe
@@ -266,8 +266,8 @@ def bands(judge: Judge, base: Path) -> dict[str, tuple[Band, ...]]:
                 )
                 for kind, rows in table.items()
             }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = getattr(error, "strerror", None) or repr(error)
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            reason = _why_unreadable(error)
             raise ConfigError(
                 f"judge.measured: {path} cannot be read ({reason}); name a JSON file of bands"
             ) from None
@@ -277,6 +277,16 @@ def bands(judge: Judge, base: Path) -> dict[str, tuple[Band, ...]]:
                 f"known are {', '.join(get_args(Judged))}"
             )
     return measured | {kind: (band,) for kind, band in judge.kinds.items()}
+
+
+def _why_unreadable(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return fault(error)
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, TypeError | AttributeError):
+        return "it is no mapping of kinds to bands"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def available() -> list[str]:

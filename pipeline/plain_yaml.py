@@ -51,7 +51,15 @@ def plain(node: yaml.Node | None) -> Any:
             problem=f"tags are not allowed: {node.tag[:60]}", problem_mark=node.start_mark
         )
     if isinstance(node, yaml.MappingNode):
-        return {_key(key): plain(value) for key, value in node.value}
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            name = _key(key)
+            if name in found:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {name[:60]} is there twice; leave one", problem_mark=key.start_mark
+                )
+            found[name] = plain(value)
+        return found
     if isinstance(node, yaml.SequenceNode):
         return [plain(item) for item in node.value]
     return _scalar(node) if isinstance(node, yaml.ScalarNode) else None

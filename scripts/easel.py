@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from models.protocols import ModelError
 from pipeline.brief import Brief
 from pipeline.config import load_preset, unsuited
-from pipeline.errors import BriefError, EaselError, fault
+from pipeline.errors import BriefError, EaselError, OutputError, fault
 from scripts.commands.output import complaint, outlive_streams
 from scripts.commands.plain import clean as without_control
 from scripts.direct import reach_loopback_directly
@@ -203,7 +203,8 @@ def measure(
     out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
     each: Annotated[int, typer.Option(min=2, help="prompts of each kind; two statements about each")] = 60,
     file: Annotated[
-        Path | None, typer.Option("--to", help="write the bands to this JSON file instead of the store")
+        Path | None,
+        typer.Option("--to", dir_okay=False, help="write the bands to this JSON file instead of the store"),
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
@@ -213,6 +214,8 @@ def measure(
     """Let the judge of a preset measure itself: paint simple prompts, score statements that match and that do not.
     After an interruption, the same command continues."""
     checked = load_preset(preset, overrides or [])
+    if file is not None and not file.absolute().parent.is_dir():
+        raise OutputError(f"--to {file}: there is no folder {file.absolute().parent}; make it first")
 
     from scripts.commands.measure import run_measure
 

@@ -13,7 +13,7 @@ from pipeline.config import Judge
 from pipeline.errors import BriefError
 from pipeline.files import write
 from pipeline.judging.learned import Known, Learned, standing
-from pipeline.results.bands import SOURCES, as_measured, grouped, in_words, who
+from pipeline.results.bands import FEW, SOURCES, as_measured, grouped, in_words, who
 from ui import presets
 from ui.desk import Desk
 from ui.guard import connect, in_order
@@ -46,7 +46,7 @@ def _row(one: Known, learned: Learned | None, rules: Judge) -> tuple[str, ...]:
         return escape(one.basis.kind), "–", "0", "–", "–", words
     return (
         escape(one.basis.kind), escape(SOURCES[learned.band.source]), str(learned.answers),
-        f"{learned.before:.0%}", f"{learned.after:.0%}", words,
+        *((f"{learned.before:.0%}", f"{learned.after:.0%}") if learned.answers >= FEW else ("–", "–")), words,
     )  # fmt: skip
 
 

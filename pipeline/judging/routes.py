@@ -19,7 +19,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from models.load import stage_of
 from models.specs import DetectorSpec, Spec, Stage
@@ -54,7 +54,7 @@ class Route(Record):
     | `all`   | the lowest: every judge must find the requirement met                                        |
     | `first` | of the first judge that is sure (up to 0.2, from 0.8); where none is, the mean               |
 
-    In a preset `[detector, vlm]` is short for `{ask: [detector, vlm]}`."""
+    In a preset `[detector, vlm]` is short for `{ask: [detector, vlm]}`, and `vlm` for `[vlm]`."""
 
     ask: tuple[str, ...] = ()
     how: How = "mean"
@@ -62,7 +62,14 @@ class Route(Record):
     @model_validator(mode="before")
     @classmethod
     def _from_list(cls, data: Any) -> Any:
-        return {"ask": data} if isinstance(data, list) else data
+        return {"ask": [data] if isinstance(data, str) else data} if isinstance(data, list | str) else data
+
+    @field_validator("ask")
+    @classmethod
+    def _each_once(cls, ask: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(ask)) < len(ask):
+            raise ValueError("names a judge twice; it has one answer")
+        return ask
 
 
 def combined(how: How, probabilities: Sequence[float | None]) -> float | None:

@@ -14,6 +14,9 @@ from pipeline.judging.verdict import lacking
 SOURCES = {"measured": "measured", "people": "people's decisions", "self": "self-measured"}
 
 
+FEW = 20  # answers; shares of fewer say nothing
+
+
 def who(basis: Basis) -> str:
     """Whose checks a band is about: the judges, and the painter of the pictures."""
     return f"{' + '.join(basis.judges)} on pictures by {basis.painter}"

@@ -14,7 +14,7 @@ from pipeline.config import Judge, Preset
 from pipeline.errors import BriefError
 from pipeline.files import write
 from pipeline.judging.learned import Known, Learned, standing
-from pipeline.results.bands import SOURCES, as_measured, grouped, in_words
+from pipeline.results.bands import FEW, SOURCES, as_measured, grouped, in_words
 from pipeline.store import Store
 
 ALL = "all"
@@ -60,7 +60,8 @@ def tables(known: Sequence[Known], learned: Mapping[str, Learned], rules: Judge)
             band = learned.get(one.basis.key)
             rows.add_row(
                 one.basis.key, one.basis.kind, SOURCES[band.band.source] if band else "",
-                str(band.answers) if band else "0", f"{band.before:.0%} → {band.after:.0%}" if band else "",
+                str(band.answers) if band else "0",
+                f"{band.before:.0%} → {band.after:.0%}" if band and band.answers >= FEW else "",
                 in_words(one.basis, band, rules),
             )  # fmt: skip
         found.append(rows)

@@ -219,7 +219,7 @@ def test_a_fault_that_rungs_inherit_counts_once(
         ),
         ("loop=3", "loop is a section with keys of its own, not 3"),
         ("judge.kinds=count", "judge.kinds is a section with keys of its own, not 'count'"),
-        ("judge.routes.style=scorer", "judge.routes.style is a section with keys of its own, not 'scorer'"),
+        ("judge.routes.style=3", "judge.routes.style is a section with keys of its own, not 3"),
         ("judge.routes.style={ask: scorer}", "judge.routes.style.ask is a list, not 'scorer'"),
         ("image.fallback={steps: 4}", "image.fallback is a list, not {'steps': 4}"),
         ("image.fallback=[4]", "image.fallback.0: a model is a section with kind and model, not 4"),
@@ -352,6 +352,26 @@ def test_the_presets_bands_override_measured_ones(tmp_path: Path, preset_file: P
     assert [band.pass_ for band in found["count"]] == [0.8]
     assert [band.pass_ for band in found["style"]] == [0.5]
     assert data_file("./judge.json", tmp_path) == tmp_path / "judge.json"
-    (tmp_path / "judge.json").write_text("nonsense")
-    with pytest.raises(ConfigError, match=r"judge\.json cannot be read"):
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("nonsense", "Expecting value"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1, 2]", "no mapping of kinds to bands"),
+        ('{"count": 3}', "no mapping of kinds to bands"),
+        ('{"count": {"pass": 7}}', "pass: "),
+    ],
+)
+def test_a_file_of_bands_that_is_none(content: str, why: str, tmp_path: Path, preset_file: Path) -> None:
+    (tmp_path / "judge.json").write_text(content)
+    preset = load_preset(str(preset_file), ["judge.measured=./judge.json"])
+    with pytest.raises(ConfigError, match=rf"judge\.json cannot be read \(.*{why}"):
         bands(preset.judge, preset.base)
+
+
+def test_a_key_is_there_once(preset_file: Path) -> None:
+    preset_file.write_text(preset_file.read_text() + "offline: true\noffline: false\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:\d+: .*the key offline is there twice"):
+        load_preset(str(preset_file))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from models.load import BACKENDS, parse_judge
 from models.specs import JUDGES, Spec
@@ -107,6 +108,12 @@ def test_a_list_is_short_for_who_is_asked() -> None:
     )
     assert preset.routes["count"] == Route(ask=("detector",))
     assert preset.routes["relation"] == Route(ask=("detector",), how="first")
+
+
+def test_one_judge_needs_no_list_and_is_named_once() -> None:
+    assert Route.model_validate("a") == Route(ask=("a",))
+    with pytest.raises(ValidationError, match="names a judge twice"):
+        Route.model_validate(["a", "b", "a"])
 
 
 def test_the_kind_of_a_judge_says_its_stage() -> None:
