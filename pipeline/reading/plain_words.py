@@ -26,12 +26,17 @@ _ADJECTIVES = (
 _BETWEEN = (
     r"(?: (?:there|it|them|him|her|can|could|may|had better|better|is|are|being|be|should|must|has to|ought to|"
     r"needs to|wants to|will|stays?|remains?|keeps?|"
-    r"kept|painted|filled|done|in|with|as|use|using|a|an|the|colou?r|of|only|please|also))*"
+    r"kept|painted|filled|done|just|simply|all|to be|in|with|as|use|using|a|an|the|colou?r|of|only|please|also))*"
 )
 _BACK = (
     r"(?:(?:at|on|in) )?(?:the |its |their )?"
     r"(?:back(?: ?side)?|backdrop|ground|canvas(?: fill)?|rest(?: of (?:it|the (?:picture|image|page|canvas)))?|page|"
     r"fill|everything(?: else)?)(?: behind(?: (?:it|them|him|her))?)?"
+)
+# "the sky behind them", "the area around it"
+_ROUND = (
+    r"(?:the |its |their )?(?:sky|wall|area|space|surface|part|air|field|paper|surroundings)"
+    r" (?:behind|around|round|surrounding) (?:it|them|him|her|this|these|that|those)"
 )
 _PIECES = r"(?:exactly |only )?(\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
 
@@ -82,8 +87,11 @@ def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
         (rf"\bthe (two|three|four|five|six) (?=(?:{shade} )?{thing}\b)", r"\1 "),
         # "a trophy, yellow fill"
         (rf"\b({shade}) fill\b", r"\1"),
-        # "make the back white", "ground: white", "fill the rest with blue"
-        (rf"\b(?:fill )?{_BACK}{_BETWEEN}:? (?={_ADJECTIVES}{shade}\b(?! {thing}))", "background "),
+        # "make the back white", "ground: white", "fill the rest with blue", "the sky behind them is pink"
+        (
+            rf"\b(?:(?:fill )?{_BACK}|{_ROUND}){_BETWEEN}:? (?={_ADJECTIVES}{shade}\b(?! {thing}))",
+            "background ",
+        ),
         # "three balloons, none of them red"
         (
             rf"\b(?:none|neither) of (?:them|these|those)(?: (?:is|are|be|in|should|may))* (?={shade}\b)",
