@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from models.protocols import Identity, ModelError
 from models.specs import NoEffect, Part
@@ -21,7 +21,10 @@ Out = TypeVar("Out")
 
 
 class ServerSettings(Part):
-    """Where a server is, and how it is asked."""
+    """Where a server is, and how it is asked.
+
+    `extra_body`: further keys of each request, such as `{chat_template_kwargs: {enable_thinking: false}}`, which turns
+    the thinking of Qwen models off on vLLM and llama.cpp, or `{reasoning_effort: none}` on Ollama."""
 
     model: str  # its name on the server
     base_url: str  # with the /v1, and without a password or key: it is part of records
@@ -29,6 +32,7 @@ class ServerSettings(Part):
     api_key_env: Annotated[str | None, NoEffect()] = None
     timeout_s: Annotated[PositiveFloat, NoEffect()] = 120.0
     max_parallel: Annotated[PositiveInt, NoEffect()] = 4
+    extra_body: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("base_url")
     @classmethod
@@ -113,7 +117,8 @@ class ChatServer:
         besides `model`; `hint`: what else to do about a request that the server rejects.
 
         Raises ModelError if the server cannot be reached, refuses, answers too late or not in the protocol's form."""
-        answer = self._post({"model": self._spec.model, "stream": False, **body}, hint)
+        own = {"model": self._spec.model, "stream": False}
+        answer = self._post({**self._spec.extra_body, **own, **body}, hint)
         try:
             said = answer.json()
             choice = said["choices"][0]

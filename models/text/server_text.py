@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import NonNegativeInt
 
 from models.backend import Backend
 from models.chat_server import ChatServer, ServerSettings, server_present
@@ -13,11 +16,16 @@ from models.protocols import JsonSchema, Message, ModelError, Schemas, Text, sch
 from models.specs import TextSpec
 from models.text.json_schema import misfit
 
+_THOUGHT = re.compile(r"\s*<think>.*?(?:</think>\s*|$)", re.DOTALL)
+
 
 class ServerText(ServerSettings, TextSpec):
-    """Any server that speaks the OpenAI chat completions protocol: Ollama, vLLM, llama.cpp."""
+    """Any server that speaks the OpenAI chat completions protocol: Ollama, vLLM, llama.cpp.
+
+    `thinking_tokens`: how many tokens a model that thinks first may take for it, besides those of its answer."""
 
     kind: Literal["server"]
+    thinking_tokens: NonNegativeInt = 0
     schema_mode: Literal["json_schema", "json_object", "none"] = "json_schema"
 
 
@@ -67,7 +75,8 @@ class ServerTextModel:
         seed: int,
     ) -> Text:
         messages = [{"role": message.role, "content": message.content} for message in conversation]
-        body: dict[str, Any] = {"messages": messages, "max_tokens": max_tokens, "seed": seed}
+        room = max_tokens + self._spec.thinking_tokens
+        body: dict[str, Any] = {"messages": messages, "max_tokens": room, "seed": seed}
         if schema is not None:
             if self._spec.schema_mode == "json_schema":
                 body["response_format"] = {
@@ -81,12 +90,18 @@ class ServerTextModel:
                     body["response_format"] = {"type": "json_object"}
         hint = " or set another `schema_mode:`" if "response_format" in body else ""
         choice, read, written = self._server.complete(hint, temperature=temperature, **body)
-        content = choice["message"]["content"]
-        if not isinstance(content, str):
+        finished = choice.get("finish_reason") != "length"
+        content, thought = _answer_and_thought(choice["message"])
+        if thought and not content and not finished:
+            raise ModelError(
+                f"{self._spec.model} thought for all of its {written} tokens and gave no answer; turn thinking off "
+                "with `extra_body: {chat_template_kwargs: {enable_thinking: false}}` (on Ollama "
+                "`{reasoning_effort: none}`), or raise `thinking_tokens:`."
+            )
+        if content is None:
             raise ModelError(
                 f"{self._spec.model} answered with no text; use a model that is not asked for tools."
             )
-        finished = choice.get("finish_reason") != "length"
         if schema is not None and finished:
             content = _json_in(content)
             wrong = misfit(content, schema)
@@ -96,6 +111,16 @@ class ServerTextModel:
                     f"({wrong}); use a server that enforces schemas, another `schema_mode:` or larger model."
                 )
         return Text(content, read, written, "stop" if finished else "length")
+
+
+def _answer_and_thought(message: dict[str, Any]) -> tuple[str | None, bool]:
+    """The text of an answer without what the model thought before it, and whether it thought. Servers give thoughts
+    apart, or in the text between <think> and </think>; cut off, they have no end."""
+    content = message["content"] if isinstance(message["content"], str) else None
+    thought = any(message.get(key) for key in ("reasoning_content", "reasoning"))
+    if content is not None and (marked := _THOUGHT.match(content)):
+        return content[marked.end() :], True
+    return content, thought
 
 
 def _with_schema(messages: list[dict[str, str]], schema: JsonSchema) -> list[dict[str, str]]:

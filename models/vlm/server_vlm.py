@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PIL.Image import Image
-from pydantic import Field
 
 from models.backend import Backend
 from models.chat_server import ChatServer, ServerSettings, server_present
@@ -23,12 +22,9 @@ _TOP = 20  # the most that the protocol allows
 
 
 class ServerVision(ServerSettings, VisionSpec):
-    """A server with a model that sees images.
-
-    `extra_body`: further keys of each request, such as `{chat_template_kwargs: {enable_thinking: false}}`."""
+    """A server with a model that sees images."""
 
     kind: Literal["server"]
-    extra_body: dict[str, Any] = Field(default_factory=dict)
 
 
 def load(spec: ServerVision, base: Path, offline: bool) -> ServerVisionModel:
@@ -71,7 +67,7 @@ class ServerVisionModel:
         ]
         choice, read, written = self._server.complete(
             ", or use a model that sees images and a server that tells `logprobs`",
-            **self._spec.extra_body, messages=[{"role": "user", "content": content}],
+            messages=[{"role": "user", "content": content}],
             max_tokens=1, temperature=0, logprobs=True, top_logprobs=_TOP,
         )  # fmt: skip
         mass: dict[str, float] = {}

@@ -8,8 +8,10 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -180,9 +182,19 @@ def test_no_server_and_no_address() -> None:
     ],
 )
 def test_broken_answers(status: int, body: bytes, message: str) -> None:
-    class Broken(BaseHTTPRequestHandler):
+    with answering(body, status) as (address, _), pytest.raises(ModelError, match=message) as caught:
+        client(address).generate(ask("hello"))
+    assert not isinstance(caught.value.__cause__, httpx.HTTPError)
+
+
+@contextmanager
+def answering(body: bytes, status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server that gives one answer to everything: its address, and the requests that it got."""
+    asked: list[dict[str, Any]] = []
+
+    class Same(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -191,12 +203,47 @@ def test_broken_answers(status: int, body: bytes, message: str) -> None:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Same) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(ModelError, match=message) as caught:
-            client(f"http://127.0.0.1:{server.server_port}/v1").generate(ask("hello"))
+        yield f"http://127.0.0.1:{server.server_port}/v1", asked
         server.shutdown()
-    assert not isinstance(caught.value.__cause__, httpx.HTTPError)
+
+
+def completion(finish: str, content: str | None, **message: str) -> bytes:
+    choice = {"message": {"content": content, **message}, "finish_reason": finish}
+    return json.dumps({"choices": [choice], "usage": {"prompt_tokens": 5, "completion_tokens": 64}}).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        completion("stop", '<think>a cat, {"or": "not"}</think>\n\n{"object": "cat", "count": 2}'),
+        completion("stop", '{"object": "cat", "count": 2}', reasoning_content="a cat, two of them"),
+        completion("stop", '```json\n{"object": "cat", "count": 2}\n```', reasoning="a cat"),
+    ],
+)
+def test_thoughts_are_no_part_of_the_answer(body: bytes) -> None:
+    with answering(body) as (address, asked):
+        extra = {"chat_template_kwargs": {"enable_thinking": False}, "model": "another"}
+        model = client(address, thinking_tokens=500, extra_body=extra)
+        (said,) = model.generate(ask("two cats"), schema=SCHEMA, max_tokens=64)
+    assert json.loads(said.text) == {"object": "cat", "count": 2}
+    assert (asked[0]["max_tokens"], asked[0]["model"]) == (564, model.identity.name)
+    assert asked[0]["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        completion("length", "<think>a cat, or perhaps"),
+        completion("length", "", reasoning_content="a cat, or perhaps"),
+        completion("length", None, reasoning="a cat, or perhaps"),
+    ],
+)
+def test_a_model_that_thinks_to_the_end_is_named(body: bytes) -> None:
+    said = r"thought for all of its 64 tokens.*enable_thinking: false"
+    with answering(body) as (address, _), pytest.raises(ModelError, match=said):
+        client(address).generate(ask("two cats"), schema=SCHEMA, max_tokens=64)
 
 
 @pytest.mark.parametrize(
