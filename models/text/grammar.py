@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 class Grammars:
-    """Grammars for one tokenizer; `vocabulary` is the width of the model's logits."""
+    """Grammars for one tokenizer; `vocabulary` is the width of the model's logits. It may be less than the number of
+    the tokenizer's tokens, some of which were added later and which the model never writes."""
 
     def __init__(self, tokenizer: Any, vocabulary: int, ends: list[int]) -> None:
         from llguidance.hf import from_tokenizer
 
-        self._tokens = from_tokenizer(tokenizer, n_vocab=vocabulary, eos_token=ends)
-        self._vocabulary = vocabulary
+        self._vocabulary = max(vocabulary, len(tokenizer))
+        self._tokens = from_tokenizer(tokenizer, n_vocab=self._vocabulary, eos_token=ends)
         self._template = lru_cache(maxsize=32)(self._compile)
 
     def start(self, schema: JsonSchema) -> Constraint:
@@ -57,7 +58,8 @@ class Constraint:
         words = torch.empty((self._vocabulary + 31) // 32, dtype=torch.int32)
         self._matcher.unsafe_compute_mask_ptr(words.data_ptr(), words.nbytes)
         bits = (words[:, None] >> torch.arange(32, dtype=torch.int32)) & 1
-        logits.masked_fill_(bits.reshape(-1)[: self._vocabulary] == 0, float("-inf"))
+        known = min(self._vocabulary, len(logits))
+        logits[:known].masked_fill_(bits.reshape(-1)[:known] == 0, float("-inf"))
         logits[self._vocabulary :] = float("-inf")
 
     def take(self, token: int) -> None:

@@ -24,8 +24,9 @@ from models.protocols import (
     WeightsMissing,
     schema_of,
 )
-from models.text.lanes import Lane, Runner
+from models.text.lanes import Lane, Runner, fits
 from models.text.marker import MarkerHead, WordStates, twice
+from models.text.own_cache import OwnCacheRunner
 from models.text.transformers_backend import TransformersText, needs
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class TransformersTextModel:
     ) -> None:
         self.identity = identity
         self._head = head
-        self._runner = Runner(model)
+        self._runner = Runner(model) if fits(model) else OwnCacheRunner(model)
         self._tokenizer = tokenizer
         self._max_batch = max_batch
         config = model.config.get_text_config()

@@ -36,6 +36,7 @@ class Lane:
     keys: list[torch.Tensor | None] = field(default_factory=list)  # per layer (1, heads, room, size)
     values: list[torch.Tensor | None] = field(default_factory=list)
     masks: dict[int | None, torch.Tensor | None] = field(default_factory=dict)  # of this pass, per window
+    cache: Any = None  # instead of keys and values, where the model makes its own; see own_cache.py
 
     def append(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Store one layer's new keys and values (1, heads, new, size); returns all of that layer's."""
@@ -155,20 +156,21 @@ class ChunkStore:
             self.bytes -= self._chunks.popitem(last=False)[1].nbytes
 
 
+def fits(model: Any) -> bool:
+    """Whether `Runner` can run a transformers causal model: all its layers are attention of the usual kind."""
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ())
+    capped = getattr(config, "attn_logit_softcapping", None) is not None
+    usual = kinds <= {"full_attention", "sliding_attention"} and not capped
+    return usual and bool(getattr(model, "_supports_sdpa", False))
+
+
 class Runner:
-    """Forward passes of one transformers causal model over lanes."""
+    """Forward passes of one transformers causal model over lanes; `fits` tells for which models."""
 
     def __init__(self, model: Any) -> None:
         from transformers import AttentionInterface
 
-        kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
-        strange = kinds - {"full_attention", "sliding_attention"}
-        named = ", ".join(sorted(strange)) or "own attention"
-        if strange or not getattr(model, "_supports_sdpa", False):
-            raise ModelError(
-                f"{type(model).__name__} has layers ({named}) that Easel's "
-                "own decoding cannot run; run the model in a server and use `kind: server` in the preset."
-            )
         AttentionInterface.register(ATTENTION, attend)
         model.set_attn_implementation(ATTENTION)
         self.model = model

@@ -8,6 +8,33 @@ TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+# transformers' name, and the settings that this kind of model needs to be tiny.
+KINDS: dict[str, tuple[str, dict[str, object]]] = {
+    "llama": ("Llama", {}),
+    "qwen2": ("Qwen2", {}),
+    "qwen3": ("Qwen3", {}),
+    "qwen3_5": (
+        "Qwen3_5",
+        {
+            "layer_types": ["linear_attention", "full_attention"],
+            "linear_num_value_heads": 4,
+            "linear_num_key_heads": 2,
+            "linear_key_head_dim": 16,
+            "linear_value_head_dim": 16,
+        },
+    ),
+    "gpt_oss": (
+        "GptOss",
+        {
+            "layer_types": ["sliding_attention", "full_attention"],
+            "sliding_window": 16,
+            "num_local_experts": 4,
+            "num_experts_per_tok": 2,
+        },
+    ),
+    "lfm2": ("Lfm2", {"layer_types": ["conv", "full_attention"], "block_auto_adjust_ff_dim": False}),
+    "gemma2": ("Gemma2", {"sliding_window": 16}),
+}
 TEXT = [
     "two red apples on a blue background, beside a small white house",
     "a cat to the left of a dog; three bees above a yellow flower",
@@ -42,22 +69,13 @@ def save_tokenizer(folder: Path, template: str | None = TEMPLATE) -> int:
 def save_tiny(
     folder: Path, kind: str = "llama", template: str | None = TEMPLATE, **overrides: object
 ) -> Path:
-    """Save a two-layer `llama`, `qwen2` or `qwen3` model of 64 channels with a tokenizer of its own."""
+    """Save a two-layer model of 64 channels of one of KINDS, with a tokenizer of its own."""
     import torch
-    from transformers import (
-        LlamaConfig,
-        LlamaForCausalLM,
-        Qwen2Config,
-        Qwen2ForCausalLM,
-        Qwen3Config,
-        Qwen3ForCausalLM,
-    )
+    import transformers
 
-    classes = {
-        "llama": (LlamaConfig, LlamaForCausalLM),
-        "qwen2": (Qwen2Config, Qwen2ForCausalLM),
-        "qwen3": (Qwen3Config, Qwen3ForCausalLM),
-    }
+    name, more = KINDS[kind]
+    config_class = getattr(transformers, f"{name}TextConfig" if kind == "qwen3_5" else f"{name}Config")
+    model_class = getattr(transformers, f"{name}ForCausalLM")
     vocabulary = save_tokenizer(folder, template)
     settings = {
         "vocab_size": vocabulary,
@@ -73,9 +91,8 @@ def save_tiny(
         "eos_token_id": 2,
         "pad_token_id": 0,
     }
-    config_class, model_class = classes[kind]
     torch.manual_seed(7)
-    model_class(config_class(**(settings | overrides))).save_pretrained(folder)
+    model_class(config_class(**(settings | more | overrides))).save_pretrained(folder)
     return folder
 
 
