@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 
-from pipeline.pasted import one_line, parted
+from pipeline.pasted import one_line, only_unwanted, parted
 
 MAX_CHARACTERS = 4_000
 MIN_SIDE, MAX_SIDE = 64, 4096
@@ -81,6 +81,8 @@ class Brief(Record):
         text = one_line(text)
         if not text:
             raise ValueError("the brief is empty; say in a sentence what the picture should show")
+        if only_unwanted(text):
+            raise ValueError("the brief says only what must not show; say what the picture should show, too")
         # Control characters, lone surrogates, and the replacement character for undecodable bytes.
         if any(unicodedata.category(c) in ("Cc", "Cs") or c == "\ufffd" for c in text[: 2 * MAX_CHARACTERS]):
             raise ValueError("the brief holds binary data; give it as plain text in UTF-8")

@@ -38,6 +38,12 @@ def one_line(text: str) -> str:
     return " ".join((text[: negative.end()] + ", ".join(filter(None, listed))).split())
 
 
+def only_unwanted(text: str) -> bool:
+    """Whether the text is a negative prompt and nothing before it."""
+    negative = _negative(text)
+    return negative is not None and not text[: negative.start()].strip()
+
+
 def parted(text: str) -> Pasted:
     """The parts of a text; one without these parameters is all that is wanted."""
     rest = _PARAMETERS.sub("", text)

@@ -18,6 +18,15 @@ _TAKEN_BACK = (
     r"i mean(?:t)?(?: to say)?|or rather|scratch that|strike that|correction|make that|sorry,? i mean|"
     r"wait,? make (?:it|that)|no,? make (?:it|them|that)|hmm+,? no(?:,? just)?|nope|sorry|wait)"
 )
+# "I used to want an elephant but [now I want a lion]", "first I thought of a fox, but [a bear is better]"
+_EARLIER = (
+    r"\b(?:(?:at first|first|initially|originally|previously|before|once),? )?(?:i|we) "
+    r"(?:(?:had )?(?:once|first|originally|initially|at first|previously) |used to )?"
+    r"(?:want(?:ed)?|like[d]?|thought (?:of|about)|planned|asked for|considered|had in mind) [^.;!?]{1,60}?"
+    r"(?:,? but |, (?:and |but )?|; |\. (?:but )?)"
+    r"(?=now\b|then\b|today\b"
+    r"|(?:i think )?(?:an?|the|one|two|three|four) [a-z ]{2,30} (?:is|are|would be|might be) better(?! known| than))"
+)
 _AGAIN = r"(?:(?:make|paint|colou?r|let) (?:it|them|that)(?: be)? |it should be |let's do |i want |just )?"
 _BEFORE = r"(?:(?:a|an|the|one|two|three|four|\d+) )?"
 _ADJECTIVES = (
@@ -79,6 +88,7 @@ def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     shade = rf"(?:(?:{'|'.join(ENGLISH['shades'])}) )?{colour}"
     again = rf"{_MARKS}+{_TAKEN_BACK}{_MARKS}+{_AGAIN}"
     forms = [
+        (_EARLIER, ""),
         # "make them black no sorry make them white"
         (rf"\b{_AGAIN}{shade}{again}(?={shade}\b)", ""),
         # "one basketball... no wait, soccer ball"

@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import partial
 
 from pipeline.range import Range, draws_anything
-from pipeline.reading.finding import Found
-from pipeline.reading.lexicon import tokens
+from pipeline.reading.finding import NOT_UNDERSTOOD, Found
+from pipeline.reading.lexicon import ENGLISH, tokens
 from pipeline.reading.numerals import numerals
 from pipeline.reading.plain_words import plain
-from pipeline.reading.tags import Tag
+from pipeline.reading.tags import Tag, any_of
 
 _any_case = partial(re.compile, flags=re.IGNORECASE)
 
@@ -80,6 +80,11 @@ _TITLED = _any_case(
     r"\b(?:books?|posters?|magazines?|newspapers?|albums?|signs?|banners?|billboards?|menus?|labels?|cards?|shirts?|mugs?)"
     r" (?:that is )?(?:called|titled|named|entitled|labell?ed)\W*$"
 )
+_SHOUTED = re.compile(r"[.!?;:,]\s*(?P<words>[A-Z]{2,}(?:[ ,]+[A-Z]{2,}){0,3})\s*[.!?]*$")
+_HASTE = frozenset(
+    ("asap", "please", "pls", "urgent", "now", "today", "fyi", "tia", "ty", "thx", "lol", "ok", "png", "jpg")
+)
+_READ = any_of("COLOUR OBJECT NUMBER STYLE BACKGROUND")
 _JOINED = _any_case(r"\s*(?:,|and|or|,\s*(?:and|or)|&|/|\+)\s*")
 # "mostly blue"; "in shades of blue"; "a blue palette"; "colour scheme: blue"
 _MOSTLY = _any_case(
@@ -96,11 +101,12 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     A comma stands where they were."""
     found: list[Found] = []
     text, quoted = _unquoted(plain(text, drawable), drawable)
+    text, shouted = _shouted(text, drawable)
     for pattern, want in _WANTS:
         text, more = _taken(text, pattern, want, drawable)
         found += more
     text, counted = numerals(text)
-    return text, quoted + found + counted
+    return text, quoted + shouted + found + counted
 
 
 def _unquoted(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
@@ -126,6 +132,20 @@ def _unquoted(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
         return f" {words} " if match["single"] else " "
 
     return _QUOTED.sub(take, text), found
+
+
+def _shouted(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
+    """The text without a last sentence in capitals, as in "a star. HELLO": it may be letters to be written."""
+    match = _SHOUTED.search(text)
+    if match is None or not any(char.islower() for char in text[: match.start()]):
+        return text, []
+    words = match["words"]
+    polite = frozenset(ENGLISH["closings"]) | _HASTE
+    if all(word in polite for word in words.lower().replace(",", " ").split()) or any(
+        token.tag in _READ for token in tokens(words, drawable)
+    ):
+        return text, []
+    return text[: match.start("words")], [Found("other", NOT_UNDERSTOOD, words, sure=False)]
 
 
 Want = Callable[[re.Match[str], Range | None], Found | None]

@@ -40,6 +40,8 @@ BOUNDS = Bounds()
 _CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION MOOD OBJECT")
 _KNOWN = any_of("OBJECT COLOUR NUMBER RELATION SIDE")
 _PART_BEFORE, _PART_AFTER = re.compile(r"[\w'-]+-$"), re.compile(r"-[\w'-]+")
+_LEADS = frozenset(("a", "an", "one", "two", "three", "four", "some", "the"))
+_JOINS = frozenset(("and", "plus", "&"))
 _SHORT = 3  # letters: shorter words that only hold a sentence together are not noticed alone
 _AROUND = 0.12  # words beside a noticed one belong to the same run from this probability on
 
@@ -76,8 +78,9 @@ def weighed(
     only the model takes for a want. Where nothing else is wanted, nothing is left out."""
     words = list(_words(text, marks, drawable))
     settled = _settled(found, words, bounds)
+    listed = _listed(text, words, settled, drawable)
     sure = {name for item in settled if not _doubted(item, drawable) for name in _names(item)}
-    kept = [one for item in settled for one in _weigh(item, words, sure, drawable, bounds)]
+    kept = [one for item in settled for one in _weigh(item, words, sure, listed, drawable, bounds)]
     shown = {item.subject for item in kept if item.kind in ("object", "count")}
     if not shown:
         kept, shown = list(found), {item.subject for item in found}
@@ -91,6 +94,30 @@ def weighed(
     return _once([*kept, *(Found("other", NOT_UNDERSTOOD, run, sure=False) for run in runs)])
 
 
+def _listed(text: str, words: Sequence[_Word], found: Sequence[Found], drawable: Range | None) -> set[str]:
+    """The things that the rules doubt and that stand in a list with one that they do not: "a cat, a dog and a bird". No
+    talk goes on with "and a" or ", a" right after a wanted thing and then names a thing alone."""
+    things = [item for item in found if item.kind in ("object", "count")]
+    shown = {item.subject for item in things if not _doubted(item, drawable)}
+    doubted = {name: item.subject for item in things if _doubted(item, drawable) for name in _names(item)}
+    listed: set[str] = set()
+    for last, word in enumerate(words):
+        names = word.meanings & doubted.keys()
+        lead = last - 1
+        while (
+            lead > 0 and words[lead].written.lower() not in _LEADS and words[lead].meanings & doubted.keys()
+        ):
+            lead -= 1  # "a polar bear"
+        if not names or lead < 1 or words[lead].written.lower() not in _LEADS:
+            continue
+        joined = words[lead - 1].written.lower() in _JOINS
+        before = words[lead - 2] if joined and lead > 1 else words[lead - 1]
+        between = text[before.mark.end : words[lead].mark.start]
+        if (joined or between.strip() == ",") and before.meanings & (shown | listed):
+            listed |= {doubted[name] for name in names}
+    return listed
+
+
 def _once(found: Sequence[Found]) -> list[Found]:
     """The findings without words that were not understood and stand in a longer run of such words."""
     unread = {id(item): set(item.value.lower().split()) for item in found if item.subject == NOT_UNDERSTOOD}
@@ -102,16 +129,24 @@ def _once(found: Sequence[Found]) -> list[Found]:
 
 
 def _weigh(
-    item: Found, words: Sequence[_Word], sure: set[str], drawable: Range | None, bounds: Bounds
+    item: Found,
+    words: Sequence[_Word],
+    sure: set[str],
+    listed: set[str],
+    drawable: Range | None,
+    bounds: Bounds,
 ) -> list[Found]:
-    """What becomes of one finding. `sure`: the words of all findings that the rules do not doubt."""
+    """What becomes of one finding. `sure`: the words of all findings that the rules do not doubt; `listed`: things in a
+    list with wanted ones."""
     about = [word for word in words if word.content and word.meanings & _names(item)]
     mine = [word.mark for word in about]
     if not mine or not item.must:
         return [item]
     beyond = _most(mine, "beyond")
     if _doubted(item, drawable):
-        certain = item.kind == "other" and item.sure
+        certain = (
+            item.subject in listed if item.kind in ("object", "count") else item.kind == "other" and item.sure
+        )
         overlooked = any(word.noticed(bounds) for word in about if not word.meanings & sure)
         if beyond >= bounds.doubted or certain or overlooked:
             return [item]

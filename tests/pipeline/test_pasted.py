@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from pipeline.brief import Brief
 from pipeline.painting.prompt import Ask, template
@@ -41,6 +42,11 @@ def test_each_line_of_a_negative_prompt_is_an_item() -> None:
         text="a cat\non a blue sofa\n\nNegative prompt:\ndogs,\npeople\nSteps: 20, Sampler: Euler a"
     )
     assert (brief.wanted, brief.unwanted) == ("a cat on a blue sofa", ("dogs", "people"))
+
+
+def test_what_must_not_show_alone_is_no_brief() -> None:
+    with pytest.raises(ValidationError, match="says only what must not show"):
+        Brief(text="Negative prompt: cat, dog")
 
 
 def test_it_is_read_without_the_parameters() -> None:

@@ -76,5 +76,20 @@ def test_lettering(text: str, letters: list[str]) -> None:
     assert [line(want) for want in wants] == [f"other the text “{one}”" for one in letters]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a star. HELLO", ["HELLO"]),
+        ("a star, GO TEAM!", ["GO TEAM"]),
+        ("a star, please. THANKS", []),
+        ("a star. BLUE", []),
+        ("A STAR. HELLO", []),
+    ],
+)
+def test_a_last_word_in_capitals_may_be_lettering(text: str, words: list[str]) -> None:
+    _, wants = technical(text, RANGE)
+    assert [want.value for want in wants] == words
+
+
 def test_words_in_quotes_ask_for_nothing() -> None:
     assert technical('a cat "and a dog"', RANGE) == ("a cat  ", [])

@@ -44,6 +44,15 @@ def test_what_the_model_takes_for_a_want_stays_with_a_person() -> None:
     assert needs_a_person(text, want="cat", beyond="wearing top hat") == ["wearing a top hat"]
 
 
+@pytest.mark.parametrize(
+    "text", ["a cat, a dog and a bird", "a cat and a dog and a polar bird", "a dog, one koala"]
+)
+def test_a_thing_in_a_list_of_wanted_ones_is_no_talk(text: str) -> None:
+    thing = text.split()[-1]
+    wants = read(text, want="cat dog")
+    assert [want.flag for want in wants if want.subject.endswith(thing)] == ["outside"]
+
+
 def test_words_that_only_the_model_notices_go_to_a_person() -> None:
     text = "One candle, white. The rest of the picture lies in gloomy half light."
     assert "gloomy half light" in needs_a_person(text, want="one candle white", beyond="gloomy half light")
