@@ -95,7 +95,10 @@ class Hub:
 
     def environment(self, home: Path) -> dict[str, str]:
         """Variables that send the hub library of a process here, with its cache in `home`."""
-        return {"HF_ENDPOINT": self.address, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1,localhost"}
+        return {
+            "HF_ENDPOINT": self.address, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1,localhost",
+            "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0",
+        }  # fmt: skip
 
     def fault(self, path: str) -> Fault | None:
         for fault in self.faults:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 from collections.abc import Iterable, Iterator
@@ -199,6 +200,12 @@ def test_the_folder_of_uploads_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """The app behind a password, in this process."""
     monkeypatch.setenv("EASEL_PASSWORD", PASSWORD)
+    for name in (
+        "GRADIO_ANALYTICS_ENABLED",
+        "GRADIO_TEMP_DIR",
+        "HF_HUB_OFFLINE",
+    ):  # set by the app, and taken back
+        monkeypatch.setenv(name, os.environ.get(name, ""))
     store = Store(tmp_path / "out")
     running = serve(store, "127.0.0.1", 0)
     yield running
