@@ -23,6 +23,12 @@ _UNCHECKABLE = (
 # "[two apples,] one red and one green"; not "one lemon and one pear"
 _SHARES = re.compile(rf"\bone ([a-z]+),? (?:and )?(?:the other|one|another) ([a-z]+){_END}", re.IGNORECASE)
 _COLOURS = frozenset(ENGLISH["colours"])
+# "[two cats,] one of them black"; "[bees,] four of them red" counts the bees
+_SOME_OF = re.compile(
+    rf"(?<!every )(?<!each )\b({_N}) of (?:them|these|those)(?: (?:is|are|being|in|should be|must be))? ([a-z]+)\b",
+    re.IGNORECASE,
+)
+_ANY_NUMBER = re.compile(rf"\b{_N}\b", re.IGNORECASE)
 _PLAIN_FORMS = (
     (rf"\b({_N}) \({_N}\)", r"\1"),  # "two (2) lemons"
     (r"\b([a-z]+s) \((\d+)\)", r"\2 \1"),  # "balloons (3)"
@@ -81,6 +87,12 @@ def numerals(text: str) -> tuple[str, list[Found]]:
     def take_shares(match: re.Match[str]) -> str:
         return take(match) if _COLOURS & {match[1].lower(), match[2].lower()} else match.group()
 
+    def take_some_of(match: re.Match[str]) -> str:
+        before = [_value(number) for number in _ANY_NUMBER.findall(text[: match.start()])]
+        fewer = bool(before) and _value(match[1]) < before[-1]
+        return take(match) if fewer and match[2].lower() in _COLOURS else match.group()
+
+    text = _SOME_OF.sub(take_some_of, text)
     for pattern in _UNCHECKABLE:
         text = re.sub(pattern, take, text, flags=re.IGNORECASE)
     text = _FRACTIONS.sub(take_fraction, text)

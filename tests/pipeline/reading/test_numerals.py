@@ -37,6 +37,7 @@ def test_as_a_plain_count(text: str, plain: str) -> None:
         ("a clock at ten past nine", "a clock  ", "at ten past nine"),
         ("a clock at 10:15 pm", "a clock  ", "at 10:15 pm"),
         ("two apples, one red and one green", "two apples,  ", "one red and one green"),
+        ("two cats, one of them black", "two cats,  ", "one of them black"),
         ("1.5 apples on blue", " apples on blue", "1.5 apples"),
         ("½ apple", " apple", "½ apple"),
         ("two and a half lemons", " lemons", "two and a half lemons"),
