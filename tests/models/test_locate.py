@@ -105,7 +105,6 @@ def test_devices_and_dtypes() -> None:
     assert pick_device("auto") in {"cpu", "cuda", "mps"}
     assert pick_dtype("float16", "cpu") == torch.float16
     assert pick_dtype("auto", "cpu") in {torch.float32, torch.bfloat16}
-    assert pick_dtype("auto", "mps") == torch.float16
     with pytest.raises(ModelError, match="float32"):
         pick_dtype("int3", "cpu")
     if not torch.cuda.is_available():

@@ -235,7 +235,7 @@ def test_a_decision_of_an_interrupted_run_holds_when_its_loop_ends(tiny: Tiny, t
         if isinstance(happened, tuple) and isinstance(happened[1], Attempt):
             break
     decide(store, "r", "1-1", "ann", "reject")
-    assert status(store) == "running"  # another candidate may be accepted
+    assert status(store) == "stopped"  # another candidate may be accepted
     list(play([row(tiny)], store))
     assert status(store) == "rejected"
     whole = json.loads((store.out / "a-cat/run.json").read_text())
