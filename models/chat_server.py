@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from models.protocols import Identity, ModelError
-from models.specs import NoEffect, Part
+from models.specs import Later, NoEffect, Part
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +32,7 @@ class ServerSettings(Part):
     api_key_env: Annotated[str | None, NoEffect()] = None
     timeout_s: Annotated[PositiveFloat, NoEffect()] = 120.0
     max_parallel: Annotated[PositiveInt, NoEffect()] = 4
-    extra_body: dict[str, Any] = Field(default_factory=dict)
+    extra_body: Annotated[dict[str, Any], Later()] = Field(default_factory=dict)
 
     @field_validator("base_url")
     @classmethod

@@ -40,6 +40,11 @@ class NoEffect:
     `max_batch: Annotated[PositiveInt, NoEffect()] = 8`."""
 
 
+class Later:
+    """Marks a field that was added to a spec that was in use. While it has its default it is left out of what answers
+    depend on, so that those kept before stay valid."""
+
+
 class Placement:
     """Marks a field that says only where and how a loaded model works, such as its device. A model whose spec has such
     fields has a method `place(spec)`, which takes other values of them without being loaded again."""
@@ -126,7 +131,12 @@ def weights_settings(spec: Spec) -> str:
 def answer_settings(spec: Spec) -> dict[str, Any]:
     """The settings that can change what a model answers, as plain JSON. Two specs that agree in them may share kept
     answers."""
-    return spec.model_dump(mode="json", exclude=set(POLICY | _marked(spec, NoEffect)))
+    later = {
+        name
+        for name in _marked(spec, Later)
+        if getattr(spec, name) == type(spec).model_fields[name].get_default(call_default_factory=True)
+    }
+    return spec.model_dump(mode="json", exclude=set(POLICY | _marked(spec, NoEffect)) | later)
 
 
 class TextSpec(Spec):
@@ -149,7 +159,7 @@ class ImageSpec(Spec):
     paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
     # Pixels a side of the square that the network was trained for: other sizes are painted with about as many pixels,
     # and resized. None: as the model says, else the preset's width and height.
-    native: Annotated[Side | None, Placement()] = None
+    native: Annotated[Side | None, Placement(), Later()] = None
     max_batch: Annotated[PositiveInt, NoEffect()] = 4
 
     @model_validator(mode="after")

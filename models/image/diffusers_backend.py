@@ -14,7 +14,7 @@ from models.backend import Backend, load_of
 from models.hub.need import Need, Read
 from models.image.pipeline_files import pipeline
 from models.locate import locate
-from models.specs import Device, DType, ImageSpec, NoEffect, Part, Placement
+from models.specs import Device, DType, ImageSpec, Later, NoEffect, Part, Placement
 
 _USUAL = "pytorch_lora_weights.safetensors"
 
@@ -48,9 +48,13 @@ class DiffusersImage(ImageSpec):
     vae_tiling: Annotated[bool, Placement()] = False
     # Speed. `python -m scripts.benches.gpu` measures what each of them saves on a machine.
     prompt_cache: Annotated[NonNegativeInt, NoEffect(), Placement()] = 8  # encoded prompts that are kept
-    channels_last: bool = False  # convolutions with the channels as the last dimension
-    compile: bool = False  # the network by torch.compile: the first image takes a minute or more
-    fuse_loras: bool = False  # LoRAs are added to the weights, instead of computed beside them
+    channels_last: Annotated[bool, Later()] = False  # convolutions with the channels as the last dimension
+    compile: Annotated[bool, Later()] = (
+        False  # the network by torch.compile: the first image takes a minute or more
+    )
+    fuse_loras: Annotated[bool, Later()] = (
+        False  # LoRAs are added to the weights, instead of computed beside them
+    )
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
 
 

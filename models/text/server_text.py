@@ -6,14 +6,14 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import NonNegativeInt
 
 from models.backend import Backend
 from models.chat_server import ChatServer, ServerSettings, server_present
 from models.protocols import JsonSchema, Message, ModelError, Schemas, Text, schema_of
-from models.specs import TextSpec
+from models.specs import Later, TextSpec
 from models.text.json_schema import misfit
 
 _THOUGHT = re.compile(r"\s*<think>.*?(?:</think>\s*|$)", re.DOTALL)
@@ -25,7 +25,7 @@ class ServerText(ServerSettings, TextSpec):
     `thinking_tokens`: how many tokens a model that thinks first may take for it, besides those of its answer."""
 
     kind: Literal["server"]
-    thinking_tokens: NonNegativeInt = 0
+    thinking_tokens: Annotated[NonNegativeInt, Later()] = 0
     schema_mode: Literal["json_schema", "json_object", "none"] = "json_schema"
 
 

@@ -76,7 +76,7 @@ def test_colours_of_an_offloaded_model_come_near_the_image(tmp_path: Path) -> No
     last = np.asarray(seen[-1][0].convert("RGB").resize((8, 4)), dtype=float)
     there = np.asarray(painted.image.resize((8, 4)), dtype=float)
     other = there[::-1, ::-1]
-    assert seen[-1][0].size == (2 * SIZE, SIZE)
+    assert seen[-1][0].width > seen[-1][0].height
     assert np.abs(last - there).mean() < 0.5 * np.abs(last - other).mean() + 4
 
 
