@@ -31,7 +31,9 @@ def test_commands_of_the_readme_run(
     words = shlex.split(command, comments=True)
     if words[1] == "run":  # as written, but for what takes time: the rest is the same
         words += _QUICK
-    elif words[1] == "pull":  # asks a hub of the network; tests/scripts/commands/test_pull.py has one of its own
+    elif (
+        words[1] == "pull"
+    ):  # asks a hub of the network; tests/scripts/commands/test_pull.py has one of its own
         words += ["--help"]
     elif words[1] == "batch":
         rows = (ROOT / "tests/data/stickers.csv").read_text(encoding="utf-8").splitlines()

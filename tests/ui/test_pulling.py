@@ -37,7 +37,7 @@ def served(
     folder = tmp_path_factory.mktemp("served")
     running = App(
         folder / "out", "--preset", str(hub[1]), "--preset", str(tiny_preset.source),
-        HF_HUB_OFFLINE="0", TRANSFORMERS_OFFLINE="0", HF_HUB_DOWNLOAD_TIMEOUT=str(int(PATIENCE)),
+        HF_HUB_DOWNLOAD_TIMEOUT=str(int(PATIENCE)),
         **hub[0].environment(folder / "hf"),
     )  # fmt: skip
     yield running
