@@ -14,7 +14,7 @@ from pipeline.work.report import duration
 from ui import presets
 from ui.command import answer
 from ui.desk import Desk
-from ui.guard import connect
+from ui.guard import connect, in_order
 from ui.parts import callout, card, html, sentence, table
 
 RECENT = timedelta(hours=1)  # so long the page says how a job of models ended
@@ -104,7 +104,7 @@ class Section:
         plan = answer("pull", presets.location(name), "--plan")
         return plan_card(name, plan), name, gr.Row(visible=wanted(plan))
 
-    def begin(self, name: str) -> tuple[str, Any, str, Any]:
+    def begin(self, name: str) -> tuple[Any, ...]:
         """Queue the download that was planned; the worker does it."""
         newest = self.newest()
         if newest is None or newest.state not in OPEN or newest.payload["preset"] != presets.location(name):
@@ -114,15 +114,16 @@ class Section:
     def dismiss(self) -> tuple[str, Any]:
         return "", gr.Row(visible=False)
 
-    def cancel(self) -> tuple[str, Any]:
+    def cancel(self) -> tuple[Any, ...]:
         if (job := self.newest()) is not None:
             self.desk.store.jobs.ask(job.id, "cancel")
         return self.tick()
 
-    def tick(self) -> tuple[str, Any]:
-        """The progress, and the button that stops it."""
+    def tick(self) -> tuple[Any, ...]:
+        """The progress, the button that stops it, and the timer that asks again while it goes on."""
         job = self.newest()
-        return status(job), gr.Button(visible=job is not None and job.state in OPEN)
+        going = job is not None and job.state in OPEN
+        return status(job), gr.Button(visible=going), gr.Timer(active=going)
 
 
 def build(desk: Desk, tab: gr.Tab, preset: gr.Dropdown, get: gr.Button) -> None:
@@ -135,6 +136,7 @@ def build(desk: Desk, tab: gr.Tab, preset: gr.Dropdown, get: gr.Button) -> None:
         no = gr.Button("Not now", scale=0, min_width=120, elem_id="models-pull-not")
     progress = html(elem_id="models-pulled")
     stop = gr.Button("Stop the download", visible=False, scale=0, elem_id="models-pull-stop")
+    timer = gr.Timer(2.0, active=False)
 
     connect(
         get.click,
@@ -144,8 +146,7 @@ def build(desk: Desk, tab: gr.Tab, preset: gr.Dropdown, get: gr.Button) -> None:
         show_progress="minimal",
         concurrency_limit=1,
     )
-    connect(yes.click, section.begin, [planned], [plan, question, progress, stop])
+    connect(yes.click, section.begin, [planned], [plan, question, progress, stop, timer])
     connect(no.click, section.dismiss, None, [plan, question])
-    connect(stop.click, section.cancel, None, [progress, stop])
-    for event in (tab.select, gr.Timer(2.0).tick):
-        connect(event, section.tick, None, [progress, stop])
+    connect(stop.click, section.cancel, None, [progress, stop, timer])
+    connect(in_order(tab.select, timer.tick), section.tick, None, [progress, stop, timer])

@@ -60,6 +60,11 @@ class Open(Record):
     def picture(self) -> str:
         return f"{self.run}/{self.candidate}" if self.run else ""
 
+    @property
+    def replaced(self) -> bool:
+        """Whether the click was on a picture that is no longer the one to decide on."""
+        return self.seen != self.picture
+
 
 def question(item: Item, desk: Desk, now: Open) -> str:
     """The picture and its requirements, without the judge's opinion."""
@@ -176,7 +181,7 @@ class Page:
     def say(self, said: str, who: str, event: gr.EventData) -> tuple[Any, ...]:
         """Pass or fail one requirement; the same click again takes it back."""
         opened = _open(said)
-        if opened.seen != opened.picture:
+        if opened.replaced:
             return _unchanged()
         words = dict(opened.said)
         if words.pop(str(event.want), None) != event.word:
@@ -187,7 +192,7 @@ class Page:
         self, decision: Literal["approve", "reject", "skip"], said: str, who: str, reason: str
     ) -> tuple[Any, ...]:
         opened = _shown(said)
-        if opened.seen != opened.picture:
+        if opened.replaced:
             return *_unchanged(), gr.skip()
         review = self._decide(decision, opened, who, reason)
         return *self.show(who, judged=review if decision != "skip" else None), ""
@@ -195,7 +200,7 @@ class Page:
     def rerun(self, said: str, who: str, text: str, reason: str) -> tuple[Any, ...]:
         """Submit the edited brief as a new job, and log that for this picture."""
         opened = _shown(said)
-        if opened.seen != opened.picture:
+        if opened.replaced:
             return *_unchanged(), gr.skip()
         run = self.desk.store.runs.get(opened.run)
         assert run is not None

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import PositiveInt
 
 from models.backend import Backend, load_of
+from models.detector.object_detection_backend import exact
 from models.hub.need import Need, Read, checkpoint
 from models.locate import locate
 from models.specs import DetectorSpec, Device, NoEffect
@@ -29,6 +30,4 @@ def needs(spec: GridDetector, base: Path, read: Read) -> list[Need]:
     return [checkpoint("model", locate(spec.model, base))]
 
 
-BACKEND = Backend(
-    "detector", GridDetector, load_of("models.detector.grid_detector"), needs, auto=lambda device: "float32"
-)
+BACKEND = Backend("detector", GridDetector, load_of("models.detector.grid_detector"), needs, auto=exact)

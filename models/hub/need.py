@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 # The names of all files of a repository → those that are needed.
 Choose = Callable[[Sequence[str]], Sequence[str]]
-# A small file that a need names, such as a config, as text; None where it is not to be had.
+# A small file that a need names, such as a config, as text; None where there is none.
 Read = Callable[["Need", str], str | None]
 
 TEXTS = (".json", ".txt", ".model", ".jinja")  # endings of configs and vocabularies

@@ -48,13 +48,12 @@ class DiffusersImage(ImageSpec):
     vae_tiling: Annotated[bool, Placement()] = False
     # Speed. `python -m scripts.benches.gpu` measures what each of them saves on a machine.
     prompt_cache: Annotated[NonNegativeInt, NoEffect(), Placement()] = 8  # encoded prompts that are kept
-    channels_last: Annotated[bool, Later()] = False  # convolutions with the channels as the last dimension
-    compile: Annotated[bool, Later()] = (
-        False  # the network by torch.compile: the first image takes a minute or more
-    )
-    fuse_loras: Annotated[bool, Later()] = (
-        False  # LoRAs are added to the weights, instead of computed beside them
-    )
+    # Convolutions with the channels as the last dimension.
+    channels_last: Annotated[bool, Later()] = False
+    # The network by torch.compile: the first image takes a minute or more.
+    compile: Annotated[bool, Later()] = False
+    # LoRAs are added to the weights, instead of computed beside them.
+    fuse_loras: Annotated[bool, Later()] = False
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
 
 

@@ -47,9 +47,8 @@ def fitted(image: Image.Image, asked: tuple[int, int]) -> Image.Image:
     width, height = asked
     more = image.width - width, image.height - height
     near = width * height >= AS_ASKED[0] * image.width * image.height
-    if (
-        near and min(more) >= 0 and max(more) < BLOCK
-    ):  # painted at the asked size, rounded up: nothing is blurred
+    # Painted at the asked size, rounded up: what is more is cut off, so nothing is blurred.
+    if near and min(more) >= 0 and max(more) < BLOCK:
         return image.crop((more[0] // 2, more[1] // 2, more[0] // 2 + width, more[1] // 2 + height))
     scale = min(image.width / width, image.height / height)
     x, y = (image.width - width * scale) / 2, (image.height - height * scale) / 2

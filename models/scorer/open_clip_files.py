@@ -33,8 +33,8 @@ class Files:
 
 
 def find_files(spec: OpenClipScorer, base: Path, offline: bool) -> Files:
-    """The files of a spec, downloaded if they are not cached. Raises WeightsMissing if they cannot be had, ModelError
-    for a model that open_clip does not know."""
+    """The files of a spec, downloaded if they are not cached. Raises WeightsMissing if they cannot be downloaded,
+    ModelError for a model that open_clip does not know."""
     if spec.pretrained is None and not spec.model.startswith(HUB) and spec.model in open_clip.list_models():
         raise ModelError(
             f"{spec.model} is an architecture without weights; add `pretrained: TAG`, one of "

@@ -25,7 +25,7 @@ _PRECISION = {torch.float32: "fp32", torch.bfloat16: "pure_bf16", torch.float16:
 def load(spec: OpenClipScorer, base: Path, offline: bool) -> Scorer:
     """The scorer of a spec. With `offline` nothing is downloaded.
 
-    Raises WeightsMissing where the model is neither on disk nor to be had, ModelError where it does not load.
+    Raises WeightsMissing where the model is neither on disk nor can be downloaded, ModelError where it does not load.
     """
     device = pick_device(spec.device)
     dtype = pick_dtype(finest(device) if spec.dtype == "auto" else spec.dtype, device)

@@ -81,9 +81,7 @@ _TITLED = _any_case(
     r" (?:that is )?(?:called|titled|named|entitled|labell?ed)\W*$"
 )
 _SHOUTED = re.compile(r"[.!?;:,]\s*(?P<words>[A-Z]{2,}(?:[ ,]+[A-Z]{2,}){0,3})\s*[.!?]*$")
-_HASTE = frozenset(
-    ("asap", "please", "pls", "urgent", "now", "today", "fyi", "tia", "ty", "thx", "lol", "ok", "png", "jpg")
-)
+_ASK_NOTHING = frozenset(ENGLISH["closings"]) | frozenset(ENGLISH["haste"])
 _READ = any_of("COLOUR OBJECT NUMBER STYLE BACKGROUND")
 _JOINED = _any_case(r"\s*(?:,|and|or|,\s*(?:and|or)|&|/|\+)\s*")
 # "mostly blue"; "in shades of blue"; "a blue palette"; "colour scheme: blue"
@@ -140,10 +138,8 @@ def _shouted(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     if match is None or not any(char.islower() for char in text[: match.start()]):
         return text, []
     words = match["words"]
-    polite = frozenset(ENGLISH["closings"]) | _HASTE
-    if all(word in polite for word in words.lower().replace(",", " ").split()) or any(
-        token.tag in _READ for token in tokens(words, drawable)
-    ):
+    read = any(token.tag in _READ for token in tokens(words, drawable))
+    if read or _ASK_NOTHING.issuperset(words.lower().replace(",", " ").split()):
         return text, []
     return text[: match.start("words")], [Found("other", NOT_UNDERSTOOD, words, sure=False)]
 

@@ -111,15 +111,11 @@ def fit_of(preset: Preset, machine: Machine) -> Fit:
 
 
 def best(fits: Iterable[Fit], downloads: bool) -> Fit | None:
-    """The preset that fits best and needs no server, of those that are here or, with `downloads`, can be had: one that
-    is not slow on this machine, and then the largest, because larger models follow a brief better."""
-    able = [fit for fit in fits if not fit.obstacle and (fit.here or _to_be_had(fit.preset, downloads))]
+    """The preset that fits best and needs no server, of those that are here or, with `downloads`, may be downloaded:
+    one that is not slow on this machine, and then the largest, because larger models follow a brief better."""
+    able = [f for f in fits if not f.obstacle and (f.here or (downloads and not f.preset.offline))]
     alone = [fit for fit in able if not any(spec.kind == "server" for spec in fit.preset.used.values())]
     return max(alone, key=lambda fit: (not fit.slow, fit.preset.takes.download_gb), default=None)
-
-
-def _to_be_had(preset: Preset, downloads: bool) -> bool:
-    return downloads and not preset.offline
 
 
 def _demand(preset: Preset, machine: Machine, missing: bool) -> Demand:

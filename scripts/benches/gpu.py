@@ -4,9 +4,8 @@
     python -m scripts.benches.gpu --preset mini --set image.device=cuda
 
 Both painters of a row run in turns in one process, so that a busy machine slows both alike; on a CPU its own seconds
-are counted instead of those of the clock. The first image, which
-includes compiling, is not part of the ratio and has a column of its own. `differs` is the largest difference of a pixel
-from the image without the setting, of 255.
+are counted instead of those of the clock. The first image, which includes compiling, is not part of the ratio and has a
+column of its own. `differs` is the largest difference of a pixel from the image without the setting, of 255.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def _preset(fit: Fit) -> list[Finding]:
 
 
 def _advice(fits: Sequence[Fit]) -> list[Finding]:
-    """The preset that fits best, of those whose files are here or can be had."""
+    """The preset that fits best, of those whose files are here or can be downloaded."""
     why = None if all(fit.here for fit in fits) else out_of_reach()
     hub = [Finding("downloads", "note", f"not now: {why}")] if why else []
     fit = best(fits, downloads=not why)

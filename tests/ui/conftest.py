@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from gradio_client import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pipeline.brief import Brief
 from pipeline.calls.load import load
@@ -25,12 +25,14 @@ from pipeline.loop import run
 from pipeline.results.run_folder import RunFolder
 from pipeline.store import Store
 from tests.pipeline.tiny_preset import write_preset
+from tests.ui.steps import PANDA, watched, write
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SHOTS = ROOT / "tests/shots"
 PATIENCE = 600.0  # seconds; a loaded machine may take minutes to start the app
 NEVER_MET = "a cat, mostly purple"  # contradictory, and not flagged as such
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 class App:
@@ -160,6 +162,31 @@ def page(browser: Browser, app: App) -> Iterator[Page]:
     yield opened
     context.close()
     assert not foreign, f"the page asked elsewhere: {foreign}"
+
+
+@pytest.fixture(scope="session")
+def accepted(app: App, browser: Browser, store: Store) -> str:
+    """A brief that was written, read, and painted until it was accepted. Returns the job."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    go(page, app.url)
+    write(page, PANDA, seed=7)
+    expect(page.locator("#wants .want")).to_have_count(3)
+    page.locator("#paint").click()
+    expect(page.locator("#result .mark").first).to_have_text("✓ accepted")
+    expect(page.locator("#stand img")).to_have_attribute(
+        "alt", "Candidate 1-1 for “" + PANDA + "”, gate: pass"
+    )
+    assert page.locator("#history article").count() >= 1
+    assert page.locator("#result a[download]").all_inner_texts() == ["Picture", "Contact sheet", "Run record"]
+    for link in page.locator("#result a[download]").all():
+        assert httpx.get(f"{app.url}/{link.get_attribute('href')}").status_code == 200
+    expect(page.locator("#again")).to_be_visible()
+    expect(page.locator("#alike")).to_be_visible()
+    id = watched(page)
+    context.close()
+    return id
 
 
 def go(page: Page, url: str) -> None:

@@ -16,8 +16,6 @@ from tests.hub_preset import write_hub_preset
 from tests.ui.conftest import PATIENCE, SHOTS, App, go
 
 pytestmark = pytest.mark.browser
-PATIENT = PATIENCE * 1000
-expect.set_options(timeout=PATIENT)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def served(
 @pytest.fixture
 def tab(browser: Browser, served: App) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENT)
+    context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     go(page, served.url)
     page.get_by_role("tab", name="Models").click()
