@@ -41,8 +41,8 @@ class NoEffect:
 
 
 class Later:
-    """Marks a field that was added to a spec that was in use. While it has its default it is left out of what answers
-    depend on, so that those kept before stay valid."""
+    """Marks a field that was added to a spec after answers of it had been kept. While the field has its default value,
+    the keys of kept answers leave it out, so answers that were kept before stay valid."""
 
 
 class Placement:

@@ -137,7 +137,7 @@ class Page:
         try:
             task = self._task(id) if id else None
         except BriefError as error:
-            return self._nothing(callout(f"{sentence(str(error))}.", "bad"))
+            return self._nothing(callout(sentence(str(error)), "bad"))
         if task is None:
             return self._nothing("")
         try:

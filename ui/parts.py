@@ -46,8 +46,9 @@ def word(outcome: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text with a capital first letter."""
-    return text[:1].upper() + text[1:]
+    """The text with a capital first letter and a full stop, where it has none; an empty one stays empty."""
+    stop = "" if not text or text.endswith((".", "!", "?", "…", "”")) else "."
+    return text[:1].upper() + text[1:] + stop
 
 
 def counted(n: int, noun: str) -> str:

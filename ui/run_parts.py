@@ -58,7 +58,7 @@ def attempt(turn: Turn, run: RunView) -> str:
         for shown in turn.made
     )
     coming = (
-        f'<p class="next"><b>Next: {escape(turn.next.action)}.</b> {escape(sentence(turn.next.reason))}.</p>'
+        f'<p class="next"><b>Next: {escape(turn.next.action)}.</b> {escape(sentence(turn.next.reason))}</p>'
         if turn.next
         else ""
     )
@@ -159,7 +159,7 @@ def outcome(run: RunView, decide: str = "") -> str:
     links.append(download(run.folder / "run.json", "Run record"))
     checks = checks_table(run.best, run) if run.best else ""
     spent = f"{counted(row.images, 'image')}, {duration(row.seconds)}, {counted(row.tokens, 'token')}, seed {row.seed}"
-    reason = f"{sentence(row.reason)}." if row.reason else ""
+    reason = sentence(row.reason)
     degraded = callout(f"Degraded: {row.degraded}") if row.degraded else ""
     return (
         f"<p>{mark(run.status, row.decided_by or '')} {escape(reason)}</p>{_decided(run)}{decide}{degraded}{checks}"

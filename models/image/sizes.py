@@ -43,7 +43,7 @@ def painted_size(asked: tuple[int, int], native: int, factor: int) -> tuple[int,
 
 
 def fitted(image: Image.Image, asked: tuple[int, int]) -> Image.Image:
-    """The middle of a picture with the asked ratio of sides, at the asked size."""
+    """The picture at the asked size: cut to the asked ratio of sides around its middle, and resized."""
     width, height = asked
     more = image.width - width, image.height - height
     near = width * height >= AS_ASKED[0] * image.width * image.height

@@ -95,8 +95,8 @@ def weighed(
 
 
 def _listed(text: str, words: Sequence[_Word], found: Sequence[Found], drawable: Range | None) -> set[str]:
-    """The things that the rules doubt and that stand in a list with one that they do not: "a cat, a dog and a bird". No
-    talk goes on with "and a" or ", a" right after a wanted thing and then names a thing alone."""
+    """The things that the rules doubt and that stand in a list with a thing that they do not doubt, as the bird in "a
+    cat, a dog and a bird": right before them stands a thing of the list, and "and a" or ", a"."""
     things = [item for item in found if item.kind in ("object", "count")]
     shown = {item.subject for item in things if not _doubted(item, drawable)}
     doubted = {name: item.subject for item in things if _doubted(item, drawable) for name in _names(item)}

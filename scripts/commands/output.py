@@ -26,7 +26,8 @@ _HANDLER = "easel.plain"
 
 
 class Stream(io.RawIOBase):
-    """A stream of the process by its number. The first error of writing is kept in `lost`; later writes do nothing."""
+    """A standard stream of this process, by its file descriptor. After the first error, which is kept in `lost`, writes
+    do nothing."""
 
     def __init__(self, number: int) -> None:
         self._number = number
