@@ -80,14 +80,9 @@ def pasted(painted: Image.Image, request: Paint) -> Image.Image:
 
 def _inpainting(pipe: Any) -> Any:
     """The inpainting class for the weights of a pipeline; None where diffusers has none."""
-    from diffusers.pipelines.auto_pipeline import (
-        AUTO_INPAINT_PIPELINES_MAPPING,
-        AUTO_TEXT2IMAGE_PIPELINES_MAPPING,
-    )
+    import diffusers
 
-    family = next(
-        (name for name, made in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.items() if made is type(pipe)), None
-    )
-    found = AUTO_INPAINT_PIPELINES_MAPPING.get(family)
+    # By name: the mapping of AutoPipelineForInpainting would import every pipeline that there is.
+    found = getattr(diffusers, type(pipe).__name__.replace("Pipeline", "InpaintPipeline"), None)
     takes = set(inspect.signature(found.__call__).parameters) if found else set()
     return found if takes >= _INPAINTS and not takes & _MORE else None

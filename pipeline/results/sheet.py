@@ -49,7 +49,8 @@ def sheet(
 
 def _caption(candidate: Candidate, verdict: Verdict, text: dict[str, str]) -> list[tuple[str, str]]:
     colour = _COLOURS[verdict.gate]
-    lines = [(f"{candidate.id}  {verdict.gate}  seed {candidate.plan.seed}", colour)]
+    how = f"  {candidate.plan.how}" if candidate.plan.how else ""
+    lines = [(f"{candidate.id}  {verdict.gate}  seed {candidate.plan.seed}{how}", colour)]
     prompt = f"{candidate.plan.prompt.origin}: {candidate.plan.prompt.text}"
     lines += [(line, _SOFT) for line in textwrap.wrap(prompt, 44)[:4]]
     for check in verdict.checks:
