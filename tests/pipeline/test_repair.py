@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,15 +10,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from models.image.diffusers_backend import DiffusersImage
+from models.protocols import Paint
 from pipeline.brief import Brief
 from pipeline.calls.load import load
+from pipeline.calls.operations import ImageOperation
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome
 from pipeline.loop import run
+from pipeline.results.run_folder import read_metadata
+from pipeline.results.sheet import caption
+from pipeline.store import Store
+from scripts.commands.run import run_brief
 from tests.models.image.tiny_image import MAKERS, SIZE
 from tests.models.told_backends import Seen, ToldDetector, ToldScorer, registered
+from ui.run_parts import attempt
+from ui.view import view
 
 Tiny = Callable[..., Preset]
 CAT, BLUE = "a picture of a cat", "a picture with a blue background"
@@ -205,6 +215,18 @@ def test_no_larger_painter_no_escalation(told: Callable[..., Preset]) -> None:
     assert "other painter" not in actions(attempts)
 
 
+def test_an_edit_that_fails_does_not_end_the_run(told: Callable[..., Preset]) -> None:
+    bad = {CAT: 0.1, BLUE: 0.9}
+    faults = {"faults": {"plan": ["ok", "error", "error"]}, "retries": 1}
+    attempts, outcome = play(told((bad,), ((DOG,),), settings=faults, loop={"images": 3}))
+    assert attempts[0].next is not None
+    assert attempts[0].next.action == "edit"
+    assert len(attempts) == outcome.images == 3
+    assert "edit" not in actions(attempts)
+    assert [bool(call.error) for call in attempts[1].calls if call.stage == "image"] == [True, True, False]
+    assert any(text.startswith("edit, nothing could be painted") for text in outcome.degraded)
+
+
 def test_a_larger_painter_that_fails_does_not_end_the_run(
     told: Callable[..., Preset], tmp_path: Path
 ) -> None:
@@ -235,3 +257,86 @@ def test_briefs_of_a_wave_may_be_at_different_painters(told: Callable[..., Prese
         assert mine[-1].change.action == "other painter"
         for one, other in zip(mine, alone, strict=True):
             assert one.candidates[0].image.tobytes() == other.candidates[0].image.tobytes()
+
+
+def test_kept_results_know_the_picture_and_the_mask() -> None:
+    keys = ImageOperation().keys
+    spec, one, other = DiffusersImage(kind="diffusers", model="x"), picture(20), picture(200)
+    plain = Paint("a cat", seed=1)
+    requests = [
+        plain,
+        Paint("a cat", seed=1, reference=one),
+        Paint("a cat", seed=1, reference=other),
+        Paint("a cat", seed=1, reference=one, mask=one.convert("L")),
+        Paint("a cat", seed=1, reference=one, mask=other.convert("L")),
+    ]
+    made = [json.dumps(key) for key in keys(requests, spec)]
+    assert len(set(made)) == len(made)
+    assert made == [json.dumps(key) for key in keys(requests, spec)]
+    # As they were before pictures could be edited: kept results stay of use.
+    assert keys([plain], spec) == [
+        {"prompt": "a cat", "seed": 1, "negative": "", "width": None, "height": None, "steps": None, "guidance": None}
+    ]  # fmt: skip
+
+
+def picture(level: int) -> Image.Image:
+    return Image.new("RGB", (8, 8), (level, 0, 0))
+
+
+def test_a_run_that_is_played_again_takes_edits_and_larger_pictures_from_the_kept_results(
+    told: Callable[..., Preset], tmp_path: Path
+) -> None:
+    bad = {CAT: 0.1, BLUE: 0.9}
+    preset = told((bad,), ((DOG,),), escalate=larger(tmp_path), loop={"images": 3})
+    results = Store(tmp_path / "out").results
+    runs = []
+    for _ in range(2):
+        events = list(run([Brief(text=BRIEF, seed=7)], preset, load(preset, results)))
+        runs.append([e for e in events if isinstance(e, Attempt)])
+    assert actions(runs[0]) == actions(runs[1]) == ["start", "edit", "other painter"]
+    for one, other in zip(*runs, strict=True):
+        assert one.candidates[0].image.tobytes() == other.candidates[0].image.tobytes()
+        assert one.candidates[0].settings == other.candidates[0].settings
+    calls = [call for attempt in runs[1] for call in attempt.calls if call.stage == "image"]
+    assert [call.kept for call in calls] == [(0,)] * 3
+
+
+def test_runs_and_pages_name_edits_and_the_other_painter(
+    told: Callable[..., Preset], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = {CAT: 0.1, BLUE: 0.9}
+    preset = told((bad, bad, GOOD), ((DOG,), (DOG,), ()), escalate=larger(tmp_path), loop={"images": 3})
+    out = tmp_path / "out"
+    assert run_brief(Brief(text=BRIEF, seed=7), preset, out, as_json=False) == 0
+    said = capsys.readouterr().out
+    assert "2-1 edit, seed 8" in said
+    assert "3-1 other painter, seed 9" in said
+    (file,) = out.glob("*/run.json")
+    record = json.loads(file.read_text())
+    assert [a["change"]["action"] for a in record["attempts"]] == ["start", "edit", "other painter"]
+    assert record["attempts"][1]["change"]["box"] == list(DOG.box)
+    new, edited, others = (a["candidates"][0] for a in record["attempts"])
+    assert not {"edit", "other_painter"} & new["plan"].keys()
+    assert edited["plan"]["edit"] == {"candidate": "1-1", "box": list(DOG.box)}
+    assert edited["settings"]["edited_by"] == "StableDiffusionInpaintPipeline"
+    assert others["model"] == "larger"
+    assert record["preset"]["escalate"]["model"].endswith("larger")
+    read = read_metadata(file.parent / "attempts" / "2-1.png")
+    assert read["candidate"]["plan"]["edit"]["candidate"] == "1-1"
+    (row,) = Store(out).runs.find()
+    shown = view(Store(out), row.id)
+    assert shown is not None
+    pages = [attempt(turn, shown) for turn in shown.turns]
+    assert "<b>edit</b>" in pages[1]
+    assert "<b>other painter</b>" in pages[2]
+    assert "<b>edit</b>" not in pages[0] + pages[2]
+
+
+def test_the_contact_sheet_names_them(told: Callable[..., Preset], tmp_path: Path) -> None:
+    bad = {CAT: 0.1, BLUE: 0.9}
+    attempts, _ = play(told((bad,), ((DOG,),), escalate=larger(tmp_path), loop={"images": 3}))
+    text = {check.requirement: "" for a in attempts for v in a.verdicts for check in v.checks}
+    made = [pair for a in attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
+    captions = [caption(candidate, verdict, text) for candidate, verdict in made]
+    heads = [lines[0][0] for lines in captions]
+    assert [head.partition("seed ")[2] for head in heads] == ["7", "8  edit", "9  other painter"]
