@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from models.protocols import OnStep, Stopped
 from pipeline.brief import Brief
-from pipeline.budget import Budget
+from pipeline.budget import Budget, Painter
 from pipeline.calls.load import Models
 from pipeline.calls.record import Made
 from pipeline.config import Preset
@@ -155,7 +155,7 @@ def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset) -> list[Plan
             width=brief.width or size[0], height=brief.height or size[1],
             steps=track.steps if strong else None,
             guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
-            edit=edit, other_painter=action == "other painter",
+            edit=edit, other_painter=track.painter == "escalate",
         )
         for n, seed in enumerate(seeds(brief, track.budget.used.images, track.room))
     ]  # fmt: skip
@@ -226,14 +226,15 @@ def _paint(
 ) -> list[Painting]:
     """Paint the plans, in one request to each painter: the usual one, and the larger one for briefs that it gets."""
     paintings: dict[int, Painting] = {}
-    for painter, larger in ((models.image, False), (models.other_painter, True)):
-        mine = [i for i, track in enumerate(wave) if (track.next.action == "other painter") == larger]
+    for painter in get_args(Painter):
+        mine = [i for i, track in enumerate(wave) if track.painter == painter]
         if not mine:
             continue
-        assert painter is not None
         tracks = [wave[i] for i in mine]
         numbers = [len(track.attempts) + 1 for track in tracks]
-        made = paint([plans[i] for i in mine], numbers, painter, watched(tracks, on_step, stop), stop)
+        made = paint(
+            [plans[i] for i in mine], numbers, models.painter(painter), watched(tracks, on_step, stop), stop
+        )
         _charge(tracks, made)
         paintings |= dict(zip(mine, made.each, strict=True))
     return [paintings[i] for i in range(len(wave))]
@@ -262,9 +263,7 @@ def _charge(wave: Sequence[Track], made: Made[Any]) -> None:
 
 def _ask(track: Track, preset: Preset, models: Models) -> Ask:
     """What the writer gets for a brief."""
-    requirements, larger = track.started.reading.requirements, track.next.action == "other painter"
-    painter = models.other_painter if larger else models.image
-    assert painter is not None
+    requirements = track.started.reading.requirements
     new = (c.plan for a in track.attempts for c in a.candidates if c.plan.edit is None)
     tried = dict.fromkeys(plan.prompt.text for plan in new)
     return Ask(
@@ -272,6 +271,6 @@ def _ask(track: Track, preset: Preset, models: Models) -> Ask:
         requirements=requirements,
         failed=described(requirements, track.best[1], track.next.failed) if track.best else (),
         tried=tuple(tried)[-preset.loop.memory :],
-        anything=larger or draws_anything(models.range),
-        prompt_tokens=painter.prompt_tokens,
+        anything=track.painter == "escalate" or draws_anything(models.range),
+        prompt_tokens=models.painter(track.painter).prompt_tokens,
     )

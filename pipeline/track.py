@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from models.protocols import Edits, OnStep, Step, Stopped
-from pipeline.budget import Budget
+from pipeline.budget import Budget, Painter
 from pipeline.calls.record import Call
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started, Status, degraded_in
@@ -63,9 +63,14 @@ class Track:
     @property
     def steps(self) -> int:
         """Denoising steps that each image of the next attempt takes."""
-        if self.next.action == "other painter":
+        if self.painter == "escalate":
             return self._larger_steps
         return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
+
+    @property
+    def painter(self) -> Painter:
+        """Who paints the next attempt."""
+        return "escalate" if self.next.action == "other painter" else "image"
 
     @property
     def prompt(self) -> Prompt:
@@ -85,7 +90,7 @@ class Track:
     def charge(self, calls: Sequence[Call]) -> None:
         """Record calls of the current attempt, and charge them to its budget."""
         self.calls += calls
-        self.attempt.charge(calls)
+        self.attempt.charge(calls, self.painter)
 
     def add(self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> Attempt:
         """End the current attempt: update the best candidate, then end the brief or choose the next repair."""
@@ -112,7 +117,7 @@ class Track:
             follow = self._choose([a.change.action for a in self.attempts] + [change.action])
             if follow and undone and self.best is before:
                 follow = self.next = self._after_rollback(follow, undone)
-            if follow and (lacks := self.begin().lacks(self.steps)):
+            if follow and (lacks := self.begin().lacks(self.steps, self.painter)):
                 follow = None
                 self.exhaust(lacks)
         attempt = Attempt(
@@ -148,8 +153,8 @@ class Track:
         assert self.best is not None
         useless, last = self.useless, False
         if self.preset.escalate is not None:
-            last = self.budget.room(2, max(self._larger_steps, self.preset.image.steps)) < 2
-            if self.budget.lacks(self._larger_steps):
+            last = self.budget.room(2, max(self._larger_steps, self.preset.image.steps), "escalate") < 2
+            if self.budget.lacks(self._larger_steps, "escalate"):
                 useless = useless | {"other painter"}
         follow = repair(self.started.reading.requirements, self.best[1], actions, useless, last)
         if follow is None:
@@ -260,14 +265,14 @@ def allot(wave: Sequence[Track], images: int) -> None:
     for track in wave:
         if track.outcome is not None:
             continue
-        steps = track.steps
-        track.room = track.begin().room(images, steps)
+        steps, painter = track.steps, track.painter
+        track.room = track.begin().room(images, steps, painter)
         if not track.room:
-            track.exhaust(track.attempt.lacks(steps) or "the budget is spent")
+            track.exhaust(track.attempt.lacks(steps, painter) or "the budget is spent")
             continue
         painted = track.room * steps
         expected = {
-            what: track.attempt.pace.expected(what, painted) for what in ("seconds", "joules", "money")
+            what: track.attempt.expected(what, painted, painter) for what in ("seconds", "joules", "money")
         }
         track.attempt.promise(images=track.room, image_steps=painted, **expected)
 

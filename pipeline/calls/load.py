@@ -13,6 +13,7 @@ from models.load import check_loadable, stage_of
 from models.protocols import Marks, ModelError, Paint, Painted, Text, WeightsMissing
 from models.specs import PER_CALL, POLICY, Spec
 from models.specs import Stage as StageName
+from pipeline.budget import Painter
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
 from pipeline.calls.judge_operations import AskOperation, DetectOperation, ReadOperation, ScoreOperation
@@ -41,6 +42,12 @@ class Models:
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
     bands: Bands = field(default_factory=Bands)
     range: Range | None = None
+
+    def painter(self, key: Painter) -> Stage[Paint, Painted]:
+        """The painter by its key in the preset, which must name it."""
+        found = self.other_painter if key == "escalate" else self.image
+        assert found is not None
+        return found
 
 
 def quiet_libraries() -> None:
