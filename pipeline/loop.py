@@ -58,10 +58,10 @@ def run(
                 yield track.started
                 wave.append(track)
             allot(wave, preset.loop.images_per_attempt)
-            yield from (track.outcome for track in wave if track.outcome)
+            yield from _ended(wave)
             wave = [track for track in wave if track.outcome is None]
             plans = _plan(wave, preset, models, stop)
-            yield from (track.outcome for track in wave if track.outcome)
+            yield from _ended(wave)
             plans = [of_brief for of_brief in plans if of_brief]
             wave = [track for track in wave if track.outcome is None]
             paintings = _paint(wave, plans, models, on_step, stop)
@@ -75,7 +75,7 @@ def run(
             continue
         for track, painting, verdicts in zip(wave, paintings, judged, strict=True):
             if painting.failure and track.goes_on_without(painting.failure):
-                yield from filter(None, (track.outcome,))
+                yield from _ended([track])
                 continue
             if painting.failure:
                 yield from filter(None, (track.close_attempt(), track.close("failed", painting.failure)))
@@ -84,6 +84,13 @@ def run(
             if track.outcome:
                 yield track.outcome
         wave = [track for track in wave if track.outcome is None]
+
+
+def _ended(wave: Sequence[Track]) -> Iterator[Event]:
+    """The outcomes of the briefs that ended before they painted again, each after the calls that it made since."""
+    for track in wave:
+        if track.outcome:
+            yield from filter(None, (track.close_attempt(), track.outcome))
 
 
 def _read(

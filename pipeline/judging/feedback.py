@@ -78,17 +78,15 @@ def repair(
 
 
 def _edit(requirements: Sequence[Requirement], best: Verdict, missing: str) -> Repair:
-    """An edit where the worst of the open checks says that the fault is; of the whole picture, for all of them, where
-    no open check has a place."""
+    """An edit that mends the worst of the open checks where a judge saw the fault; all open checks, anywhere in the
+    picture, where that fault has no place."""
     must = {r.id for r in requirements if r.must} | set(ALWAYS)
     open_ = [c for c in best.checks if c.outcome in ("fail", "unsure")]
-    placed = [c for c in open_ if c.box is not None]
-    mended, where = open_, ""
-    if placed:
-        worst = min(placed, key=lambda c: (c.requirement not in must, _ORDER.index(c.outcome)))
-        mended, where = [worst], " where a judge saw the fault"
+    worst = min(open_, key=lambda c: (c.requirement not in must, _ORDER.index(c.outcome), c.box is None))
+    mended = open_ if worst.box is None else [worst]
+    where = "" if worst.box is None else " where a judge saw the fault"
     return Repair(
-        action="edit", failed=tuple(c.requirement for c in mended), box=mended[0].box if placed else None,
+        action="edit", failed=tuple(c.requirement for c in mended), box=worst.box,
         reason=f"missing: {missing}; {_HOW['edit']}{where}",
     )  # fmt: skip
 

@@ -14,11 +14,13 @@ from PIL import Image
 
 from models.image.diffusers_backend import DiffusersImage
 from models.protocols import Paint
-from pipeline.brief import Brief
+from pipeline.brief import Brief, Requirement
 from pipeline.calls.load import load
 from pipeline.calls.operations import ImageOperation
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome
+from pipeline.judging.feedback import fallen, repair
+from pipeline.judging.verdict import Check, Verdict
 from pipeline.loop import run
 from pipeline.results.run_folder import read_metadata
 from pipeline.results.sheet import caption
@@ -241,6 +243,47 @@ def test_a_larger_painter_that_fails_does_not_end_the_run(
     failed = [call for a in attempts for call in a.calls if call.error]
     assert failed
     assert all(call.model["name"] == "larger" for call in failed)
+
+
+def test_the_calls_of_a_painter_that_failed_last_are_in_the_record(
+    told: Callable[..., Preset], tmp_path: Path
+) -> None:
+    broken = larger(tmp_path, paint_size=SIZE)
+    settings = {"seeds_differ": False}  # so that nothing is left to try after `guide`
+    preset = told(
+        ({CAT: 0.1, BLUE: 0.9},), escalate=broken, settings=settings, loop={"images": 9, "edit": False}
+    )
+    attempts, outcome = play(preset, width=SIZE, height=SIZE * 2)
+    assert actions(attempts) == ["start", "guide", "other painter"]
+    assert attempts[-1].candidates == ()
+    assert all(call.error for call in attempts[-1].calls)
+    assert outcome.reason.startswith("nothing is left to try")
+    assert outcome.best is not None
+
+
+def test_an_edit_mends_the_worst_fault_first() -> None:
+    must, nice = (Requirement(id=id, kind="other", text=id, must=id == "must") for id in ("must", "nice"))
+
+    def checks(**outcomes: tuple[str, Any]) -> Verdict:
+        made = [
+            Check(requirement=id, probability=None, outcome=outcome, judge="", reason="", box=box)  # type: ignore[arg-type]
+            for id, (outcome, box) in outcomes.items()
+        ]
+        return Verdict(candidate="1-1", checks=tuple(made), gate="fail", score=0.0)
+
+    def edit(**outcomes: tuple[str, Any]) -> tuple[Any, ...]:
+        step = repair([must, nice], checks(**outcomes), ["start"])
+        assert step is not None
+        return step.action, step.failed, step.box
+
+    box, other = (0.0, 0.0, 0.5, 0.5), (0.5, 0.5, 1.0, 1.0)
+    assert edit(must=("fail", box), nice=("fail", other)) == ("edit", ("must",), box)
+    assert edit(must=("pass", box), nice=("fail", other)) == ("edit", ("nice",), other)
+    assert edit(must=("fail", None), nice=("unsure", other)) == ("edit", ("must", "nice"), None)
+    before = checks(must=("fail", None), nice=("pass", None))
+    after = checks(must=("unsure", None), nice=("unchecked", None))
+    assert fallen(before.checks, after.checks, ["must"]) == ["nice"]
+    assert fallen(after.checks, before.checks, ["must"]) == []
 
 
 def test_briefs_of_a_wave_may_be_at_different_painters(told: Callable[..., Preset], tmp_path: Path) -> None:
