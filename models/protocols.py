@@ -131,9 +131,17 @@ def schema_of(schema: Schemas, index: int) -> JsonSchema | None:
     return schema if schema is None or isinstance(schema, dict) else schema[index]
 
 
+# How an image model edits a picture: it follows an instruction about it, or it paints the white of a mask anew, with a
+# description of what must be there.
+Edits = Literal["instruction", "mask"]
+
+
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """One image to make. `None` leaves a setting to the model's spec."""
+    """One image to make. `None` leaves a setting to the model's spec.
+
+    With a `reference` that picture is edited, for models that can (`edits`): where `mask`, of the same size, is white,
+    and by half where it is grey; the rest stays as it is. Without a mask the whole picture may change."""
 
     prompt: str
     seed: int
@@ -142,6 +150,8 @@ class Paint:
     height: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    reference: Image | None = None
+    mask: Image | None = None  # of mode L
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +193,11 @@ class ImageModel(Protocol):
     def prompt_tokens(self) -> int | None:
         """How many tokens of a prompt are read; None where there is no limit. Where a prompt is longer, the settings of
         its image have `prompt_cut: {read: …, of: …}`."""
+        ...
+
+    @property
+    def edits(self) -> Edits | None:
+        """How it edits a picture; None where it cannot, and then a request with a reference raises ModelError."""
         ...
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:

@@ -2,7 +2,8 @@
 
 The cost of a call is charged to its attempt and to the scopes around it. Before an image is painted, every scope must
 have room for it: for its steps, which are known, and for its seconds, joules and money, which are estimated from the
-images painted so far. For the first image of a run that estimate is zero; a time limit stops it while it is painted.
+images painted so far by the same painter. For the first image of a run that estimate is zero; a time limit stops it
+while it is painted. For the first image of a larger painter it is that of the usual one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pipeline.brief import Limits
 from pipeline.calls.record import Call
 
 Name = Literal["batch", "brief", "attempt"]
+Painter = Literal["image", "escalate"]  # by its key in a preset
 
 _OVER = {
     "images": "all {limit:,} images",
@@ -55,7 +57,7 @@ class Spend:
 
 @dataclass
 class Pace:
-    """The average cost of a denoising step so far, shared by all scopes of a batch."""
+    """The average cost of a denoising step of one painter so far, shared by all scopes of a batch."""
 
     steps: int = 0
     seconds: float = 0.0
@@ -84,13 +86,13 @@ class Budget:
     parent: Budget | None = None
     currency: str = "EUR"
     used: Spend = field(default_factory=Spend)
-    pace: Pace = field(default_factory=Pace)
+    paces: dict[Painter, Pace] = field(default_factory=lambda: {"image": Pace(), "escalate": Pace()})
     started: float = field(default_factory=time.monotonic)
     promised: dict[str, float] = field(default_factory=dict)  # reserved for calls that are not charged yet
 
     def open(self, name: Name, limits: Limits) -> Budget:
         """Open a scope inside this one."""
-        return Budget(limits, name, self, self.currency, pace=self.pace)
+        return Budget(limits, name, self, self.currency, paces=self.paces)
 
     @property
     def seconds(self) -> float:
@@ -102,10 +104,11 @@ class Budget:
         """This scope and the scopes around it, from the inside out."""
         return [self, *(self.parent.scopes if self.parent else [])]
 
-    def charge(self, calls: Sequence[Call]) -> None:
-        """Add the cost of calls to this scope and those around it. Charge each call once, to its innermost scope."""
+    def charge(self, calls: Sequence[Call], painter: Painter = "image") -> None:
+        """Add the cost of calls to this scope and those around it. Charge each call once, to its innermost scope.
+        `painter`: that made those which paint."""
         for call in calls:
-            self.pace.add(call)
+            self.paces[painter].add(call)
             for scope in self.scopes:
                 scope.used.add(call)
 
@@ -120,18 +123,23 @@ class Budget:
         for scope in self.scopes:
             scope.promised.clear()
 
-    def room(self, images: int, steps: int) -> int:
+    def expected(self, what: str, steps: int, painter: Painter = "image") -> float:
+        """Seconds, joules or money that `steps` denoising steps of a painter are expected to take."""
+        pace = self.paces[painter]
+        return (pace if pace.steps else self.paces["image"]).expected(what, steps)
+
+    def room(self, images: int, steps: int, painter: Painter = "image") -> int:
         """How many images may be painted now, at most `images`, with `steps` denoising steps each."""
         for scope in self.scopes:
             for what in scope.limits.set:
-                images = min(images, scope._room(what, steps))
+                images = min(images, scope._room(what, steps, painter))
         return max(0, images)
 
-    def lacks(self, steps: int) -> str | None:
+    def lacks(self, steps: int, painter: Painter = "image") -> str | None:
         """The limit that does not allow another image of `steps` steps, in words; None if one is allowed."""
         for scope in self.scopes:
             for what in scope.limits.set:
-                if scope._room(what, steps) < 1:
+                if scope._room(what, steps, painter) < 1:
                     return scope._why(what, steps)
         return None
 
@@ -160,12 +168,12 @@ class Budget:
         used = self.seconds if what == "seconds" else float(getattr(self.used, what))
         return used + self.promised.get(what, 0)
 
-    def _room(self, what: str, steps: int) -> int:
+    def _room(self, what: str, steps: int, painter: Painter) -> int:
         """How many images of `steps` steps one limit allows."""
         left = self.limits.set[what] - self._taken(what)
         if what == "tokens":  # painting uses none, but a brief without tokens left is at its end
             return 0 if left <= 0 else 2**31
-        each = {"images": 1.0, "image_steps": float(steps)}.get(what) or self.pace.expected(what, steps)
+        each = {"images": 1.0, "image_steps": float(steps)}.get(what) or self.expected(what, steps, painter)
         if left <= 0:
             return 0
         return int(left / each + 1e-9) if each else 2**31

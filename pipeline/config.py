@@ -114,6 +114,8 @@ class Loop(Limits):
     memory_mb: PositiveFloat = 1024
     # bare: without instructions, for a text model that was trained to read briefs.
     prompting: Literal["bare", "instructed"] = "instructed"
+    # Whether a picture that failed may be edited, where the painter can.
+    edit: bool = Field(default=True, exclude_if=lambda edit: edit)
 
 
 class Takes(Section):
@@ -146,6 +148,10 @@ class Preset(Section):
     range: str | None = None  # location of a JSON file: what the image model can draw; None means anything
     text: Annotated[SerializeAsAny[TextSpec], PlainValidator(partial(parse_spec, "text"))]
     image: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))]
+    # A larger painter, which gets the brief once all repairs with the usual one were tried.
+    escalate: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))] | None = (
+        Field(default=None, exclude_if=lambda spec: spec is None)
+    )
     # The models that look at painted images, by any name; the `kind` of each says what it can tell.
     judges: dict[JudgeName, Annotated[SerializeAsAny[Spec], PlainValidator(parse_judge)]] = Field(
         min_length=1
@@ -170,7 +176,8 @@ class Preset(Section):
     def models(self) -> dict[str, Spec]:
         """The spec of each model by its key in the file, such as "image" or "judges.detector", in the order of the
         loop."""
-        return {"text": self.text, "image": self.image} | {
+        painters = {"image": self.image} | ({"escalate": self.escalate} if self.escalate else {})
+        return {"text": self.text, **painters} | {
             f"judges.{name}": spec for name, spec in self.judges.items()
         }
 

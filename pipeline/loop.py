@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from models.protocols import OnStep, Stopped
 from pipeline.brief import Brief
-from pipeline.budget import Budget
+from pipeline.budget import Budget, Painter
 from pipeline.calls.load import Models
 from pipeline.calls.record import Made
 from pipeline.config import Preset
@@ -24,6 +24,7 @@ from pipeline.events import Event, Started
 from pipeline.judging.feedback import described
 from pipeline.judging.judge import Judges, judge
 from pipeline.judging.verdict import Verdict
+from pipeline.painting.edit import edit_of, edit_prompt
 from pipeline.painting.image import Painting, Plan, paint, seeds
 from pipeline.painting.prompt import Ask, Prompt, is_prompt, own_words, template, write
 from pipeline.painting.prompt import most_tokens as prompt_tokens
@@ -57,10 +58,10 @@ def run(
                 yield track.started
                 wave.append(track)
             allot(wave, preset.loop.images_per_attempt)
-            yield from (track.outcome for track in wave if track.outcome)
+            yield from _ended(wave)
             wave = [track for track in wave if track.outcome is None]
             plans = _plan(wave, preset, models, stop)
-            yield from (track.outcome for track in wave if track.outcome)
+            yield from _ended(wave)
             plans = [of_brief for of_brief in plans if of_brief]
             wave = [track for track in wave if track.outcome is None]
             paintings = _paint(wave, plans, models, on_step, stop)
@@ -73,6 +74,9 @@ def run(
             wave = []
             continue
         for track, painting, verdicts in zip(wave, paintings, judged, strict=True):
+            if painting.failure and track.goes_on_without(painting.failure):
+                yield from _ended([track])
+                continue
             if painting.failure:
                 yield from filter(None, (track.close_attempt(), track.close("failed", painting.failure)))
                 continue
@@ -80,6 +84,13 @@ def run(
             if track.outcome:
                 yield track.outcome
         wave = [track for track in wave if track.outcome is None]
+
+
+def _ended(wave: Sequence[Track]) -> Iterator[Event]:
+    """The outcomes of the briefs that ended before they painted again, each after the calls that it made since."""
+    for track in wave:
+        if track.outcome:
+            yield from filter(None, (track.close_attempt(), track.outcome))
 
 
 def _read(
@@ -112,7 +123,8 @@ def _read(
     tracks = []
     for i, (position, brief) in enumerate(entering):
         reading, calls = readings[i]
-        track = Track(Started(brief=position, given=brief, reading=reading, calls=calls), scopes[i], preset)
+        started = Started(brief=position, given=brief, reading=reading, calls=calls)
+        track = Track(started, scopes[i], preset, models.image.edits)
         scopes[i].charge(calls)
         scopes[i].settle()
         if reading.blocked:
@@ -138,7 +150,11 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> 
 
 def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset) -> list[Plan]:
     """As many plans as the brief has room for in this attempt, its prompts in turn."""
-    brief, spec, strong = track.started.given, preset.image, track.next.action == "guide"
+    brief, spec, action = track.started.given, preset.image, track.next.action
+    strong, edit = action == "guide", None
+    if action == "edit":
+        assert track.best is not None
+        edit = edit_of(track.best[0], track.next.box)
     size = wanted_size(track.started.reading.requirements, (spec.width, spec.height)) or (None, None)
     return [
         Plan(
@@ -146,6 +162,7 @@ def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset) -> list[Plan
             width=brief.width or size[0], height=brief.height or size[1],
             steps=track.steps if strong else None,
             guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
+            edit=edit, other_painter=track.painter == "escalate",
         )
         for n, seed in enumerate(seeds(brief, track.budget.used.images, track.room))
     ]  # fmt: skip
@@ -167,20 +184,25 @@ def _prompts(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) 
         elif track.next.action == "own words":
             assert own is not None
             prompts.append([own])
-        else:
+        elif track.next.action == "edit":
             assert track.best is not None
-            prompts.append([written.get(i) or track.best[0].plan.prompt])
+            assert track.edits is not None
+            prompts.append([edit_prompt(requirements, track.next, track.prompt, track.edits)])
+        elif track.next.action == "other painter":
+            prompts.append([written[i]])
+        else:
+            prompts.append([written.get(i) or track.prompt])
     return prompts
 
 
 def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> dict[int, Prompt]:
-    """New prompts by position in the wave, for the briefs whose repair is to rephrase, and for those that begin with
-    more in their words than the wants. If a brief's token budget is too small for the text model, the template writes
-    instead."""
+    """New prompts by position in the wave, for the briefs whose repair is to rephrase, for those that another painter
+    gets, and for those that begin with more in their words than the wants. If a brief's token budget is too small for
+    the text model, the template writes instead."""
     asks = {
         i: _ask(track, preset, models)
         for i, track in enumerate(wave)
-        if track.next.action == "rephrase"
+        if track.next.action in ("rephrase", "other painter")
         or (
             track.next.action == "start"
             and not is_prompt(track.started.given, track.started.reading.requirements)
@@ -189,7 +211,7 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) ->
     prompts: dict[int, Prompt] = {}
     able = []
     for i, ask in asks.items():
-        writer = preset.loop.first if wave[i].next.action == "start" else preset.loop.writer
+        writer = preset.loop.writer if wave[i].next.action == "rephrase" else preset.loop.first
         if writer == "template" or models.text is None:
             prompts[i] = template(ask)
         elif why := wave[i].attempt.lacks_tokens(most := prompt_tokens(ask)):
@@ -209,10 +231,20 @@ def _paint(
     on_step: OnStep | None,
     stop: Stop,
 ) -> list[Painting]:
-    numbers = [len(track.attempts) + 1 for track in wave]
-    made = paint(plans, numbers, models.image, watched(wave, on_step, stop), stop)
-    _charge(wave, made)
-    return made.each
+    """Paint the plans, in one request to each painter: the usual one, and the larger one for briefs that it gets."""
+    paintings: dict[int, Painting] = {}
+    for painter in get_args(Painter):
+        mine = [i for i, track in enumerate(wave) if track.painter == painter]
+        if not mine:
+            continue
+        tracks = [wave[i] for i in mine]
+        numbers = [len(track.attempts) + 1 for track in tracks]
+        made = paint(
+            [plans[i] for i in mine], numbers, models.painter(painter), watched(tracks, on_step, stop), stop
+        )
+        _charge(tracks, made)
+        paintings |= dict(zip(mine, made.each, strict=True))
+    return [paintings[i] for i in range(len(wave))]
 
 
 def _judge(
@@ -239,12 +271,13 @@ def _charge(wave: Sequence[Track], made: Made[Any]) -> None:
 def _ask(track: Track, preset: Preset, models: Models) -> Ask:
     """What the writer gets for a brief."""
     requirements = track.started.reading.requirements
-    tried = dict.fromkeys(c.plan.prompt.text for a in track.attempts for c in a.candidates)
+    new = (c.plan for a in track.attempts for c in a.candidates if c.plan.edit is None)
+    tried = dict.fromkeys(plan.prompt.text for plan in new)
     return Ask(
         brief=track.started.given,
         requirements=requirements,
         failed=described(requirements, track.best[1], track.next.failed) if track.best else (),
         tried=tuple(tried)[-preset.loop.memory :],
-        anything=draws_anything(models.range),
-        prompt_tokens=models.image.prompt_tokens,
+        anything=track.painter == "escalate" or draws_anything(models.range),
+        prompt_tokens=models.painter(track.painter).prompt_tokens,
     )

@@ -53,7 +53,7 @@ def _inherited(data: dict[str, Any], keys: Keys) -> bool:
 
 def _model_section(data: dict[str, Any], keys: Keys) -> tuple[dict[str, Any] | None, Keys]:
     """The section of the model that the keys lead into, and the keys inside it; None where they lead into none."""
-    depth = {"text": 1, "image": 1, "judges": 2}.get(keys[0], 0) if keys else 0
+    depth = {"text": 1, "image": 1, "escalate": 1, "judges": 2}.get(keys[0], 0) if keys else 0
     found: Any = data
     for key in keys[:depth]:
         found = found.get(key) if isinstance(found, dict) else None
@@ -114,7 +114,7 @@ def known_keys(preset: type[BaseModel], data: dict[str, Any], section: Keys) -> 
 
 def _spec(own: dict[str, Any], of: str, rest: Keys) -> tuple[Any, Keys]:
     """The class of a model's section, or of the fallback rung that the keys in it lead into, and the keys left. `of`:
-    text, image or judges."""
+    text, image, escalate or judges."""
     kind = own.get("kind")
     stage = judging_stage(kind) if of == "judges" else "text" if of == "text" else "image"
     if rest[:1] == ("fallback",) and len(rest) > 1:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from models.protocols import OnStep, Step, Stopped
-from pipeline.budget import Budget
+from models.protocols import Edits, OnStep, Step, Stopped
+from pipeline.budget import Budget, Painter
 from pipeline.calls.record import Call
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started, Status, degraded_in
-from pipeline.judging.feedback import START, Action, Repair, repair
+from pipeline.judging.feedback import START, Action, Repair, fallen, repair
 from pipeline.judging.verdict import ALWAYS, Verdict, unmeasured
 from pipeline.painting.image import Candidate, Plan
-from pipeline.painting.prompt import own_words
+from pipeline.painting.prompt import Prompt, own_words
 from pipeline.stopping import Stop
 
 
@@ -24,6 +24,7 @@ class Track:
     started: Started
     budget: Budget
     preset: Preset
+    edits: Edits | None = None  # how the painter edits pictures
     attempts: list[Attempt] = field(default_factory=list)
     next: Repair = START
     outcome: Outcome | None = None
@@ -41,6 +42,10 @@ class Track:
             self.useless.add("reseed")
         if own_words(self.started.given, self.started.reading.requirements) is None:
             self.useless.add("own words")
+        if self.edits is None or not self.preset.loop.edit:
+            self.useless.add("edit")
+        if self.preset.escalate is None:
+            self.useless.add("other painter")
         if reason := self.started.reading.degraded:
             self.degraded[reason] = None
 
@@ -58,18 +63,47 @@ class Track:
     @property
     def steps(self) -> int:
         """Denoising steps that each image of the next attempt takes."""
+        if self.painter == "escalate":
+            return self._larger_steps
         return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
+
+    @property
+    def painter(self) -> Painter:
+        """Who paints the next attempt."""
+        return "escalate" if self.next.action == "other painter" else "image"
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt of the best picture; of an edit, the one that it was painted with before."""
+        assert self.best is not None
+        plans = {c.id: c.plan for attempt in self.attempts for c in attempt.candidates}
+        plan = self.best[0].plan
+        while plan.edit is not None:
+            plan = plans[plan.edit.candidate]
+        return plan.prompt
+
+    @property
+    def _larger_steps(self) -> int:
+        """Denoising steps of an image by the larger painter; 0 where the preset names none."""
+        return self.preset.escalate.steps if self.preset.escalate else 0
 
     def charge(self, calls: Sequence[Call]) -> None:
         """Record calls of the current attempt, and charge them to its budget."""
         self.calls += calls
-        self.attempt.charge(calls)
+        self.attempt.charge(calls, self.painter)
 
     def add(self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> Attempt:
         """End the current attempt: update the best candidate, then end the brief or choose the next repair."""
         number, change = len(self.attempts) + 1, self.next
         self.degraded |= dict.fromkeys(degraded_in(candidates, verdicts))
+        undone: dict[str, None] = {}  # an ordered set: what edits made worse
+        before = self.best
         for pair in zip(candidates, verdicts, strict=True):
+            if before and change.action == "edit" and pair[1].gate != "pass":
+                worse = fallen(before[1].checks, pair[1].checks, change.failed)
+                undone |= dict.fromkeys(worse)
+                if worse:
+                    continue
             if self.best is None or _rank(pair[1]) > _rank(self.best[1]):
                 self.best = pair
         assert self.best is not None
@@ -81,7 +115,9 @@ class Track:
             self.close("needs_review", self._left_to_people())
         else:
             follow = self._choose([a.change.action for a in self.attempts] + [change.action])
-            if follow and (lacks := self.begin().lacks(self.steps)):
+            if follow and undone and self.best is before:
+                follow = self.next = self._after_rollback(follow, undone)
+            if follow and (lacks := self.begin().lacks(self.steps, self.painter)):
                 follow = None
                 self.exhaust(lacks)
         attempt = Attempt(
@@ -115,18 +151,43 @@ class Track:
     def _choose(self, actions: Sequence[Action]) -> Repair | None:
         """Choose the next repair after these actions; the brief ends where there is none."""
         assert self.best is not None
-        follow = repair(self.started.reading.requirements, self.best[1], actions, self.useless)
+        useless, last = self.useless, False
+        if self.preset.escalate is not None:
+            last = self.budget.room(2, max(self._larger_steps, self.preset.image.steps), "escalate") < 2
+            if self.budget.lacks(self._larger_steps, "escalate"):
+                useless = useless | {"other painter"}
+        follow = repair(self.started.reading.requirements, self.best[1], actions, useless, last)
         if follow is None:
             self.exhaust("nothing is left to try that would give another picture")
         else:
             self.next = follow
         return follow
 
+    def _after_rollback(self, follow: Repair, undone: Collection[str]) -> Repair:
+        """The repair that follows an edit that was undone, with the reason why it was."""
+        texts = {r.id: r.text for r in self.started.reading.requirements} | ALWAYS
+        worse = ", ".join(texts[id] for id in undone)
+        return follow.model_copy(
+            update={"reason": f"the edit is undone, because it harmed: {worse}; {follow.reason}"}
+        )
+
+    def goes_on_without(self, failure: str) -> bool:
+        """Whether another repair follows although nothing could be painted: an edit or a larger painter may fail where
+        the usual painter does not."""
+        if self.next.action not in ("edit", "other painter"):
+            return False
+        self.degraded[f"{self.next.action}, {failure}"] = None
+        self.give_up_repair()
+        return True
+
     def new(self, plans: Sequence[Plan]) -> list[Plan]:
         """Those of the plans that give a picture that was not painted yet, each once. They count as painted."""
         found = []
         for plan in plans:
-            key = plan.key if self._seeds_differ else plan.model_copy(update={"seed": 0}).key
+            differ = self._seeds_differ
+            if plan.other_painter and self.preset.escalate:
+                differ = self.preset.escalate.seeds_differ
+            key = plan.key if differ else plan.model_copy(update={"seed": 0}).key
             if key not in self.painted:
                 self.painted.add(key)
                 found.append(plan)
@@ -204,14 +265,14 @@ def allot(wave: Sequence[Track], images: int) -> None:
     for track in wave:
         if track.outcome is not None:
             continue
-        steps = track.steps
-        track.room = track.begin().room(images, steps)
+        steps, painter = track.steps, track.painter
+        track.room = track.begin().room(images, steps, painter)
         if not track.room:
-            track.exhaust(track.attempt.lacks(steps) or "the budget is spent")
+            track.exhaust(track.attempt.lacks(steps, painter) or "the budget is spent")
             continue
         painted = track.room * steps
         expected = {
-            what: track.attempt.pace.expected(what, painted) for what in ("seconds", "joules", "money")
+            what: track.attempt.expected(what, painted, painter) for what in ("seconds", "joules", "money")
         }
         track.attempt.promise(images=track.room, image_steps=painted, **expected)
 

@@ -62,8 +62,11 @@ def attempt(turn: Turn, run: RunView) -> str:
         if turn.next
         else ""
     )
+    action = turn.change.action
+    how = f"<b>{action}</b>" if action in ("edit", "other painter") else ""
     return (
-        f'<article class="attempt" aria-label="Attempt {turn.number}"><header><h3>Attempt {turn.number}</h3>{gates}'
+        f'<article class="attempt" aria-label="Attempt {turn.number}"><header>'
+        f"<h3>Attempt {turn.number}</h3>{how}{gates}"
         f'<span class="soft">{escape(sentence(turn.change.reason))}</span></header>{"".join(made)}{coming}</article>'
     )
 

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from models.device import held_bytes, pick_device, pick_dtype
+from models.image import editing
 from models.image.diffusers_backend import DiffusersImage
 from models.image.diffusers_pipeline import narrow, native, open_pipeline, parameters, place
 from models.image.preview import Moment, Previews, watched
@@ -55,6 +56,7 @@ class _Settings:
     # Some pipelines treat a missing negative prompt and an empty one differently (SDXL zeroes it), so a batch has
     # either or neither.
     negative: bool
+    edit: bool = False  # of a reference
 
 
 class Painter:
@@ -69,6 +71,8 @@ class Painter:
         self._previews = Previews(pipe)
         self._prompts = PromptLength(pipe, spec.call_options)
         self.prompt_tokens = self._prompts.limit  # that are read of a prompt
+        self.edits = editing.edits(pipe)
+        self._editor: Any = None  # the pipeline that edits, once one is needed
         self._agreements: dict[tuple[int, _Settings], bool] = {}
         self._placed = _placement(pipe, spec, identity.device, getattr(torch, identity.dtype))
         self._coarsest = identity.dtype  # the number format with the fewest bits that the weights were in
@@ -82,6 +86,7 @@ class Painter:
         placed = _placement(self._pipe, spec, device, dtype)
         if placed != self._placed:
             place(self._pipe, spec, device, dtype)
+            self._editor = None  # it knows the offloading from when it was made
             self._agreements.clear()
             self._previews = Previews(self._pipe)
         name = _name(dtype)
@@ -105,11 +110,15 @@ class Painter:
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
         """Paint every request, in batches with equal settings; each image depends on its own request alone.
 
-        Raises ModelError for settings that the pipeline refuses, for a result that contains NaN and when memory runs
-        out. What `on_step` raises (`Stopped`) is passed on.
+        Raises ModelError for settings that the pipeline refuses, for a reference where it cannot edit, for a result
+        that contains NaN and when memory runs out. What `on_step` raises (`Stopped`) is passed on.
         """
         groups: dict[_Settings, list[int]] = {}
         for position, request in enumerate(requests):
+            if request.reference is not None and self.edits is None:
+                raise ModelError(
+                    f"{self.identity.name} cannot edit a picture; paint one without a reference."
+                )
             groups.setdefault(self._settings(request), []).append(position)
         painted: dict[int, Painted] = {}
         for settings, positions in groups.items():
@@ -133,6 +142,7 @@ class Painter:
             steps=request.steps or spec.steps,
             guidance=guidance,
             negative=bool(request.negative) and "negative_prompt" in self._accepts and self._guided(guidance),
+            edit=request.reference is not None,
         )
 
     def _guided(self, guidance: float) -> bool:
@@ -161,6 +171,8 @@ class Painter:
         most = self._spec.max_batch
         # diffusers 0.42.1 repeats the time step twice instead of once an image there.
         if type(self._pipe).__name__ == "PRXPixelPipeline" and settings.guidance > 1:
+            most = 1
+        if settings.edit:  # FLUX.2 takes all pictures of a call as references of each of its images
             most = 1
         for rows in _cut(positions, most):
             if len(rows) == 1 or self._agrees([requests[i] for i in rows], settings):
@@ -201,7 +213,13 @@ class Painter:
     ) -> np.ndarray[Any, Any]:
         """Pixels of one batch, (N, H, W, 3) in [0, 1], at the size at which the network works."""
         width, height = self._paint_size(settings)
-        pipe = self._pipe
+        pipe, accepts = self._pipe, self._accepts
+        edit: dict[str, Any] = {}
+        if settings.edit:
+            self._editor = pipe = self._editor or editing.editor(pipe)
+            accepts = parameters(pipe)
+            asked = settings.width, settings.height
+            edit = editing.arguments(pipe, requests[0], (width, height), asked, steps)
         last: Moment | None = None
 
         def report(moment: Moment) -> None:
@@ -223,10 +241,11 @@ class Painter:
             "output_type": "np",  # pil would turn NaN into black; with pt some pipelines skip the postprocessing
             **({"negative_prompt": [request.negative for request in requests]} if settings.negative else {}),
             **self._spec.call_options,
+            **edit,
         }
         try:
             with watched(pipe, report if on_step is not None else None):
-                images = pipe(**{key: value for key, value in call.items() if key in self._accepts}).images
+                images = pipe(**{key: value for key, value in call.items() if key in accepts}).images
         except torch.OutOfMemoryError as error:
             raise ModelError(
                 f"{self.identity.name} ran out of memory with {len(requests)} images of {width} × {height}; "
@@ -236,7 +255,7 @@ class Painter:
             reason = (str(error).splitlines() or ["no reason given"])[0]
             raise ModelError(f"{type(pipe).__name__} refused the settings: {reason}") from error
         finally:
-            pipe.maybe_free_model_hooks()  # pipelines do this themselves, except when they were stopped
+            self._pipe.maybe_free_model_hooks()  # pipelines do this themselves, except when they were stopped
         pixels = np.asarray(images, dtype=np.float32)
         if not np.isfinite(pixels).all():
             raise ModelError(
@@ -263,6 +282,8 @@ class Painter:
             asked = settings.width, settings.height
             whole = self._spec.paint_size is not None  # a square, to be resized to another one
             image = image.resize(asked, Image.Resampling.LANCZOS) if whole else fitted(image, asked)
+        if settings.edit:
+            image = editing.pasted(image, request)
         used: dict[str, Any] = {
             "prompt": request.prompt,
             "seed": request.seed,
@@ -272,6 +293,7 @@ class Painter:
             **({"negative": request.negative} if settings.negative else {}),
             **({"guidance": settings.guidance} if acts else {}),
             "painted_size": list(at),
+            **({"edited_by": type(self._editor).__name__} if settings.edit else {}),
         }
         if cut := self._prompts.cut(request.prompt):
             used["prompt_cut"] = {"read": cut[0], "of": cut[1]}  # the rest of the prompt had no effect

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 BLOCK = 32  # pixels; sides are multiples of it
@@ -44,15 +45,31 @@ def painted_size(asked: tuple[int, int], native: int, factor: int) -> tuple[int,
 
 def fitted(image: Image.Image, asked: tuple[int, int]) -> Image.Image:
     """The picture at the asked size: cut to the asked ratio of sides around its middle, and resized."""
+    box = _middle(image.size, asked)
+    if (box[2] - box[0], box[3] - box[1]) == asked:  # nothing is blurred
+        return image.crop(tuple(map(round, box)))  # type: ignore[arg-type]
+    return image.resize(asked, Image.Resampling.LANCZOS, box=box)
+
+
+def on_canvas(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The picture of `size` that `fitted` makes `image` of; its borders, where it has any, repeat the edges."""
+    left, top, right, bottom = map(round, _middle(size, image.size))
+    inner = image.resize((right - left, bottom - top), Image.Resampling.LANCZOS)
+    beside = [(top, size[1] - bottom), (left, size[0] - right), (0, 0)]
+    pixels = np.asarray(inner)
+    return Image.fromarray(np.pad(pixels, beside[: pixels.ndim], mode="edge"))
+
+
+def _middle(size: tuple[int, int], asked: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The box in a picture of `size` that becomes one of the asked size."""
     width, height = asked
-    more = image.width - width, image.height - height
-    near = width * height >= AS_ASKED[0] * image.width * image.height
-    # Painted at the asked size, rounded up: what is more is cut off, so nothing is blurred.
-    if near and min(more) >= 0 and max(more) < BLOCK:
-        return image.crop((more[0] // 2, more[1] // 2, more[0] // 2 + width, more[1] // 2 + height))
-    scale = min(image.width / width, image.height / height)
-    x, y = (image.width - width * scale) / 2, (image.height - height * scale) / 2
-    return image.resize(asked, Image.Resampling.LANCZOS, box=(x, y, image.width - x, image.height - y))
+    more = size[0] - width, size[1] - height
+    near = width * height >= AS_ASKED[0] * size[0] * size[1]
+    if near and min(more) >= 0 and max(more) < BLOCK:  # painted at the asked size, rounded up
+        return more[0] // 2, more[1] // 2, more[0] // 2 + width, more[1] // 2 + height
+    scale = min(size[0] / width, size[1] / height)
+    x, y = (size[0] - width * scale) / 2, (size[1] - height * scale) / 2
+    return x, y, size[0] - x, size[1] - y
 
 
 def tile(vae: Any, side: int) -> None:

@@ -13,6 +13,7 @@ from models.load import check_loadable, stage_of
 from models.protocols import Marks, ModelError, Paint, Painted, Text, WeightsMissing
 from models.specs import PER_CALL, POLICY, Spec
 from models.specs import Stage as StageName
+from pipeline.budget import Painter
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
 from pipeline.calls.judge_operations import AskOperation, DetectOperation, ReadOperation, ScoreOperation
@@ -37,9 +38,16 @@ class Models:
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
     judges: dict[str, Stage[Any, Any]]  # by the name that the preset gives them
+    other_painter: Stage[Paint, Painted] | None = None  # a larger one, where the preset names one
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
     bands: Bands = field(default_factory=Bands)
     range: Range | None = None
+
+    def painter(self, key: Painter) -> Stage[Paint, Painted]:
+        """The painter by its key in the preset, which must name it."""
+        found = self.other_painter if key == "escalate" else self.image
+        assert found is not None
+        return found
 
 
 def quiet_libraries() -> None:
@@ -121,11 +129,14 @@ def load(
         for name, spec in preset.judges.items():
             operation, load_judge = judging[stage_of(spec)]
             judges[name] = stage(operation(), spec, load_judge, name)
+        other = (
+            stage(ImageOperation(), preset.escalate, load_image, "other painter") if preset.escalate else None
+        )
         image = stage(ImageOperation(), preset.image, load_image)
         text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
         marks = text is not None and getattr(preset.text, "marker", None) is not None
         marker = stage(MarkOperation(), preset.text, load_text) if marks else None
-    return Models(text, image, judges, marker, bands=measured, range=drawable)
+    return Models(text, image, judges, other, marker, bands=measured, range=drawable)
 
 
 def make_stage(

@@ -26,6 +26,7 @@ from models.specs import Fault, Spec
 from pipeline.calls.flaws import NOT_JSON, image_flaw, text_flaw
 from pipeline.calls.kept import Result
 from pipeline.calls.record import StageName
+from pipeline.pixels import fingerprint
 
 REPAIR = "That was not valid JSON. Answer again, with nothing but the JSON that was asked for."
 
@@ -180,13 +181,19 @@ class ImageOperation(Operation[Paint, Painted]):
         return image_flaw(out)
 
     def described(self, item: Paint) -> Any:
-        return asdict(item)
+        """Pictures by their fingerprints; keys of an item that edits nothing are as they were before there was
+        editing."""
+        plain = {
+            key: getattr(item, key) for key in Paint.__dataclass_fields__ if key not in ("reference", "mask")
+        }
+        pictures = {"reference": item.reference, "mask": item.mask}
+        return plain | {key: fingerprint(image) for key, image in pictures.items() if image is not None}
 
     def summary(self, out: Painted) -> Any:
         return out.settings
 
     def keys(self, items: Sequence[Paint], spec: Spec) -> list[Any]:
-        return [asdict(item) for item in items]
+        return [self.described(item) for item in items]
 
     def order(self, items: Sequence[Paint]) -> list[int]:
         """Items with equal settings next to each other: a model can batch only these."""
@@ -194,7 +201,8 @@ class ImageOperation(Operation[Paint, Painted]):
         def settings(i: int) -> tuple[Any, ...]:
             item = items[i]
             parts = (item.width, item.height, item.steps, item.guidance)
-            return (*((part is not None, part or 0) for part in parts), bool(item.negative))
+            edits = item.reference is not None
+            return (*((part is not None, part or 0) for part in parts), bool(item.negative), edits)
 
         return sorted(range(len(items)), key=settings)
 

@@ -18,7 +18,7 @@ from models.device import empty_caches
 from models.load import footprint_of, stage_of
 from models.machine import holds
 from models.memory import Footprint
-from models.protocols import Identity, ModelError
+from models.protocols import Edits, Identity, ModelError
 from models.specs import POLICY, Spec, weights_settings
 
 Residency = Literal["together", "by_phase"]
@@ -55,6 +55,8 @@ class PooledModel:
         self.most_together: int | None = getattr(model, "most_together", None)
         # How many tokens an image model reads of a prompt; None without a limit.
         self.prompt_tokens: int | None = getattr(model, "prompt_tokens", None)
+        # How an image model edits pictures; None where it cannot.
+        self.edits: Edits | None = getattr(model, "edits", None)
         # The names that a detector knows; None where it has no vocabulary of its own.
         self.vocabulary: frozenset[str] | None = getattr(model, "vocabulary", None)
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
-from models.protocols import Identity, ModelError, OnStep, Stopped, WeightsMissing
+from models.protocols import Edits, Identity, ModelError, OnStep, Stopped, WeightsMissing
 from pipeline.calls.caller import Listener
 from pipeline.calls.operations import Item, Operation, Out
 from pipeline.calls.pool import PooledModel, free_memory, is_out_of_memory
@@ -82,6 +82,12 @@ class Stage(Generic[Item, Out]):
         """How many tokens the image model reads of a prompt, by the first rung's model that can be loaded; None without
         a limit. Raises ModelError where none can be."""
         return self._first.prompt_tokens
+
+    @property
+    def edits(self) -> Edits | None:
+        """How the image model edits pictures, by the first rung's model that can be loaded; None where it cannot.
+        Raises ModelError where none can be."""
+        return self._first.edits
 
     @property
     def _first(self) -> PooledModel:

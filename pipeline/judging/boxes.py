@@ -21,11 +21,12 @@ _SEEN = 0.5  # an instance of at least this probability is there
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What the judges found about one requirement: the probability that it is met, what they saw, in words, and the
-    names of the models that said so."""
+    names of the models that said so. `box`: where in the picture the fault is, if there is one and it has a place."""
 
     probability: float
     saw: str = ""
     by: str = ""
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,12 @@ class Boxes:
         mine = self.of(r.subject)
         if r.kind == "count":
             count = exactly if self.calibrated else between
-            return Finding(count(int(r.value), [i.there for i in mine]), self.counted(r.subject))
+            probability = count(int(r.value), [i.there for i in mine])
+            return Finding(probability, self.counted(r.subject), box=_one_too_many(int(r.value), mine))
         if r.kind in ("object", "absence"):  # a judge of absences asks, too, whether the object is there
-            return Finding(max((i.there for i in mine), default=0.0), self.counted(r.subject))
+            surest = max(mine, key=lambda i: i.there, default=None)
+            box = surest.seen.box if surest and r.kind == "absence" else None
+            return Finding(surest.there if surest else 0.0, self.counted(r.subject), box=box)
         if r.kind == "attribute":
             return self._attribute(r, mine)
         if r.kind == "relation":
@@ -81,7 +85,8 @@ class Boxes:
             return Finding(0.0, self.counted(r.subject))
         each = [i.holds.get(r.id, 0.5) for i in shown]
         right = sum(p >= _SEEN for p in each)
-        return Finding(min(each), f"{right} of {len(each)} {r.value}" if len(each) > 1 else "")
+        saw = f"{right} of {len(each)} {r.value}" if len(each) > 1 else ""
+        return Finding(min(each), saw, box=shown[each.index(min(each))].seen.box)
 
     def _relation(self, r: Requirement, mine: Sequence[Instance]) -> Finding:
         best, saw = 0.0, f"{self.counted(r.subject)}, {self.counted(r.other)}"
@@ -103,9 +108,11 @@ class Boxes:
         """Whether no other thing is there than those asked for."""
         extra = [i for i in self.instances if i.label not in asked and i.label != UNCLEAR]
         named = [f"a thing like {i.label}" if i.there < _SEEN else i.label for i in extra if i.there > 0.2]
+        surest = max(extra, key=lambda i: i.there, default=None)
         return Finding(
             math.prod(1 - i.there for i in extra),
             f"also {', '.join(named)}" if named else "nothing else seen",
+            box=surest.seen.box if surest else None,
         )
 
     def whole(self) -> Finding:
@@ -118,7 +125,14 @@ class Boxes:
             if smeared
             else "all is clear"
         )
-        return Finding(1 - max(doubts, default=0.0), saw)
+        box = self.instances[doubts.index(max(doubts))].seen.box if doubts else None
+        return Finding(1 - max(doubts, default=0.0), saw, box=box)
+
+
+def _one_too_many(count: int, mine: Sequence[Instance]) -> Box | None:
+    """The box of the least sure instance, where there are more than `count`."""
+    shown = [i for i in mine if i.there >= _SEEN]
+    return min(shown, key=lambda i: i.there).seen.box if len(shown) > count else None
 
 
 def exactly(count: int, each: Sequence[float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL.Image import Image
@@ -223,7 +223,8 @@ class Evidence:
         if together is None:
             return None
         saw = "; ".join(dict.fromkeys(view.saw for view in said if view.saw))
-        return Finding(1 - together if absent else together, saw, self._names(kind))
+        box = next((view.box for view in said if view.box is not None), None)
+        return Finding(1 - together if absent else together, saw, self._names(kind), box)
 
     def _by_boxes(self, name: str, kind: Judged, r: Requirement | None) -> Finding | None:
         boxes = self._boxes[name]
@@ -242,7 +243,8 @@ class Evidence:
             share = left_over(self._image, [i.seen.box for i in boxes.instances])
             if share > _MUCH:
                 sure = combined("mean", (alone.probability, 0.0)) or 0.0
-                return Finding(sure, f"{alone.saw}; {share:.0%} of the picture is something unknown")
+                saw = f"{alone.saw}; {share:.0%} of the picture is something unknown"
+                return replace(alone, probability=sure, saw=saw)
         return alone
 
     def _broken(self, name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.protocols import Line
+from models.protocols import Box, Line
 
 # Things of which a reader of text can say that they are not there.
 WRITING = frozenset(
@@ -33,6 +33,14 @@ def any_text(lines: Sequence[Line]) -> tuple[float, str]:
     if not lines:
         return 0.0, "no text is read"
     return max(line.score for line in lines), f"“{' '.join(line.text for line in lines)}” is read"
+
+
+def around(lines: Sequence[Line]) -> Box | None:
+    """The box around all lines; None where there is none."""
+    if not lines:
+        return None
+    left, top, right, bottom = zip(*(line.box for line in lines), strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 def distance(wanted: str, read: str) -> int:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from pydantic import Field
+
+from models.protocols import Box
 from pipeline import pixels
 from pipeline.brief import Record, Requirement
 from pipeline.config import Band
@@ -35,7 +38,8 @@ class Check(Record):
 
     `requirement`: its id, or one of ALWAYS. `probability`, in [0, 1]: how likely the requirement is met, by the judge;
     None where no model was asked. `said` is that before calibration, and `basis` for what its band holds. `missing`:
-    how many more decisions of people the judge needs before it may pass this kind; 0 where it may."""
+    how many more decisions of people the judge needs before it may pass this kind; 0 where it may. `box`: where in the
+    picture the fault is, if a judge told; the record of an edit there has it."""
 
     requirement: str
     probability: float | None
@@ -45,6 +49,7 @@ class Check(Record):
     said: float | None = None
     basis: Basis | None = None
     missing: int = 0
+    box: Box | None = Field(default=None, exclude=True, repr=False)
 
 
 class Verdict(Record):
@@ -172,7 +177,7 @@ def _decided(id: str, text: str, finding: Finding, measure: Measure) -> Check:
     return Check(
         requirement=id, probability=probability, outcome=outcome, judge=finding.by,
         reason=f"{words} ({saw}{_limits(probability, band)})", said=finding.probability, basis=measure.basis,
-        missing=0 if outcome in ("pass", "fail") else measure.missing,
+        missing=0 if outcome in ("pass", "fail") else measure.missing, box=finding.box,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from models.protocols import Line, Question, YesNo
+from models.protocols import Box, Line, Question, YesNo
 from models.specs import Stage
 from pipeline.brief import Requirement
 from pipeline.calls.judge_operations import AskRequest, ScoreRequest
@@ -27,10 +27,11 @@ Asks = tuple[Ask, ...]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a judge says: a probability, and what it saw, in words."""
+    """What a judge says: a probability, what it saw, in words, and where, if it says."""
 
     probability: float
     saw: str = ""
+    box: Box | None = None
 
 
 class Viewer(ABC):
@@ -108,7 +109,10 @@ class OcrViewer(Viewer):
         return image
 
     def answers(self, asks: Asks, out: list[Line]) -> Mapping[str, View]:
-        return {ask: View(*(letters.shows(ask, out) if ask else letters.any_text(out))) for ask in asks}
+        where = letters.around(out)
+        return {
+            ask: View(*(letters.shows(ask, out) if ask else letters.any_text(out)), where) for ask in asks
+        }
 
 
 VIEWERS: dict[Stage, Viewer] = {"scorer": ScorerViewer(), "vlm": VisionViewer(), "ocr": OcrViewer()}

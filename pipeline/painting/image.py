@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from PIL.Image import Image
 from pydantic import ConfigDict, Field
 
-from models.protocols import OnStep, Paint, Painted
+from models.protocols import Box, OnStep, Paint, Painted
 from pipeline.brief import Brief, Record
 from pipeline.calls.record import Answer, Made
 from pipeline.calls.stage import Stage
@@ -16,11 +16,24 @@ from pipeline.painting.prompt import Prompt
 from pipeline.stopping import Stop
 
 
+class Edit(Record):
+    """Which candidate an image is an edit of, and where it may differ: in `box`, as shares of the sides, or everywhere.
+
+    `mask`: of the reference's size and of mode L; white where the image is painted anew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    candidate: str
+    box: Box | None = None
+    reference: Image = Field(exclude=True, repr=False)
+    mask: Image | None = Field(default=None, exclude=True, repr=False)
+
+
 class Plan(Record):
     """One image to paint: with the image model, this decides its pixels.
 
     `width` and `height` are in pixels; None takes the value of the image model's spec, also for `steps` and
-    `guidance`."""
+    `guidance`. `other_painter`: by the larger painter that the preset names, instead of its usual one."""
 
     prompt: Prompt
     seed: int
@@ -28,6 +41,15 @@ class Plan(Record):
     height: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    edit: Edit | None = Field(default=None, exclude_if=lambda edit: edit is None)
+    other_painter: bool = Field(default=False, exclude_if=lambda other: not other)
+
+    @property
+    def how(self) -> Literal["edit", "other painter"] | None:
+        """The word for a picture that the painter of the preset did not paint anew; None for the usual ones."""
+        if self.other_painter:
+            return "other painter"
+        return "edit" if self.edit else None
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -40,6 +62,8 @@ class Plan(Record):
             self.height,
             self.steps,
             self.guidance,
+            (self.edit.candidate, self.edit.box) if self.edit else None,
+            self.other_painter,
         )
 
 
@@ -85,6 +109,7 @@ def paint(
         Paint(
             prompt=plan.prompt.text, seed=plan.seed, negative=plan.prompt.negative,
             width=plan.width, height=plan.height, steps=plan.steps, guidance=plan.guidance,
+            reference=plan.edit.reference if plan.edit else None, mask=plan.edit.mask if plan.edit else None,
         )
         for brief_plans in plans for plan in brief_plans
     ]  # fmt: skip

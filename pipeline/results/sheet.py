@@ -26,7 +26,7 @@ def sheet(
     columns = min(_COLUMNS, len(made))
     width = _GAP + columns * (_WIDTH + _GAP)
     head = textwrap.wrap(title, width // 9)[:4]
-    captions = [_caption(candidate, verdict, text) for candidate, verdict in made]
+    captions = [caption(candidate, verdict, text) for candidate, verdict in made]
     cell = _WIDTH + _LINE * max(len(lines) for lines in captions) + _GAP * 2
     rows = -(-len(made) // columns)
     top = _GAP * 2 + 22 * len(head)
@@ -47,9 +47,12 @@ def sheet(
     return page
 
 
-def _caption(candidate: Candidate, verdict: Verdict, text: dict[str, str]) -> list[tuple[str, str]]:
+def caption(candidate: Candidate, verdict: Verdict, text: dict[str, str]) -> list[tuple[str, str]]:
+    """The lines below a picture, each with its colour: what it is, its prompt, its checks. `text`: the requirements in
+    words, by id."""
     colour = _COLOURS[verdict.gate]
-    lines = [(f"{candidate.id}  {verdict.gate}  seed {candidate.plan.seed}", colour)]
+    how = f"  {candidate.plan.how}" if candidate.plan.how else ""
+    lines = [(f"{candidate.id}  {verdict.gate}  seed {candidate.plan.seed}{how}", colour)]
     prompt = f"{candidate.plan.prompt.origin}: {candidate.plan.prompt.text}"
     lines += [(line, _SOFT) for line in textwrap.wrap(prompt, 44)[:4]]
     for check in verdict.checks:

@@ -17,6 +17,7 @@ from models.backend import Backend
 from models.protocols import Detection, Identity, Line, Question, YesNo
 from models.specs import DetectorSpec, OcrSpec, Part, ScorerSpec, Spec, VisionSpec
 from pipeline.config import Preset
+from pipeline.pixels import fingerprint
 
 # What SigLIP models say of statements that are true of the picture (model cards; see docs/architecture.md).
 SIGLIP = {
@@ -31,13 +32,14 @@ SIGLIP = {
 
 class ToldScorer(ScorerSpec):
     """`says`: the probability of a statement; `otherwise`: of every other, or two numbers between which it lies, by the
-    picture."""
+    picture. `in_turn`: what it says of the first, second and so on of the pictures that it sees, instead."""
 
     kind: Literal["told_scorer"] = "told_scorer"
     model: str = "told scorer"
     revision: str = "1"
     says: dict[str, float] = Field(default_factory=dict)
     otherwise: float | tuple[float, float] = 0.5
+    in_turn: tuple[dict[str, float], ...] = ()
 
 
 class Seen(Part):
@@ -49,13 +51,15 @@ class Seen(Part):
 
 
 class ToldDetector(DetectorSpec):
-    """`knows`: its vocabulary; empty for one that finds whatever it is told to look for, of what it sees."""
+    """`knows`: its vocabulary; empty for one that finds whatever it is told to look for, of what it sees. `in_turn`:
+    what it sees in the first, second and so on of the pictures, instead."""
 
     uses_names: ClassVar[bool] = True
     kind: Literal["told_detector"]
     model: str = "told detector"
     sees: tuple[Seen, ...] = ()
     knows: tuple[str, ...] = ()
+    in_turn: tuple[tuple[Seen, ...], ...] = ()
 
 
 class ToldVision(VisionSpec):
@@ -82,18 +86,33 @@ class Told:
         self._spec = spec
         self.identity = Identity(spec.kind, spec.model, getattr(spec, "revision", ""), "cpu", "")
         self.vocabulary = frozenset(spec.knows) if getattr(spec, "knows", ()) else None
+        self._turns: dict[str, int] = {}  # of the pictures that it was shown, by their fingerprints
+
+    def _now(self, image: Image, always: Any) -> Any:
+        """What it says of a picture by its turn, the last for all that follow; `always` where turns make no
+        difference."""
+        turns = self._spec.in_turn
+        turn = self._turns.setdefault(fingerprint(image), len(self._turns))
+        return turns[min(turn, len(turns) - 1)] if turns else always
 
     def score(self, images: Sequence[Image], questions: Sequence[Sequence[Question]]) -> list[list[float]]:
-        says, otherwise, scores = self._spec.says, self._spec.otherwise, []
+        otherwise, scores = self._spec.otherwise, []
         for image, asked in zip(images, questions, strict=True):
+            says = self._now(image, self._spec.says)
             other = otherwise if isinstance(otherwise, float) else between(otherwise, image)
             scores.append([says.get(q.statement, other) for q in asked])
         return scores
 
     def detect(self, images: Sequence[Image], names: Sequence[Sequence[str]]) -> list[list[Detection]]:
         spec = self._spec
-        found = [Detection(one.label, one.score, one.box) for one in spec.sees]
-        return [[one for one in found if spec.knows or one.label in wanted] for wanted in names]
+        found = [
+            [Detection(one.label, one.score, one.box) for one in self._now(image, spec.sees)]
+            for image in images
+        ]
+        return [
+            [one for one in seen if spec.knows or one.label in wanted]
+            for seen, wanted in zip(found, names, strict=True)
+        ]
 
     def answer(self, images: Sequence[Image], questions: Sequence[Sequence[str]]) -> list[YesNo]:
         return [YesNo(tuple(self._yes(question) for question in asked)) for asked in questions]

@@ -72,6 +72,19 @@ def test_room_is_the_least_that_any_limit_allows(
         assert says in str(lacks)
 
 
+def test_each_painter_has_its_own_pace() -> None:
+    brief = Budget(Limits()).open("brief", Limits(seconds=1_000, money=2.0))
+    brief.charge([image_call(steps=4, seconds=2.0, money=0.25)])
+    # Nothing is known of the larger one yet: its steps cost as much as those of the usual one.
+    assert brief.room(9, 8, "escalate") == 3
+    brief.charge([image_call(steps=8, seconds=40.0, money=1.0)], "escalate")
+    assert brief.room(9, 4) == 3
+    assert brief.room(9, 8, "escalate") == 0
+    assert brief.lacks(8) is None
+    assert "the 2 EUR of the brief's budget leave no room" in str(brief.lacks(8, "escalate"))
+    assert brief.open("attempt", Limits()).expected("seconds", 8, "escalate") == 40.0
+
+
 def test_budget_reserved_for_one_brief_is_not_available_to_another() -> None:
     batch = Budget(Limits(images=3))
     first, second = batch.open("brief", Limits()), batch.open("brief", Limits())

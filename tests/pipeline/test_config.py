@@ -371,6 +371,27 @@ def test_a_file_of_bands_that_is_none(content: str, why: str, tmp_path: Path, pr
         bands(preset.judge, preset.base)
 
 
+def test_a_preset_may_name_a_larger_painter(preset_file: Path) -> None:
+    plain = load_preset(str(preset_file))
+    assert "escalate" not in plain.models
+    assert "escalate" not in plain.model_dump()
+    larger = "escalate:\n  kind: diffusers\n  model: ./larger\n  fallback: [{native: 512}]\n"
+    preset_file.write_text(MINIMAL + larger)
+    preset = load_preset(str(preset_file))
+    assert isinstance(preset.escalate, DiffusersImage)
+    assert preset.used["escalate"] is preset.escalate
+    assert list(preset.models)[:3] == ["text", "image", "escalate"]
+    assert "escalate, fallback 1" in preset.rungs
+    preset_file.write_text(MINIMAL + larger.replace("model:", "modle:"))
+    with pytest.raises(
+        ConfigError, match=r"mine\.yaml:10: unknown key escalate\.modle; did you mean model\?"
+    ):
+        load_preset(str(preset_file))
+    preset_file.write_text(MINIMAL + larger.replace("diffusers", "diffuser"))
+    with pytest.raises(ConfigError, match=r"mine\.yaml:9: escalate\.kind is 'diffuser'"):
+        load_preset(str(preset_file))
+
+
 def test_a_key_is_there_once(preset_file: Path) -> None:
     preset_file.write_text(preset_file.read_text() + "offline: true\noffline: false\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml:\d+: .*the key offline is there twice"):

@@ -41,7 +41,8 @@ def write_preset(
             "scorer": {"kind": "open_clip", "model": f"./{scorer}", "device": "cpu", "dtype": "float32"}
         },
         "judge": {},
-        "loop": {"images": 3, "reader": "rules", "writer": "template"},
+        # Tests of edits turn them on.
+        "loop": {"images": 3, "reader": "rules", "writer": "template", "edit": False},
     }  # fmt: skip
     if range is not None:
         data["range"] = range

@@ -80,8 +80,19 @@ def test_a_smear_is_no_whole_thing() -> None:
     clear = Boxes((one("cat"),))
     assert clear.whole().probability > 0.95
     smeared = Boxes((one("cat"), Instance(Detection("unclear", 0.9, RIGHT, unclear=0.9), 0.9, clear=0.1)))
-    assert smeared.whole() == Finding(pytest.approx(0.1), "one unclear thing seen")
+    assert smeared.whole() == Finding(pytest.approx(0.1), "one unclear thing seen", box=RIGHT)
     assert smeared.nothing_else(frozenset(("cat",))).probability == 1
+
+
+def test_a_fault_that_has_a_place_names_its_box() -> None:
+    two = Boxes((one("cat", red=0.98), one("cat", RIGHT, score=0.9)))
+    assert about(two, "attribute", "cat", "red").box == RIGHT
+    assert about(two, "count", "cat", "1").box == RIGHT  # the less sure one is too many
+    assert about(two, "count", "cat", "3").box is None
+    assert about(two, "absence", "cat").box == LEFT
+    assert about(two, "object", "cat").box is None  # there is nothing to take away
+    assert about(two, "relation", "cat", "above", "cat").box is None
+    assert Boxes((one("cat"), one("dog", RIGHT))).nothing_else(frozenset(("cat",))).box == RIGHT
 
 
 @pytest.mark.parametrize("count", [1, 5, 12, 20])

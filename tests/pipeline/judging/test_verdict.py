@@ -162,10 +162,13 @@ def test_a_band_calibrates_the_probability() -> None:
     assert gone.said == 0.5
 
 
+UNAVAILABLE: set[Action] = {"edit", "other painter"}  # repairs that need more than the usual painter
+
+
 def test_feedback_holds_only_what_failed() -> None:
     wants = [want("object", "cat"), want("background", value="blue")]
     verdict = verdict_of(wants, {"object": 0.9, "background": 0.1})
-    step = repair(wants, verdict, ["start", "own words"])
+    step = repair(wants, verdict, ["start", "own words"], UNAVAILABLE)
     assert step is not None
     assert step.action == "rephrase"
     assert step.failed == ("background",)
@@ -178,11 +181,13 @@ def test_repairs_reach_every_action_and_end_where_none_is_left() -> None:
     wants = [want("object", "cat")]
     verdict = verdict_of(wants, {"object": 0.1})
     actions: list[Action] = ["start"]
-    while len(actions) < 8 and (step := repair(wants, verdict, actions)):
+    while len(actions) < 8 and (step := repair(wants, verdict, actions, UNAVAILABLE)):
         actions.append(step.action)
     assert actions[:5] == ["start", "own words", "rephrase", "reseed", "guide"]
     assert set(actions[5:]) == {"rephrase", "reseed"}
-    assert repair(wants, verdict, ["start", "own words", "guide"], {"rephrase", "reseed"}) is None
+    assert (
+        repair(wants, verdict, ["start", "own words", "guide"], {*UNAVAILABLE, "rephrase", "reseed"}) is None
+    )
 
 
 def test_what_else_is_there_and_what_is_smeared_fail_the_gate() -> None:
@@ -194,6 +199,6 @@ def test_what_else_is_there_and_what_is_smeared_fail_the_gate() -> None:
         verdict = conclude(candidate(), wants, found, measured_by(Bands(OWNERS)))
         assert verdict.gate == "fail"
         assert "also a dog" in {c.requirement: c.reason for c in verdict.checks}[name]
-        step = repair(wants, verdict, ["start"])
+        step = repair(wants, verdict, ["start"], UNAVAILABLE)
         assert step is not None
         assert step.failed == ()

@@ -163,6 +163,7 @@ def test_the_file_type_follows_from_the_suffix(tmp_path: Path) -> None:
         {" image.model": "/etc"},
         {"set": " scorer.model = /etc"},
         {"judge.measured": "/etc/shadow"},
+        {"escalate.model": "/etc"},
         {"machine.price": 1},
         {"loopy.images": 1},
         {"judge.default.pass": 0.1},
