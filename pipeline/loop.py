@@ -26,9 +26,10 @@ from pipeline.judging.judge import Judges, judge
 from pipeline.judging.verdict import Verdict
 from pipeline.painting.edit import edit_of, edit_prompt
 from pipeline.painting.image import Painting, Plan, paint, seeds
+from pipeline.painting.open_choice import with_choice
 from pipeline.painting.prompt import Ask, Prompt, is_prompt, own_words, template, write
 from pipeline.painting.prompt import most_tokens as prompt_tokens
-from pipeline.range import draws_anything
+from pipeline.range import Range, draws_anything
 from pipeline.reading.requirements import most_tokens, read
 from pipeline.room import admitted
 from pipeline.size import wanted_size
@@ -141,24 +142,27 @@ def _plan(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) -> 
     while todo:
         prompts = _prompts([wave[i] for i in todo], preset, models, stop)
         for i, of_brief in zip(todo, prompts, strict=True):
-            plans[i] = wave[i].new(_plans(wave[i], of_brief, preset))
+            plans[i] = wave[i].new(_plans(wave[i], of_brief, preset, models.range))
             if not plans[i]:
                 wave[i].give_up_repair()
         todo = [i for i in todo if not plans[i] and wave[i].outcome is None]
     return [plans[i] for i in range(len(wave))]
 
 
-def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset) -> list[Plan]:
+def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset, drawable: Range | None) -> list[Plan]:
     """As many plans as the brief has room for in this attempt, its prompts in turn."""
     brief, spec, action = track.started.given, preset.image, track.next.action
     strong, edit = action == "guide", None
     if action == "edit":
         assert track.best is not None
         edit = edit_of(track.best[0], track.next.box)
-    size = wanted_size(track.started.reading.requirements, (spec.width, spec.height)) or (None, None)
+    wants = track.started.reading.requirements
+    size = wanted_size(wants, (spec.width, spec.height)) or (None, None)
+    if edit or track.painter == "escalate":
+        drawable = None  # what the brief leaves open is there already, or the other painter's to choose
     return [
         Plan(
-            prompt=prompts[n % len(prompts)], seed=seed,
+            prompt=with_choice(prompts[n % len(prompts)], wants, drawable, seed), seed=seed,
             width=brief.width or size[0], height=brief.height or size[1],
             steps=track.steps if strong else None,
             guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
@@ -272,7 +276,7 @@ def _ask(track: Track, preset: Preset, models: Models) -> Ask:
     """What the writer gets for a brief."""
     requirements = track.started.reading.requirements
     new = (c.plan for a in track.attempts for c in a.candidates if c.plan.edit is None)
-    tried = dict.fromkeys(plan.prompt.text for plan in new)
+    tried = dict.fromkeys(plan.prompt.written.text for plan in new)
     return Ask(
         brief=track.started.given,
         requirements=requirements,

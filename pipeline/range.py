@@ -19,8 +19,10 @@ class Range(Record):
     """What an image model can draw; None means anything.
 
     `objects`, `colours` and `styles` map the name of each entry to other words for it, for an object its plural first.
-    `parts` names what a picture of an object shows in any case, such as the candles of a birthday cake. `kin` maps
-    words outside the range to the nearest entry, for the notes on requirements that cannot be drawn.
+    `grounds`: the backgrounds that the seed chooses from where a brief names none, each with the objects and colours
+    that do not stand out from it. `parts` names what a picture of an object shows in any case, such as the candles of a
+    birthday cake. `kin` maps words outside the range to the nearest entry, for the notes on requirements that cannot be
+    drawn.
     """
 
     objects: Words | None = None
@@ -32,6 +34,7 @@ class Range(Record):
     counts_alone: bool = False  # several of one object only where it is the only one
     plain_backgrounds: bool = False  # a background is one of the colours
     square: bool = False  # only pictures as wide as they are tall
+    grounds: Words = Field(default_factory=dict)
     parts: Words = Field(default_factory=dict)
     kin: dict[str, str] = Field(default_factory=dict)
 

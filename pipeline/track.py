@@ -74,13 +74,14 @@ class Track:
 
     @property
     def prompt(self) -> Prompt:
-        """The prompt of the best picture; of an edit, the one that it was painted with before."""
+        """The prompt of the best picture, without what the seed chose; of an edit, the one that it was painted with
+        before."""
         assert self.best is not None
         plans = {c.id: c.plan for attempt in self.attempts for c in attempt.candidates}
         plan = self.best[0].plan
         while plan.edit is not None:
             plan = plans[plan.edit.candidate]
-        return plan.prompt
+        return plan.prompt.written
 
     @property
     def _larger_steps(self) -> int:

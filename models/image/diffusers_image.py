@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from models.device import held_bytes, pick_device, pick_dtype
 from models.image import editing
 from models.image.diffusers_backend import DiffusersImage
 from models.image.diffusers_pipeline import narrow, native, open_pipeline, parameters, place
+from models.image.layout import Layout, laid_out
 from models.image.preview import Moment, Previews, watched
 from models.image.prompt_length import PromptLength
 from models.image.sizes import fitted, painted_size
@@ -284,6 +285,9 @@ class Painter:
             image = image.resize(asked, Image.Resampling.LANCZOS) if whole else fitted(image, asked)
         if settings.edit:
             image = editing.pasted(image, request)
+        layout: Layout | None = None
+        if self._spec.seeded_layouts and not settings.edit:
+            image, layout = laid_out(image, request.prompt, request.seed)
         used: dict[str, Any] = {
             "prompt": request.prompt,
             "seed": request.seed,
@@ -294,6 +298,7 @@ class Painter:
             **({"guidance": settings.guidance} if acts else {}),
             "painted_size": list(at),
             **({"edited_by": type(self._editor).__name__} if settings.edit else {}),
+            **({"layout": [asdict(place) for place in layout]} if layout else {}),
         }
         if cut := self._prompts.cut(request.prompt):
             used["prompt_cut"] = {"read": cut[0], "of": cut[1]}  # the rest of the prompt had no effect

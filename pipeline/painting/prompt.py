@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from pydantic import Field
+
 from models.english import RELATIONS, article, number, phrase, plural, related
 from models.protocols import JsonSchema, Message, Text
 from pipeline.brief import Brief, Kind, Record, Requirement
@@ -65,6 +67,13 @@ class Prompt(Record):
     origin: Origin
     note: str = ""  # why the template wrote it instead of the user or the model; how much of it is read
     degraded: str | None = None  # which model failed, and what wrote the prompt instead
+    # The end of the text: what the seed chose of what the brief leaves open, see open_choice.py.
+    chosen: str = Field(default="", exclude_if=lambda chosen: not chosen)
+
+    @property
+    def written(self) -> Prompt:
+        """The prompt without what the seed chose."""
+        return self.model_copy(update={"text": self.text.removesuffix(self.chosen), "chosen": ""})
 
 
 class Ask(Record):

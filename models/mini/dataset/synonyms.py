@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from models.english import RELATIONS
+from models.mini.dataset.art import readable_on
 from models.mini.dataset.vocabulary import BY_NAME, COUNTS, OBJECTS, STYLES
 from models.palette import COLOURS
 
@@ -154,6 +157,21 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 
 
+# For pictures whose brief names no background, in the order in which seeds try them.
+GROUNDS = ("white", "yellow", "blue", "pink", "green", "gray")
+
+
+def _vanishing(ground: str) -> Iterator[str]:
+    """The objects, and the colours of objects, that do not stand out from a background in every style."""
+    for thing in OBJECTS:
+        if not all(readable_on(thing.name, style, None, ground) for style in STYLES):
+            yield thing.name
+    for colour in COLOURS:
+        clear = [readable_on(thing.name, style, colour, ground) for thing in OBJECTS for style in STYLES]
+        if sum(clear) < 0.9 * len(clear):
+            yield colour
+
+
 def drawable() -> dict[str, object]:
     """The range of the bundled image model, in the form of `range.json`; a test checks that both are equal."""
     return {
@@ -165,6 +183,7 @@ def drawable() -> dict[str, object]:
         "max_kinds": 2,
         "counts_alone": True,
         "plain_backgrounds": True,
+        "grounds": {ground: list(_vanishing(ground)) for ground in GROUNDS},
         "parts": PARTS,
         "kin": KIN,
     }
