@@ -43,7 +43,9 @@ Layout = tuple[Place, ...]
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 
 
-def _of(*places: tuple[float, float] | tuple[float, float, float] | tuple[float, float, float, int]) -> Layout:
+def _of(
+    *places: tuple[float, float] | tuple[float, float, float] | tuple[float, float, float, int],
+) -> Layout:
     return tuple(Place(*place) for place in places)
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from models.english import singular
 from models.protocols import Mark, Marks, Role
 from pipeline.range import Range
 from pipeline.reading.finding import LANGUAGE, NOT_UNDERSTOOD, Found
-from pipeline.reading.lexicon import COLOURS, tokens
+from pipeline.reading.lexicon import COLOURS, ENGLISH, tokens
 from pipeline.reading.spelling import respelt
 from pipeline.reading.tags import Tag, any_of
 
@@ -42,6 +43,7 @@ _KNOWN = any_of("OBJECT COLOUR NUMBER RELATION SIDE")
 _PART_BEFORE, _PART_AFTER = re.compile(r"[\w'-]+-$"), re.compile(r"-[\w'-]+")
 _LEADS = frozenset(("a", "an", "one", "two", "three", "four", "some", "the"))
 _JOINS = frozenset(("and", "plus", "&"))
+_PICTURES = frozenset(ENGLISH["pictures"])
 _SHORT = 3  # letters: shorter words that only hold a sentence together are not noticed alone
 _AROUND = 0.12  # words beside a noticed one belong to the same run from this probability on
 
@@ -78,13 +80,14 @@ def weighed(
     only the model takes for a want. Where nothing else is wanted, nothing is left out."""
     words = list(_words(text, marks, drawable))
     settled = _settled(found, words, bounds)
-    listed = _listed(text, words, settled, drawable)
+    listed = _listed(text, words, settled, drawable) | _related(settled, drawable)
     sure = {name for item in settled if not _doubted(item, drawable) for name in _names(item)}
     kept = [one for item in settled for one in _weigh(item, words, sure, listed, drawable, bounds)]
     shown = {item.subject for item in kept if item.kind in ("object", "count")}
     if not shown:
         kept, shown = list(found), {item.subject for item in found}
     claimed = {name for item in found for name in _names(item)}
+    words = [word for word, following in zip_longest(words, words[1:]) if not _frames(word, following)]
     kept = [
         i
         for i in kept
@@ -92,6 +95,22 @@ def weighed(
     ]
     runs = _runs(words, claimed, bounds)
     return _once([*kept, *(Found("other", NOT_UNDERSTOOD, run, sure=False) for run in runs)])
+
+
+def _frames(word: _Word, following: _Word | None) -> bool:
+    """Whether the word names the picture itself: "a photo of a cat"."""
+    return word.written.lower() in _PICTURES and following is not None and following.written.lower() == "of"
+
+
+def _related(found: Sequence[Found], drawable: Range | None) -> set[str]:
+    """The things that stand to each other in a relation, as in "a zebra right of a parking meter". The rules doubt both
+    there, but the relation is a want of its own."""
+    return {
+        name
+        for item in found
+        if item.kind == "relation" and not _doubted(item, drawable)
+        for name in (item.subject, item.other)
+    }
 
 
 def _listed(text: str, words: Sequence[_Word], found: Sequence[Found], drawable: Range | None) -> set[str]:
@@ -137,7 +156,7 @@ def _weigh(
     bounds: Bounds,
 ) -> list[Found]:
     """What becomes of one finding. `sure`: the words of all findings that the rules do not doubt; `listed`: things in a
-    list with wanted ones."""
+    list with wanted ones, or in a relation."""
     about = [word for word in words if word.content and word.meanings & _names(item)]
     mine = [word.mark for word in about]
     if not mine or not item.must:
