@@ -97,3 +97,15 @@ def test_of_two_colours_of_one_thing_the_unwanted_one_is_left_out() -> None:
 
 def test_two_looks_of_one_thing_may_both_be_wanted() -> None:
     assert "striped" in needs_a_person("a striped cat, orange", want="cat orange", beyond="striped")
+
+
+@pytest.mark.parametrize("place", ["right of", "above", "next to"])
+def test_things_in_a_relation_are_no_talk(place: str) -> None:
+    wants = read(f"a zebra {place} a parking meter")
+    assert {want.subject for want in wants if want.kind == "object"} == {"zebra", "parking meter"}
+
+
+@pytest.mark.parametrize("words", ["photo", "picture", "drawing"])
+def test_a_word_for_the_picture_itself_is_no_want(words: str) -> None:
+    assert needs_a_person(f"a {words} of a cat", want=f"cat {words}", beyond=words) == []
+    assert needs_a_person(f"a cat beside a {words}", want="cat", beyond=words) != []
