@@ -135,9 +135,12 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
 TYPE_AND_PAINT = """async ([section, values]) => {
   const turn = () => new Promise((done) => setTimeout(done));
   [...document.querySelectorAll("button")].find((b) => b.textContent.trim().startsWith(section)).click();
+  const named = (words) => document.querySelector(`[aria-label="${words}"]`)
+    ?? [...document.querySelectorAll("label")].find((l) => l.textContent.trim().startsWith(words))
+      ?.querySelector("input, textarea");
   for (const [label, value] of Object.entries(values)) {
     let field;
-    while (!(field = document.querySelector(`[aria-label="${label}"]`))) await turn();
+    while (!(field = named(label))) await turn();
     field.value = value;
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
@@ -338,10 +341,18 @@ def test_settings_come_back_from_a_png(page: Page, store: Store, accepted: str, 
     expect(page.locator("#brief textarea")).to_have_value(PANDA)
     expect(page.get_by_label("Seed")).to_have_value("7")
     expect(page.locator("#wants .want")).to_have_count(3)
+    expect(page.locator("#told")).to_contain_text("everything that made this picture")
     other = tmp_path / "other.png"
     other.write_bytes(b"\x89PNG\r\n\x1a\n")
     page.set_input_files("#reload input", other)
     expect(page.locator(".toast-body")).to_contain_text("not a PNG that can be read")
+
+
+def test_settings_come_back_from_a_job(page: Page, app: App, accepted: str) -> None:
+    go(page, f"{app.url}/?job={accepted}")
+    expect(page.locator("#brief textarea")).to_have_value(PANDA)
+    page.get_by_role("button", name="Settings").first.click()
+    expect(page.get_by_label("Seed")).to_have_value("7")
 
 
 def test_a_wrong_password_stays_outside(browser: Browser, guarded: App) -> None:
