@@ -101,7 +101,8 @@ class Page:
 
     def _submit_like(self, origin: Origin, changed: dict[str, Any]) -> tuple[Any, ...]:
         """Submit what made a run with a changed brief; says what of the run could not be had again."""
-        task = origin.task.model_copy(update={"brief": origin.task.brief.model_copy(update=changed)})
+        task = origin.again()
+        task = task.model_copy(update={"brief": task.brief.model_copy(update=changed)})
         told = callout(origin.told("that run")) if origin.differs else ""
         return (*self._watch(self.desk.submit(task)), told)
 

@@ -26,10 +26,17 @@ _DAMAGED = "the Easel record in this picture is damaged or of another version"
 
 @dataclass(frozen=True)
 class Origin:
-    """`differs`: what is not as it was, each in words without a full stop."""
+    """`preset`: the name of the preset that was used; `differs`: what is not as it was, each in words without a full
+    stop."""
 
     task: Task
+    preset: str
     differs: tuple[str, ...] = ()
+
+    def again(self) -> Task:
+        """The task, to be done with the same preset. Raises ConfigError where that is not here."""
+        presets.location(self.preset)
+        return self.task
 
     def told(self, what: str) -> str:
         """One sentence about the form. `what`: "this picture" or "this run"."""
@@ -74,7 +81,7 @@ def of_job(job: Job) -> Origin:
     name = presets.name_of(task.preset)
     if name not in presets.names():
         return _origin(task.brief, name, None, [])
-    return Origin(task.model_copy(update={"preset": name}))
+    return Origin(task.model_copy(update={"preset": name}), name)
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -105,17 +112,17 @@ def _origin(asked: Brief, preset: str, made: Recipe | None, differs: list[str]) 
         differs.append(
             f"the preset {preset} is not here, and {DEFAULT} with its own settings takes its place"
         )
-        return Origin(Task(brief=asked, preset=DEFAULT), tuple(differs))
+        return Origin(Task(brief=asked, preset=DEFAULT), preset, tuple(differs))
     if made is None:
         differs.append(
             f"the record has no settings of its preset, as an earlier Easel wrote it, and those of {preset} here take "
             "their place"
         )
-        return Origin(Task(brief=asked, preset=preset), tuple(differs))
+        return Origin(Task(brief=asked, preset=preset), preset, tuple(differs))
     place = presets.location(preset)
     restored = restore(made, place)
     if made.size != recipe_of(presets.named(preset)).size:
         size = {"width": asked.width or made.size[0], "height": asked.height or made.size[1]}
         asked = Brief.model_validate(asked.model_dump() | size)
     task = Task(brief=asked, preset=preset, set=restored.overrides)
-    return Origin(task, (*differs, *restored.differs))
+    return Origin(task, preset, (*differs, *restored.differs))

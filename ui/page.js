@@ -40,6 +40,14 @@ const easelEdits = {
     return JSON.stringify(this.of(draft));
   },
 };
+// Times are shown in the zone of the viewer; pointing at one shows it in UTC.
+const easelTimes = () => {
+  for (const time of document.querySelectorAll("time[datetime]:not([title])")) {
+    time.title = time.textContent;
+    time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  }
+};
+new MutationObserver(easelTimes).observe(document, { subtree: true, childList: true });
 // The slider between two pictures.
 document.addEventListener("input", (event) => {
   if (!event.target.matches(".slide")) return;

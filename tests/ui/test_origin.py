@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipeline.brief import Brief, Limits
 from pipeline.config import Preset, load_preset
-from pipeline.errors import BriefError, OutputError
+from pipeline.errors import BriefError, ConfigError, OutputError
 from pipeline.results.run_folder import read_metadata
 from pipeline.store import Store
 from pipeline.work.task import Task
@@ -77,6 +77,8 @@ def test_what_a_form_cannot_set_is_said(offered: str, tmp_path: Path) -> None:
     presets.configure(())
     (gone,) = settings_in(picture).differs
     assert "is not here, and mini" in gone
+    with pytest.raises(ConfigError, match="unknown preset"):
+        settings_in(picture).again()
     store.close()
 
 
