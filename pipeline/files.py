@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
+import secrets
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,20 +38,36 @@ def _cut(name: str) -> str:
     return name[:_LONGEST].encode()[:_MOST_BYTES].decode(errors="ignore").strip("-")
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file atomically: it appears complete or not at all. Raises OutputError if it cannot be written."""
+def write(path: Path, data: bytes, lasting: bool = False) -> None:
+    """Write a file atomically: it appears complete or not at all. With `lasting` it is on the disk afterwards, also
+    after a power failure. Its mode follows the umask. Raises OutputError if it cannot be written."""
+    temporary = path.with_name(f".{secrets.token_hex(6)}.{os.getpid()}{PART}")
     try:
-        handle, temporary = tempfile.mkstemp(f".{os.getpid()}{PART}", f".{path.name}.", path.parent)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(data)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
+                if lasting:
+                    file.flush()
+                    os.fsync(file.fileno())
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
+        if lasting:
+            sync_folder(path.parent)
     except OSError as error:
         raise OutputError(f"cannot write {path} ({error.strerror}); files written before are kept") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's list of names to the disk. Does nothing on systems that cannot open folders."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def leftovers(folder: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Text on pictures in any script that the bundled fonts have: Latin, Greek, Cyrillic, Hebrew, Arabic, Chinese, Japanese,
+"""Text on pictures in the scripts of the bundled fonts: Latin, Greek, Cyrillic, Hebrew, Arabic, Chinese, Japanese,
 Korean and emoji. The fonts come with Easel, so text looks the same on every machine."""
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.results.decided import catch_up
 from pipeline.store import Store
+from pipeline.store.engine import identity
 from pipeline.work.lock import LOCK, stop_abandoned
 from pipeline.work.task import residents
 from scripts.commands.interrupt import endings
@@ -63,6 +64,7 @@ class Attendant(threading.Thread):
     def __init__(self, out: Path, store_url: str | None) -> None:
         super().__init__(daemon=True)
         self._out, self._over = out.resolve(), threading.Event()
+        self._folder = identity(self._out)
         self._command = [
             sys.executable,
             "-m",
@@ -80,6 +82,10 @@ class Attendant(threading.Thread):
     def run(self) -> None:
         said = False
         while not self._over.is_set():
+            if identity(self._out) != self._folder:
+                gone = f"{self._out} was moved or deleted while the app used it; stop the app, and start it again"
+                print(f"easel: {gone}", file=sys.stderr, flush=True)
+                return
             if self._free():
                 # In a process session of its own: Ctrl-C reaches only the app, and the app stops the worker. Where the
                 # app cannot, as after kill -9, the worker's standard input ends, and so the worker does.

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import Browser, expect
 
 from pipeline.store import Store
 from pipeline.work.lock import exclusive
 from pipeline.work.task import residents
-from tests.ui.conftest import ROOT, App, wait_for
+from tests.ui.conftest import ROOT, App, go, wait_for
+from tests.ui.steps import wait_for_answers
 
 
 @pytest.mark.slow
@@ -65,6 +67,36 @@ def test_the_page_says_that_another_process_works_in_its_folder_and_then_takes_o
         assert "starts its own worker when that one has ended" in said
     store.close()
     wait_for(lambda: residents(tmp_path) is not None, "the page's own worker")
+    page.send_signal(signal.SIGTERM)
+    page.stderr.read()
+    assert page.wait(timeout=600) == 0
+
+
+@pytest.mark.slow
+def test_the_page_says_once_that_its_folder_is_gone(tmp_path: Path, browser: Browser) -> None:
+    app = App(tmp_path / "out", "--no-worker")
+    page = browser.new_page()
+    go(page, app.url)
+    app.out.rename(tmp_path / "elsewhere")
+    expect(page.locator(".toast-body")).to_contain_text("is gone: moved or deleted")
+    wait_for_answers(page, 4)
+    expect(page.locator(".toast-body")).to_have_count(1)
+    assert not app.out.exists()
+    page.close()
+    app.stop()
+
+
+@pytest.mark.slow
+def test_the_page_starts_no_worker_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    page = easel("ui", "--out", str(tmp_path / "out"), "--port", "0", stderr=subprocess.PIPE)
+    assert page.stderr is not None
+    wait_for(lambda: residents(tmp_path / "out") is not None, "the worker")
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    said = [next(page.stderr).decode()]
+    while "was moved or deleted while the app used it" not in said[-1]:
+        said.append(next(page.stderr).decode())
+    assert not any("Traceback" in line for line in said)
+    assert not (tmp_path / "out").exists()
     page.send_signal(signal.SIGTERM)
     page.stderr.read()
     assert page.wait(timeout=600) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -353,6 +354,20 @@ def test_settings_come_back_from_a_job(page: Page, app: App, accepted: str) -> N
     expect(page.locator("#brief textarea")).to_have_value(PANDA)
     page.get_by_role("button", name="Settings").first.click()
     expect(page.get_by_label("Seed")).to_have_value("7")
+
+
+def test_times_are_in_the_zone_of_the_viewer(browser: Browser, app: App, store: Store, accepted: str) -> None:
+    run = store.runs.get(accepted)
+    assert run is not None
+    page = browser.new_context(timezone_id="Asia/Kathmandu", locale="en-GB").new_page()
+    page.set_default_timeout(PATIENCE * 1000)
+    go(page, app.url)
+    page.get_by_role("tab", name="Gallery").click()
+    time = page.locator(f'[data-run="{accepted}"] time')
+    expect(time).to_have_attribute("title", f"{run.started:%Y-%m-%d %H:%M} UTC")
+    there = run.started.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    expect(time).to_have_text(f"{there.day} {there:%b} {there.year}, {there:%H:%M}")
+    page.context.close()
 
 
 def test_a_wrong_password_stays_outside(browser: Browser, guarded: App) -> None:

@@ -11,7 +11,8 @@ from pipeline.results import lettering
 LACKING = "\U000f0000"  # a private character, which no font has
 TEXTS = {
     "Arabic": "قطة حمراء على خلفية زرقاء", "Chinese": "三只红色的猫在蓝色背景上", "Japanese": "赤い猫が三匹カタカナ",
-    "Korean": "파란 배경의 고양이", "Cyrillic": "три рыжих кота", "Hebrew": "תמונה של חתול", "emoji": "🐼😀🎨❤️", "marks": "✓→×“”",
+    "Korean": "파란 배경의 고양이", "Cyrillic": "три рыжих кота", "Hebrew": "תמונה של חתול", "emoji": "🐼😀🎨❤️",
+    "marks": "✓→×“”",
 }  # fmt: skip
 
 
