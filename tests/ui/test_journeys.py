@@ -11,8 +11,9 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, Page, Route, expect
 
+from pipeline.config import Preset
 from pipeline.store import Store
-from tests.ui.conftest import NEVER_MET, PASSWORD, PATIENCE, SHOTS, App, go, state, wait_for
+from tests.ui.conftest import NEVER_MET, PASSWORD, PATIENCE, SHOTS, App, add_runs, go, state, wait_for
 from tests.ui.steps import PANDA, open_tab, wait_for_answers, watched, write
 from ui.batch import EXAMPLE
 
@@ -356,14 +357,17 @@ def test_settings_come_back_from_a_job(page: Page, app: App, accepted: str) -> N
     expect(page.get_by_label("Seed")).to_have_value("7")
 
 
-def test_times_are_in_the_zone_of_the_viewer(browser: Browser, app: App, store: Store, accepted: str) -> None:
-    run = store.runs.get(accepted)
+def test_times_are_in_the_zone_of_the_viewer(
+    browser: Browser, app: App, store: Store, tiny_preset: Preset
+) -> None:
+    (id,) = add_runs(store, tiny_preset, ["a cat at the time of its viewer"])
+    run = store.runs.get(id)
     assert run is not None
     page = browser.new_context(timezone_id="Asia/Kathmandu", locale="en-GB").new_page()
     page.set_default_timeout(PATIENCE * 1000)
     go(page, app.url)
     page.get_by_role("tab", name="Gallery").click()
-    time = page.locator(f'[data-run="{accepted}"] time')
+    time = page.locator(f'[data-run="{id}"] time')
     expect(time).to_have_attribute("title", f"{run.started:%Y-%m-%d %H:%M} UTC")
     there = run.started.astimezone(timezone(timedelta(hours=5, minutes=45)))
     expect(time).to_have_text(f"{there.day} {there:%b} {there.year}, {there:%H:%M}")

@@ -97,3 +97,16 @@ def test_of_two_colours_of_one_thing_the_unwanted_one_is_left_out() -> None:
 
 def test_two_looks_of_one_thing_may_both_be_wanted() -> None:
     assert "striped" in needs_a_person("a striped cat, orange", want="cat orange", beyond="striped")
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("a cat, 16:9", "cat 16 9"),
+        ("a #ff0000 apple on white", "ff0000 apple white"),
+        ("a 2.5 m tall tree", "2 5 m tall tree"),
+        ("an 8k photo of a cat", "8k cat"),
+    ],
+)
+def test_a_number_that_was_read_is_not_asked_about_again(text: str, want: str) -> None:
+    assert not any("not understood" in one.text for one in read(text, want=want))
