@@ -38,13 +38,13 @@ def _cut(name: str) -> str:
     return name[:_LONGEST].encode()[:_MOST_BYTES].decode(errors="ignore").strip("-")
 
 
-def write(path: Path, data: bytes, lasting: bool = False) -> None:
+def write(path: Path, data: bytes, lasting: bool = False, mode: int = 0o666) -> None:
     """Write a file atomically: it appears complete or not at all. With `lasting` it is on the disk afterwards, also
-    after a power failure. Its mode follows the umask. Raises OutputError if it cannot be written."""
+    after a power failure. `mode`: without the bits of the umask. Raises OutputError if it cannot be written."""
     temporary = path.with_name(f".{secrets.token_hex(6)}.{os.getpid()}{PART}")
     try:
         try:
-            with temporary.open("xb") as file:
+            with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(data)
                 if lasting:
                     file.flush()
