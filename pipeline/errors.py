@@ -6,6 +6,7 @@
     ├── PullError       models cannot be downloaded
     └── OutputError     the output folder cannot be written
         └── StoreError  the store cannot be opened, read or written
+            └── StoreLost   its server does not answer for now
 
 A rejected image is not an error: it is a Verdict. Models raise `models.protocols.ModelError`.
 """
@@ -70,3 +71,7 @@ class OutputError(EaselError):
 
 class StoreError(OutputError):
     """The store cannot be opened, read or written."""
+
+
+class StoreLost(StoreError):
+    """The store's server does not answer for now, as during its restart."""

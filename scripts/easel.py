@@ -189,12 +189,15 @@ def worker(
         float, typer.Option(min=0, help="seconds without a job after which the models are unloaded")
     ] = 300.0,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="end when the queue is empty")] = False,
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", help="end when standard input ends; so the app starts its worker")
+    ] = False,
     store: StoreUrl = None,
 ) -> None:
     """Do the jobs that the app queues, one at a time."""
     from scripts.commands.worker import run_worker
 
-    raise typer.Exit(run_worker(out, store, idle, until_empty))
+    raise typer.Exit(run_worker(out, store, idle, until_empty, until_eof))
 
 
 @app.command()

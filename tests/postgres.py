@@ -7,8 +7,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,12 +25,28 @@ def programs() -> Path | None:
     return folders[-1] if folders else None
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A server of our own. `address`: of its maintenance database."""
+
+    address: str
+    start: Callable[[], None]
+    stop: Callable[[], None]  # connections end at once
+
+
 @contextmanager
 def server() -> Iterator[str | None]:
     """The address of a server's maintenance database; None where there is no Postgres."""
     if given := os.environ.get(VARIABLE):
         yield given
         return
+    with cluster() as own:
+        yield own.address if own else None
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster | None]:
+    """A running server of our own; None where Postgres is not installed."""
     bin = programs()
     if bin is None:
         yield None
@@ -50,8 +68,10 @@ def server() -> Iterator[str | None]:
     try:
         call("initdb", "-U", "easel", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
         options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -p {port}"
-        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-        yield f"postgresql://easel@/postgres?host={folder}&port={port}"
+        start = partial(call, "pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+        start()
+        address = f"postgresql://easel@/postgres?host={folder}&port={port}"
+        yield Cluster(address, start, partial(call, "pg_ctl", "-w", "-m", "fast", "stop"))
     finally:
         with suppress(subprocess.CalledProcessError):
             call("pg_ctl", "-m", "immediate", "stop")

@@ -32,8 +32,7 @@ def set_password(out: Path, password: str) -> None:
     if len(password) < LEAST:
         raise BriefError(f"the password is too short; use at least {LEAST} characters")
     out.mkdir(parents=True, exist_ok=True)
-    write(out / FILE, PasswordHasher().hash(password).encode())
-    (out / FILE).chmod(0o600)
+    write(out / FILE, PasswordHasher().hash(password).encode(), mode=0o600)
 
 
 def guard(out: Path, host: str) -> Guard | None:

@@ -7,13 +7,16 @@ from typing import Any
 
 import gradio as gr
 
-from pipeline.errors import BriefError, ConfigError
+from pipeline.brief import Reading
+from pipeline.errors import BriefError
 from pipeline.store.jobs import OPEN, Job
 from pipeline.work.task import BRIEF, Task
 from ui import presets, run_parts
 from ui.decide import SCRIPT, decided
-from ui.desk import Desk, any_seed, brief, limits, settings_in
+from ui.desk import Desk, any_seed, brief
+from ui.form import BUDGET, MOST_IMAGES, form_of, overrides, seed_of
 from ui.guard import connect
+from ui.origin import Origin, of_job, of_run, settings_in
 from ui.parts import WANTS_SCRIPT, callout, fold, html, sentence
 from ui.requirements import (
     Panel,
@@ -36,7 +39,6 @@ EXAMPLES = (
     "a guitar on a yellow background, flat style",
     "a kitty on a blue background, cartoonish, it should feel calm",
 )
-BUDGET = ("images", "seconds", "tokens", "image_steps", "joules", "money", "price")
 # Puts the job's id into the page's address, for a reload. On a narrow screen, scrolls to the picture.
 _WATCHED = """() => {
   const id = document.querySelector("#watched textarea, #watched input")?.value;
@@ -65,43 +67,44 @@ class Page:
         return words, draft.model_dump_json(), draft_html(draft)
 
     def paint(
-        self, edits: str, text: str, said: str, preset: str, seed: float | None, width: float | None,
-        height: float | None, *budget: float | None,
+        self, edits: str, text: str, said: str, preset: str, seed: str, width: float | None,
+        height: float | None, changes: str, *budget: float | None,
     ) -> tuple[Any, ...]:  # fmt: skip
         """Submit the brief with the requirements on the page. If only the rules have read it so far, the job reads it
         anew with the text model. `edits`: those of the list that are not answered yet; `budget` is in the order of
-        BUDGET."""
+        ui.form.BUDGET."""
         draft = parsed(said)
         if late := parsed_edits(edits):
             draft = edited(draft, *late)
-        if draft.job and not draft.edited:
-            self.desk.store.jobs.ask(draft.job, "cancel")
+        asked_for = overrides(changes, budget)
         same = draft.text == text and draft.preset == preset
         wants = draft.reading.requirements if draft.settled and (same or draft.edited) else None
-        asked = brief(text, int(seed or 0), _whole(width), _whole(height), wants)
-        most = limits(**dict(zip(BUDGET, budget, strict=True)))
-        return self._watch(self.desk.submit(Task(brief=asked, preset=preset, set=most)))
+        asked = brief(text, seed_of(seed), _whole(width), _whole(height), wants)
+        if draft.job and not draft.edited:
+            self.desk.store.jobs.ask(draft.job, "cancel")
+        return (*self._watch(self.desk.submit(Task(brief=asked, preset=preset, set=asked_for))), "")
 
     def again(self, id: str) -> tuple[Any, ...]:
         """Submit the same brief with a random seed."""
-        task = self._task(id)
-        seed = any_seed()
-        done = self._watch(
-            self.desk.submit(task.model_copy(update={"brief": task.brief.model_copy(update={"seed": seed})}))
-        )
-        return (*done, seed)
+        origin, seed = self._origin(id), any_seed()
+        return (*self._submit_like(origin, {"seed": seed}), str(seed))
 
     def alike(self, id: str) -> tuple[Any, ...]:
         """Submit the prompt of the best picture with the next seed and the same requirements."""
-        task, run = self._task(id), self.desk.run(id)
+        origin, run = self._origin(id), self.desk.run(id)
         if run is None or run.best is None:
             raise BriefError("there is no picture yet; wait until one attempt is finished")
         changed = {
             "text": run.best.prompt[0], "seed": (run.best.row.seed + 1) % 2**63, "requirements": run.wants, "name": "",
         }  # fmt: skip
-        return self._watch(
-            self.desk.submit(task.model_copy(update={"brief": task.brief.model_copy(update=changed)}))
-        )
+        return self._submit_like(origin, changed)
+
+    def _submit_like(self, origin: Origin, changed: dict[str, Any]) -> tuple[Any, ...]:
+        """Submit what made a run with a changed brief; says what of the run could not be had again."""
+        task = origin.again()
+        task = task.model_copy(update={"brief": task.brief.model_copy(update=changed)})
+        told = callout(origin.told("that run")) if origin.differs else ""
+        return (*self._watch(self.desk.submit(task)), told)
 
     def cancel(self, id: str) -> tuple[Any, ...]:
         self.desk.store.jobs.ask(self.desk.job(id).id, "cancel")
@@ -135,22 +138,14 @@ class Page:
         newest = None if named else self.desk.newest_open()
         id = named or (newest.id if newest else "")
         try:
-            task = self._task(id) if id else None
+            origin = self._origin(id) if id else None
         except BriefError as error:
             return self._nothing(callout(sentence(str(error)), "bad"))
-        if task is None:
+        if origin is None:
             return self._nothing("")
-        try:
-            draft = quick(task.brief.text, task.preset)
-        except ConfigError:  # the run was made with a preset file, which the store knows by its name only
-            draft = quick(task.brief.text, "mini")
-        if task.brief.requirements is not None:
-            draft = with_list(draft, task.brief.requirements)
-        elif (run := self.desk.run(id)) is not None and run.reading is not None:
-            draft = draft.model_copy(update={"reading": run.reading})
-        preset = presets.name_of(task.preset)
-        preset = preset if preset in presets.names() else gr.skip()
-        return id, *self._show(id, ""), task.brief.text, draft.model_dump_json(), draft_html(draft), preset
+        run = self.desk.run(id)
+        told = callout(origin.told("this run")) if origin.differs else ""
+        return id, *self._show(id, ""), *_fields(origin.task, run.reading if run else None), told
 
     def _nothing(self, said: str) -> tuple[Any, ...]:
         """No job to show; the form stays as it is."""
@@ -164,7 +159,7 @@ class Page:
             "",
             "",
             *_buttons(None, None),
-            *(gr.skip() for _ in range(4)),
+            *(gr.skip() for _ in range(_FIELDS + 1)),
         )
 
     def reload(self, file: str | None) -> tuple[Any, ...]:
@@ -173,28 +168,18 @@ class Page:
             raise BriefError("no picture was uploaded; choose a PNG that Easel wrote")
         path = Path(file)
         try:
-            task = settings_in(path)
+            origin = settings_in(path)
         finally:
             path.unlink(missing_ok=True)
-        preset = task.preset if task.preset in presets.names() else "mini"
-        draft = quick(task.brief.text, preset)
-        draft = with_list(draft, task.brief.requirements or ())
-        said = f"The form has the settings of this picture, made with {task.preset}." if preset == task.preset else (
-            f"This picture was made with the preset {task.preset}, which is not here; the form has {preset} instead."
-        )  # fmt: skip
-        wide, high = task.brief.width or 0, task.brief.height or 0
-        return (
-            task.brief.text, draft.model_dump_json(), draft_html(draft), preset, task.brief.seed, wide, high,
-            callout(said, "good"),
-        )  # fmt: skip
+        return *_fields(origin.task), callout(origin.told("this picture"), "" if origin.differs else "good")
 
-    def _task(self, id: str) -> Task:
-        """The task of a job for one brief, or of a run. Raises BriefError for an unknown id or another kind of job."""
+    def _origin(self, id: str) -> Origin:
+        """What made a job for one brief, or a run. Raises BriefError for an unknown id or another kind of job."""
         job = self.desk.store.jobs.get(id)
         if job is not None and job.kind == BRIEF:
-            return Task(**job.payload)
+            return of_job(job)
         if (row := self.desk.store.runs.get(id)) is not None:
-            return Task.model_validate({"brief": row.brief, "preset": row.preset})
+            return of_run(row)
         if job is not None:
             raise BriefError("this job is not a single brief; see the tab Batch or Models")
         raise BriefError(f"there is no job {id!r}; it may belong to another output folder")
@@ -235,6 +220,26 @@ def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
     )
 
 
+_FIELDS = 8 + len(BUDGET)  # values that _fields returns
+
+
+def _fields(task: Task, reading: Reading | None = None) -> tuple[Any, ...]:
+    """The values of brief, draft, list, preset, seed, width, height, changes and budget that make a task. `reading`:
+    what was read in its brief. The form has no further must-haves, so they become part of the brief."""
+    asked = task.brief
+    text = asked.words if asked.must and not asked.unwanted else asked.text
+    draft = quick(text, task.preset)
+    if asked.requirements is not None:
+        draft = with_list(draft, asked.requirements)
+    elif reading is not None:
+        draft = draft.model_copy(update={"reading": reading})
+    form = form_of(task.model_copy(update={"preset": presets.location(task.preset)}))
+    return (
+        text, draft.model_dump_json(), draft_html(draft), task.preset, form.seed, form.width, form.height, form.changes,
+        *form.budget,
+    )  # fmt: skip
+
+
 def _whole(number: float | None) -> int | None:
     return int(number) if number else None
 
@@ -259,6 +264,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
                 ]
             wants = html(draft_html(start), js_on_load=WANTS_SCRIPT, elem_id="wants")
             heard = html("", elem_id="heard")
+            told = html("", elem_id="told")
             with gr.Row():
                 go = gr.Button("Paint", variant="primary", size="lg", elem_id="paint")
                 cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="cancel")
@@ -267,18 +273,22 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
                 preset = gr.Dropdown(
                     presets.names(), value="mini", label="Preset", info=about("mini"), elem_id="preset",
                 )  # fmt: skip
-                seed = gr.Number(
-                    0, label="Seed", precision=0, minimum=0, info="The same seed gives the same picture."
-                )
+                seed = gr.Textbox(
+                    "0", label="Seed", max_length=20, info="The same seed gives the same picture.",
+                )  # fmt: skip
                 with gr.Row():
                     width = gr.Number(0, label="Width", precision=0, minimum=0, info="0: the preset's.")
                     height = gr.Number(0, label="Height", precision=0, minimum=0, info="0: the preset's.")
+                changes = gr.Textbox(
+                    label="Changes", max_length=4000, elem_id="changes",
+                    info="Of the preset: image.steps, image.guidance and keys of loop, such as loop.writer=template.",
+                )  # fmt: skip
                 reload = gr.File(
                     label="Reload settings from a PNG", file_types=[".png"], height=150, elem_id="reload",
                 )  # fmt: skip
             with fold("Budget", "budget"):
                 images = gr.Slider(
-                    1, 24, value=6, step=1, label="Images at most", info="Below, 0 or nothing means no limit.",
+                    1, MOST_IMAGES, value=6, step=1, label="Images at most", info="Below, 0 or nothing means no limit.",
                 )  # fmt: skip
                 with gr.Row():
                     seconds = most("Seconds", "Wall time")
@@ -318,37 +328,23 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
         offering(event, panel.settle, [text, preset, draft], [ear], reading)
     offering(ear.tick, panel.listen, [draft], [ear, heard], reading)
     offering(timer.tick, page.tick, [watched, seen, draft], shown, reading)
-    form = [
-        late,
-        text,
-        draft,
-        preset,
-        seed,
-        width,
-        height,
-        images,
-        seconds,
-        tokens,
-        steps,
-        joules,
-        money,
-        price,
-    ]
+    budget = [images, seconds, tokens, steps, joules, money, price]
+    form = [preset, seed, width, height, changes, *budget]
     for made in (
-        connect(go.click, page.paint, form, [watched, *shown], js=_PAINT),
-        connect(again.click, page.again, [watched], [watched, *shown, seed]),
-        connect(alike.click, page.alike, [watched], [watched, *shown]),
+        connect(go.click, page.paint, [late, text, draft, *form], [watched, *shown, told], js=_PAINT),
+        connect(again.click, page.again, [watched], [watched, *shown, told, seed]),
+        connect(alike.click, page.alike, [watched], [watched, *shown, told]),
     ):
         made.then(None, None, None, js=_WATCHED)
     connect(cancel.click, page.cancel, [watched], shown)
     connect(resume.click, page.resume, [watched], shown)
     connect(result.decide, page.decide, [watched, who], shown)
-    connect(reload.upload, page.reload, [reload], [text, *reading, preset, seed, width, height, status]).then(
+    connect(reload.upload, page.reload, [reload], [text, *reading, *form, told]).then(
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )
     connect(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
     # The tests wait for this mark.
-    connect(demo.load, page.opened, None, [watched, *shown, text, draft, wants, preset]).then(
+    connect(demo.load, page.opened, None, [watched, *shown, text, *reading, *form, told]).then(
         None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"
     )
 

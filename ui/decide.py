@@ -15,9 +15,9 @@ import gradio as gr
 from pipeline.errors import BriefError
 from pipeline.results.decide import decide, reviewer, take_back
 from pipeline.store.reviews import Review
-from pipeline.work.report import ANSWERS, utc
+from pipeline.work.report import ANSWERS
 from ui.desk import Desk
-from ui.parts import mark
+from ui.parts import mark, moment
 from ui.view import RunView
 
 SCRIPT = """
@@ -117,7 +117,7 @@ def _question(requirement: str, text: str) -> str:
 def people(reviews: Sequence[Review]) -> str:
     """Decisions as a list: who said what when."""
     rows = "".join(
-        f"<li>{mark(r.decision)} {escape(r.candidate)} by {escape(r.who)}, {utc(r.at)}"
+        f"<li>{mark(r.decision)} {escape(r.candidate)} by {escape(r.who)}, {moment(r.at)}"
         f"{': ' + escape(r.reason) if r.reason else ''}</li>"
         for r in reviews
     )

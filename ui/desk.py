@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import random
 from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
-from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Requirement
 from pipeline.config import unsuited
-from pipeline.errors import BriefError, OutputError, fault
-from pipeline.results.run_folder import METADATA_KEY
+from pipeline.errors import BriefError, fault
 from pipeline.store import Store
 from pipeline.store.jobs import OPEN, PULL, Job
 from pipeline.work.rows import Rows, parse_rows
 from pipeline.work.task import BATCH, BRIEF, READ, Task
 from ui import presets
 from ui.view import RunView, view
-
-MAX_PICTURE = 30_000_000  # bytes of an uploaded picture
-MAX_SIDE = 8192
 
 
 @lru_cache(maxsize=4)
@@ -112,33 +106,3 @@ def limits(price: float | None = None, **most: float | None) -> tuple[str, ...]:
 
 def any_seed() -> int:
     return random.SystemRandom().randrange(2**31)
-
-
-def settings_in(path: Path) -> Task:
-    """The brief and preset stored in a PNG that Easel wrote. The file is not trusted: pixels are not decoded. Raises
-    OutputError."""
-    try:
-        if path.stat().st_size > MAX_PICTURE:
-            raise OutputError(
-                f"the picture is larger than {MAX_PICTURE // 10**6} MB; choose one that Easel wrote"
-            )
-        with Image.open(path, formats=["PNG"]) as image:
-            if max(image.size) > MAX_SIDE:
-                raise OutputError(
-                    f"the picture is wider or taller than {MAX_SIDE} pixels; choose one that Easel wrote"
-                )
-            said = image.info.get(METADATA_KEY)  # chunks before the pixels; nothing is decoded
-        if not isinstance(said, str):
-            raise OutputError("this picture holds no Easel record; choose a PNG that Easel wrote")
-        record = json.loads(said)
-        asked = Brief(**record["brief"])
-        if asked.requirements is None:
-            wants = tuple(Requirement(**want) for want in record["requirements"])
-            asked = asked.model_copy(update={"requirements": wants})
-        # The seed of this picture, not of the first one of its run.
-        asked = asked.model_copy(update={"seed": int(record["candidate"]["plan"]["seed"]) % 2**63})
-        return Task(brief=asked, preset=str(record["preset"])[:200])
-    except (UnidentifiedImageError, SyntaxError, OSError, Image.DecompressionBombError):
-        raise OutputError("this file is not a PNG that can be read; choose a PNG that Easel wrote") from None
-    except (ValueError, KeyError, TypeError):
-        raise OutputError("the Easel record in this picture is damaged or of another version") from None

@@ -18,7 +18,7 @@ from ui import presets, run_parts
 from ui.decide import people
 from ui.desk import Desk
 from ui.guard import connect, in_order
-from ui.parts import callout, card, counted, html, link_to, mark, picture
+from ui.parts import callout, card, counted, html, link_to, mark, moment, picture
 from ui.view import RunView, shown_status
 
 OUTCOMES = {
@@ -64,7 +64,7 @@ def one_card(row: RunRow, desk: Desk, job: str | None, reviews: Sequence[Review]
     return (
         f'<button type="button" class="card" data-run="{escape(row.id, quote=True)}" '
         f'aria-pressed="{str(chosen).lower()}">{shown}<span class="about"><span>{escape(row.text[:140])}</span>'
-        f'<span>{said}</span><small class="soft">{row.started:%d %b %Y %H:%M} · '
+        f'<span>{said}</span><small class="soft">{moment(row.started)} · '
         f"{escape(row.preset)} · seed {row.seed} · {counted(row.images, 'image')}</small></span></button>"
     )
 

@@ -18,7 +18,7 @@ from pipeline.work.report import duration
 from ui.charts import Bar, bars, columns
 from ui.desk import Desk
 from ui.guard import connect, in_order
-from ui.parts import card, figures, html, mark, table, word
+from ui.parts import card, figures, html, mark, moment, table, word
 
 PERIODS = {"Last day": 1, "Last 7 days": 7, "Last 30 days": 30, "Everything": None}
 OUTCOMES = ("pass", "unsure", "unchecked", "fail")
@@ -143,7 +143,7 @@ def degraded(stats: Stats) -> str:
     """The newest calls that failed, or that a fallback answered."""
     rows = [
         (
-            f"{fall.at:%d %b %H:%M:%S}", escape(fall.stage), escape(fall.model), escape(fall.why),
+            moment(fall.at), escape(fall.stage), escape(fall.model), escape(fall.why),
             f'<a href="?job={escape(fall.run)}">run</a>',
         )
         for fall in reversed(stats.fallen[-_FALLEN:])
@@ -207,7 +207,9 @@ class Page:
         many = len(stats.spend) > _MOST_COLUMNS
         time = over_time(spend_by(self.desk.store, MONTH, since=since) if many else stats.spend, since, now)
         runs = self.desk.store.runs.find(since=since, limit=_TRACEABLE)
-        names = [(f"{run.text[:60]} ({run.started:%d %b %H:%M}, {word(run.status)})", run.id) for run in runs]
+        names = [
+            (f"{run.text[:60]} ({run.started:%d %b %H:%M} UTC, {word(run.status)})", run.id) for run in runs
+        ]
         kept = chosen if chosen in {run.id for run in runs} else names[0][1] if names else None
         return (
             totals(stats), funnel(stats), by_kind(stats), latency(stats), tokens(time), energy(time), degraded(stats),

@@ -40,6 +40,22 @@ const easelEdits = {
     return JSON.stringify(this.of(draft));
   },
 };
+// An error that a timer of the page meets again and again is shown once.
+const easelToasts = () => {
+  const seen = new Set();
+  for (const toast of document.querySelectorAll(".toast-body")) {
+    if (seen.has(toast.textContent)) toast.querySelector(".toast-close")?.click();
+    seen.add(toast.textContent);
+  }
+};
+// Times are shown in the zone of the viewer; pointing at one shows it in UTC.
+const easelTimes = () => {
+  for (const time of document.querySelectorAll("time[datetime]:not([title])")) {
+    time.title = time.textContent;
+    time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  }
+};
+new MutationObserver(() => { easelTimes(); easelToasts(); }).observe(document, { subtree: true, childList: true });
 // The slider between two pictures.
 document.addEventListener("input", (event) => {
   if (!event.target.matches(".slide")) return;

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ def fold(label: str, id: str) -> Iterator[None]:
     gr.Button(label, elem_id=f"{id}-fold", elem_classes="fold")
     with gr.Column(elem_id=id, elem_classes="folded"):
         yield
+
+
+def moment(at: datetime, form: str = "%Y-%m-%d %H:%M") -> str:
+    """A time as HTML, in UTC; a script of the page shows it in the viewer's zone (page.js)."""
+    told = at.astimezone(UTC)
+    return f'<time datetime="{told:%Y-%m-%dT%H:%M:%SZ}">{told:{form}} UTC</time>'
 
 
 def word(outcome: str) -> str:

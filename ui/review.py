@@ -8,17 +8,17 @@ from typing import Any, Literal
 import gradio as gr
 from pydantic import Field
 
-from pipeline.brief import Record
+from pipeline.brief import Brief, Record
 from pipeline.errors import BriefError
 from pipeline.files import write
 from pipeline.judging.verdict import ALWAYS
 from pipeline.results.decide import decide, reviewer, take_back
 from pipeline.results.review import Item, agreement, as_csv, as_jsonl, queue
 from pipeline.store.reviews import Decision, Review, Why
-from pipeline.work.task import Task
 from ui.desk import Desk
 from ui.guard import connect, in_order
-from ui.parts import card, download, html, mark, picture
+from ui.origin import of_run
+from ui.parts import card, download, html, mark, moment, picture
 
 WHY = {
     "unsure": "the judge was unsure", "unchecked": "no judge could check it", "degraded": "a fallback was used",
@@ -128,7 +128,7 @@ def opinion(review: Review, desk: Desk) -> str:
 def log_list(log: list[Review], desk: Desk) -> str:
     """The last decisions, newest first, and the agreement of two reviewers."""
     rows = "".join(
-        f"<li>{mark(r.decision)} {escape(r.who)}, {r.at:%d %b %H:%M}{': ' + escape(said) if said else ''}</li>"
+        f"<li>{mark(r.decision)} {escape(r.who)}, {moment(r.at)}{': ' + escape(said) if said else ''}</li>"
         for r in reversed(log[-_LAST:])
         for said in ["; ".join(filter(None, (r.reason, *r.reasons.values())))]
     )
@@ -208,7 +208,7 @@ class Page:
         if " ".join(text.split()) == run.text:
             raise BriefError("the brief has not changed and would give the same pictures; edit it first")
         given = {**run.brief, "text": text, "requirements": None, "name": ""}
-        self.desk.submit(Task.model_validate({"brief": given, "preset": run.preset}))
+        self.desk.submit(of_run(run).again().model_copy(update={"brief": Brief.model_validate(given)}))
         return *self.show(who, judged=self._decide("rerun", opened, who, reason)), ""
 
     def undo(self, said: str, who: str) -> tuple[Any, ...]:

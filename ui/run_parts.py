@@ -9,9 +9,9 @@ from pipeline.judging.verdict import ALWAYS
 from pipeline.results.decided import picture_name
 from pipeline.store.jobs import Job
 from pipeline.store.runs import OPEN
-from pipeline.work.report import ANSWERS, duration, utc
+from pipeline.work.report import ANSWERS, duration
 from ui.decide import panel, people
-from ui.parts import callout, card, counted, download, mark, picture, sentence, table, word
+from ui.parts import callout, card, counted, download, mark, moment, picture, sentence, table, word
 from ui.view import RunView, Shown, Turn
 
 STAGES = {
@@ -177,7 +177,7 @@ def _decided(run: RunView) -> str:
         return ""
     why = (row.outcome or {}).get("reason", "")
     loop = f"The loop ended with: {word(row.loop_status)}{', ' + why if why else ''}."
-    return f'<p class="soft">{utc(row.decided_at)}. {escape(loop)}</p>'
+    return f'<p class="soft">{moment(row.decided_at)}. {escape(loop)}</p>'
 
 
 def queue(jobs: list[Job]) -> str:

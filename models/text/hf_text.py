@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from models.text.grammar import Constraint, Grammars
 
+NAN = "the text model's numbers are NaN: its weights are damaged, or too large for its number format (`dtype: float32`)"
+
 
 def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextModel:
     """Load the model a spec names; folders are relative to `base`. With `offline` nothing is downloaded. Raises
@@ -195,6 +197,8 @@ class TransformersTextModel:
         read_twice = [twice(text, self._tokenizer, self._room) for text in texts]
         with self._one_at_a_time, torch.inference_mode():
             states = self._runner.states([one.tokens for one in read_twice], layers)
+        if not all(of_text.isfinite().all() for of_text in states):
+            raise ModelError(NAN)
         return [one.words(of_text) for one, of_text in zip(read_twice, states, strict=True)]
 
     def _prompt(self, conversation: Sequence[Message]) -> list[int]:
@@ -275,7 +279,9 @@ class TransformersTextModel:
             # With Gumbel noise added, the index of the largest value is a sample from the softmax.
             uniform = torch.rand(logits.shape, generator=answer.noise).clamp_(1e-20, 1 - 1e-7)
             logits = logits / temperature - torch.log(-torch.log(uniform))
-        token = int(logits.argmax())
+        token = int(logits.argmax())  # that of a NaN, where there is one
+        if not logits[token].isfinite():
+            raise ModelError(NAN)
         if token in self._ends:
             return True
         if constraint is None:

@@ -52,6 +52,9 @@ _BOUNDS = re.compile(
     re.IGNORECASE,
 )
 # "one dozen", "three dozen of the"
+_ABOUT_DOZENS = re.compile(
+    r"\b(?:a couple|several|a few|some|many)(?: of)? dozens?(?: of)? (?=[a-z])", re.IGNORECASE
+)
 _DOZENS = re.compile(rf"\b({_N}) dozens? (?:of (?:the |these |those )?)?(?=[a-z])", re.IGNORECASE)
 # "between 2 and 4 owls", "2-4 owls": the lower number
 _BETWEEN = re.compile(
@@ -97,6 +100,7 @@ def numerals(text: str) -> tuple[str, list[Found]]:
         text = re.sub(pattern, take, text, flags=re.IGNORECASE)
     text = _FRACTIONS.sub(take_fraction, text)
     text = _SHARES.sub(take_shares, text)
+    text = _ABOUT_DOZENS.sub("dozens of ", text)
     text = _DOZENS.sub(lambda match: f"{12 * _value(match[1])} ", text)
     text = _BOUNDS.sub(_nearest_count, text)
     text = _BETWEEN.sub(lambda match: f"{match[1] or match[2]} ", text)

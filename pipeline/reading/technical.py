@@ -10,6 +10,7 @@ from functools import partial
 from pipeline.range import Range, draws_anything
 from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.lexicon import ENGLISH, tokens
+from pipeline.reading.measures import measures
 from pipeline.reading.numerals import numerals
 from pipeline.reading.plain_words import plain
 from pipeline.reading.tags import Tag, any_of
@@ -31,8 +32,11 @@ _FORMAT = _any_case(
     r"(?:[ -](?:format|shaped?|image|picture|orientation|size|crop))\b"
 )
 _RATIOS = {(1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (4, 5), (5, 4), (2, 1), (1, 2), (21, 9)}
-# "16:9"
-_RATIO = _any_case(r"(?<![\d:])(\d{1,2})\s?:\s?(\d{1,2})(?![\d:]|\s*(?:o'clock|[ap]\.?m))")
+# "16:9"; "aspect ratio 16:9"; "--ar 16:9"
+_RATIO = _any_case(
+    r"(?:(?:(?:in |with )?(?:an? |the )?(?:aspect )?ratio(?: of|:)?|--ar) )?"
+    r"(?<![\d:])(\d{1,2})\s?:\s?(\d{1,2})(?![\d:]|\s*(?:o'clock|[ap]\.?m))"
+)
 _CONTRASTS = {"strong": "high", "good": "high", "soft": "low", "little": "low"} | dict.fromkeys(
     ("lots of", "plenty of", "much", "strongly"), "high"
 )
@@ -103,8 +107,9 @@ def technical(text: str, drawable: Range | None) -> tuple[str, list[Found]]:
     for pattern, want in _WANTS:
         text, more = _taken(text, pattern, want, drawable)
         found += more
+    text, measured = measures(text)
     text, counted = numerals(text)
-    return text, quoted + shouted + found + counted
+    return text, quoted + shouted + found + measured + counted
 
 
 def _unquoted(text: str, drawable: Range | None) -> tuple[str, list[Found]]:

@@ -41,6 +41,7 @@ BOUNDS = Bounds()
 _CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION MOOD OBJECT")
 _KNOWN = any_of("OBJECT COLOUR NUMBER RELATION SIDE")
 _PART_BEFORE, _PART_AFTER = re.compile(r"[\w'-]+-$"), re.compile(r"-[\w'-]+")
+_RATIO = re.compile(r"(\d+)\s?:\s?(\d+)")
 _LEADS = frozenset(("a", "an", "one", "two", "three", "four", "some", "the"))
 _JOINS = frozenset(("and", "plus", "&"))
 _PICTURES = frozenset(ENGLISH["pictures"])
@@ -88,6 +89,8 @@ def weighed(
         kept, shown = list(found), {item.subject for item in found}
     claimed = {name for item in found for name in _names(item)}
     words = [word for word, following in zip_longest(words, words[1:]) if not _frames(word, following)]
+    if any(item.kind == "technical" and item.subject == "size" for item in found):
+        claimed |= {number for ratio in _RATIO.findall(text) for number in ratio}
     kept = [
         i
         for i in kept
@@ -227,9 +230,12 @@ def _words(text: str, marks: Marks, drawable: Range | None) -> Iterator[_Word]:
 def _names(item: Found) -> set[str]:
     """The words that a finding is made of, and its objects."""
     named = [name for name in (item.subject, item.value, item.other) if name and name != NOT_UNDERSTOOD]
-    return {singular(word.strip(".,;:!?'\"()")) for name in named for word in name.lower().split()} | set(
-        named
-    )
+    words = {word.strip(".,;:!?'\"()") for name in named for word in name.lower().split()}
+    # The marker takes "2.5" and "#ff0000" apart.
+    parts = {
+        part for word in words if any(char.isdigit() for char in word) for part in re.findall(r"\w+", word)
+    }
+    return {singular(word) for word in words} | parts | set(named)
 
 
 def _doubted(item: Found, drawable: Range | None) -> bool:

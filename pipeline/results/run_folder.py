@@ -28,6 +28,7 @@ from pipeline.events import Attempt, Outcome, Started
 from pipeline.files import sweep, write
 from pipeline.judging.verdict import Verdict
 from pipeline.painting.image import Candidate
+from pipeline.results.recipe import recipe_of
 from pipeline.results.sheet import sheet
 
 METADATA_KEY = "easel"
@@ -120,6 +121,7 @@ def metadata(
         "version": VERSION,
         "brief": brief.model_dump(mode="json"),
         "preset": preset.name,
+        "recipe": recipe_of(preset).model_dump(mode="json"),
         "requirements": [r.model_dump(mode="json") for r in reading.requirements] if reading else [],
         "candidate": candidate.model_dump(mode="json"),
         "verdict": verdict.model_dump(mode="json"),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, StoreLost
 
 HEAD = "0006"  # the newest file in migrations/versions
 FILE = "easel.db"
@@ -36,7 +37,24 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "begin", _on_begin)
     with store_errors(engine):
         _migrate_to_head(engine)
+    if file := file_of(engine):
+        event.listen(engine, "begin", partial(_check_file, file, identity(file)))
     return engine
+
+
+def file_of(engine: Engine) -> Path | None:
+    """The file of an SQLite database; None for others."""
+    name = engine.url.database if engine.dialect.name == "sqlite" else None
+    return Path(name) if name and not name.startswith((":", "file:")) else None
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What a file or folder is, whatever its name: device and inode. None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def driver(url: str) -> str:
@@ -81,7 +99,15 @@ def store_errors(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         where = masked(engine.url.render_as_string(hide_password=True))
         why = " ".join(str(error.orig).split())
-        raise StoreError(f"the store {where} cannot be used ({why}); {_advice(why)}") from None
+        kind = StoreLost if _lost(engine, error) else StoreError
+        raise kind(f"the store {where} cannot be used ({why}); {_advice(why)}") from None
+
+
+def _lost(engine: Engine, error: DBAPIError) -> bool:
+    """Whether a server ended the connection, or refused a new one."""
+    return engine.dialect.name != "sqlite" and (
+        error.connection_invalidated or isinstance(error, OperationalError)
+    )
 
 
 def _advice(why: str) -> str:
@@ -102,15 +128,13 @@ def _advice(why: str) -> str:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """A session in one transaction: committed at the end, rolled back on an error."""
-    _check_file(engine)
     with store_errors(engine), Session(engine) as session, session.begin():
         yield session
 
 
-def _check_file(engine: Engine) -> None:
-    # SQLite keeps writing to a deleted file without an error.
-    file = engine.url.database if engine.dialect.name == "sqlite" else None
-    if file and not file.startswith((":", "file:")) and not Path(file).exists():
+def _check_file(file: Path, opened: tuple[int, int] | None, _: Connection) -> None:
+    # SQLite goes on with a file that was moved or deleted, without an error.
+    if identity(file) != opened:
         raise StoreError(
             f"the store {file} is gone: moved or deleted while Easel used it; pictures and run folders are kept, "
             "start again for a new one"

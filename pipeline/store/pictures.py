@@ -1,7 +1,7 @@
 """Images as files named by their content: the same picture is kept once, and a damaged file is noticed.
 
-A picture is written before the row that names it. Who removes pictures that no row names must therefore leave alone
-those that were kept a short time ago: the time of a file is the last time its picture was kept.
+A picture is on the disk before the row that names it is written. Who removes pictures that no row names must therefore
+leave alone those that were kept a short time ago: the time of a file is the last time its picture was kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.files import PART, sweep, write
+from pipeline.files import PART, sweep, sync_folder, write
 from pipeline.pixels import fingerprint
 
 FOLDER = "easel.pictures"  # with a dot, so that no run folder has this name
@@ -39,10 +39,12 @@ class Pictures:
         else:
             there = self.get(name) is not None
         if not there:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                sync_folder(self.folder)
             buffer = io.BytesIO()
             image.save(buffer, "PNG", compress_level=1)
-            write(path, buffer.getvalue())
+            write(path, buffer.getvalue(), lasting=True)
         return name
 
     def files(self) -> Iterator[list[Path]]:

@@ -7,7 +7,7 @@ calls made before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -56,7 +56,7 @@ def play(
     on_step: OnStep | None = None,
     on_loaded: Callable[[], None] | None = None,
     fresh: bool = False,
-) -> Iterator[Happened]:
+) -> Generator[Happened, None, None]:
     """Run the rows that have no outcome yet. Yields each event after it was written; ends early if a stop is requested.
 
     `batch`, `job`: what the runs belong to; `pool`: keeps models loaded from one call to the next; `fresh`: ignore kept

@@ -351,9 +351,15 @@ class _Reader:
         return self._loaded[chosen]
 
 
-def _check_harmless(change: str) -> None:
+def harmless(change: str) -> bool:
+    """Whether anybody may make a change of a preset: `dotted.key=value`."""
     key = change.partition("=")[0].strip()
-    if not any(key == known or key.startswith(f"{known}.") for known in HARMLESS):
+    return any(key == known or key.startswith(f"{known}.") for known in HARMLESS)
+
+
+def _check_harmless(change: str) -> None:
+    if not harmless(change):
+        key = change.partition("=")[0].strip()
         raise BriefError(
             f"{key[:100]}: rows may set image.steps, image.guidance and keys of loop; to set others, {_TRUST}"
         )

@@ -24,7 +24,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,7 +34,7 @@ from pipeline.brief import Brief
 from pipeline.calls.load import quiet_libraries
 from pipeline.calls.pool import ModelPool
 from pipeline.config import load_preset, unsuited
-from pipeline.errors import BriefError, EaselError, StoreError, fault
+from pipeline.errors import BriefError, EaselError, StoreError, StoreLost, fault
 from pipeline.events import Attempt, Event, Outcome, Started
 from pipeline.files import write
 from pipeline.stopping import Stop
@@ -52,6 +52,7 @@ PREVIEWS = "easel.previews"
 BEAT = 3.0  # seconds between heartbeats
 # The state that a job ends in, by what was asked of it; see _Work.asked.
 ENDS: dict[str, End] = {"cancel": "cancelled", "pause": "paused", "leave": "queued", "lost": "queued"}
+_AGAIN = 1.0  # seconds before a store that did not answer is asked again
 _SAY, _SHOW = 0.25, 0.5  # seconds between progress reports, and between previews
 
 
@@ -66,26 +67,39 @@ class Worker:
         # The output folder is locked, so only one process has this name. It may continue jobs claimed under it.
         self.name = f"{socket.gethostname()}:{store.out.resolve()}"
         self._idle, self._poll = idle, poll
+        self._last = time.monotonic()  # when the latest job ended
         self._downloads: threading.Thread | None = None
 
     def work(self, until_empty: bool = False) -> None:
         """Do jobs until a stop is requested; with `until_empty` only until the queue is empty."""
-        last = time.monotonic()
+        self._last = time.monotonic()
         say_residents(self.store.out, self.pool.loaded)
+        lost = False
         while not self.stop.requested:
-            downloading = self._download()
-            if (job := self.store.jobs.claim(self.name)) is not None:
-                self.do(job)
-                say_residents(self.store.out, self.pool.loaded)
-                last = time.monotonic()
-            elif until_empty and not downloading:
-                return
-            else:
-                if time.monotonic() - last > self._idle and self.pool.unload():
-                    say_residents(self.store.out, self.pool.loaded)
-                time.sleep(self._poll)
+            try:
+                if not self._turn() and until_empty:
+                    return
+                lost = False
+            except StoreLost as error:  # a job in work is claimed again, and continues with what was kept
+                if not lost:
+                    _log.warning("%s; trying again until it answers", error)
+                lost = True
+                time.sleep(_AGAIN)
         if self._downloads is not None:
             self._downloads.join()
+
+    def _turn(self) -> bool:
+        """Do the next job, or wait a moment for one. Returns whether there is or was anything to do."""
+        downloading = self._download()
+        if (job := self.store.jobs.claim(self.name)) is not None:
+            self.do(job)
+            say_residents(self.store.out, self.pool.loaded)
+            self._last = time.monotonic()
+            return True
+        if time.monotonic() - self._last > self._idle and self.pool.unload():
+            say_residents(self.store.out, self.pool.loaded)
+        time.sleep(self._poll)
+        return downloading
 
     def _download(self) -> bool:
         """Begin the next download, unless one is going on. Returns whether one is."""
@@ -93,9 +107,15 @@ class Worker:
             return True
         job = self.store.jobs.claim(f"{self.name} downloads", pulls=True)
         if job is not None:
-            self._downloads = threading.Thread(target=self.do, args=(job,), name="downloads")
+            self._downloads = threading.Thread(target=self._do_download, args=(job,), name="downloads")
             self._downloads.start()
         return job is not None
+
+    def _do_download(self, job: Job) -> None:
+        try:
+            self.do(job)
+        except StoreError as error:  # the job is claimed again
+            _log.warning("%s", error)
 
     def do(self, job: Job) -> None:
         """Do one job until it ends or a stop is requested. Raises StoreError only; other errors end the job."""
@@ -147,17 +167,19 @@ class _Work:
         status = self.store.runs.statuses([row.id for row in rows.good])
         ended = [s for s in status.values() if s not in ("running", "stopped")]
         self.say(of=len(rows.good), done=len(ended), accepted=ended.count("accepted"), now=True)
-        for happened in play(
+        events = play(
             rows.good, self.store, batch=None if single else rows.name, job=self.job.id, stop=self.stop,
             pool=self.worker.pool, on_step=self.on_step,
-        ):  # fmt: skip
-            if isinstance(happened, Unstarted):
-                unstarted.append(happened)
-            elif isinstance(happened, Undelivered):
-                _log.warning("traces: %s", happened.why)
-            else:
-                self.tell(*happened)
-                self.listen()
+        )  # fmt: skip
+        with closing(events):
+            for happened in events:
+                if isinstance(happened, Unstarted):
+                    unstarted.append(happened)
+                elif isinstance(happened, Undelivered):
+                    _log.warning("traces: %s", happened.why)
+                else:
+                    self.tell(*happened)
+                    self.listen()
         if single and unstarted:
             return "failed", unstarted[0].why
         if not single:

@@ -2,16 +2,17 @@
 
     python -m scripts.benches.chaos_kill --kills 100           # real `easel batch` processes
     python -m scripts.benches.chaos_kill --kills 100 --warm    # forks of one process with loaded models
+    python -m scripts.benches.chaos_kill --kills 20 --page     # `easel ui`: the page, its worker, or both are killed
 
 A round is one batch in a fresh folder: started, killed with SIGKILL, and started again with the same command, until a
-process reaches the end. The result must equal that of a batch that was not disturbed: the same folders and files, every
-picture byte for byte, the same rows in the store; and no result that was stored may have been computed again.
+process reaches the end. A process is killed at a random moment after it has kept its first result. What is left must
+equal what a batch that was not disturbed leaves: the same folders and files, every picture byte for byte, the same
+rows, calls and spans in the store. No result that was kept may be computed again (not measured with --page).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import random
@@ -28,6 +29,9 @@ from typing import Annotated, Any
 
 import typer
 
+from scripts.benches.chaos_compare import differences, state
+from scripts.benches.chaos_page import Page
+
 BRIEFS = (
     "a panda on a purple background, cartoon style",
     "a pink cat on a white background, flat style",
@@ -39,8 +43,6 @@ BRIEFS = (
     "a red apple, and the apple must be blue",
 )
 JOURNAL = "EASEL_CHAOS_JOURNAL"
-# What may differ between two runs: times and costs.
-_WHEN = {"started", "seconds", "joules", "measured", "money", "calls"}
 
 
 def child(arguments: Sequence[str]) -> int:
@@ -114,58 +116,60 @@ def warm_up(preset: str) -> None:
     import scripts.commands.batch  # noqa: F401
 
 
-def state(out: Path) -> dict[str, str]:
-    """Everything in an output folder and its store that must not depend on interruptions: name → content or hash."""
-    from pipeline.store import Store
+class Batch:
+    """An `easel batch` in one output folder."""
 
-    found = {}
-    for path in sorted(p for p in out.rglob("*") if p.is_file()):
-        name = str(path.relative_to(out))
-        if path.suffix == ".png":
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        elif path.name == "run.json":
-            found[name] = json.dumps(_timeless(json.loads(path.read_text())), sort_keys=True)
-        elif not name.startswith(("easel.db", "easel.lock", "report.")):
-            found[name] = "present"
-    store = Store(out)
-    for run in store.runs.find():
-        key = f"store/{run.folder}"
-        found[key] = f"{run.id} {run.status} {run.reason} {run.best} {run.images} {run.tokens}"
-        found[f"{key}/attempts"] = str([(a.number, a.record) for a in store.runs.attempts(run.id)])
-        found[f"{key}/pictures"] = str(
-            [(c.id, c.image, c.gate, c.score) for c in store.runs.candidates(run.id)]
-        )
-        found[f"{key}/checks"] = str([(c.candidate, c.requirement, c.outcome, c.probability)
-                                      for c in store.runs.checks(run.id)])  # fmt: skip
-        found[f"{key}/calls"] = str([(c.attempt, c.position, c.stage) for c in store.runs.calls(run.id)])
-    found["store/results"] = str(sorted(store.results.count().items()))
-    found["store/jobs"] = str(len(store.jobs.list()))
-    store.close()
-    return found
+    def __init__(
+        self, out: Path, file: Path, settings: Sequence[str], start: Callable[[Sequence[str], Path], int]
+    ):
+        self.out, self._start = out, start
+        self._words = ["batch", str(file), "--out", str(out), *settings]
+        self._journal = out.with_suffix(".journal")
+        self.first: float | None = None  # when it kept its first result
 
+    def live(self, delay: float | None) -> bool:
+        """Run until the end, or until `delay` seconds after the first result that is kept. Returns whether it reached
+        its end."""
+        os.environ[JOURNAL] = str(self._journal)
+        before, until = self._size(), float("inf")
+        pid = self._start(self._words, self.out.with_suffix(".log"))
+        while True:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                self._check(os.waitstatus_to_exitcode(status))
+                return True
+            if until == float("inf") and self._size() > before:
+                self.first = self.first or time.monotonic()
+                until = time.monotonic() + delay if delay is not None else until
+            if time.monotonic() >= until:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                return False
+            time.sleep(0.002)
 
-def _timeless(record: Any) -> Any:
-    if isinstance(record, dict):
-        return {key: _timeless(value) for key, value in record.items() if key not in _WHEN}
-    return [_timeless(item) for item in record] if isinstance(record, list) else record
+    def made(self) -> Counter[str]:
+        """How often each kept result was computed."""
+        return Counter(self._journal.read_text().splitlines())
 
+    def _size(self) -> int:
+        return self._journal.stat().st_size if self._journal.exists() else 0
 
-def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
-    names = sorted(found.keys() | wanted.keys())
-    return [
-        f"{'lost' if name not in found else 'too much' if name not in wanted else 'differs'}: {name}"
-        for name in names
-        if found.get(name) != wanted.get(name)
-    ]
+    def _check(self, code: int) -> None:
+        if code not in (0, 3):
+            log = self.out.with_suffix(".log").read_text()
+            raise SystemExit(f"a batch ended with {code}:\n{log[-3000:]}")
 
 
 def main(
     kills: Annotated[int, typer.Option(min=0, help="least number of kills")] = 100,
     warm: Annotated[bool, typer.Option("--warm", help="fork one process with loaded models")] = False,
+    page: Annotated[bool, typer.Option("--page", help="kill `easel ui` and its worker")] = False,
     preset: Annotated[str, typer.Option()] = "mini",
     images: Annotated[int, typer.Option(help="image limit of each brief")] = 4,
+    briefs: Annotated[int, typer.Option(min=1, max=len(BRIEFS))] = len(BRIEFS),
     longest: Annotated[
-        float, typer.Option(help="most seconds before a kill; 0: the time of an undisturbed batch")
+        float,
+        typer.Option(help="most seconds between a first result and a kill; 0: as an undisturbed batch"),
     ] = 0,
     seed: Annotated[int, typer.Option(help="seed of the random moments")] = 0,
     keep: Annotated[bool, typer.Option("--keep", help="keep the folders")] = False,
@@ -173,39 +177,23 @@ def main(
     """Exit status 0 if every round ended like the undisturbed batch."""
     chance = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix="easel-chaos-"))
-    (folder / "stickers.jsonl").write_text(
-        "".join(json.dumps({"brief": text, "seed": 7}) + "\n" for text in BRIEFS)
-    )
-    start = fork if warm else whole_process
+    file = folder / "stickers.jsonl"
+    file.write_text("".join(json.dumps({"brief": text, "seed": 7}) + "\n" for text in BRIEFS[:briefs]))
+    settings = ["--preset", preset, "--set", f"loop.images={images}"]
     if warm:
         warm_up(preset)
 
-    def batch(out: Path, life: float | None) -> bool:
-        """Run a batch, and kill it after `life` seconds. Returns whether it reached its end."""
-        os.environ[JOURNAL] = str(out.with_suffix(".journal"))
-        pid = start(
-            ["batch", str(folder / "stickers.jsonl"), "--preset", preset, "--out", str(out), "--set",
-             f"loop.images={images}"], out.with_suffix(".log"),
-        )  # fmt: skip
-        until = time.monotonic() + life if life is not None else None
-        while True:
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                code = os.waitstatus_to_exitcode(status)
-                if code not in (0, 3):
-                    log = out.with_suffix(".log").read_text()
-                    raise SystemExit(f"a batch ended with {code}:\n{log[-3000:]}")
-                return True
-            if until is not None and time.monotonic() >= until:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-                return False
-            time.sleep(0.002)
+    def batch(name: str) -> Batch | Page:
+        out = folder / name
+        if page:
+            return Page(out, file, preset, images, chance)
+        return Batch(out, file, settings, fork if warm else whole_process)
 
     began = time.monotonic()
-    batch(folder / "undisturbed", None)
+    calm = batch("undisturbed")
+    calm.live(None)
     whole = time.monotonic() - began
-    longest = longest or whole
+    longest = longest or time.monotonic() - (calm.first or began)
     wanted = state(folder / "undisturbed")
     print(f"undisturbed: {whole:.1f} s, {len(wanted)} things to compare, among them "
           f"{sum(name.endswith('.png') for name in wanted)} pictures", flush=True)  # fmt: skip
@@ -213,26 +201,27 @@ def main(
     wrong: list[str] = []
     while killed < kills:
         rounds += 1
-        out = folder / f"round{rounds}"
+        one = batch(f"round{rounds}")
         lives = 1
-        # A third of the kills come within the first tenth of the time.
-        while not batch(out, chance.uniform(0, longest * (0.1 if chance.random() < 0.33 else 1.0))):
+        # A third of the kills come soon after the first result.
+        while not one.live(chance.uniform(0, longest * (0.1 if chance.random() < 0.33 else 1.0))):
             lives += 1
             killed += 1
-        journal = Counter(out.with_suffix(".journal").read_text().splitlines())
-        twice = [line for line, times in journal.items() if times > 1]
+        twice = [line for line, times in one.made().items() if times > 1]
         repeated += len(twice)
-        found = differences(state(out), wanted)
+        found = differences(state(one.out), wanted)
         wrong += found
-        print(f"round {rounds}: {lives} lives, {len(journal)} results, {len(twice)} made twice, "
+        print(f"round {rounds}: {lives} lives, {len(twice)} results made twice, "
               f"{len(found)} differences {found[:5]}; {killed} kills so far", flush=True)  # fmt: skip
         if not keep:
-            shutil.rmtree(out)
+            shutil.rmtree(one.out)
     if not keep:
         with contextlib.suppress(OSError):
             shutil.rmtree(folder)
-    print(f"{killed} kills in {rounds} rounds ({'forks' if warm else 'whole processes'}): "
-          f"{len(wrong)} differences, {repeated} kept results made twice")  # fmt: skip
+    kind = "page and worker" if page else "forks" if warm else "whole processes"
+    print(
+        f"{killed} kills in {rounds} rounds ({kind}): {len(wrong)} differences, {repeated} kept results made twice"
+    )
     raise typer.Exit(1 if wrong or repeated else 0)
 
 

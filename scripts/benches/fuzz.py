@@ -26,7 +26,7 @@ from pipeline.config import FOLDER, load_preset
 from pipeline.errors import EaselError
 from pipeline.results.run_folder import METADATA_KEY
 from pipeline.work.rows import parse_rows
-from ui.desk import settings_in
+from ui.origin import settings_in
 
 LONGEST_MESSAGE = 2_000
 ROWS = {
@@ -51,8 +51,9 @@ a dog,,9,64x64,,,,
 - {brief: an owl, loop.images: 2}
 """,
 }
-RECORD = b"""{"brief": {"text": "a cat", "seed": 3, "width": 128, "height": 128, "limits": {"images": 2},
-"must": ["a hat"]}, "preset": "mini", "set": ["image.steps=3"], "candidate": {"plan": {"seed": 5}},
+RECORD = b"""{"version": 1, "brief": {"text": "a cat", "seed": 3, "width": 128, "height": 128, "limits": {"images": 2},
+"must": ["a hat"]}, "preset": "mini", "candidate": {"id": "2-1", "plan": {"seed": 5, "prompt": {"text": "a cat"}}},
+"recipe": {"size": [128, 128], "keys": {"image.steps": 3, "loop.images": 2}, "sections": {"image": "0"}},
 "requirements": [{"id": "r1", "kind": "object", "subject": "cat", "text": "a cat"}]}"""
 # Pieces that have broken readers: numbers, YAML, JSON, CSV, encodings, paths.
 PIECES = [

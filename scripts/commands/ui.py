@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 
 from pipeline.results.decided import catch_up
 from pipeline.store import Store
+from pipeline.store.engine import identity
 from pipeline.work.lock import LOCK, stop_abandoned
+from pipeline.work.task import residents
 from scripts.commands.interrupt import endings
-from scripts.commands.worker import PARENT
 from ui import presets
 from ui.access import guard
 from ui.serve import serve
@@ -58,34 +59,57 @@ def open_app(
 
 
 class Attendant(threading.Thread):
-    """Keeps a worker running: starts one if the output folder has none, and again if it ends."""
+    """Keeps a worker running: starts one if no process works in the output folder, and again if it ends."""
 
     def __init__(self, out: Path, store_url: str | None) -> None:
         super().__init__(daemon=True)
         self._out, self._over = out.resolve(), threading.Event()
-        self._command = [sys.executable, "-m", "scripts.easel", "worker", "--out", str(self._out)]
+        self._folder = identity(self._out)
+        self._command = [
+            sys.executable,
+            "-m",
+            "scripts.easel",
+            "worker",
+            "--out",
+            str(self._out),
+            "--until-eof",
+        ]
         # The address of the store may contain a password, so it is not an argument: other users can see arguments.
-        self._environment = (
-            os.environ
-            | {"PYTHONPATH": str(ROOT), PARENT: str(os.getpid())}
-            | ({"EASEL_STORE": store_url} if store_url else {})
-        )
+        address = {"EASEL_STORE": store_url} if store_url else {}
+        self._environment = os.environ | {"PYTHONPATH": str(ROOT)} | address
         self._worker: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
+        said = False
         while not self._over.is_set():
+            if identity(self._out) != self._folder:
+                gone = f"{self._out} was moved or deleted while the app used it; stop the app, and start it again"
+                print(f"easel: {gone}", file=sys.stderr, flush=True)
+                return
             if self._free():
                 # In a process session of its own: Ctrl-C reaches only the app, and the app stops the worker. Where the
-                # app cannot, as after kill -9, the worker ends by itself.
+                # app cannot, as after kill -9, the worker's standard input ends, and so the worker does.
                 self._worker = subprocess.Popen(
                     self._command,
                     cwd=ROOT,
                     env=self._environment,
                     start_new_session=True,
+                    stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                 )
                 self._worker.wait()
+            elif not said:
+                print(f"easel: {self._busy()}", file=sys.stderr, flush=True)
+                said = True
             self._over.wait(_AGAIN)
+
+    def _busy(self) -> str:
+        """What to tell the person where another process works in the output folder."""
+        worker = residents(self._out)
+        which = f"a worker (process {worker.pid})" if worker else "another easel process"
+        return (
+            f"{which} already works in {self._out}; this page starts its own worker when that one has ended"
+        )
 
     def end(self) -> None:
         """Ask the worker to end, and wait up to ten seconds: it may be painting an image."""

@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -26,11 +25,11 @@ from pipeline.results.run_folder import RunFolder
 from pipeline.store import Store
 from tests.pipeline.tiny_preset import write_preset
 from tests.ui.steps import PANDA, watched, write
+from tests.waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SHOTS = ROOT / "tests/shots"
-PATIENCE = 600.0  # seconds; a loaded machine may take minutes to start the app
 NEVER_MET = "a cat, mostly purple"  # contradictory, and not flagged as such
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -76,16 +75,6 @@ class App:
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=PATIENCE)
-
-
-def wait_for(met: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
-    """Wait until `met()` is true."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        if met():
-            return
-        time.sleep(0.2)
-    pytest.fail(f"after {patience:.0f} s there was still no sign of: {what}")
 
 
 def _free_port() -> int:

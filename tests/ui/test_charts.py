@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -13,7 +13,7 @@ from pipeline.work.rows import parse_rows
 from ui.batch import EXAMPLE, guide
 from ui.charts import Bar, bars, columns, nice
 from ui.observe import over_time
-from ui.parts import counted, figures, table, word
+from ui.parts import counted, figures, moment, table, word
 from ui.view import shown_status
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -78,6 +78,11 @@ def test_every_cell_knows_its_column() -> None:
 def test_figures_stand_in_even_rows() -> None:
     assert 'class="figures by-four"' in figures([("1", "x")] * 8)
     assert 'class="figures by-three"' in figures([("1", "x")] * 3)
+
+
+def test_a_time_names_its_zone() -> None:
+    at = datetime(2026, 3, 1, 15, 5, tzinfo=timezone(timedelta(hours=1)))
+    assert moment(at) == '<time datetime="2026-03-01T14:05:00Z">2026-03-01 14:05 UTC</time>'
 
 
 def test_time_has_no_gaps() -> None:

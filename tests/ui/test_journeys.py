@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, Page, Route, expect
 
+from pipeline.config import Preset
 from pipeline.store import Store
-from tests.ui.conftest import NEVER_MET, PASSWORD, PATIENCE, SHOTS, App, go, state, wait_for
+from tests.ui.conftest import NEVER_MET, PASSWORD, PATIENCE, SHOTS, App, add_runs, go, state, wait_for
 from tests.ui.steps import PANDA, open_tab, wait_for_answers, watched, write
 from ui.batch import EXAMPLE
 
@@ -135,9 +137,12 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
 TYPE_AND_PAINT = """async ([section, values]) => {
   const turn = () => new Promise((done) => setTimeout(done));
   [...document.querySelectorAll("button")].find((b) => b.textContent.trim().startsWith(section)).click();
+  const named = (words) => document.querySelector(`[aria-label="${words}"]`)
+    ?? [...document.querySelectorAll("label")].find((l) => l.textContent.trim().startsWith(words))
+      ?.querySelector("input, textarea");
   for (const [label, value] of Object.entries(values)) {
     let field;
-    while (!(field = document.querySelector(`[aria-label="${label}"]`))) await turn();
+    while (!(field = named(label))) await turn();
     field.value = value;
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
@@ -338,10 +343,35 @@ def test_settings_come_back_from_a_png(page: Page, store: Store, accepted: str, 
     expect(page.locator("#brief textarea")).to_have_value(PANDA)
     expect(page.get_by_label("Seed")).to_have_value("7")
     expect(page.locator("#wants .want")).to_have_count(3)
+    expect(page.locator("#told")).to_contain_text("everything that made this picture")
     other = tmp_path / "other.png"
     other.write_bytes(b"\x89PNG\r\n\x1a\n")
     page.set_input_files("#reload input", other)
     expect(page.locator(".toast-body")).to_contain_text("not a PNG that can be read")
+
+
+def test_settings_come_back_from_a_job(page: Page, app: App, accepted: str) -> None:
+    go(page, f"{app.url}/?job={accepted}")
+    expect(page.locator("#brief textarea")).to_have_value(PANDA)
+    page.get_by_role("button", name="Settings").first.click()
+    expect(page.get_by_label("Seed")).to_have_value("7")
+
+
+def test_times_are_in_the_zone_of_the_viewer(
+    browser: Browser, app: App, store: Store, tiny_preset: Preset
+) -> None:
+    (id,) = add_runs(store, tiny_preset, ["a cat at the time of its viewer"])
+    run = store.runs.get(id)
+    assert run is not None
+    page = browser.new_context(timezone_id="Asia/Kathmandu", locale="en-GB").new_page()
+    page.set_default_timeout(PATIENCE * 1000)
+    go(page, app.url)
+    page.get_by_role("tab", name="Gallery").click()
+    time = page.locator(f'[data-run="{id}"] time')
+    expect(time).to_have_attribute("title", f"{run.started:%Y-%m-%d %H:%M} UTC")
+    there = run.started.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    expect(time).to_have_text(f"{there.day} {there:%b} {there.year}, {there:%H:%M}")
+    page.context.close()
 
 
 def test_a_wrong_password_stays_outside(browser: Browser, guarded: App) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from pipeline.brief import Requirement
 from pipeline.config import load_preset
-from pipeline.errors import OutputError
-from ui.desk import limits, settings_in
+from ui.desk import limits
 from ui.parts import wants_list
 from ui.wants import Draft, Edit, edited, quick
 
@@ -110,38 +105,3 @@ def test_foreign_words_stay_words() -> None:
     reader.feed(wants_list([want], evil, evil, evil))
     assert "script" not in reader.seen
     assert "img" not in reader.seen
-
-
-def png(path: Path, text: str | None, size: tuple[int, int] = (8, 8)) -> Path:
-    info = PngInfo()
-    if text is not None:
-        info.add_itxt("easel", text)
-    Image.new("RGB", size).save(path, pnginfo=info)
-    return path
-
-
-def test_settings_come_out_of_a_png(tmp_path: Path) -> None:
-    record = {
-        "brief": {"text": TEXT, "seed": 3}, "preset": "mini", "candidate": {"plan": {"seed": 5}},
-        "requirements": [{"id": "r1", "kind": "object", "subject": "panda", "text": "a panda"}],
-    }  # fmt: skip
-    task = settings_in(png(tmp_path / "a.png", json.dumps(record)))
-    assert (task.brief.text, task.brief.seed, task.preset) == (TEXT, 5, "mini")
-    assert [want.text for want in task.brief.requirements or ()] == ["a panda"]
-
-
-@pytest.mark.parametrize(
-    "text", [None, "not json", "[]", '{"brief": {"text": ""}}', '{"brief": 3, "preset": 1}']
-)
-def test_other_pictures_are_refused_in_a_sentence(tmp_path: Path, text: str | None) -> None:
-    with pytest.raises(OutputError, match="record"):
-        settings_in(png(tmp_path / "a.png", text))
-
-
-def test_no_picture_at_all_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(b"GIF89a" + b"\0" * 40)
-    with pytest.raises(OutputError, match="not a PNG"):
-        settings_in(path)
-    with pytest.raises(OutputError, match="wider or taller"):
-        settings_in(png(path, None, (9_000, 1)))

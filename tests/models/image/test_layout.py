@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -50,7 +52,7 @@ def test_a_thing_stays_whole_with_ground_around_it(seed: int) -> None:
 
 def test_seeds_that_follow_each_other_differ() -> None:
     made = [np.asarray(laid_out(ONE, "a red ball", seed)[0]).astype(int) for seed in range(9)]
-    for one, other in zip(made, made[1:], strict=False):
+    for one, other in pairwise(made):
         assert np.abs(one - other).mean() > 5
 
 

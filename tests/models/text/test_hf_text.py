@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -398,3 +399,20 @@ def test_control_tokens_in_a_brief_are_words(folders: Path) -> None:
     plain = model._prompt([Message("user", "a cat")])
     typed = model._prompt([Message("user", "a cat " + " ".join(control) + "".join(control))])
     assert [token for token in typed if token in ids] == [token for token in plain if token in ids]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.7}, {"schema": {"type": "object"}}])
+def test_numbers_that_are_nan_are_an_error(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = save_tiny(tmp_path / kind, kind)
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {k: w.fill_(float("nan")) for k, w in weights.items()}, folder / "model.safetensors", {"format": "pt"}
+    )
+    model = hf_text.load(TransformersText(kind="transformers", model=str(folder)), Path(), offline=True)
+    with pytest.raises(ModelError, match="NaN"):
+        model.generate([[Message("user", "a cat")]], **options)
+    with pytest.raises(ModelError, match="NaN"):
+        model.word_states(["a cat"], [1])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from models.specs import Fault, FaultPlan
 from pipeline.brief import Brief
@@ -235,3 +237,19 @@ def test_a_hung_call_is_given_up_and_recorded(tiny: Tiny) -> None:
     assert str(calls[1][-1].degraded).startswith("image, an earlier call still hangs")
     assert len(calls[1]) == 1
     assert [e for e in run([Brief(text="a cat")], preset, models) if isinstance(e, Started)]
+
+
+def test_the_fallback_of_a_text_model_whose_numbers_are_nan(
+    tiny: Tiny, tiny_folder: Any, tiny_text: str
+) -> None:
+    if not (tiny_folder / "nan").exists():
+        shutil.copytree(tiny_folder / "text", tiny_folder / "nan")
+        file = tiny_folder / "nan/model.safetensors"
+        damaged = {name: weight * float("nan") for name, weight in load_file(file).items()}
+        save_file(damaged, file, {"format": "pt"})
+    text = {"model": "./nan", "retries": 0, "fallback": [{"model": tiny_text}]}
+    preset = tiny(judge=ALWAYS_PASS, loop={"images": 1, "reader": "model"}, text=text, range=BUNDLED)
+    started, *_ = run([Brief(text="a cat")], preset, load(preset))
+    assert isinstance(started, Started)
+    assert "NaN" in str(started.calls[0].error)
+    assert any(call.error is None for call in started.calls)

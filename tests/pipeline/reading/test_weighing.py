@@ -109,3 +109,16 @@ def test_things_in_a_relation_are_no_talk(place: str) -> None:
 def test_a_word_for_the_picture_itself_is_no_want(words: str) -> None:
     assert needs_a_person(f"a {words} of a cat", want=f"cat {words}", beyond=words) == []
     assert needs_a_person(f"a cat beside a {words}", want="cat", beyond=words) != []
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("a cat, 16:9", "cat 16 9"),
+        ("a #ff0000 apple on white", "ff0000 apple white"),
+        ("a 2.5 m tall tree", "2 5 m tall tree"),
+        ("an 8k photo of a cat", "8k cat"),
+    ],
+)
+def test_a_number_that_was_read_is_not_asked_about_again(text: str, want: str) -> None:
+    assert not any("not understood" in one.text for one in read(text, want=want))

@@ -80,6 +80,14 @@ def test_a_picture_can_be_painted_again_from_its_metadata(finished: tuple[Path, 
 def test_names_are_safe() -> None:
     assert slug("../../etc/passwd") == "etc-passwd"
     assert slug("…") == "brief"
+    assert slug("Three crème brûlées, Ærø!") == "three-creme-brulees-ærø"
+    assert slug("三只红色的猫，卡通风格") == "三只红色的猫-卡通风格"
+    assert slug("Три рыжих кота") == "три-рыжих-кота"
+    assert slug("قطة حمراء") == "قطة-حمراء"
+    assert slug("लाल बिल्ली") == "लाल-बिल्ली"
+    assert slug("🐼 🎨") == "panda-face-artist-palette"
+    assert slug("\u202e../\x00/etc") == "etc"
+    assert len(slug("猫" * 100).encode()) <= 180
     assert len(slug("word " * 100)) <= 60
 
 

@@ -20,9 +20,10 @@ from pipeline.calls.kept import Result
 from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.errors import OutputError, StoreError
+from pipeline.files import write
 from pipeline.loop import run
 from pipeline.store import Store
-from pipeline.store.engine import HEAD, masked
+from pipeline.store.engine import FILE, HEAD, masked
 from pipeline.store.reviews import Review
 from pipeline.store.tables import Table
 
@@ -206,3 +207,51 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     for bad in (tmp_path / "file", tmp_path / "file" / "deeper", Path("/proc/nowhere")):
         with pytest.raises(OutputError, match="--out"):
             Store(bad)
+
+
+def test_a_kept_picture_is_on_the_disk_before_its_row(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def watched(number: int) -> None:
+        synced.append(os.fstat(number).st_ino)
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    path = store.pictures.path(store.pictures.keep(picture()))
+    assert synced[-2:] == [path.stat().st_ino, path.parent.stat().st_ino]
+    assert store.pictures.folder.stat().st_ino in synced
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_modes_of_files_follow_the_umask(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        write(tmp_path / "a.txt", b"x")
+        store = Store(tmp_path / "out")
+        kept = store.pictures.path(store.pictures.keep(picture()))
+        store.close()
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "a.txt", kept, store.out / FILE):
+        assert path.stat().st_mode & 0o777 & mask == 0
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_folder_that_was_moved_away_is_an_error_at_once(tmp_path: Path, again: bool) -> None:
+    """Also where another store is in its place by then."""
+    store = Store(tmp_path / "out")
+    store.jobs.submit("one", "brief", {})
+    store.out.rename(tmp_path / "elsewhere")
+    other = Store(tmp_path / "out") if again else None
+    for use in (
+        store.jobs.list,
+        lambda: store.jobs.submit("two", "brief", {}),
+        lambda: store.jobs.claim("w"),
+    ):
+        with pytest.raises(StoreError, match="is gone: moved or deleted"):
+            use()
+    store.close()
+    if other:
+        other.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from PIL import Image
 from models.protocols import Step
 from pipeline.brief import Brief
 from pipeline.config import Preset
-from pipeline.events import Event
+from pipeline.errors import StoreLost
+from pipeline.events import Attempt, Event
+from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.store.jobs import Job
 from pipeline.work.rows import Row
 from pipeline.work.worker import Worker, _Work
+from tests import postgres
+from tests.waiting import wait_for
 
 Tiny = Callable[..., Preset]
 NEVER_PASS = {"default": {"pass": 1.0, "fail": 0.999}}
@@ -271,3 +276,54 @@ def test_a_step_without_a_preview_is_reported_like_any_other(store: Store, prese
     work.on_step(Step(1, 4, (0,), list))
     assert (work.progress["step"], work.progress["steps"]) == (1, 4)
     assert not work.preview.exists()
+
+
+@pytest.mark.slow
+def test_a_restart_of_postgres_ends_neither_worker_nor_page(
+    tmp_path: Path, preset: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with postgres.cluster() as own:
+        if own is None:
+            pytest.skip("no Postgres: install Debian's postgresql")
+        with postgres.database(own.address) as url:
+            page, stop, stopped = Store(tmp_path, url), Stop(), threading.Event()
+            page.jobs.submit("one", "brief", brief("a cat", preset))
+
+            def interrupt() -> None:
+                own.stop()
+                stopped.set()
+
+            worker = Worker(Store(tmp_path, url), stop, poll=0.05)
+            act = _after_first_attempt(worker, interrupt)
+            thread = threading.Thread(target=worker.work)
+            thread.start()
+            try:
+                assert stopped.wait(600)
+                with pytest.raises(StoreLost):
+                    page.jobs.get("one")
+                wait_for(lambda: "trying again" in caplog.text, "the worker's word about it")
+                own.start()
+                wait_for(lambda: ended(page, "one").state == "done", "the end of the job")
+            finally:
+                stop.pause()
+                thread.join()
+            assert act == ["stopped"]
+            assert page.results.count()["image"] == 3
+            assert caplog.text.count("trying again") == 1
+            worker.store.close()
+            page.close()
+
+
+def _after_first_attempt(worker: Worker, act: Callable[[], None]) -> list[str]:
+    """Once, after the first attempt of a job, something happens. Returns a list that has an entry afterwards."""
+    done: list[str] = []
+    take = worker.store.runs.take
+
+    def watched(id: str, event: Event) -> None:
+        take(id, event)
+        if isinstance(event, Attempt) and not done:
+            done.append("stopped")
+            act()
+
+    worker.store.runs.take = watched  # type: ignore[method-assign]
+    return done
