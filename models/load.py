@@ -29,6 +29,7 @@ from models.protocols import (
     TextReader,
     VisionModel,
 )
+from models.quantize import require_package
 from models.scorer import open_clip_backend
 from models.specs import JUDGES, Spec, Stage
 from models.text import server_text, transformers_backend
@@ -179,6 +180,7 @@ def present(stage: Stage, spec: Spec, base: Path) -> str:
     backend = backend_of(stage, spec.kind)
     if backend.remote:
         return backend.remote(spec)
+    require_package(getattr(spec, "quantize", None))
     return "; ".join(_place(find(need)) for need in backend.needs(spec, base, read_cached))
 
 
@@ -198,8 +200,10 @@ def footprint_of(stage: Stage, spec: Spec, base: Path) -> Footprint | None:
         one.require()
     device = pick_device(getattr(spec, "device", "cpu"))
     wanted = getattr(spec, "dtype", "auto")
-    dtype = str(pick_dtype(backend.auto(device) if wanted == "auto" else wanted, device))
-    return footprint(found, device, dtype.removeprefix("torch."), getattr(spec, "offload", "none"))
+    float16 = backend.works_in_float16(spec, base, read_cached)
+    dtype = str(pick_dtype(backend.auto(device) if wanted == "auto" else wanted, device, float16))
+    offload, quantize = getattr(spec, "offload", "none"), getattr(spec, "quantize", None)
+    return footprint(found, device, dtype.removeprefix("torch."), offload, quantize)
 
 
 def _place(found: Found) -> str:
@@ -216,6 +220,7 @@ def check_loadable(stage: Stage, spec: Spec, base: Path, offline: bool) -> None:
     backend = backend_of(stage, spec.kind)
     if backend.remote:
         return
+    require_package(getattr(spec, "quantize", None))
     for need in backend.needs(spec, base, read_cached):
         try:
             find(need).require()

@@ -13,6 +13,7 @@ from models.hub.download import snapshot
 from models.hub.need import checkpoint
 from models.locate import locate
 from models.protocols import DependencyMissing, Identity, ModelError, WeightsMissing
+from models.quantize import Quantize, settings
 from models.specs import Device, DType
 
 if TYPE_CHECKING:
@@ -57,14 +58,16 @@ def open_model(
     folder, revision = snapshot(need, offline)
     device = pick_device(spec.device)
     dtype = pick_dtype(finest if spec.dtype == "auto" else spec.dtype, device)
+    quantize: Quantize | None = getattr(spec, "quantize", None)
     model_class, processor_class = (getattr(transformers, name) for name in auto)
     if not (folder / "config.json").is_file():
         raise WeightsMissing(f"{folder} is no transformers model, download it again: it has no config.json")
     try:
         with without_output():
             model = model_class.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
+                folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+                **quantised(quantize, device, dtype),
+            )  # fmt: skip
             processor = processor_class.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
@@ -78,8 +81,17 @@ def open_model(
         raise ModelError(
             f"`kind: {spec.kind}` cannot load {spec.model}, use another model: {_first_line(error)}"
         ) from error
-    identity = Identity(spec.kind, need.name, revision, numbered(device), str(dtype).removeprefix("torch."))
+    number = quantize or str(dtype).removeprefix("torch.")
+    identity = Identity(spec.kind, need.name, revision, numbered(device), number)
     return Opened(model.eval().requires_grad_(False).to(device), processor, identity)
+
+
+def quantised(kind: Quantize | None, device: str, dtype: torch.dtype) -> dict[str, Any]:
+    """The argument of `from_pretrained` that quantises a model; none where it stays whole. Raises as
+    `models.quantize.settings`."""
+    import transformers
+
+    return {"quantization_config": settings(kind, device, dtype, transformers)} if kind else {}
 
 
 def as_words(tokenizer: Any, text: str) -> str:

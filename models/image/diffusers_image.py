@@ -16,7 +16,8 @@ from PIL import Image
 from models.device import held_bytes, pick_device, pick_dtype
 from models.image import editing
 from models.image.diffusers_backend import DiffusersImage
-from models.image.diffusers_pipeline import narrow, native, open_pipeline, parameters, place
+from models.image.diffusers_pipeline import holds_quantised, native, open_pipeline, parameters, place
+from models.image.pipeline_files import narrow
 from models.image.preview import Moment, Previews, watched
 from models.image.prompt_length import PromptLength
 from models.image.sizes import fitted, painted_size
@@ -40,6 +41,8 @@ def load(spec: DiffusersImage, base: Path, offline: bool) -> Painter:
         "pipeline": type(pipe).__name__,
         "scheduler": type(pipe.scheduler).__name__,
         **({"loras": loras} if loras else {}),
+        **({"quantize": spec.quantize} if spec.quantize else {}),
+        **({"gguf": {"model": spec.gguf.model, "file": spec.gguf.file}} if spec.gguf else {}),
         **({"call_options": dict(spec.call_options)} if spec.call_options else {}),
     }
     return Painter(pipe, spec, identity, constant)
@@ -83,6 +86,8 @@ class Painter:
         Weights that were rounded stay so: then the identity's dtype names both formats. Raises as `load`."""
         device = pick_device(spec.device)
         dtype = pick_dtype(spec.dtype, device, narrow(type(self._pipe).__name__))
+        if holds_quantised(spec):
+            dtype = self._placed[1]
         placed = _placement(self._pipe, spec, device, dtype)
         if placed != self._placed:
             place(self._pipe, spec, device, dtype)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from models.device import held_bytes, numbered, pick_device, pick_dtype
 from models.hub.download import snapshot
 from models.hub.plan import reader
-from models.pretrained import as_words, without_output
+from models.pretrained import as_words, quantised, without_output
 from models.protocols import (
     Identity,
     JsonSchema,
@@ -88,8 +88,9 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, trust_remote_code=False
-        )
+            folder, dtype=dtype, local_files_only=True, trust_remote_code=False,
+            **quantised(spec.quantize, device, dtype),
+        )  # fmt: skip
     except OSError as error:
         raise WeightsMissing(
             f"{folder} is no complete transformers model, download it again: {error}"
@@ -97,7 +98,8 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
     except (ValueError, KeyError) as error:
         raise ModelError(f"transformers cannot load {spec.model}, use another model: {error}") from error
     model = model.eval().requires_grad_(False)
-    return merge(model, adapter) if adapter else model, tokenizer, str(dtype).removeprefix("torch.")
+    number = spec.quantize or str(dtype).removeprefix("torch.")
+    return merge(model, adapter) if adapter else model, tokenizer, number
 
 
 @dataclass

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from models.backend import Backend, load_of
 from models.hub.need import Need, Read, checkpoint, matching
 from models.locate import locate
-from models.specs import Device, DType, NoEffect, TextSpec
+from models.quantize import Quantize
+from models.specs import Device, DType, Later, NoEffect, TextSpec
 
 
 class TransformersText(TextSpec):
@@ -23,7 +24,17 @@ class TransformersText(TextSpec):
     marker: str | None = None  # folder of a head that marks the words of a brief, a `model` location
     device: Device = "auto"
     dtype: DType = "auto"
+    quantize: Annotated[Quantize | None, Later()] = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     max_batch: Annotated[PositiveInt, NoEffect()] = 8
+
+    @model_validator(mode="after")
+    def _whole_or_quantised(self) -> TransformersText:
+        for key in ("adapter", "gguf_file"):
+            if self.quantize and getattr(self, key):
+                raise ValueError(f"quantize does not go with {key}; remove one of them")
+        return self
 
 
 def needs(spec: TransformersText, base: Path, read: Read) -> list[Need]:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from models.backend import Backend, load_of
 from models.hub.need import Need, Read, checkpoint
 from models.locate import locate
-from models.specs import Device, DType, NoEffect, VisionSpec
+from models.quantize import Quantize
+from models.specs import Device, DType, Later, NoEffect, VisionSpec
 
 
 class ImageTextModel(VisionSpec):
@@ -21,6 +22,9 @@ class ImageTextModel(VisionSpec):
     revision: str | None = None
     device: Device = "auto"
     dtype: DType = "auto"
+    quantize: Annotated[Quantize | None, Later()] = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     # Images of one call; they are read one after the other.
     max_batch: Annotated[PositiveInt, NoEffect()] = 4
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
+from models.load import footprint_of
 from models.protocols import Message, ModelError, Text, TextModel, WeightsMissing
 from models.text import hf_text
 from models.text.json_schema import misfit
@@ -48,8 +50,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tiny(folders: Path, name: str = "llama", **settings: object) -> hf_text.TransformersTextModel:
+    return hf_text.load(spec_of(name, **settings), folders, True)
+
+
+def spec_of(name: str, **settings: object) -> TransformersText:
     options = {"device": "cpu", "dtype": "float32"} | settings
-    return hf_text.load(TransformersText(kind="transformers", model=f"./{name}", **options), folders, True)
+    return TransformersText(kind="transformers", model=f"./{name}", **options)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -398,3 +404,23 @@ def test_control_tokens_in_a_brief_are_words(folders: Path) -> None:
     plain = model._prompt([Message("user", "a cat")])
     typed = model._prompt([Message("user", "a cat " + " ".join(control) + "".join(control))])
     assert [token for token in typed if token in ids] == [token for token in plain if token in ids]
+
+
+def test_int8_answers_from_less_memory(folders: Path) -> None:
+    whole, model = tiny(folders, "qwen3"), tiny(folders, "qwen3", quantize="int8")
+    assert model.identity.dtype == "int8"
+    assert model.bytes < 0.6 * whole.bytes
+    claimed = footprint_of("text", spec_of("qwen3", quantize="int8"), folders)
+    assert claimed is not None
+    assert claimed.main == pytest.approx(model.bytes, rel=0.05)
+    states = [one.word_states(BRIEFS[:1], [1])[0].states for one in (whole, model)]
+    assert torch.nn.functional.cosine_similarity(*states, dim=-1).min() > 0.99
+    schema = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
+    (text,) = model.generate(TALKS[:1], schema=schema, max_tokens=30)
+    assert text.output_tokens
+
+
+@pytest.mark.parametrize("more", [{"adapter": "./lora"}, {"gguf_file": "x.gguf"}])
+def test_what_does_not_go_with_quantize_is_refused(more: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match=f"quantize does not go with {next(iter(more))}"):
+        spec_of("llama", quantize="int8", **more)
