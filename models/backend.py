@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,8 @@ class Backend:
     know the others. `remote`: the model is on a server, which it asks; it says in words that the server answers, and
     raises ModelError where it does not. A run may start without it. `auto`: the number format that `dtype: auto` stands
     for on a device ("cpu", "cuda", "mps"); "auto" is the smallest that the device computes with. `works_in_float16`:
-    whether a model does; a GPU without bfloat16 computes the others in float32.
+    whether a model does; a GPU without bfloat16 computes the others in float32. `packages`: modules that a spec needs
+    and that are not always installed.
     """
 
     stage: Stage
@@ -33,6 +34,7 @@ class Backend:
     remote: Callable[[Any], str] | None = None
     auto: Callable[[str], DType] = lambda device: "auto"
     works_in_float16: Callable[[Any, Path, Read], bool] = lambda spec, base, read: True
+    packages: Callable[[Any], Sequence[str]] = lambda spec: ()
 
     @property
     def kind(self) -> str:

@@ -81,19 +81,19 @@ def empty_caches() -> None:
         torch.mps.empty_cache()
 
 
-def held_bytes(parts: Iterable[Any]) -> int:
-    """Bytes of the parameters and buffers, packed weights included, of the modules among `parts`. A tensor that two
-    modules share counts once, and a quantised one as its parts; one on the `meta` device, which has no data here, does
-    not count. Temporary memory during a call is not included."""
+def held_bytes(parts: Iterable[Any], on_gpu: bool = False) -> int:
+    """Bytes of the parameters and buffers, packed weights included, of the modules among `parts`; with `on_gpu` only of
+    those on a GPU. A tensor that two modules share counts once, and a quantised one as its parts; one on the `meta`
+    device, which has no data here, does not count. Temporary memory during a call is not included."""
     import torch
 
-    found = {}
+    found, left_out = {}, {"meta", "cpu"} if on_gpu else {"meta"}
     for part in parts:
         for module in part.modules() if isinstance(part, torch.nn.Module) else ():
             beside = (value for value in vars(module).values() if isinstance(value, torch.Tensor))  # packed
             for whole in (*module.parameters(recurse=False), *module.buffers(recurse=False), *beside):
                 for tensor in _stored(whole):
-                    if tensor.device.type != "meta":
+                    if tensor.device.type not in left_out:
                         found[tensor.device, tensor.data_ptr()] = tensor.numel() * tensor.element_size()
     return sum(found.values())
 

@@ -19,6 +19,8 @@ from models.specs import Device, DType
 if TYPE_CHECKING:
     import torch
 
+    from models.placed import Placed
+
 
 class Checkpoint(Protocol):
     """What a spec says of a checkpoint of transformers."""
@@ -39,9 +41,13 @@ class Checkpoint(Protocol):
 class Opened:
     """A model on its device, in evaluation mode, with the processor that makes its inputs."""
 
-    model: Any
+    placed: Placed
     processor: Any
     identity: Identity
+
+    @property
+    def model(self) -> Any:
+        return self.placed.network
 
 
 def open_model(
@@ -64,10 +70,7 @@ def open_model(
         raise WeightsMissing(f"{folder} is no transformers model, download it again: it has no config.json")
     try:
         with without_output():
-            model = model_class.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False,
-                **quantised(quantize, device, dtype),
-            )  # fmt: skip
+            placed = open_weights(folder, model_class, device, dtype, quantize)
             processor = processor_class.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
@@ -83,7 +86,29 @@ def open_model(
         ) from error
     number = quantize or str(dtype).removeprefix("torch.")
     identity = Identity(spec.kind, need.name, revision, numbered(device), number)
-    return Opened(model.eval().requires_grad_(False).to(device), processor, identity)
+    return Opened(placed, processor, identity)
+
+
+def open_weights(
+    folder: Path, model_class: Any, device: str, dtype: torch.dtype, quantize: Quantize | None
+) -> Placed:
+    """The network in a folder on a device; the same one for all models that ask for it."""
+    from models.placed import shared
+
+    return shared(
+        folder, device, dtype, quantize, lambda: load_weights(folder, model_class, device, dtype, quantize)
+    )
+
+
+def load_weights(
+    folder: Path, model_class: Any, device: str, dtype: torch.dtype, quantize: Quantize | None
+) -> Any:
+    """The network in a folder, in main memory, in evaluation mode. `device`: that it is meant for."""
+    network = model_class.from_pretrained(
+        folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+        **quantised(quantize, device, dtype),
+    )  # fmt: skip
+    return network.eval().requires_grad_(False)
 
 
 def quantised(kind: Quantize | None, device: str, dtype: torch.dtype) -> dict[str, Any]:

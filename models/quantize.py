@@ -5,14 +5,14 @@ keep the number format of the computation."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import math
 import re
 from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from models.protocols import DependencyMissing, ModelError
+from models.protocols import ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -25,25 +25,20 @@ _PACKAGES = {"int8": "torchao", "nf4": "bitsandbytes"}
 _WHOLE = re.compile(r"(embed_tokens|embedding|pos_embed|shared|wte|lm_head|relative_attention_bias)\.weight$")
 
 
-def require_package(kind: Quantize | None) -> None:
-    """Raises DependencyMissing where the package for a kind is not installed. Imports nothing."""
-    package = _PACKAGES[kind] if kind else None
-    if package and importlib.util.find_spec(package) is None:
-        raise DependencyMissing(
-            f"`quantize: {kind}` needs the package {package}, which is not installed; install it with: "
-            f"pip install {package}"
-        )
+def packages(kind: Quantize | None) -> tuple[str, ...]:
+    """The modules that a kind needs."""
+    return (_PACKAGES[kind],) if kind else ()
 
 
 def settings(kind: Quantize, device: str, dtype: torch.dtype, library: ModuleType) -> Any:
     """The quantisation config of `library`, which is diffusers or transformers. `dtype`: of the computation.
 
-    Raises DependencyMissing without the package of the kind, ModelError where the device cannot compute with it."""
+    Raises ModuleNotFoundError without the package of the kind, ModelError where the device cannot compute with it."""
     if kind == "nf4" and device.partition(":")[0] != "cuda":
         raise ModelError(
             f"`quantize: nf4` needs an NVIDIA GPU, and this model is on {device}; set `quantize: int8`."
         )
-    require_package(kind)
+    importlib.import_module(_PACKAGES[kind])
     if kind == "int8":
         from torchao.quantization import Int8WeightOnlyConfig
 

@@ -14,7 +14,7 @@ from models.backend import Backend, load_of
 from models.hub.need import Need, Read, matching
 from models.image.pipeline_files import NETWORKS, class_name, narrow, pipeline
 from models.locate import locate
-from models.quantize import Quantize
+from models.quantize import Quantize, packages
 from models.specs import Device, DType, ImageSpec, Later, NoEffect, Part, Placement
 
 _USUAL = "pytorch_lora_weights.safetensors"
@@ -39,6 +39,14 @@ class Gguf(Part):
 
     model: str
     file: str
+    revision: str | None = None
+
+
+class Upscaler(Part):
+    """A network that enlarges pictures, such as ESRGAN. `file`: where the repository has several."""
+
+    model: str
+    file: Annotated[str, Field(pattern=r"\.safetensors$")] = "*.safetensors"
     revision: str | None = None
 
 
@@ -69,6 +77,10 @@ class DiffusersImage(ImageSpec):
     )
     # The network is loaded from this file, and not from the weights beside the other parts.
     gguf: Annotated[Gguf | None, Later()] = Field(default=None, exclude_if=lambda value: value is None)
+    # For pictures that are asked for larger than the pipeline paints; without it they are resized.
+    upscaler: Annotated[Upscaler | None, Later()] = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
 
     @model_validator(mode="after")
@@ -79,14 +91,18 @@ class DiffusersImage(ImageSpec):
 
 
 def needs(spec: DiffusersImage, base: Path, read: Read) -> list[Need]:
-    """The files that it is loaded from: the pipeline's, those of each LoRA, and the GGUF file of its network."""
+    """The files that it is loaded from: the pipeline's, those of each LoRA, the GGUF file of its network, and the
+    upscaler's."""
     replaced = NETWORKS if spec.gguf else ()
     own = pipeline(locate(spec.model, base), spec.revision, spec.variant, read, replaced)
-    return [
-        own,
-        *(_lora(lora, base) for lora in spec.loras),
-        *([_gguf(spec.gguf, base)] if spec.gguf else []),
-    ]
+    more = [_gguf(spec.gguf, base)] if spec.gguf else []
+    more += [_upscaler(spec.upscaler, base)] if spec.upscaler else []
+    return [own, *(_lora(lora, base) for lora in spec.loras), *more]
+
+
+def _upscaler(upscaler: Upscaler, base: Path) -> Need:
+    where = locate(upscaler.model, base)
+    return matching("upscaler", where, upscaler.revision, upscaler.file, weights=upscaler.file)
 
 
 def _gguf(gguf: Gguf, base: Path) -> Need:
@@ -109,6 +125,16 @@ def works_in_float16(spec: DiffusersImage, base: Path, read: Read) -> bool:
     return narrow(spec.pipeline or class_name(locate(spec.model, base), spec.revision, read))
 
 
+def needed_packages(spec: DiffusersImage) -> list[str]:
+    """The modules that a spec needs and that are not always installed."""
+    return [*packages(spec.quantize), *(["spandrel"] if spec.upscaler else [])]
+
+
 BACKEND = Backend(
-    "image", DiffusersImage, load_of("models.image.diffusers_image"), needs, works_in_float16=works_in_float16
+    "image",
+    DiffusersImage,
+    load_of("models.image.diffusers_image"),
+    needs,
+    works_in_float16=works_in_float16,
+    packages=needed_packages,
 )

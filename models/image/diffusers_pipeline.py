@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import diffusers
 import torch
@@ -27,6 +27,9 @@ from models.image.sizes import native_side, tile
 from models.protocols import ModelError, WeightsMissing
 from models.quantize import settings
 
+if TYPE_CHECKING:
+    from models.image.upscaler import UpscalingNetwork
+
 
 def open_pipeline(
     spec: DiffusersImage, base: Path, device: str, offline: bool
@@ -37,17 +40,18 @@ def open_pipeline(
     fit the spec.
     """
     own, *others = needs(spec, base, reader(offline))
+    named = {need.what: need for need in others}
     folder, revision = snapshot(own, offline)
     index = _index(folder)
     dtype = pick_dtype(spec.dtype, device, narrow(spec.pipeline or index.get("_class_name", "")))
     with _without_output():
         parts = _quantised(spec, index, device, dtype)
         if spec.gguf:
-            where, of_file = snapshot(others.pop(), offline)
+            where, of_file = snapshot(named["GGUF"], offline)
             revision = f"{revision}+{of_file}"
             parts |= _network(where / spec.gguf.file, folder, index, dtype)
         pipe = _pipeline(spec, folder, index, own.name, dtype, parts)
-        loras = _add_loras(pipe, spec, others, offline)
+        loras = _add_loras(pipe, spec, [need for need in others if need.what == "LoRA"], offline)
     pipe.set_progress_bar_config(disable=True)
     if spec.scheduler is not None:
         pipe.scheduler = _scheduler(spec, pipe.scheduler)
@@ -64,6 +68,17 @@ def open_pipeline(
 def native(pipe: Any, spec: DiffusersImage) -> int:
     """The side in pixels of the square whose pixel count a pipeline paints at."""
     return spec.native or spec.paint_size or native_side(pipe) or math.isqrt(spec.width * spec.height)
+
+
+def open_upscaler(spec: DiffusersImage, base: Path, device: str, offline: bool) -> UpscalingNetwork | None:
+    """The upscaler of a spec, where it names one. Raises as `open_pipeline`, ModuleNotFoundError without spandrel."""
+    if spec.upscaler is None:
+        return None
+    from models.image.upscaler import load_upscaler
+
+    need = next(need for need in needs(spec, base, reader(offline)) if need.what == "upscaler")
+    folder, _revision = snapshot(need, offline)
+    return load_upscaler(folder, spec.upscaler.file, need.name, device)
 
 
 def holds_quantised(spec: DiffusersImage) -> bool:

@@ -10,8 +10,8 @@ from pydantic import Field, PositiveInt, model_validator
 from models.backend import Backend, load_of
 from models.hub.need import Need, Read, checkpoint, matching
 from models.locate import locate
-from models.quantize import Quantize
-from models.specs import Device, DType, Later, NoEffect, TextSpec
+from models.quantize import Quantize, packages
+from models.specs import Device, DType, Later, NoEffect, Placement, TextSpec
 
 
 class TransformersText(TextSpec):
@@ -22,12 +22,18 @@ class TransformersText(TextSpec):
     revision: str | None = None
     adapter: str | None = None  # LoRA folder, a `model` location
     marker: str | None = None  # folder of a head that marks the words of a brief, a `model` location
-    device: Device = "auto"
-    dtype: DType = "auto"
+    device: Annotated[Device, Placement()] = "auto"
+    dtype: Annotated[DType, Placement()] = "auto"
     quantize: Annotated[Quantize | None, Later()] = Field(
         default=None, exclude_if=lambda value: value is None
     )
     max_batch: Annotated[PositiveInt, NoEffect()] = 8
+
+    @property
+    def checkpoint(self) -> str | None:
+        """See Spec. A checkpoint that also reads pictures is loaded once for this model and a vision-language model."""
+        alone = self.adapter or self.gguf_file
+        return None if alone else f"{self.model}|{self.revision}|{self.quantize}"
 
     @model_validator(mode="after")
     def _whole_or_quantised(self) -> TransformersText:
@@ -48,4 +54,10 @@ def needs(spec: TransformersText, base: Path, read: Read) -> list[Need]:
     return [own, *(checkpoint(what, locate(place, base)) for what, place in parts if place)]
 
 
-BACKEND = Backend("text", TransformersText, load_of("models.text.hf_text"), needs)
+BACKEND = Backend(
+    "text",
+    TransformersText,
+    load_of("models.text.hf_text"),
+    needs,
+    packages=lambda spec: packages(spec.quantize),
+)

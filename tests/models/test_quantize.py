@@ -27,7 +27,7 @@ def test_a_missing_package_is_named_before_anything_is_loaded(
         lambda: check_loadable("text", spec, tmp_path, True),
         lambda: present("text", spec, tmp_path),
     ):
-        with pytest.raises(DependencyMissing, match=f"`quantize: {kind}` needs .*pip install {package}$"):
+        with pytest.raises(DependencyMissing, match=f"needs the package {package}, .*pip install {package}$"):
             ask()
 
 
