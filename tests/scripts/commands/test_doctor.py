@@ -32,7 +32,7 @@ def test_what_is_not_here_is_missing_and_the_best_that_can_be_had_is_named(
     found = told(capsys)
     assert found["turbo image"] == (
         "missing",
-        "The weights of segmind/Segmind-Vega are not in the local cache",
+        "The weights of black-forest-labs/FLUX.2-klein-4B are not in the local cache",
     )
     assert found["studio"][0] == "missing"
     assert "get it with: easel pull studio" in found["studio"][1]
@@ -86,5 +86,5 @@ def test_presets_say_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     presets.show(True)
     states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert (states["mini"], states["turbo"], states["studio"]) == (
-        "here", "to download (13.0 GB)", "to download (34.0 GB)",
+        "here", "to download (17.0 GB)", "to download (43.0 GB)",
     )  # fmt: skip
