@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +20,8 @@ LARGE = Machine(main=64 * 10**9, gpu=48 * 10**9, name="a card")
 def large(monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:
     for module in (doctor, presets):
         monkeypatch.setattr(module, "this_machine", lambda: LARGE)
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=10**12))
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, str]]:
