@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +22,9 @@ class Backend:
     anything. `needs(spec, base, read)` lists the files that `load` reads, and may read small ones of them by `read` to
     know the others. `remote`: the model is on a server, which it asks; it says in words that the server answers, and
     raises ModelError where it does not. A run may start without it. `auto`: the number format that `dtype: auto` stands
-    for on a device ("cpu", "cuda", "mps"); "auto" is the smallest that the device computes with.
+    for on a device ("cpu", "cuda", "mps"); "auto" is the smallest that the device computes with. `works_in_float16`:
+    whether a model does; a GPU without bfloat16 computes the others in float32. `packages`: modules that a spec needs
+    and that are not always installed.
     """
 
     stage: Stage
@@ -31,6 +33,8 @@ class Backend:
     needs: Callable[[Any, Path, Read], list[Need]]
     remote: Callable[[Any], str] | None = None
     auto: Callable[[str], DType] = lambda device: "auto"
+    works_in_float16: Callable[[Any, Path, Read], bool] = lambda spec, base, read: True
+    packages: Callable[[Any], Sequence[str]] = lambda spec: ()
 
     @property
     def kind(self) -> str:

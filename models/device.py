@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,17 +81,27 @@ def empty_caches() -> None:
         torch.mps.empty_cache()
 
 
-def held_bytes(parts: Iterable[Any]) -> int:
-    """Bytes of the parameters and buffers, packed weights included, of the modules among `parts`. A tensor that two
-    modules share counts once; one on the `meta` device, which has no data here, does not count. Temporary memory
-    during a call is not included."""
+def held_bytes(parts: Iterable[Any], on_gpu: bool = False) -> int:
+    """Bytes of the parameters and buffers, packed weights included, of the modules among `parts`; with `on_gpu` only of
+    those on a GPU. A tensor that two modules share counts once, and a quantised one as its parts; one on the `meta`
+    device, which has no data here, does not count. Temporary memory during a call is not included."""
     import torch
 
-    found = {}
+    found, left_out = {}, {"meta", "cpu"} if on_gpu else {"meta"}
     for part in parts:
         for module in part.modules() if isinstance(part, torch.nn.Module) else ():
             beside = (value for value in vars(module).values() if isinstance(value, torch.Tensor))  # packed
-            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False), *beside):
-                if tensor.device.type != "meta":
-                    found[tensor.device, tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+            for whole in (*module.parameters(recurse=False), *module.buffers(recurse=False), *beside):
+                for tensor in _stored(whole):
+                    if tensor.device.type not in left_out:
+                        found[tensor.device, tensor.data_ptr()] = tensor.numel() * tensor.element_size()
     return sum(found.values())
+
+
+def _stored(tensor: Any) -> Iterator[torch.Tensor]:
+    """The plain tensors that hold the numbers of a tensor: itself, or the parts of a quantised one."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        yield tensor
+        return
+    for name in tensor.__tensor_flatten__()[0]:
+        yield from _stored(getattr(tensor, name))

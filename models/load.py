@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +168,20 @@ def _load(stage: Stage, spec: Spec, base: Path, offline: bool) -> Any:
         missing = (error.name or "").partition(".")[0]
         if missing in {"", "models"}:
             raise  # a bug of Easel, not a missing package
-        raise DependencyMissing(
-            f"`kind: {spec.kind}` needs the package {missing}, which is not installed; install it with: "
-            f"pip install {_DISTRIBUTIONS.get(missing, missing)}"
-        ) from error
+        raise _not_installed(spec, missing) from error
+
+
+def _require_packages(backend: Backend, spec: Spec) -> None:
+    for package in backend.packages(spec):
+        if find_spec(package) is None:
+            raise _not_installed(spec, package)
+
+
+def _not_installed(spec: Spec, package: str) -> DependencyMissing:
+    return DependencyMissing(
+        f"`kind: {spec.kind}` needs the package {package}, which is not installed; install it with: "
+        f"pip install {_DISTRIBUTIONS.get(package, package)}"
+    )
 
 
 def present(stage: Stage, spec: Spec, base: Path) -> str:
@@ -179,6 +190,7 @@ def present(stage: Stage, spec: Spec, base: Path) -> str:
     backend = backend_of(stage, spec.kind)
     if backend.remote:
         return backend.remote(spec)
+    _require_packages(backend, spec)
     return "; ".join(_place(find(need)) for need in backend.needs(spec, base, read_cached))
 
 
@@ -198,8 +210,10 @@ def footprint_of(stage: Stage, spec: Spec, base: Path) -> Footprint | None:
         one.require()
     device = pick_device(getattr(spec, "device", "cpu"))
     wanted = getattr(spec, "dtype", "auto")
-    dtype = str(pick_dtype(backend.auto(device) if wanted == "auto" else wanted, device))
-    return footprint(found, device, dtype.removeprefix("torch."), getattr(spec, "offload", "none"))
+    float16 = backend.works_in_float16(spec, base, read_cached)
+    dtype = str(pick_dtype(backend.auto(device) if wanted == "auto" else wanted, device, float16))
+    offload, quantize = getattr(spec, "offload", "none"), getattr(spec, "quantize", None)
+    return footprint(found, device, dtype.removeprefix("torch."), offload, quantize)
 
 
 def _place(found: Found) -> str:
@@ -216,6 +230,7 @@ def check_loadable(stage: Stage, spec: Spec, base: Path, offline: bool) -> None:
     backend = backend_of(stage, spec.kind)
     if backend.remote:
         return
+    _require_packages(backend, spec)
     for need in backend.needs(spec, base, read_cached):
         try:
             find(need).require()

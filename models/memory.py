@@ -12,6 +12,7 @@ from pathlib import Path
 
 from models.hub.cache import Found
 from models.protocols import ModelError
+from models.quantize import Quantize, quantised_bytes
 
 # Bytes of a number, by the names of safetensors.
 _SIZES = {
@@ -38,9 +39,16 @@ class Footprint:
         return self.gpu + self.main > 1.5 * self.stored
 
 
-def footprint(found: Sequence[Found], device: str, dtype: str, offload: str = "none") -> Footprint:
+def footprint(
+    found: Sequence[Found],
+    device: str,
+    dtype: str,
+    offload: str = "none",
+    quantize: Quantize | None = None,
+) -> Footprint:
     """The footprint of a model from its files. `offload`: of a pipeline, whose folders are its parts ("model": one at
-    a time on the GPU; "sequential": one layer at a time).
+    a time on the GPU; "sequential": one layer at a time). `quantize`: of the linear layers of all parts but the
+    autoencoder.
 
     Raises ModelError for a file that is no safetensors file."""
     parts: dict[str, int] = {}
@@ -49,8 +57,10 @@ def footprint(found: Sequence[Found], device: str, dtype: str, offload: str = "n
         for name in one.files:
             path = (one.folder or Path()) / name
             if name.endswith((".safetensors", ".onnx", ".gguf", ".bin")):
-                part = f"{one.need.what}/{name.rpartition('/')[0]}"
-                parts[part] = parts.get(part, 0) + _loaded(path, dtype)
+                folder = name.rpartition("/")[0]
+                part = f"{one.need.what}/{folder}"
+                fewer = None if folder == "vae" else quantize
+                parts[part] = parts.get(part, 0) + _loaded(path, dtype, fewer)
                 stored += path.stat().st_size
     whole = sum(parts.values())
     if device == "cpu":
@@ -61,26 +71,30 @@ def footprint(found: Sequence[Found], device: str, dtype: str, offload: str = "n
     return Footprint(largest if offload == "model" else 0, whole, dtype, stored)
 
 
-def _loaded(path: Path, dtype: str) -> int:
+def _loaded(path: Path, dtype: str, quantize: Quantize | None) -> int:
     """Bytes of a file's weights in a number format. Packed formats stay as they are."""
-    if path.suffix == ".safetensors" and dtype in _DTYPES:
-        return sum(
-            math.prod(shape) * (_DTYPES[dtype] if kind in _FLOATS else _SIZES.get(kind, 4))
-            for kind, shape in tensors(path)
-        )
-    return path.stat().st_size
+    if path.suffix != ".safetensors" or dtype not in _DTYPES:
+        return path.stat().st_size
+    width, total = _DTYPES[dtype], 0
+    for name, (kind, shape) in tensors(path).items():
+        fewer = quantised_bytes(quantize, name, shape, width) if quantize and kind in _FLOATS else None
+        whole = math.prod(shape) * (width if kind in _FLOATS else _SIZES.get(kind, 4))
+        total += whole if fewer is None else fewer
+    return total
 
 
-def tensors(path: Path) -> list[tuple[str, list[int]]]:
-    """The number format and shape of each tensor of a safetensors file, by its header. Raises ModelError for another
-    file."""
+def tensors(path: Path) -> dict[str, tuple[str, list[int]]]:
+    """The number format and shape of each tensor of a safetensors file by its name, from the header. Raises ModelError
+    for another file."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= min(path.stat().st_size, 100_000_000):
                 raise ValueError("its header is cut off")
             header = json.loads(file.read(length))
-        found = [(str(one["dtype"]), list(one["shape"])) for name, one in header.items() if not _note(name)]
+        found = {
+            name: (str(one["dtype"]), list(one["shape"])) for name, one in header.items() if not _note(name)
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{path} is no complete safetensors file ({error}); remove it and download it again"

@@ -13,10 +13,13 @@ from models.hub.download import snapshot
 from models.hub.need import checkpoint
 from models.locate import locate
 from models.protocols import DependencyMissing, Identity, ModelError, WeightsMissing
+from models.quantize import Quantize, settings
 from models.specs import Device, DType
 
 if TYPE_CHECKING:
     import torch
+
+    from models.placed import Placed
 
 
 class Checkpoint(Protocol):
@@ -38,9 +41,13 @@ class Checkpoint(Protocol):
 class Opened:
     """A model on its device, in evaluation mode, with the processor that makes its inputs."""
 
-    model: Any
+    placed: Placed
     processor: Any
     identity: Identity
+
+    @property
+    def model(self) -> Any:
+        return self.placed.network
 
 
 def open_model(
@@ -57,14 +64,13 @@ def open_model(
     folder, revision = snapshot(need, offline)
     device = pick_device(spec.device)
     dtype = pick_dtype(finest if spec.dtype == "auto" else spec.dtype, device)
+    quantize: Quantize | None = getattr(spec, "quantize", None)
     model_class, processor_class = (getattr(transformers, name) for name in auto)
     if not (folder / "config.json").is_file():
         raise WeightsMissing(f"{folder} is no transformers model, download it again: it has no config.json")
     try:
         with without_output():
-            model = model_class.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
+            placed = open_weights(folder, model_class, device, dtype, quantize)
             processor = processor_class.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
@@ -78,8 +84,39 @@ def open_model(
         raise ModelError(
             f"`kind: {spec.kind}` cannot load {spec.model}, use another model: {_first_line(error)}"
         ) from error
-    identity = Identity(spec.kind, need.name, revision, numbered(device), str(dtype).removeprefix("torch."))
-    return Opened(model.eval().requires_grad_(False).to(device), processor, identity)
+    number = quantize or str(dtype).removeprefix("torch.")
+    identity = Identity(spec.kind, need.name, revision, numbered(device), number)
+    return Opened(placed, processor, identity)
+
+
+def open_weights(
+    folder: Path, model_class: Any, device: str, dtype: torch.dtype, quantize: Quantize | None
+) -> Placed:
+    """The network in a folder on a device; the same one for all models that ask for it."""
+    from models.placed import shared
+
+    return shared(
+        folder, device, dtype, quantize, lambda: load_weights(folder, model_class, device, dtype, quantize)
+    )
+
+
+def load_weights(
+    folder: Path, model_class: Any, device: str, dtype: torch.dtype, quantize: Quantize | None
+) -> Any:
+    """The network in a folder, in main memory, in evaluation mode. `device`: that it is meant for."""
+    network = model_class.from_pretrained(
+        folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+        **quantised(quantize, device, dtype),
+    )  # fmt: skip
+    return network.eval().requires_grad_(False)
+
+
+def quantised(kind: Quantize | None, device: str, dtype: torch.dtype) -> dict[str, Any]:
+    """The argument of `from_pretrained` that quantises a model; none where it stays whole. Raises as
+    `models.quantize.settings`."""
+    import transformers
+
+    return {"quantization_config": settings(kind, device, dtype, transformers)} if kind else {}
 
 
 def as_words(tokenizer: Any, text: str) -> str:

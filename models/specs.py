@@ -90,6 +90,11 @@ class Spec(Part):
     faults: FaultPlan | None = Field(default=None, exclude_if=lambda plan: plan is None)
     fallback: tuple[Rung, ...] = ()
 
+    @property
+    def checkpoint(self) -> str | None:
+        """What is the same in specs whose models share the weights in memory; None for models that share none."""
+        return None
+
     @model_validator(mode="before")
     @classmethod
     def _complete_rungs(cls, data: Any) -> Any:

@@ -8,12 +8,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from models.backend import Backend, load_of
-from models.hub.need import Need, Read
-from models.image.pipeline_files import pipeline
+from models.hub.need import Need, Read, matching
+from models.image.pipeline_files import NETWORKS, class_name, narrow, pipeline
 from models.locate import locate
+from models.quantize import Quantize, packages
 from models.specs import Device, DType, ImageSpec, Later, NoEffect, Part, Placement
 
 _USUAL = "pytorch_lora_weights.safetensors"
@@ -31,6 +32,22 @@ class Scheduler(Part):
 
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Gguf(Part):
+    """A GGUF file with the weights of a pipeline's network (its transformer or UNet)."""
+
+    model: str
+    file: str
+    revision: str | None = None
+
+
+class Upscaler(Part):
+    """A network that enlarges pictures, such as ESRGAN. `file`: where the repository has several."""
+
+    model: str
+    file: Annotated[str, Field(pattern=r"\.safetensors$")] = "*.safetensors"
+    revision: str | None = None
 
 
 class DiffusersImage(ImageSpec):
@@ -54,13 +71,42 @@ class DiffusersImage(ImageSpec):
     compile: Annotated[bool, Later()] = False
     # LoRAs are added to the weights, instead of computed beside them.
     fuse_loras: Annotated[bool, Later()] = False
+    # Memory. Linear layers of the network and the text encoders are loaded in fewer bits.
+    quantize: Annotated[Quantize | None, Later()] = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
+    # The network is loaded from this file, and not from the weights beside the other parts.
+    gguf: Annotated[Gguf | None, Later()] = Field(default=None, exclude_if=lambda value: value is None)
+    # For pictures that are asked for larger than the pipeline paints; without it they are resized.
+    upscaler: Annotated[Upscaler | None, Later()] = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     call_options: dict[str, Any] = Field(default_factory=dict)  # further arguments of the pipeline's __call__
+
+    @model_validator(mode="after")
+    def _loras_stay_beside(self) -> DiffusersImage:
+        if self.fuse_loras and (self.quantize or self.gguf):
+            raise ValueError("fuse_loras cannot add to quantised weights; remove it")
+        return self
 
 
 def needs(spec: DiffusersImage, base: Path, read: Read) -> list[Need]:
-    """The files that it is loaded from: the pipeline's, then those of each LoRA."""
-    own = pipeline(locate(spec.model, base), spec.revision, spec.variant, read)
-    return [own, *(_lora(lora, base) for lora in spec.loras)]
+    """The files that it is loaded from: the pipeline's, those of each LoRA, the GGUF file of its network, and the
+    upscaler's."""
+    replaced = NETWORKS if spec.gguf else ()
+    own = pipeline(locate(spec.model, base), spec.revision, spec.variant, read, replaced)
+    more = [_gguf(spec.gguf, base)] if spec.gguf else []
+    more += [_upscaler(spec.upscaler, base)] if spec.upscaler else []
+    return [own, *(_lora(lora, base) for lora in spec.loras), *more]
+
+
+def _upscaler(upscaler: Upscaler, base: Path) -> Need:
+    where = locate(upscaler.model, base)
+    return matching("upscaler", where, upscaler.revision, upscaler.file, weights=upscaler.file)
+
+
+def _gguf(gguf: Gguf, base: Path) -> Need:
+    return matching("GGUF", locate(gguf.model, base), gguf.revision, gguf.file, weights=gguf.file)
 
 
 def _lora(lora: Lora, base: Path) -> Need:
@@ -74,4 +120,21 @@ def _lora(lora: Lora, base: Path) -> Need:
     return Need("LoRA", locate(lora.model, base), lora.revision, choose, (pattern,), weights=pattern)
 
 
-BACKEND = Backend("image", DiffusersImage, load_of("models.image.diffusers_image"), needs)
+def works_in_float16(spec: DiffusersImage, base: Path, read: Read) -> bool:
+    """Whether its models work in float16; see `narrow`."""
+    return narrow(spec.pipeline or class_name(locate(spec.model, base), spec.revision, read))
+
+
+def needed_packages(spec: DiffusersImage) -> list[str]:
+    """The modules that a spec needs and that are not always installed."""
+    return [*packages(spec.quantize), *(["spandrel"] if spec.upscaler else [])]
+
+
+BACKEND = Backend(
+    "image",
+    DiffusersImage,
+    load_of("models.image.diffusers_image"),
+    needs,
+    works_in_float16=works_in_float16,
+    packages=needed_packages,
+)

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,14 +16,25 @@ from PIL import Image
 from models.device import held_bytes, pick_device, pick_dtype
 from models.image import editing
 from models.image.diffusers_backend import DiffusersImage
-from models.image.diffusers_pipeline import narrow, native, open_pipeline, parameters, place
+from models.image.diffusers_pipeline import (
+    holds_quantised,
+    native,
+    networks,
+    open_pipeline,
+    open_upscaler,
+    parameters,
+    place,
+)
 from models.image.layout import Layout, laid_out
+from models.image.pipeline_files import narrow
 from models.image.preview import Moment, Previews, watched
 from models.image.prompt_length import PromptLength
 from models.image.sizes import fitted, painted_size
+from models.placed import Parking, coarser, number_format
 from models.protocols import Identity, ModelError, OnStep, Paint, Painted, Step
 
-_BITS = {"float32": 32, "float16": 16, "bfloat16": 15}  # bfloat16 has fewer bits of precision than float16
+if TYPE_CHECKING:
+    from models.image.upscaler import UpscalingNetwork
 
 
 def load(spec: DiffusersImage, base: Path, offline: bool) -> Painter:
@@ -41,9 +52,11 @@ def load(spec: DiffusersImage, base: Path, offline: bool) -> Painter:
         "pipeline": type(pipe).__name__,
         "scheduler": type(pipe.scheduler).__name__,
         **({"loras": loras} if loras else {}),
+        **({"quantize": spec.quantize} if spec.quantize else {}),
+        **({"gguf": {"model": spec.gguf.model, "file": spec.gguf.file}} if spec.gguf else {}),
         **({"call_options": dict(spec.call_options)} if spec.call_options else {}),
     }
-    return Painter(pipe, spec, identity, constant)
+    return Painter(pipe, spec, identity, constant, open_upscaler(spec, base, device, offline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +76,18 @@ class _Settings:
 class Painter:
     """Implements protocols.ImageModel."""
 
-    def __init__(self, pipe: Any, spec: DiffusersImage, identity: Identity, constant: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        pipe: Any,
+        spec: DiffusersImage,
+        identity: Identity,
+        constant: dict[str, Any],
+        upscaler: UpscalingNetwork | None = None,
+    ) -> None:
         self.identity = identity
         self._pipe = pipe
         self._spec = spec
+        self._upscaler = upscaler
         self._constant = constant
         self._accepts = parameters(pipe)
         self._previews = Previews(pipe)
@@ -76,6 +97,10 @@ class Painter:
         self._editor: Any = None  # the pipeline that edits, once one is needed
         self._agreements: dict[tuple[int, _Settings], bool] = {}
         self._placed = _placement(pipe, spec, identity.device, getattr(torch, identity.dtype))
+        self._parking, self._parked = (
+            Parking(networks(pipe) + ([upscaler.network] if upscaler else [])),
+            False,
+        )
         self._coarsest = identity.dtype  # the number format with the fewest bits that the weights were in
 
     def place(self, spec: DiffusersImage) -> None:
@@ -84,19 +109,31 @@ class Painter:
         Weights that were rounded stay so: then the identity's dtype names both formats. Raises as `load`."""
         device = pick_device(spec.device)
         dtype = pick_dtype(spec.dtype, device, narrow(type(self._pipe).__name__))
+        if holds_quantised(spec):
+            dtype = self._placed[1]
         placed = _placement(self._pipe, spec, device, dtype)
-        if placed != self._placed:
+        if placed != self._placed or self._parked:
             place(self._pipe, spec, device, dtype)
+            if self._upscaler is not None:
+                self._upscaler.network.to(device)
             self._editor = None  # it knows the offloading from when it was made
             self._agreements.clear()
             self._previews = Previews(self._pipe)
-        name = _name(dtype)
-        if _BITS[name] <= _BITS[self._coarsest]:
-            self._coarsest = name
-        elif name != self._coarsest:
-            name = f"{name} of {self._coarsest}"
+        self._coarsest = coarser(_name(dtype), self._coarsest)
+        name = number_format(_name(dtype), self._coarsest)
         self.identity = replace(self.identity, device=device, dtype=name)
-        self._placed, self._spec = placed, spec
+        self._placed, self._spec, self._parked = placed, spec, False
+
+    @property
+    def to_park(self) -> int:
+        """Bytes of main memory that `park` takes."""
+        return 0 if self._spec.offload != "none" else self._parking.bytes
+
+    def park(self) -> None:
+        """Move the weights to main memory until `place` is called. Those that are offloaded are there already."""
+        if self._spec.offload == "none" and not self._parked:
+            self._parking.park()
+            self._parked = True
 
     @property
     def most_together(self) -> int:
@@ -106,7 +143,7 @@ class Painter:
     @property
     def bytes(self) -> int:
         """Size of the weights in memory."""
-        return held_bytes(self._pipe.components.values())
+        return held_bytes([*self._pipe.components.values(), getattr(self._upscaler, "network", None)])
 
     def paint(self, requests: Sequence[Paint], on_step: OnStep | None = None) -> list[Painted]:
         """Paint every request, in batches with equal settings; each image depends on its own request alone.
@@ -278,9 +315,11 @@ class Painter:
     def _finish(self, request: Paint, settings: _Settings, pixels: np.ndarray[Any, Any]) -> Painted:
         levels = (pixels * 255).round().astype(np.uint8)
         image = Image.fromarray(levels)
-        at, acts = image.size, self._guidance_acts(settings.guidance)
+        at, acts, upscaled = image.size, self._guidance_acts(settings.guidance), False
         if at != (settings.width, settings.height):
             asked = settings.width, settings.height
+            if self._upscaler is not None and (asked[0] > at[0] or asked[1] > at[1]):
+                image, upscaled = self._upscaler(image), True
             whole = self._spec.paint_size is not None  # a square, to be resized to another one
             image = image.resize(asked, Image.Resampling.LANCZOS) if whole else fitted(image, asked)
         if settings.edit:
@@ -297,6 +336,7 @@ class Painter:
             **({"negative": request.negative} if settings.negative else {}),
             **({"guidance": settings.guidance} if acts else {}),
             "painted_size": list(at),
+            **({"upscaled_by": self._upscaler.name} if self._upscaler and upscaled else {}),
             **({"edited_by": type(self._editor).__name__} if settings.edit else {}),
             **({"layout": [asdict(place) for place in layout]} if layout else {}),
         }

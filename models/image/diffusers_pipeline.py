@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import diffusers
 import torch
@@ -21,9 +21,14 @@ from models.hub.download import snapshot
 from models.hub.need import Need
 from models.hub.plan import reader
 from models.image.diffusers_backend import DiffusersImage, Lora, needs
+from models.image.pipeline_files import NETWORKS, narrow
 from models.image.prompt_cache import forget_encoded, keep_encoded
 from models.image.sizes import native_side, tile
 from models.protocols import ModelError, WeightsMissing
+from models.quantize import settings
+
+if TYPE_CHECKING:
+    from models.image.upscaler import UpscalingNetwork
 
 
 def open_pipeline(
@@ -35,12 +40,18 @@ def open_pipeline(
     fit the spec.
     """
     own, *others = needs(spec, base, reader(offline))
+    named = {need.what: need for need in others}
     folder, revision = snapshot(own, offline)
     index = _index(folder)
     dtype = pick_dtype(spec.dtype, device, narrow(spec.pipeline or index.get("_class_name", "")))
     with _without_output():
-        pipe = _pipeline(spec, folder, index, own.name, dtype)
-        loras = _add_loras(pipe, spec, others, offline)
+        parts = _quantised(spec, index, device, dtype)
+        if spec.gguf:
+            where, of_file = snapshot(named["GGUF"], offline)
+            revision = f"{revision}+{of_file}"
+            parts |= _network(where / spec.gguf.file, folder, index, dtype)
+        pipe = _pipeline(spec, folder, index, own.name, dtype, parts)
+        loras = _add_loras(pipe, spec, [need for need in others if need.what == "LoRA"], offline)
     pipe.set_progress_bar_config(disable=True)
     if spec.scheduler is not None:
         pipe.scheduler = _scheduler(spec, pipe.scheduler)
@@ -54,17 +65,26 @@ def open_pipeline(
     return pipe, own.name, revision, loras, dtype
 
 
-def narrow(pipeline: str) -> bool:
-    """Whether the models of a pipeline class work in float16. Those of Stable Diffusion, its XL kin and Kolors were
-    trained in it; transformers with T5, Gemma or Qwen encoders give NaN."""
-    return pipeline.startswith(
-        ("StableDiffusionPipeline", "StableDiffusionXL", "LatentConsistency", "Kolors")
-    )
-
-
 def native(pipe: Any, spec: DiffusersImage) -> int:
     """The side in pixels of the square whose pixel count a pipeline paints at."""
     return spec.native or spec.paint_size or native_side(pipe) or math.isqrt(spec.width * spec.height)
+
+
+def open_upscaler(spec: DiffusersImage, base: Path, device: str, offline: bool) -> UpscalingNetwork | None:
+    """The upscaler of a spec, where it names one. Raises as `open_pipeline`, ModuleNotFoundError without spandrel."""
+    if spec.upscaler is None:
+        return None
+    from models.image.upscaler import load_upscaler
+
+    need = next(need for need in needs(spec, base, reader(offline)) if need.what == "upscaler")
+    folder, _revision = snapshot(need, offline)
+    return load_upscaler(folder, spec.upscaler.file, need.name, device)
+
+
+def holds_quantised(spec: DiffusersImage) -> bool:
+    """Whether some weights are quantised; then the number format of the computation cannot change once they are
+    loaded."""
+    return spec.quantize is not None or spec.gguf is not None
 
 
 def networks(pipe: Any) -> list[Any]:
@@ -87,9 +107,55 @@ def _index(folder: Path) -> dict[str, Any]:
         ) from error
 
 
+def _quantised(
+    spec: DiffusersImage, index: dict[str, Any], device: str, dtype: torch.dtype
+) -> dict[str, Any]:
+    """The argument of `from_pretrained` that quantises the network and the text encoders; none where nothing is."""
+    if spec.quantize is None:
+        return {}
+    libraries = {"diffusers": diffusers, "transformers": transformers}
+    parts = {
+        name: libraries[kind[0]]
+        for name, kind in index.items()
+        if (name in NETWORKS and not spec.gguf) or (name.startswith("text_encoder") and kind[0])
+    }
+    configs = {name: settings(spec.quantize, device, dtype, library) for name, library in parts.items()}
+    return {"quantization_config": diffusers.PipelineQuantizationConfig(quant_mapping=configs)}
+
+
+def _network(file: Path, folder: Path, index: dict[str, Any], dtype: torch.dtype) -> dict[str, Any]:
+    """The network of a pipeline from a GGUF file, by its name in the pipeline."""
+    name = next((one for one in NETWORKS if one in index), None)
+    found: Any = getattr(diffusers, index[name][1], None) if name else None
+    if name is None or not hasattr(found, "from_single_file"):
+        raise ModelError(
+            f"diffusers {version('diffusers')} reads no GGUF file for {index.get('_class_name')}; remove `gguf`."
+        )
+    if not file.is_file():
+        raise WeightsMissing(f"There is no {file.name} in {file.parent}; correct `gguf` in the preset.")
+    config = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)
+    try:
+        network = found.from_single_file(
+            str(file), quantization_config=config, dtype=dtype, config=str(folder), subfolder=name,
+            local_files_only=True,
+        )  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"diffusers cannot load {file.name} as {index[name][1]}, use another `gguf` file: {reason}"
+        ) from error
+    return {name: network}
+
+
 def _pipeline(
-    spec: DiffusersImage, folder: Path, index: dict[str, Any], name: str, dtype: torch.dtype
+    spec: DiffusersImage,
+    folder: Path,
+    index: dict[str, Any],
+    name: str,
+    dtype: torch.dtype,
+    parts: dict[str, Any],
 ) -> Any:
+    """`parts`: further arguments of `from_pretrained`."""
     without: dict[str, Any] = {}
     if "safety_checker" in index:
         without["safety_checker"] = None
@@ -103,6 +169,7 @@ def _pipeline(
             use_safetensors=True,
             local_files_only=True,
             **without,
+            **parts,
             trust_remote_code=False,
         )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
@@ -210,7 +277,7 @@ def place(pipe: Any, spec: DiffusersImage, device: str, dtype: torch.dtype) -> N
     pipe.remove_all_hooks()
     forget_encoded(pipe)
     keep_encoded(pipe, spec.prompt_cache)
-    if any(part.dtype != dtype for part in networks(pipe)):
+    if not holds_quantised(spec) and any(part.dtype != dtype for part in networks(pipe)):
         pipe.to(dtype, silence_dtype_warnings=True)
     if spec.offload == "none" or device == "cpu":  # on a CPU there is nothing to offload from
         pipe.to(device)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.device import held_bytes, numbered, pick_device, pick_dtype
+from models.device import numbered, pick_device, pick_dtype
 from models.hub.download import snapshot
 from models.hub.plan import reader
-from models.pretrained import as_words, without_output
+from models.pretrained import as_words, load_weights, open_weights, without_output
 from models.protocols import (
     Identity,
     JsonSchema,
@@ -25,6 +25,7 @@ from models.protocols import (
     schema_of,
 )
 from models.text.lanes import Lane, Runner, fits
+from models.text.language_part import language_part
 from models.text.marker import MarkerHead, WordStates, twice
 from models.text.own_cache import OwnCacheRunner
 from models.text.transformers_backend import TransformersText, needs
@@ -32,6 +33,7 @@ from models.text.transformers_backend import TransformersText, needs
 if TYPE_CHECKING:
     import torch
 
+    from models.placed import Placed
     from models.text.grammar import Constraint, Grammars
 
 NAN = "the text model's numbers are NaN: its weights are damaged, or too large for its number format (`dtype: float32`)"
@@ -49,8 +51,8 @@ def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextM
         revision = f"{revision}+{part[1]}"
     device = pick_device(spec.device)
     with without_output():
-        model, tokenizer, dtype = _read(spec, folder, adapter[0] if adapter else None, device)
-    if tokenizer.chat_template is None:
+        read = _read(spec, folder, adapter[0] if adapter else None, device)
+    if read.tokenizer.chat_template is None:
         raise ModelError(
             f"{spec.model} has no chat template, so it cannot hold a conversation; use an instruct model."
         )
@@ -59,16 +61,30 @@ def load(spec: TransformersText, base: Path, offline: bool) -> TransformersTextM
         if isinstance(where, str)
         else spec.model.rstrip("/").rpartition("/")[2].removeprefix("package:")
     )
-    identity = Identity("transformers", spec.gguf_file or name, revision, numbered(device), dtype)
+    identity = Identity(
+        "transformers", spec.gguf_file or name, revision, numbered(device), read.number_format
+    )
     head = MarkerHead.read(marker[0]) if marker else None
-    return TransformersTextModel(identity, model.to(device), tokenizer, spec.max_batch, head)
+    return TransformersTextModel(identity, read, spec.max_batch, head)
 
 
-def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: str) -> tuple[Any, Any, str]:
-    """Model, tokenizer and the name of the number format."""
+@dataclass(frozen=True)
+class Read:
+    """A causal language model with its tokenizer. `model` may be a part of the network that is placed; `packed`: its
+    weights work on the CPU only."""
+
+    placed: Placed
+    model: Any
+    tokenizer: Any
+    number_format: str
+    packed: bool = False
+
+
+def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: str) -> Read:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from models.placed import Placed
     from models.text.adapter import fits_packed, merge, put_beside
 
     if spec.gguf_file:
@@ -85,21 +101,29 @@ def _read(spec: TransformersText, folder: Path, adapter: Path | None, device: st
             put_beside(model, adapter)
         elif adapter:
             model = merge(model, adapter)
-        return model, tokenizer, "int4" if packed else str(dtype).removeprefix("torch.")
+        placed = Placed(model, device, dtype, fixed=packed)
+        return Read(placed, model, tokenizer, "int4" if packed else placed.number_format, packed)
     dtype = pick_dtype(spec.dtype, device)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, trust_remote_code=False
-        )
+        if adapter:  # is added to the weights, which therefore are not shared
+            model = merge(load_weights(folder, AutoModelForCausalLM, device, dtype, None), adapter)
+            placed = Placed(model, device, dtype)
+        elif part := language_part(folder):
+            placed = open_weights(folder, part.whole, device, dtype, spec.quantize)
+            model = part.of(placed.network)
+        else:
+            placed = open_weights(folder, AutoModelForCausalLM, device, dtype, spec.quantize)
+            model = placed.network
     except OSError as error:
         raise WeightsMissing(
             f"{folder} is no complete transformers model, download it again: {error}"
         ) from error
     except (ValueError, KeyError) as error:
         raise ModelError(f"transformers cannot load {spec.model}, use another model: {error}") from error
-    model = model.eval().requires_grad_(False)
-    return merge(model, adapter) if adapter else model, tokenizer, str(dtype).removeprefix("torch.")
+    return Read(
+        placed, placed.network if adapter else model, tokenizer, spec.quantize or placed.number_format
+    )
 
 
 @dataclass
@@ -119,11 +143,13 @@ class TransformersTextModel:
     each forward pass."""
 
     def __init__(
-        self, identity: Identity, model: Any, tokenizer: Any, max_batch: int, head: MarkerHead | None = None
+        self, identity: Identity, read: Read, max_batch: int, head: MarkerHead | None = None
     ) -> None:
+        model, tokenizer = read.model, read.tokenizer
         self.identity = identity
         self._head = head
-        self._runner = Runner(model) if fits(model) else OwnCacheRunner(model)
+        self._read = read
+        self._runner = self._new_runner()
         self._tokenizer = tokenizer
         self._max_batch = max_batch
         config = model.config.get_text_config()
@@ -138,7 +164,36 @@ class TransformersTextModel:
     @property
     def bytes(self) -> int:
         """Size of the weights in memory."""
-        return held_bytes([self._runner.model])
+        return self._read.placed.bytes
+
+    def place(self, spec: TransformersText) -> None:
+        """Take another spec of the same weights: move them to its device. Raises ModelError where it is missing, or
+        where packed weights do not work on it."""
+        placed, device = self._read.placed, pick_device(spec.device)
+        if self._read.packed and device != "cpu":
+            raise ModelError(f"{self.identity.name} is packed for the CPU; it is loaded again for {device}.")
+        placed.place(device, pick_dtype(spec.dtype, device))
+        fixed = self._read.packed or spec.quantize is not None
+        number = self.identity.dtype if fixed else placed.number_format
+        self.identity = replace(self.identity, device=numbered(device), dtype=number)
+        if placed.place_now != self._ran_at:
+            self._runner = self._new_runner()
+
+    @property
+    def to_park(self) -> int:
+        """Bytes of main memory that `park` takes."""
+        return self._read.placed.to_park
+
+    def park(self) -> None:
+        """Move the weights to main memory until `place` is called."""
+        self._read.placed.park()
+
+    def _new_runner(self) -> Runner | OwnCacheRunner:
+        """Lanes set the attention of a model, so one that is a part of another network has its own cache."""
+        model = self._read.model
+        self._ran_at = self._read.placed.place_now
+        alone = model is self._read.placed.network
+        return Runner(model) if alone and fits(model) else OwnCacheRunner(model)
 
     def generate(
         self,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from models.backend import Backend, load_of
 from models.hub.need import Need, Read, checkpoint, matching
 from models.locate import locate
-from models.specs import Device, DType, NoEffect, TextSpec
+from models.quantize import Quantize, packages
+from models.specs import Device, DType, Later, NoEffect, Placement, TextSpec
 
 
 class TransformersText(TextSpec):
@@ -21,9 +22,25 @@ class TransformersText(TextSpec):
     revision: str | None = None
     adapter: str | None = None  # LoRA folder, a `model` location
     marker: str | None = None  # folder of a head that marks the words of a brief, a `model` location
-    device: Device = "auto"
-    dtype: DType = "auto"
+    device: Annotated[Device, Placement()] = "auto"
+    dtype: Annotated[DType, Placement()] = "auto"
+    quantize: Annotated[Quantize | None, Later()] = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     max_batch: Annotated[PositiveInt, NoEffect()] = 8
+
+    @property
+    def checkpoint(self) -> str | None:
+        """See Spec. A checkpoint that also reads pictures is loaded once for this model and a vision-language model."""
+        alone = self.adapter or self.gguf_file
+        return None if alone else f"{self.model}|{self.revision}|{self.quantize}"
+
+    @model_validator(mode="after")
+    def _whole_or_quantised(self) -> TransformersText:
+        for key in ("adapter", "gguf_file"):
+            if self.quantize and getattr(self, key):
+                raise ValueError(f"quantize does not go with {key}; remove one of them")
+        return self
 
 
 def needs(spec: TransformersText, base: Path, read: Read) -> list[Need]:
@@ -37,4 +54,10 @@ def needs(spec: TransformersText, base: Path, read: Read) -> list[Need]:
     return [own, *(checkpoint(what, locate(place, base)) for what, place in parts if place)]
 
 
-BACKEND = Backend("text", TransformersText, load_of("models.text.hf_text"), needs)
+BACKEND = Backend(
+    "text",
+    TransformersText,
+    load_of("models.text.hf_text"),
+    needs,
+    packages=lambda spec: packages(spec.quantize),
+)

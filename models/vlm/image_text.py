@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from models.device import held_bytes
+from models.device import numbered, pick_device, pick_dtype
 from models.pretrained import Opened, as_words, on_device, open_model
 from models.protocols import ModelError, YesNo
 from models.vlm.image_text_backend import ImageTextModel
@@ -40,8 +41,7 @@ class VisionModel:
 
     def __init__(self, opened: Opened) -> None:
         self.identity = opened.identity
-        self._model, self._processor = opened.model, opened.processor
-        self._device, self._dtype = opened.model.device, opened.model.dtype
+        self._placed, self._model, self._processor = opened.placed, opened.model, opened.processor
         self._image_token = getattr(opened.model.config, "image_token_id", None)
         vocabulary = opened.processor.tokenizer.get_vocab()
         self._ids = {
@@ -61,7 +61,23 @@ class VisionModel:
     @property
     def bytes(self) -> int:
         """Size of the weights in memory."""
-        return held_bytes([self._model])
+        return self._placed.bytes
+
+    def place(self, spec: ImageTextModel) -> None:
+        """Take another spec of the same weights: move them to its device. Raises ModelError where that is missing."""
+        device = pick_device(spec.device)
+        self._placed.place(device, pick_dtype(spec.dtype, device))
+        number = spec.quantize or self._placed.number_format
+        self.identity = replace(self.identity, device=numbered(device), dtype=number)
+
+    @property
+    def to_park(self) -> int:
+        """Bytes of main memory that `park` takes."""
+        return self._placed.to_park
+
+    def park(self) -> None:
+        """Move the weights to main memory until `place` is called."""
+        self._placed.park()
 
     def answer(self, images: Sequence[Image], questions: Sequence[Sequence[str]]) -> list[YesNo]:
         """See protocols.VisionModel. The words that several questions begin with count once in `input_tokens`."""
@@ -112,7 +128,7 @@ class VisionModel:
         )
         inputs = self._processor(images=[[image]], text=[text], add_special_tokens=False, return_tensors="pt")
         inputs.pop("attention_mask", None)  # nothing is padded
-        return on_device(inputs, self._device, self._dtype)
+        return on_device(inputs, self._model.device, self._model.dtype)
 
     def _p_yes(self, said: Any) -> float:
         """From the answer of the network to a question."""

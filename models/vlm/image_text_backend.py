@@ -6,12 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from models.backend import Backend, load_of
 from models.hub.need import Need, Read, checkpoint
 from models.locate import locate
-from models.specs import Device, DType, NoEffect, VisionSpec
+from models.quantize import Quantize, packages
+from models.specs import Device, DType, Later, NoEffect, Placement, VisionSpec
 
 
 class ImageTextModel(VisionSpec):
@@ -19,10 +20,18 @@ class ImageTextModel(VisionSpec):
 
     kind: Literal["image_text"]
     revision: str | None = None
-    device: Device = "auto"
-    dtype: DType = "auto"
+    device: Annotated[Device, Placement()] = "auto"
+    dtype: Annotated[DType, Placement()] = "auto"
+    quantize: Annotated[Quantize | None, Later()] = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     # Images of one call; they are read one after the other.
     max_batch: Annotated[PositiveInt, NoEffect()] = 4
+
+    @property
+    def checkpoint(self) -> str | None:
+        """See Spec. A text model that names the same checkpoint shares it."""
+        return f"{self.model}|{self.revision}|{self.quantize}"
 
 
 def needs(spec: ImageTextModel, base: Path, read: Read) -> list[Need]:
@@ -30,4 +39,10 @@ def needs(spec: ImageTextModel, base: Path, read: Read) -> list[Need]:
     return [checkpoint("model", locate(spec.model, base), spec.revision)]
 
 
-BACKEND = Backend("vlm", ImageTextModel, load_of("models.vlm.image_text"), needs)
+BACKEND = Backend(
+    "vlm",
+    ImageTextModel,
+    load_of("models.vlm.image_text"),
+    needs,
+    packages=lambda spec: packages(spec.quantize),
+)

@@ -138,7 +138,11 @@ def computed(preset: Preset) -> Demand:
     """What a preset takes on this machine, from its files: under `residency: by_phase` the largest of its models, else
     all of them. Raises ModelError where files are missing, or the machine lacks a device that the preset names."""
     found: dict[str, Footprint] = {}
+    shared: set[str] = set()  # checkpoints that count once
     for name, spec in preset.used.items():
+        if spec.checkpoint in shared:
+            continue
+        shared |= {spec.checkpoint} if spec.checkpoint else set()
         if (one := footprint_of(stage_of(spec), spec, preset.base)) is not None:
             found[name] = one
     together = max if preset.residency == "by_phase" else sum

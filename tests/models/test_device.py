@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 
 from models.device import empty_caches, pick_dtype
-from models.image.diffusers_pipeline import narrow
+from models.image.diffusers_backend import DiffusersImage
+from models.image.pipeline_files import narrow
+from models.load import footprint_of
+from tests.models.image.tiny_image import make_sd, make_z_image
 
 
 @pytest.mark.parametrize(
@@ -44,3 +50,15 @@ def test_caches_of_every_kind_of_gpu_are_emptied(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append("mps"))
     empty_caches()
     assert emptied == ["mps"]
+
+
+@pytest.mark.parametrize(("make", "dtype"), [(make_sd, "float16"), (make_z_image, "float32")])
+def test_memory_is_claimed_for_the_format_of_an_old_gpu(
+    make: Callable[[Path], Path], dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    spec = DiffusersImage(kind="diffusers", model=str(make(tmp_path / "m")), device="cuda")
+    claimed = footprint_of("image", spec, tmp_path)
+    assert claimed is not None
+    assert claimed.dtype == dtype

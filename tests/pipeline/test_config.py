@@ -52,7 +52,7 @@ def preset_file(tmp_path: Path) -> Path:
 
 
 def test_every_bundled_preset_is_valid() -> None:
-    assert {"mini", "turbo", "studio", "server"} <= set(available())
+    assert {"mini", "laptop", "turbo", "studio", "server"} <= set(available())
     for name in available():
         preset = load_preset(name)
         assert preset.name == name

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
+from models.load import footprint_of
 from models.protocols import Message, ModelError, Text, TextModel, WeightsMissing
 from models.text import hf_text
 from models.text.json_schema import misfit
@@ -49,8 +51,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tiny(folders: Path, name: str = "llama", **settings: object) -> hf_text.TransformersTextModel:
+    return hf_text.load(spec_of(name, **settings), folders, True)
+
+
+def spec_of(name: str, **settings: object) -> TransformersText:
     options = {"device": "cpu", "dtype": "float32"} | settings
-    return hf_text.load(TransformersText(kind="transformers", model=f"./{name}", **options), folders, True)
+    return TransformersText(kind="transformers", model=f"./{name}", **options)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -416,3 +422,23 @@ def test_numbers_that_are_nan_are_an_error(tmp_path: Path, kind: str, options: d
         model.generate([[Message("user", "a cat")]], **options)
     with pytest.raises(ModelError, match="NaN"):
         model.word_states(["a cat"], [1])
+
+
+def test_int8_answers_from_less_memory(folders: Path) -> None:
+    whole, model = tiny(folders, "qwen3"), tiny(folders, "qwen3", quantize="int8")
+    assert model.identity.dtype == "int8"
+    assert model.bytes < 0.6 * whole.bytes
+    claimed = footprint_of("text", spec_of("qwen3", quantize="int8"), folders)
+    assert claimed is not None
+    assert claimed.main == pytest.approx(model.bytes, rel=0.05)
+    states = [one.word_states(BRIEFS[:1], [1])[0].states for one in (whole, model)]
+    assert torch.nn.functional.cosine_similarity(*states, dim=-1).min() > 0.99
+    schema = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
+    (text,) = model.generate(TALKS[:1], schema=schema, max_tokens=30)
+    assert text.output_tokens
+
+
+@pytest.mark.parametrize("more", [{"adapter": "./lora"}, {"gguf_file": "x.gguf"}])
+def test_what_does_not_go_with_quantize_is_refused(more: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match=f"quantize does not go with {next(iter(more))}"):
+        spec_of("llama", quantize="int8", **more)

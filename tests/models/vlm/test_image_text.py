@@ -167,3 +167,11 @@ except DependencyMissing as error:
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "pip install num2words" in ran.stdout
+
+
+def test_int8_says_nearly_the_same(folders: dict[str, Path]) -> None:
+    whole, model = build(folders["qwen3_vl"]), build(folders["qwen3_vl"], quantize="int8")
+    assert model.identity.dtype == "int8"
+    assert model.bytes < 0.6 * whole.bytes
+    said = [one.answer([noise(64, 64)], [QUESTIONS])[0].probabilities for one in (whole, model)]
+    assert np.abs(np.subtract(*said)).max() < 0.05

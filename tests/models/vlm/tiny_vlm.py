@@ -15,6 +15,16 @@ TEMPLATE = (
     "{{% if part['type'] == 'image' %}}{image}{{% else %}}{{{{ part['text'] }}}}{{% endif %}}{{% endfor %}}"
     "<|im_end|>\n{{% endfor %}}{{% if add_generation_prompt %}}<|im_start|>assistant\n{{% endif %}}"
 )
+# For messages that are a text, and those that are a list of texts and images.
+_EITHER = (
+    TEMPLATE.format(image="<|vision_start|><|image_pad|><|vision_end|>")
+    .replace(
+        "{% for part in message['content'] %}",
+        "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+        "{% for part in message['content'] %}",
+    )
+    .replace("{% endfor %}<|im_end|>", "{% endfor %}{% endif %}<|im_end|>")
+)
 TEXT = [
     "Is there a cat in the picture? Answer with yes or no. yes", "Is the red umbrella left of the dog? no",
     "Is it night? Answer with yes or no. Yes", "Are there two cats? Answer with yes or no. No", "yes no Yes No",
@@ -56,6 +66,47 @@ def make_qwen3_vl(folder: Path, template: str | None = None, words: Sequence[str
     )  # fmt: skip
     torch.manual_seed(3)
     Qwen3VLForConditionalGeneration(config).eval().save_pretrained(folder)
+    return folder
+
+
+def make_qwen3_5(folder: Path) -> Path:
+    """A Qwen3.5 of two layers, one with linear attention: it talks, and sees images as Qwen3-VL does."""
+    import torch
+    from transformers import (
+        Qwen2VLImageProcessor,
+        Qwen3_5Config,
+        Qwen3_5ForConditionalGeneration,
+        Qwen3VLProcessor,
+        Qwen3VLVideoProcessor,
+    )
+
+    tokenizer = _tokenizer(TEXT)
+    size = {"shortest_edge": 32 * 32, "longest_edge": 96 * 96}
+    patches = {"patch_size": 8, "temporal_patch_size": 2, "merge_size": 2}
+    Qwen3VLProcessor(
+        Qwen2VLImageProcessor(size=size, **patches), tokenizer, Qwen3VLVideoProcessor(**patches),
+        chat_template=_EITHER,
+    ).save_pretrained(folder)  # fmt: skip
+    number = tokenizer.convert_tokens_to_ids
+    config = Qwen3_5Config(
+        text_config={
+            **_text(tokenizer), "head_dim": 16, "layer_types": ["linear_attention", "full_attention"],
+            "linear_num_value_heads": 4, "linear_num_key_heads": 2, "linear_key_head_dim": 16,
+            "linear_value_head_dim": 16,
+            "rope_parameters": {
+                "rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1],
+                "partial_rotary_factor": 0.5,
+            },
+        },
+        vision_config={
+            "depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "patch_size": 8,
+            "out_hidden_size": 64, "num_position_embeddings": 64, "initializer_range": 0.3,
+        },
+        image_token_id=number("<|image_pad|>"), video_token_id=number("<|video_pad|>"),
+        vision_start_token_id=number("<|vision_start|>"), vision_end_token_id=number("<|vision_end|>"),
+    )  # fmt: skip
+    torch.manual_seed(5)
+    Qwen3_5ForConditionalGeneration(config).eval().save_pretrained(folder)
     return folder
 
 

@@ -46,15 +46,15 @@ def name(fit: Fit | None) -> str | None:
 
 def test_a_preset_that_is_not_here(hub: Hub, disk: Disk) -> None:
     studio = load_preset("studio")
-    assert str(fit_of(studio, LARGE)) == "to download (34.0 GB)"
+    assert str(fit_of(studio, LARGE)) == "to download (43.0 GB)"
     assert "text" in fit_of(studio, LARGE).missing
     assert str(fit_of(studio, SMALL)) == (
-        "does not fit: takes 16.0 GB of GPU memory and 20.0 GB of main memory (as its preset says); this machine has "
+        "does not fit: takes 20.0 GB of GPU memory and 20.0 GB of main memory (as its preset says); this machine has "
         "no GPU and 4.0 GB of main memory"
     )
-    assert str(fit_of(load_preset("turbo"), NO_GPU)) == "to download (13.0 GB); slow without a GPU"
+    assert str(fit_of(load_preset("turbo"), NO_GPU)) == "to download (17.0 GB); slow without a GPU"
     disk(10**9)
-    assert str(fit_of(studio, LARGE)) == "does not fit: 34.0 GB to download, and the disk has 1.0 GB free"
+    assert str(fit_of(studio, LARGE)) == "does not fit: 43.0 GB to download, and the disk has 1.0 GB free"
     assert hub.requests == []
 
 
@@ -62,7 +62,7 @@ def test_the_preset_that_fits_best_is_named(hub: Hub, disk: Disk) -> None:
     assert name(best(fits(LARGE), downloads=True)) == "studio"
     assert name(best(fits(MIDDLE), downloads=True)) == "turbo"
     assert name(best(fits(SMALL), downloads=True)) == "mini"
-    assert name(best(fits(NO_GPU), downloads=True)) == "mini"  # the others would be slow
+    assert name(best(fits(NO_GPU), downloads=True)) == "laptop"  # the others would be slow
     assert best(fits(Machine(main=10**9)), downloads=True) is None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from scripts.benches.gpu import main
 from tests.models.image.tiny_image import make_lora
@@ -21,5 +22,11 @@ def test_a_row_for_each_setting(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for name in asked:
         assert float(rows[name][2]) > 0  # the ratio
         assert int(rows[name][4]) <= 2  # the pictures are the same
-    main(str(preset), rounds=1, only=["fuse_loras"], images=1)
-    assert "no LoRA" in capsys.readouterr().out
+    main(str(preset), rounds=1, only=["fuse_loras", "quantize", "parked"], images=1)
+    told = capsys.readouterr().out
+    assert "no LoRA" in told
+    rows = {line.split()[0]: line.split() for line in told.splitlines() if line.strip()}
+    assert float(rows["quantize"][2]) > 0
+    assert 0 < int(rows["quantize"][4]) < 40
+    parked = " ".join(rows["parked"][1:])
+    assert parked == "no GPU" if not torch.cuda.is_available() else float(rows["parked"][1]) > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +20,8 @@ LARGE = Machine(main=64 * 10**9, gpu=48 * 10**9, name="a card")
 def large(monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:
     for module in (doctor, presets):
         monkeypatch.setattr(module, "this_machine", lambda: LARGE)
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=10**12))
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, str]]:
@@ -32,7 +35,7 @@ def test_what_is_not_here_is_missing_and_the_best_that_can_be_had_is_named(
     found = told(capsys)
     assert found["turbo image"] == (
         "missing",
-        "The weights of segmind/Segmind-Vega are not in the local cache",
+        "The weights of black-forest-labs/FLUX.2-klein-4B are not in the local cache",
     )
     assert found["studio"][0] == "missing"
     assert "get it with: easel pull studio" in found["studio"][1]
@@ -86,5 +89,5 @@ def test_presets_say_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     presets.show(True)
     states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert (states["mini"], states["turbo"], states["studio"]) == (
-        "here", "to download (13.0 GB)", "to download (34.0 GB)",
+        "here", "to download (17.0 GB)", "to download (43.0 GB)",
     )  # fmt: skip
