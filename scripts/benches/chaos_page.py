@@ -41,6 +41,13 @@ class Page:
         job has ended."""
         if self._process is None or self._process.poll() is not None:
             self._start()
+        try:
+            return self._watched(delay)
+        except BaseException:
+            self._stop()  # nothing that was started outlives this script
+            raise
+
+    def _watched(self, delay: float | None) -> bool:
         before, until = self._kept(), float("inf")
         while (job := self._store.jobs.get(_JOB)) is not None and job.state in OPEN:
             if until == float("inf") and self._kept() > before:
