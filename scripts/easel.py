@@ -9,6 +9,7 @@ from scripts.commands.interrupt import (  # first: it installs the handler of Ct
 )
 
 # isort: split
+import importlib.metadata
 import json
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ LONGEST_INPUT = 1_000_000  # bytes read from standard input; a brief is far shor
 
 app = typer.Typer(
     help="Turn a brief into images that meet it, with models that run on your own machine.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -48,6 +49,18 @@ TrustRows = Annotated[
         help="the file is your own: its rows may set any key of a preset, and name preset files",
     ),
 ]
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    if version:
+        print(f"easel {importlib.metadata.version('easel')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
@@ -125,9 +138,9 @@ def batch(
 
     rows = read_rows(briefs, preset, overrides or (), seed, trust)
 
-    from scripts.commands.batch import run_batch
+    from scripts.commands.batch import estimate_batch, run_batch
 
-    raise typer.Exit(run_batch(rows, out, store, fresh, estimate))
+    raise typer.Exit(estimate_batch(rows, out, store) if estimate else run_batch(rows, out, store, fresh))
 
 
 @app.command()
@@ -289,11 +302,33 @@ def clean(
 
 
 @app.command()
-def presets(as_json: AsJson = False) -> None:
-    """List the presets: what each does and needs, and whether it is here and fits this machine."""
-    from scripts.commands.presets import show
+def presets(
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="check this preset without painting, and list its keys with their defaults"
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="with --check: change a key first")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the presets: what each does and needs, and whether it is here and fits this machine. With --check, look at
+    one. Exit status: 0 it can run here, 2 its file is wrong, 3 models or memory are missing."""
+    if check is None:
+        if overrides:
+            raise BriefError("--set changes a preset that --check names; give both")
 
-    show(as_json)
+        from scripts.commands.presets import show
+
+        show(as_json)
+        return
+    checked = load_preset(check, overrides or [])
+
+    from scripts.commands.check import show_keys
+
+    raise typer.Exit(show_keys(checked, overrides or [], as_json))
 
 
 @app.command()

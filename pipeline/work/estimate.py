@@ -63,9 +63,10 @@ class Estimate(Record):
         return f"{', '.join(parts)}, from {self.runs} recorded runs"
 
 
-def estimate(rows: Sequence[Row], store: Store) -> Estimate | None:
-    """For those of the rows that have no outcome yet; None where all have one. Rows may have presets of their own."""
-    status = store.runs.statuses([row.id for row in rows])
+def estimate(rows: Sequence[Row], store: Store | None) -> Estimate | None:
+    """For those of the rows that have no outcome yet; None where all have one. Rows may have presets of their own.
+    `store`: None where there is none yet, and so no speed is recorded."""
+    status = store.runs.statuses([row.id for row in rows]) if store else {}
     rows = [row for row in rows if status.get(row.id, RUNNING) in OPEN]
     if not rows:
         return None
@@ -73,9 +74,10 @@ def estimate(rows: Sequence[Row], store: Store) -> Estimate | None:
     most = sum(row.brief.limits.images or row.preset.loop.images for row in rows)
     if preset.loop.batch.images:
         most = min(most, preset.loop.batch.images)
-    images = store.figures.images_of_newest(sorted({row.preset.name for row in rows}), NEWEST)
+    names = sorted({row.preset.name for row in rows})
+    images = store.figures.images_of_newest(names, NEWEST) if store else {}
     painted = [count for count in images.values() if count]
-    speeds = store.figures.speeds(list(images))
+    speeds = store.figures.speeds(list(images)) if store else {}
     unknown = Estimate(
         briefs=len(rows), runs=len(images), images_likely=most, images_most=most,
         currency=preset.machine.currency,

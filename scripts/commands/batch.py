@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from models.protocols import Step
+from pipeline.errors import StoreError
 from pipeline.events import Attempt, Outcome
 from pipeline.stopping import Stop
 from pipeline.store import Store
@@ -40,24 +41,23 @@ class Pace(ProgressColumn):
         return Text(f"{60 / each:.1f} briefs/min, {duration(each * left)} left")
 
 
-def run_batch(
-    rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False, only_estimate: bool = False
-) -> int:
-    """Run a batch; returns its exit status. It begins with an estimate; with `only_estimate` it ends there."""
+def estimate_batch(rows: Rows, out: Path, store_url: str | None = None) -> int:
+    """Print what a batch will take; returns the exit status. Runs and writes nothing."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        store = Store.existing(out, store_url)
+    except StoreError:
+        store = None  # the batch will make it
+    _begin(console, rows, store)
+    return ACCEPTED if rows.good else BAD_INPUT
+
+
+def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False) -> int:
+    """Run a batch, which begins with an estimate; returns its exit status."""
     console = Console(highlight=False, soft_wrap=True)
     store = Store(out, store_url)
     with exclusive(store):
-        for bad in rows.bad:
-            console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
-        todo = unfinished(rows.good, store)
-        before = len(rows.good) - len(todo)
-        if before:
-            rest = "continuing with the others" if todo else "nothing is left to do"
-            console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
-        if expected := estimate(todo, store):
-            console.print(str(expected))
-        if only_estimate:
-            return ACCEPTED if rows.good else BAD_INPUT
+        before = _begin(console, rows, store)
         unstarted: list[Unstarted] = []
         stop, loaded = Stop(), Event()
         # While models load there is nothing to complete.
@@ -80,6 +80,20 @@ def run_batch(
         return BAD_INPUT
     # Not by the counts: the status of the same command does not change when people decide later.
     return ACCEPTED if report.met else NOT_MET
+
+
+def _begin(console: Console, rows: Rows, store: Store | None) -> int:
+    """Print which rows are left out, how many are done, and an estimate for the others. Returns how many are done."""
+    for bad in rows.bad:
+        console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
+    todo = unfinished(rows.good, store) if store else list(rows.good)
+    before = len(rows.good) - len(todo)
+    if before:
+        rest = "continuing with the others" if todo else "nothing is left to do"
+        console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
+    if expected := estimate(todo, store):
+        console.print(str(expected))
+    return before
 
 
 def report_again(rows: Rows, out: Path, store_url: str | None) -> None:
