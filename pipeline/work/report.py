@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +59,7 @@ class Entry:
     score: float | None = None  # of the picture, by the judge
     checks: tuple[CheckRow, ...] = ()
     reviews: tuple[Review, ...] = ()  # the decisions on the picture that stand
+    extra: Mapping[str, Any] = field(default_factory=dict)  # the columns of the file that Easel does not know
 
     @property
     def label(self) -> str:
@@ -197,7 +198,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
     runs, best, checks = store.figures.runs(ids), store.figures.best(ids), store.figures.checks(ids)
     reviews = store.reviews.standing(ids)
     why = {row.id: group.why for group in unstarted for row in group.rows}
-    entries = [Entry(bad.line, "", bad.text, "bad", bad.why) for bad in rows.bad]
+    entries = [Entry(bad.line, "", bad.text, "bad", bad.why, extra=bad.extra) for bad in rows.bad]
     for row in rows.good:
         run = runs.get(row.id)
         ended = run is not None and run.status not in OPEN
@@ -210,6 +211,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
                 score=best[row.id].score if row.id in best else None,
                 checks=tuple(checks.get(row.id, ())),
                 reviews=tuple(r for r in reviews.get(row.id, ()) if run and r.candidate == run.best),
+                extra=row.extra,
             )
         )  # fmt: skip
     entries.sort(key=lambda entry: entry.line)
@@ -232,7 +234,8 @@ def write_report(report: Report, store: Store, stem: str = "report") -> Path:
 def as_csv(report: Report) -> str:
     lines = io.StringIO()
     table = csv.writer(lines, lineterminator="\n")
-    table.writerow(_COLUMNS)
+    extra = list(dict.fromkeys(key for e in report.entries for key in e.extra))
+    table.writerow(_plain(name) for name in (*_COLUMNS, *(_beside(name) for name in extra)))
     for e in report.entries:
         run, row = e.run, e.row
         outcome = (run.outcome or {}) if run else {}
@@ -245,10 +248,15 @@ def as_csv(report: Report) -> str:
                 f"{outcome.get('money', 0):.4f}",
                 "" if e.score is None else f"{e.score:.3f}",
                 e.lacking("fail"), e.lacking("unsure"), e.lacking("unchecked"), (run.decided_by if run else "") or "",
-                e.decided_at, e.said, e.shown or "",
+                e.decided_at, e.said, e.shown or "", *(e.extra.get(name, "") for name in extra),
             )
         )  # fmt: skip
     return lines.getvalue()
+
+
+def _beside(name: str) -> str:
+    """The name of a column of the user's file beside the report's own."""
+    return f"{name} (yours)" if name.lower() in _COLUMNS else name
 
 
 def _plain(cell: Any) -> Any:

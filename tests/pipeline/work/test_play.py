@@ -106,6 +106,15 @@ def test_csv_cells_are_not_formulas(tiny: Tiny, tmp_path: Path) -> None:
     assert "\n2,1-1,'=1+1," in as_csv(report(rows, tmp_path))
 
 
+def test_the_csv_has_the_columns_of_the_file_after_its_own(tiny: Tiny, tmp_path: Path) -> None:
+    text = b"brief,SKU,outcome,seed\na cat,A-1,mine,1\na dog,=2,yours,x\n"
+    rows = parse_rows(text, "csv", "x", str(tiny().source))
+    first, second = csv.DictReader(io.StringIO(as_csv(report(rows, tmp_path))))
+    assert list(first)[-3:] == ["picture", "SKU", "outcome (yours)"]
+    assert (first["SKU"], first["outcome (yours)"], first["outcome"]) == ("A-1", "mine", "open")
+    assert (second["SKU"], second["outcome (yours)"], second["outcome"]) == ("'=2", "yours", "bad")
+
+
 @pytest.mark.parametrize("after", [1, 3, 6])
 def test_pause_completes_the_current_image_and_the_same_call_continues(
     rows: Rows, tmp_path: Path, after: int
