@@ -26,7 +26,7 @@ from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.store.runs import OPEN, RUNNING
 from pipeline.telemetry.export import Exporter
-from pipeline.work.rows import Row, Unstarted
+from pipeline.work.rows import Row, Unstarted, shared_limits
 
 
 @dataclass(frozen=True)
@@ -114,16 +114,14 @@ def play_one(brief: Brief, preset: Preset, store: Store, on_step: OnStep | None 
 
 
 def shared_budget(rows: Sequence[Row], store: Store) -> Budget:
-    """The budget of a batch, charged with what its finished runs used. Its limits are those of the first row's
-    preset."""
+    """The budget of a batch, charged with what its finished runs used. Raises BriefError as `shared_limits`."""
     if not rows:
         return Budget(Limits())
-    preset = rows[0].preset
-    budget = Budget(preset.loop.batch, currency=preset.machine.currency)
-    if preset.loop.batch.set:
-        for row in rows:
-            if (finished := store.runs.get(row.id)) is not None:
-                budget.used.recall(finished.outcome or {})
+    limits = shared_limits(rows)
+    budget = Budget(limits, currency=rows[0].preset.machine.currency)
+    if limits.set:
+        for run in store.figures.runs([row.id for row in rows]).values():
+            budget.used.recall(run.outcome or {})
     return budget
 
 

@@ -117,6 +117,23 @@ class Unstarted:
     why: str
 
 
+def shared_limits(rows: Sequence[Row]) -> Limits:
+    """The limits that hold for all rows together: of each limit of `loop.batch` the smallest that the preset of any row
+    sets. Raises BriefError where money is limited and the presets have different currencies."""
+    presets = list({id(row.preset): row.preset for row in rows}.values())
+    found: dict[str, float] = {}
+    for preset in presets:
+        for name, limit in preset.loop.batch.set.items():
+            found[name] = min(limit, found.get(name, limit))
+    currencies = sorted({preset.machine.currency for preset in presets})
+    if "money" in found and len(currencies) > 1:
+        raise BriefError(
+            "loop.batch.money limits all rows together, but their presets have the currencies "
+            f"{', '.join(currencies)}; give all of them one machine.currency, or leave out this limit"
+        )
+    return Limits(**found)
+
+
 def read_rows(
     path: Path, preset: str, overrides: Sequence[str] = (), seed: int = 0, trusted: bool = False
 ) -> Rows:

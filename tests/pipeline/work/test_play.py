@@ -15,11 +15,12 @@ import pytest
 
 from models.protocols import Step
 from pipeline.config import Preset
+from pipeline.errors import BriefError
 from pipeline.events import Attempt, Outcome
 from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.work.lock import exclusive
-from pipeline.work.play import play, unfinished
+from pipeline.work.play import play, shared_budget, unfinished
 from pipeline.work.report import Report, as_csv, as_html, duration, gather, write_report
 from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
 
@@ -104,6 +105,31 @@ def test_a_report_can_be_made_at_any_time(rows: Rows, tmp_path: Path) -> None:
 def test_csv_cells_are_not_formulas(tiny: Tiny, tmp_path: Path) -> None:
     rows = parse_rows(b"brief\n=1+1\n", "csv", "x", str(tiny().source))
     assert "\n2,1-1,'=1+1," in as_csv(report(rows, tmp_path))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_limits_of_the_batch_hold_for_all_rows_whichever_row_sets_them(
+    tiny: Tiny, tmp_path: Path, first: bool
+) -> None:
+    source = str(tiny(judge=NEVER_PASS, loop={"images": 3}).source)
+    limited = ["a cat,2,9", "a dog,,3"]
+    lines = [*limited, "a bus,,"] if first else ["a bus,,", *limited]
+    text = "\n".join(["brief,loop.batch.images,loop.batch.image_steps", *lines])
+    rows = parse_rows(text, "csv", "x", source)
+    events = [h[1] for h in play(rows.good, Store(tmp_path)) if isinstance(h, tuple)]
+    painted = [c for e in events if isinstance(e, Attempt) for c in e.candidates]
+    assert len(painted) == 1  # two images may be painted, with three steps in all; each takes two
+    assert {e.status for e in events if isinstance(e, Outcome)} == {"exhausted"}
+
+
+def test_money_of_a_batch_in_two_currencies_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    source = str(tiny(machine={"price": 1.0, "currency": "EUR"}).source)
+    text = "brief,loop.batch.money,machine.currency\na cat,5,\na dog,,USD\n"
+    rows = parse_rows(text, "csv", "x", source, trusted=True)
+    with pytest.raises(BriefError, match=r"loop\.batch\.money .* EUR, USD; give all of them one"):
+        list(play(rows.good, Store(tmp_path)))
+    apart = parse_rows(text.replace(",5,", ",,"), "csv", "x", source, trusted=True)
+    assert shared_budget(apart.good, Store(tmp_path)).limits.set == {}
 
 
 def test_the_csv_has_the_columns_of_the_file_after_its_own(tiny: Tiny, tmp_path: Path) -> None:
