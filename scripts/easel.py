@@ -37,6 +37,7 @@ app = typer.Typer(
 PresetName = Annotated[str, typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
 
+RetryOf = Literal["not-met", "failed"]
 Action = Literal["list", "approve", "reject", "undo"]
 StoreUrl = Annotated[
     str | None,
@@ -125,7 +126,18 @@ def batch(
             "--set", metavar="KEY=VALUE", help="change a key of the preset, for example image.steps=12"
         ),
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="call the models, also where an answer is kept")] = False,
+    retry: Annotated[
+        list[RetryOf] | None,
+        typer.Option(
+            help="run rows again that ended so; may be repeated. A row that was not met gets another seed"
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            help="call the models, also where an answer is kept, and without --retry run finished rows again too"
+        ),
+    ] = False,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="only print what the batch will take, from recorded speeds")
     ] = False,
@@ -140,7 +152,9 @@ def batch(
 
     from scripts.commands.batch import estimate_batch, run_batch
 
-    raise typer.Exit(estimate_batch(rows, out, store) if estimate else run_batch(rows, out, store, fresh))
+    raise typer.Exit(
+        estimate_batch(rows, out, store) if estimate else run_batch(rows, out, store, fresh, retry or ())
+    )
 
 
 @app.command()

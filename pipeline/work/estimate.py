@@ -14,6 +14,7 @@ from pipeline.store import Store
 from pipeline.store.figures import StageSpeed
 from pipeline.store.runs import OPEN, RUNNING
 from pipeline.work.report import duration
+from pipeline.work.retry import newest
 from pipeline.work.rows import Row, shared_limits
 
 NEWEST = 1_000  # ended runs of each preset that the speeds are taken from
@@ -66,6 +67,7 @@ class Estimate(Record):
 def estimate(rows: Sequence[Row], store: Store | None) -> Estimate | None:
     """For those of the rows that have no outcome yet; None where all have one. Rows may have presets of their own.
     Raises BriefError as `shared_limits`. `store`: None where there is none yet, and so no speed is recorded."""
+    rows = newest(rows, store) if store else rows
     status = store.runs.statuses([row.id for row in rows]) if store else {}
     rows = [row for row in rows if status.get(row.id, RUNNING) in OPEN]
     if not rows:

@@ -1,8 +1,8 @@
 """Run rows through the loop, and write each run into its run folder and the store. Used for one brief and for batches.
 
-No progress is stored apart from the runs. A row's run has the same id each time the file is read. A run with an
-outcome, the loop's or a person's, is done; any other is played again from its start, with kept results instead of model
-calls made before.
+No progress is stored apart from the runs. A row's run has the same id each time the file is read, and so has each of
+its retries. A run with an outcome, the loop's or a person's, is done; any other is played again from its start, with
+kept results instead of model calls made before.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.store.runs import OPEN, RUNNING
 from pipeline.telemetry.export import Exporter
+from pipeline.work.retry import newest
 from pipeline.work.rows import Row, Unstarted, shared_limits
 
 
@@ -40,7 +41,8 @@ Happened = tuple[Row, Event] | Unstarted | Undelivered
 
 
 def unfinished(rows: Sequence[Row], store: Store) -> list[Row]:
-    """The rows that have no outcome yet."""
+    """The rows whose newest run has no outcome yet."""
+    rows = newest(rows, store)
     status = store.runs.statuses([row.id for row in rows])
     return [row for row in rows if status.get(row.id, RUNNING) in OPEN]
 
@@ -120,7 +122,7 @@ def shared_budget(rows: Sequence[Row], store: Store) -> Budget:
     limits = shared_limits(rows)
     budget = Budget(limits, currency=rows[0].preset.machine.currency)
     if limits.set:
-        for run in store.figures.runs([row.id for row in rows]).values():
+        for run in store.figures.runs([row.id for row in newest(rows, store)]).values():
             budget.used.recall(run.outcome or {})
     return budget
 

@@ -23,6 +23,7 @@ from pipeline.store.figures import StageCost
 from pipeline.store.reviews import Review
 from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
+from pipeline.work.retry import newest
 from pipeline.work.rows import Row, Rows, Unstarted
 
 THUMBNAIL = 240  # pixels
@@ -193,13 +194,15 @@ class Report:
 
 
 def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Report:
-    """The report of the rows of a file, in the order of the file. `unstarted`: rows whose models cannot be loaded."""
-    ids = [row.id for row in rows.good]
+    """The report of the newest runs of the rows of a file, in the order of the file. `unstarted`: rows whose models
+    cannot be loaded."""
+    good = newest(rows.good, store)
+    ids = [row.id for row in good]
     runs, best, checks = store.figures.runs(ids), store.figures.best(ids), store.figures.checks(ids)
     reviews = store.reviews.standing(ids)
     why = {row.id: group.why for group in unstarted for row in group.rows}
     entries = [Entry(bad.line, "", bad.text, "bad", bad.why, extra=bad.extra) for bad in rows.bad]
-    for row in rows.good:
+    for row in good:
         run = runs.get(row.id)
         ended = run is not None and run.status not in OPEN
         entries.append(

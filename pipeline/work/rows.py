@@ -68,19 +68,33 @@ class Row:
     line: int
     brief: Brief
     preset: Preset
-    run: str = ""  # the id of the run, if it is not computed; the same brief can then be run again
+    run: str = ""  # the id of the first run, if it is not computed; the same brief can then be run again
     extra: Mapping[str, Any] = field(
         default_factory=dict
     )  # columns that Easel does not know, with their cells
+    retry: int = 0  # 0: the first run of this row; n: its n-th retry
 
     @cached_property
     def id(self) -> str:
-        """The id of the run. Unless `run` is set it is a hash of brief and preset, so each reading of a file gives the
-        same ids."""
+        """The id of the run. Nothing about retries is stored apart from the runs: each has an id that follows from that
+        of the first run and its number."""
+        if not self.retry:
+            return self.first
+        return hashlib.sha256(f"{self.first} {self.retry}".encode()).hexdigest()[:32]
+
+    @cached_property
+    def first(self) -> str:
+        """The id of the first run. Unless `run` is set it is a hash of brief and preset, so each reading of a file
+        gives the same ids."""
         if self.run:
             return self.run
         whole = [self.brief.model_dump(mode="json"), self.preset.model_dump(mode="json", by_alias=True)]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
+
+    def tried(self, retry: int, seed: int) -> Row:
+        """The row as its `retry`-th retry runs it."""
+        brief = self.brief.model_copy(update={"seed": seed})
+        return replace(self, run=self.first, retry=retry, brief=brief)
 
 
 @dataclass(frozen=True)
@@ -131,7 +145,7 @@ def shared_limits(rows: Sequence[Row]) -> Limits:
             "loop.batch.money limits all rows together, but their presets have the currencies "
             f"{', '.join(currencies)}; give all of them one machine.currency, or leave out this limit"
         )
-    return Limits(**found)
+    return Limits.model_validate(found)
 
 
 def read_rows(

@@ -43,6 +43,7 @@ from pipeline.store.jobs import PULL, End, Job
 from pipeline.work import pull
 from pipeline.work.play import Undelivered, play
 from pipeline.work.report import gather, write_report
+from pipeline.work.retry import newest
 from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
 from pipeline.work.task import SMALL, say_residents, small
 
@@ -144,7 +145,7 @@ class _Work:
         rows = self._rows()
         single = self.job.kind == "brief"
         unstarted: list[Unstarted] = []
-        status = self.store.runs.statuses([row.id for row in rows.good])
+        status = self.store.runs.statuses([row.id for row in newest(rows.good, self.store)])
         ended = [s for s in status.values() if s not in ("running", "stopped")]
         self.say(of=len(rows.good), done=len(ended), accepted=ended.count("accepted"), now=True)
         for happened in play(

@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 
@@ -22,6 +23,7 @@ from pipeline.work.estimate import estimate
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play, unfinished
 from pipeline.work.report import ENDED, OUTCOMES, duration, gather, write_report
+from pipeline.work.retry import Retry, enter, newest
 from pipeline.work.rows import Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
@@ -52,11 +54,17 @@ def estimate_batch(rows: Rows, out: Path, store_url: str | None = None) -> int:
     return ACCEPTED if rows.good else BAD_INPUT
 
 
-def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False) -> int:
-    """Run a batch, which begins with an estimate; returns its exit status."""
+def run_batch(
+    rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False, retry: Sequence[Retry] = ()
+) -> int:
+    """Run a batch, which begins with an estimate; returns its exit status. `retry`: run the rows again that ended so;
+    `fresh`: call the models even where an answer is kept, and without `retry` run all finished rows again."""
     console = Console(highlight=False, soft_wrap=True)
     store = Store(out, store_url)
+    asked: Sequence[Retry] = retry or (("all",) if fresh else ())
     with exclusive(store):
+        if asked:
+            _say_retries(console, *enter(rows.good, store, asked, rows.name))
         before = _begin(console, rows, store)
         unstarted: list[Unstarted] = []
         stop, loaded = Stop(), Event()
@@ -80,6 +88,16 @@ def run_batch(rows: Rows, out: Path, store_url: str | None = None, fresh: bool =
         return BAD_INPUT
     # Not by the counts: the status of the same command does not change when people decide later.
     return ACCEPTED if report.met else NOT_MET
+
+
+def _say_retries(console: Console, entered: int, unfinished: int) -> None:
+    if unfinished:
+        console.print(
+            f"{unfinished} briefs that were to be run again are unfinished; these come first. To run others again, "
+            "give the command once more afterwards"
+        )
+    elif entered:
+        console.print(f"{entered} briefs are run again")
 
 
 def _begin(console: Console, rows: Rows, store: Store | None) -> int:
@@ -127,7 +145,7 @@ def _watch(
         Pace(),
         TextColumn("[dim]{task.description}"),
     )
-    status = store.runs.statuses([row.id for row in rows.good])
+    status = store.runs.statuses([row.id for row in newest(rows.good, store)])
     tally = Counter(status.values())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(
