@@ -12,6 +12,7 @@ from scripts.commands.interrupt import (  # first: it installs the handler of Ct
 import importlib.metadata
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,7 +38,14 @@ app = typer.Typer(
 PresetName = Annotated[str, typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
 
-RetryOf = Literal["not-met", "failed"]
+
+class RetryOf(StrEnum):
+    """Which rows `easel batch --retry` runs again."""
+
+    NOT_MET = "not-met"
+    FAILED = "failed"
+
+
 Action = Literal["list", "approve", "reject", "undo"]
 StoreUrl = Annotated[
     str | None,
@@ -153,7 +161,9 @@ def batch(
     from scripts.commands.batch import estimate_batch, run_batch
 
     raise typer.Exit(
-        estimate_batch(rows, out, store) if estimate else run_batch(rows, out, store, fresh, retry or ())
+        estimate_batch(rows, out, store)
+        if estimate
+        else run_batch(rows, out, store, fresh, [one.value for one in retry or ()])
     )
 
 

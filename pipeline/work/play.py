@@ -16,6 +16,7 @@ from pipeline.brief import Brief, Limits
 from pipeline.budget import Budget
 from pipeline.calls.load import load
 from pipeline.calls.pool import ModelPool
+from pipeline.calls.record import Paid
 from pipeline.config import Preset
 from pipeline.events import Event, Outcome, Started
 from pipeline.judging.learned import standing
@@ -84,6 +85,9 @@ def play(
                 if isinstance(event, Started):
                     name = store.runs.begin(row.id, row.brief, preset, store.out, batch, job)
                     folders[event.brief] = RunFolder(store.out / name, row.brief, preset)
+                if isinstance(event, Outcome):
+                    paid = store.figures.paid([row.id]).get(row.id, Paid())
+                    event = event.model_copy(update={"paid": paid})
                 # The folder first, so that a run that is done in the store is complete there.
                 folders[event.brief].take(event)
                 store.runs.take(row.id, event)
@@ -116,14 +120,14 @@ def play_one(brief: Brief, preset: Preset, store: Store, on_step: OnStep | None 
 
 
 def shared_budget(rows: Sequence[Row], store: Store) -> Budget:
-    """The budget of a batch, charged with what its finished runs used. Raises BriefError as `shared_limits`."""
+    """The budget of a batch, charged with what was paid for its runs before. Raises BriefError as `shared_limits`."""
     if not rows:
         return Budget(Limits())
     limits = shared_limits(rows)
     budget = Budget(limits, currency=rows[0].preset.machine.currency)
     if limits.set:
-        for run in store.figures.runs([row.id for row in newest(rows, store)]).values():
-            budget.used.recall(run.outcome or {})
+        for paid in store.figures.paid([row.id for row in newest(rows, store)]).values():
+            budget.used.recall(paid)
     return budget
 
 

@@ -240,7 +240,7 @@ class _Work:
             wants = ", ".join(r.text for r in event.reading.requirements)
             about |= {"stage": "painting", "attempt": 1, "said": f"wants: {wants}"}
         elif isinstance(event, Attempt):
-            about |= {"images": self.progress["images"] + len(event.candidates), "attempt": event.number + 1}
+            about |= {"images": self.progress["images"] + event.painted, "attempt": event.number + 1}
             about["said"] = event.next.reason if event.next else f"attempt {event.number} was the last"
         elif isinstance(event, Outcome):
             about |= {"done": self.progress["done"] + 1, "said": f"{event.status}: {event.reason}"}

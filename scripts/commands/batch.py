@@ -149,8 +149,8 @@ def _watch(
     tally = Counter(status.values())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(
-            "loading", total=len(rows.good), completed=before, accepted=tally["accepted"], spent="0 images", done=0,
-            began=time.monotonic(),
+            "loading", total=len(rows.good), completed=before, accepted=tally["accepted"],
+            spent="0 images painted", done=0, began=time.monotonic(),
         )  # fmt: skip
         images = done = 0
         money = 0.0
@@ -173,7 +173,7 @@ def _watch(
                 continue
             row, event = happened
             if isinstance(event, Attempt):
-                images += len(event.candidates)
+                images += event.painted
                 money += sum(call.money for call in event.calls)
             elif isinstance(event, Outcome):
                 done += 1
@@ -183,5 +183,5 @@ def _watch(
                     f"[{colour}]{OUTCOMES[event.status].lower()}[/] {escape(row.brief.name)}: {escape(event.reason)}"
                 )
                 progress.update(bar, advance=1)
-            spent = f"{images} images" + (f", {money:.2f} {currency}" if money else "")
+            spent = f"{images} images painted" + (f", {money:.2f} {currency}" if money else "")
             progress.update(bar, accepted=tally["accepted"], spent=spent, done=done)

@@ -17,6 +17,7 @@ from models.protocols import Step
 from pipeline.config import Preset
 from pipeline.errors import BriefError
 from pipeline.events import Attempt, Outcome
+from pipeline.results.stats import gather as statistics
 from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.work.lock import exclusive
@@ -136,7 +137,7 @@ def test_the_csv_has_the_columns_of_the_file_after_its_own(tiny: Tiny, tmp_path:
     text = b"brief,SKU,outcome,seed\na cat,A-1,mine,1\na dog,=2,yours,x\n"
     rows = parse_rows(text, "csv", "x", str(tiny().source))
     first, second = csv.DictReader(io.StringIO(as_csv(report(rows, tmp_path))))
-    assert list(first)[-3:] == ["picture", "SKU", "outcome (yours)"]
+    assert list(first)[-3:] == ["money kept", "SKU", "outcome (yours)"]
     assert (first["SKU"], first["outcome (yours)"], first["outcome"]) == ("A-1", "mine", "open")
     assert (second["SKU"], second["outcome (yours)"], second["outcome"]) == ("'=2", "yours", "bad")
 
@@ -236,3 +237,44 @@ def test_durations_in_words() -> None:
     assert [duration(s) for s in (0.04, 9.0, 59.6, 89, 90, 3600, 12000)] == [
         "0.0 s", "9.0 s", "60 s", "89 s", "2 min", "60 min", "3 h 20 min"
     ]  # fmt: skip
+
+
+def test_costs_are_paid_once_and_the_same_everywhere(tiny: Tiny, tmp_path: Path) -> None:
+    """The second batch takes its pictures from the answers that were kept for the first one."""
+    source = str(tiny(judge=NEVER_PASS, loop={"images": 2}, machine={"price": 3600.0}).source)
+    store = Store(tmp_path)
+    first = parse_rows("brief,name\na cat,one\n", "csv", "first", source)
+    second = parse_rows("brief,name\na cat,two\na dog,three\n", "csv", "second", source)
+    list(play(first.good, store, batch="first"))
+    told = [h[1] for h in play(second.good, store, batch="second") if isinstance(h, tuple)]
+    assert sum(event.painted for event in told if isinstance(event, Attempt)) == 2
+    report = gather(second, store)
+    assert (report.images, report.images_in_all) == (2, 4)
+    assert "2 images painted and 2 kept ones" in report.spent
+    spend = statistics(store, "second").spend
+    assert sum(day.images for day in spend) == report.images
+    assert sum(day.money for day in spend) == pytest.approx(report.money)
+    cells = {cell["name"]: cell for cell in csv.DictReader(io.StringIO(as_csv(report)))}
+    assert [(cells[n]["images"], cells[n]["images kept"]) for n in ("two", "three")] == [
+        ("0", "2"),
+        ("2", "0"),
+    ]
+    assert float(cells["two"]["money"]) == float(cells["two"]["seconds"]) == 0
+    assert float(cells["two"]["money kept"]) > 0
+    assert sum(float(cell["money"]) for cell in cells.values()) == pytest.approx(report.money, abs=1e-3)
+    for name, entry in zip(("two", "three"), report.entries, strict=True):
+        record = json.loads((tmp_path / name / "run.json").read_text())["outcome"]
+        assert record["paid"]["images"] == int(cells[name]["images"])
+        assert record["paid"]["seconds"] == pytest.approx(entry.paid.seconds)
+        assert record["images"] == 2  # in all
+
+
+def test_limits_of_a_batch_count_what_is_paid(tiny: Tiny, tmp_path: Path) -> None:
+    source = str(tiny(judge=NEVER_PASS, loop={"images": 2, "together": 1, "batch": {"images": 2}}).source)
+    store = Store(tmp_path)
+    rows = parse_rows("brief,name\na cat,one\n", "csv", "first", source)
+    list(play(rows.good, store))
+    more = parse_rows("brief,name\na cat,two\na dog,three\n", "csv", "second", source)
+    list(play(more.good, store))
+    assert [(e.run.images, e.paid.images) for e in gather(more, store).entries if e.run] == [(2, 0), (2, 2)]
+    assert shared_budget(more.good, store).room(1, 2) == 0
