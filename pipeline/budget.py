@@ -1,6 +1,8 @@
 """Hard limits in nested scopes: batch > brief > attempt. They are checked before a call; its cost is counted after it.
 
-The cost of a call is charged to its attempt and to the scopes around it. Before an image is painted, every scope must
+The cost of a call is charged to its attempt and to the scopes around it. A brief and its attempts are charged for kept
+answers as for new ones, so that a brief that was interrupted, or is run again, ends as before; a batch is charged for
+what is paid, so that kept answers leave it more. Before an image is painted, every scope must
 have room for it: for its steps, which are known, and for its seconds, joules and money, which are estimated from the
 images painted so far by the same painter. For the first image of a run that estimate is zero; a time limit stops it
 while it is painted. For the first image of a larger painter it is that of the usual one.
@@ -9,12 +11,12 @@ while it is painted. For the first image of a larger painter it is that of the u
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from pipeline.brief import Limits
-from pipeline.calls.record import Call
+from pipeline.calls.record import Call, Paid
 
 Name = Literal["batch", "brief", "attempt"]
 Painter = Literal["image", "escalate"]  # by its key in a preset
@@ -40,7 +42,17 @@ class Spend:
     money: float = 0.0
     measured: bool = True
 
+    def add_paid(self, call: Call) -> None:
+        """Add what the model did, without kept answers."""
+        self.images += call.painted
+        self.image_steps += round(call.image_steps * call.painted / call.images) if call.images else 0
+        self.tokens += call.tokens
+        self.joules += call.joules
+        self.money += call.money
+        self.measured = self.measured and call.measured
+
     def add(self, call: Call) -> None:
+        """Add what the call took, and what its kept answers took when they were made."""
         self.images += call.images
         self.image_steps += call.image_steps
         self.tokens += call.tokens_with_kept
@@ -49,10 +61,13 @@ class Spend:
         self.money += cost.money
         self.measured = self.measured and call.measured
 
-    def recall(self, outcome: Mapping[str, Any]) -> None:
-        """Add what a run of an earlier process used. `outcome`: the record of its Outcome."""
-        for what in ("images", "image_steps", "tokens", "joules", "money"):
-            setattr(self, what, getattr(self, what) + outcome.get(what, 0))
+    def recall(self, paid: Paid) -> None:
+        """Add what was paid for a run by earlier processes."""
+        self.images += paid.images
+        self.image_steps += paid.image_steps
+        self.tokens += paid.tokens
+        self.joules += paid.joules
+        self.money += paid.money
 
 
 @dataclass
@@ -110,7 +125,8 @@ class Budget:
         for call in calls:
             self.paces[painter].add(call)
             for scope in self.scopes:
-                scope.used.add(call)
+                add = scope.used.add_paid if scope.name == "batch" else scope.used.add
+                add(call)
 
     def promise(self, **amounts: float) -> None:
         """Reserve what a call will take, so that no other brief of the wave uses it."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from pipeline.brief import Brief, Reading, Record
-from pipeline.calls.record import Call
+from pipeline.calls.record import Call, Paid
 from pipeline.judging.feedback import Repair
 from pipeline.judging.verdict import Verdict
 from pipeline.painting.image import Candidate
@@ -37,6 +37,11 @@ class Attempt(Record):
     next: Repair | None = None
 
     @property
+    def painted(self) -> int:
+        """Images that were painted, not taken from kept results."""
+        return sum(call.painted for call in self.calls)
+
+    @property
     def degraded(self) -> tuple[str, ...]:
         """Each use of a fallback in this attempt, and why."""
         return degraded_in(self.candidates, self.verdicts)
@@ -50,7 +55,8 @@ def degraded_in(candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) ->
 
 
 class Outcome(Record):
-    """How a brief ended, with its best candidate (not the last one) and what it used."""
+    """How a brief ended, with its best candidate (not the last one) and what it used in all, kept answers included.
+    `seconds`: by the clock, from the reading on. `paid`: see docs/architecture.md; None until the run is recorded."""
 
     brief: int
     status: Status
@@ -65,6 +71,16 @@ class Outcome(Record):
     measured: bool = False  # whether the joules were measured; else they are estimated
     money: float = 0.0
     degraded: tuple[str, ...] = ()
+    paid: Paid | None = None
+
+    @property
+    def kept(self) -> Paid:
+        """What kept answers took when they were made, without its seconds."""
+        paid = self.paid or Paid()
+        return Paid(
+            images=self.images - paid.images, tokens=self.tokens - paid.tokens,
+            joules=max(0.0, self.joules - paid.joules), money=max(0.0, self.money - paid.money),
+        )  # fmt: skip
 
 
 Event = Started | Attempt | Outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -28,7 +29,10 @@ _SHAPES = {
 def describe(preset: type[BaseModel], file: PresetFile, error: ValidationError) -> str:
     """The first fault that pydantic found, as `file:line: key: what is wrong`. Misspelt keys come first: they may be
     why another key is missing."""
-    faults = [fault for fault in error.errors() if not _inherited(file.data, _keys(fault))]
+    found = error.errors()
+    faults = [
+        fault for fault in found if not _inherited(file.data, _keys(fault)) and not _follows(fault, found)
+    ]
     faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
     if former := [fault for fault in faults if _was_section(_keys(fault))]:
         faults = former[:1]  # that `judges` is missing follows from it
@@ -49,6 +53,16 @@ def _inherited(data: dict[str, Any], keys: Keys) -> bool:
         return False
     rung = own["fallback"][int(rest[1])]
     return isinstance(rung, dict) and "kind" not in rung and rest[2] not in map(str, rung)
+
+
+def _follows(fault: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
+    """Whether a key is missing only because it is misspelt, which is a fault of its own."""
+    if fault["type"] != "missing":
+        return False
+    *section, key = _keys(fault)
+    unknown = [_keys(other) for other in found if other["type"] == "extra_forbidden"]
+    beside = [keys[-1] for keys in unknown if list(keys[:-1]) == section]
+    return bool(get_close_matches(key, beside, 1))
 
 
 def _model_section(data: dict[str, Any], keys: Keys) -> tuple[dict[str, Any] | None, Keys]:

@@ -9,8 +9,10 @@ from scripts.commands.interrupt import (  # first: it installs the handler of Ct
 )
 
 # isort: split
+import importlib.metadata
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,12 +31,20 @@ LONGEST_INPUT = 1_000_000  # bytes read from standard input; a brief is far shor
 
 app = typer.Typer(
     help="Turn a brief into images that meet it, with models that run on your own machine.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 PresetName = Annotated[str, typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
+
+
+class RetryOf(StrEnum):
+    """Which rows `easel batch --retry` runs again."""
+
+    NOT_MET = "not-met"
+    FAILED = "failed"
+
 
 Action = Literal["list", "approve", "reject", "undo"]
 StoreUrl = Annotated[
@@ -48,6 +58,18 @@ TrustRows = Annotated[
         help="the file is your own: its rows may set any key of a preset, and name preset files",
     ),
 ]
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    if version:
+        print(f"easel {importlib.metadata.version('easel')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
@@ -112,7 +134,18 @@ def batch(
             "--set", metavar="KEY=VALUE", help="change a key of the preset, for example image.steps=12"
         ),
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="call the models, also where an answer is kept")] = False,
+    retry: Annotated[
+        list[RetryOf] | None,
+        typer.Option(
+            help="run rows again that ended so; may be repeated. A row that was not met gets another seed"
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            help="call the models, also where an answer is kept, and without --retry run finished rows again too"
+        ),
+    ] = False,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="only print what the batch will take, from recorded speeds")
     ] = False,
@@ -125,9 +158,13 @@ def batch(
 
     rows = read_rows(briefs, preset, overrides or (), seed, trust)
 
-    from scripts.commands.batch import run_batch
+    from scripts.commands.batch import estimate_batch, run_batch
 
-    raise typer.Exit(run_batch(rows, out, store, fresh, estimate))
+    raise typer.Exit(
+        estimate_batch(rows, out, store)
+        if estimate
+        else run_batch(rows, out, store, fresh, [one.value for one in retry or ()])
+    )
 
 
 @app.command()
@@ -292,11 +329,33 @@ def clean(
 
 
 @app.command()
-def presets(as_json: AsJson = False) -> None:
-    """List the presets: what each does and needs, and whether it is here and fits this machine."""
-    from scripts.commands.presets import show
+def presets(
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="check this preset without painting, and list its keys with their defaults"
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="with --check: change a key first")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the presets: what each does and needs, and whether it is here and fits this machine. With --check, look at
+    one. Exit status: 0 it can run here, 2 its file is wrong, 3 models or memory are missing."""
+    if check is None:
+        if overrides:
+            raise BriefError("--set changes a preset that --check names; give both")
 
-    show(as_json)
+        from scripts.commands.presets import show
+
+        show(as_json)
+        return
+    checked = load_preset(check, overrides or [])
+
+    from scripts.commands.check import show_keys
+
+    raise typer.Exit(show_keys(checked, overrides or [], as_json))
 
 
 @app.command()

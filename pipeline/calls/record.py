@@ -28,6 +28,17 @@ class Cost(Record):
     money: float = 0.0
 
 
+class Paid(Record):
+    """What the models did for a run, kept answers left out. `seconds`: of its shares in model calls."""
+
+    images: int = 0
+    image_steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    joules: float = 0.0
+    money: float = 0.0
+
+
 class Call(Record):
     """One call of one model, or one brief's part of it. `inputs` and `outputs` are aligned and hold no images."""
 
@@ -79,7 +90,13 @@ class Call(Record):
 
     @property
     def images(self) -> int:
+        """Images of an image call, those of kept answers included."""
         return len(self.outputs) if self.stage == "image" else 0
+
+    @property
+    def painted(self) -> int:
+        """Images that the model painted in this call."""
+        return max(0, self.images - len(self.kept))
 
     @property
     def image_steps(self) -> int:

@@ -25,7 +25,7 @@ class Totals(Record):
 
     ended: int
     accepted: float | None  # share
-    images_each: float | None  # images painted for each accepted picture
+    images_each: float | None  # images for each accepted picture, kept ones included
     seconds: float | None  # median of a brief
     tokens: int
     joules: float

@@ -35,8 +35,10 @@ VARIABLE = "EASEL_STORE"
 class Store:
     """`out` holds run folders and pictures; `url` the database, by default out/easel.db or EASEL_STORE."""
 
-    def __init__(self, out: Path, url: str | None = None) -> None:
+    def __init__(self, out: Path, url: str | None = None, *, create: bool = True) -> None:
         self.out = out
+        if not create and not out.is_dir():
+            raise StoreError(f"no store in {out}; name the output folder of earlier runs with --out")
         try:
             out.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -50,14 +52,14 @@ class Store:
         given = url or os.environ.get(VARIABLE)
         self.own = given is None  # the database is in the output folder, and belongs to it alone
         self.url = given or f"sqlite:///{out / FILE}"
-        self.engine = open_engine(self.url)
+        self.engine = open_engine(self.url, create)
 
     @classmethod
     def existing(cls, out: Path, url: str | None = None) -> Store:
-        """A store that is there already. Raises StoreError where the folder has none, instead of creating one."""
+        """A store that is there already. Raises StoreError where there is none, instead of creating one."""
         if not (url or os.environ.get(VARIABLE) or (out / FILE).exists()):
             raise StoreError(f"no store in {out}; name the output folder of earlier runs with --out")
-        return cls(out, url)
+        return cls(out, url, create=False)
 
     @cached_property
     def pictures(self) -> Pictures:

@@ -14,14 +14,15 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import StoreError, StoreLost
 
-HEAD = "0006"  # the newest file in migrations/versions
+HEAD = "0007"  # the newest file in migrations/versions
 FILE = "easel.db"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x65617365  # Postgres advisory lock: one process migrates at a time
 
 
-def open_engine(url: str) -> Engine:
-    """An engine on a database with up-to-date tables. Raises StoreError if the database cannot be used."""
+def open_engine(url: str, create: bool = True) -> Engine:
+    """An engine on a database with up-to-date tables. Raises StoreError if the database cannot be used, and without
+    `create` if it holds no store."""
     try:
         address = make_url(driver(url))
         if address.get_backend_name() not in ("sqlite", "postgresql"):
@@ -35,11 +36,23 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
+    file = file_of(engine)
+    if not create and file and not (file.exists() and file.stat().st_size):
+        raise _no_store(url)  # SQLite would make one
     with store_errors(engine):
-        _migrate_to_head(engine)
-    if file := file_of(engine):
+        version = _version(engine)
+        if version is None and not create:
+            engine.dispose()
+            raise _no_store(url)
+        if version != HEAD:  # rarely, and alembic is slow to import
+            _migrate_to_head(engine)
+    if file:
         event.listen(engine, "begin", partial(_check_file, file, identity(file)))
     return engine
+
+
+def _no_store(url: str) -> StoreError:
+    return StoreError(f"no store in {masked(url)}; give the --store of earlier runs")
 
 
 def file_of(engine: Engine) -> Path | None:
@@ -149,9 +162,6 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 
 def _migrate_to_head(engine: Engine) -> None:
-    # Checked first, because alembic is slow to import and rarely needed.
-    if _version(engine) == HEAD:
-        return
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, and_, func, select
+from sqlalchemy import Engine, and_, case, func, select
 
 from models.specs import STAGES
+from pipeline.calls.record import Paid
 from pipeline.store.engine import reading
 from pipeline.store.rows import chunks
 from pipeline.store.tables import CallRow, CandidateRow, CheckRow, RunRow
@@ -94,6 +95,29 @@ class Figures:
                     for name, value in zip(names, values, strict=True):
                         setattr(cost, name, getattr(cost, name) + value)
         return list(found.values())
+
+    def paid(self, ids: Sequence[str]) -> dict[str, Paid]:
+        """What the models did for each of these runs, over all processes that worked on it."""
+        paints = and_(CallRow.stage == "image", CallRow.worked > 0)
+        steps = (
+            CallRow.image_steps * CallRow.worked / (CallRow.worked + CallRow.kept)
+        )  # of calls with kept images too
+        columns = (
+            case((paints, CallRow.worked), else_=0), case((paints, steps), else_=0), CallRow.tokens, CallRow.seconds,
+            CallRow.joules, CallRow.money,
+        )  # fmt: skip
+        found: dict[str, Paid] = {}
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                query = select(CallRow.run, *map(func.sum, columns)).where(CallRow.run.in_(some))
+                for run, images, steps_, tokens, seconds, joules, money in session.execute(
+                    query.group_by(CallRow.run)
+                ):
+                    found[run] = Paid(
+                        images=int(images), image_steps=round(steps_), tokens=int(tokens), seconds=seconds,
+                        joules=joules, money=money,
+                    )  # fmt: skip
+        return found
 
     def images_of_newest(self, presets: Sequence[str], most: int) -> dict[str, int]:
         """Run id → images of the newest ended runs, at most `most` of each preset."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from pipeline.brief import Brief, Requirement
 from pipeline.calls.record import Call
@@ -40,27 +41,24 @@ class Runs:
         job: str | None = None,
     ) -> str:
         """Enter a run. Returns the name of its folder below `out`: a new one, or its own if it was entered before."""
-        stem = slug(brief.name or brief.text)
         with writing(self._engine) as session:
             if (mine := session.get(RunRow, id)) is not None:
                 if mine.loop_status == STOPPED:
                     mine.loop_status = RUNNING
                     mine.status = RUNNING if mine.status == STOPPED else mine.status
                 return mine.folder
-            taken = set(session.scalars(select(RunRow.folder).where(RunRow.folder.startswith(stem))))
-            folder, number = stem, 1
-            while folder in taken or (out / folder).exists():
-                number += 1
-                folder = f"{stem}-{number}"
-            now = datetime.now(UTC)
-            session.add(
-                RunRow(
-                    id=id, folder=folder, batch=batch, job=job, text=brief.text, preset=preset.name,
-                    seed=brief.seed, status=RUNNING, loop_status=RUNNING, started=now, hour=hour_of(now),
-                    brief=brief.model_dump(mode="json"), settings=preset.model_dump(mode="json", by_alias=True),
-                )
-            )  # fmt: skip
-            return folder
+            return _enter(session, id, brief, preset, out, batch, job, RUNNING)
+
+    def begin_again(
+        self, retries: Mapping[str, tuple[str, Brief, Preset]], out: Path, batch: str | None = None
+    ) -> None:
+        """Enter runs that replace others, all of them or none; they are stopped until they begin. `retries`: id of
+        the run before → id, brief and preset of the new one."""
+        with writing(self._engine) as session:
+            for old, (id, brief, preset) in retries.items():
+                _enter(session, id, brief, preset, out, batch, None, STOPPED)
+                _replace(session, old)
+                session.flush()
 
     def take(self, id: str, event: Event) -> None:
         """Write what an event adds. A run that is played again after it was cut short sends its first events again:
@@ -181,12 +179,14 @@ class Runs:
         kind: str | None = None,
         text: str | None = None,
         since: datetime | None = None,
+        replaced: bool = False,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[RunRow]:
         """Runs, newest first. `kind`: with a requirement of that kind; `text`: words of the brief; `since`: begun
-        then or later."""
-        asked: list[Any] = [
+        then or later; `replaced`: also those whose row of a batch was run again."""
+        asked: list[Any] = [] if replaced else [RunRow.replaced.is_(False)]
+        asked += [
             column == value
             for column, value in (
                 (RunRow.status, status), (RunRow.preset, preset), (RunRow.batch, batch), (RunRow.job, job)
@@ -212,6 +212,15 @@ class Runs:
         with reading(self._engine) as session:
             for some in chunks(ids):
                 query = select(RunRow.id, RunRow.status).where(RunRow.id.in_(some))
+                found.update(row.tuple() for row in session.execute(query))
+        return found
+
+    def seeds(self, ids: Sequence[str]) -> dict[str, int]:
+        """The seeds of those of these runs that are entered."""
+        found: dict[str, int] = {}
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                query = select(RunRow.id, RunRow.seed).where(RunRow.id.in_(some))
                 found.update(row.tuple() for row in session.execute(query))
         return found
 
@@ -263,6 +272,45 @@ class Runs:
     def _of(self, table: Any, condition: Any, *order: Any) -> list[Any]:
         with reading(self._engine) as session:
             return list(session.scalars(select(table).where(condition).order_by(*order)))
+
+
+def _enter(
+    session: Session,
+    id: str,
+    brief: Brief,
+    preset: Preset,
+    out: Path,
+    batch: str | None,
+    job: str | None,
+    status: str,
+) -> str:
+    """Add the row of a run. Returns the name of its folder below `out`, which is a new one."""
+    stem = slug(brief.name or brief.text)
+    taken = set(session.scalars(select(RunRow.folder).where(RunRow.folder.startswith(stem))))
+    folder, number = stem, 1
+    while folder in taken or (out / folder).exists():
+        number += 1
+        folder = f"{stem}-{number}"
+    now = datetime.now(UTC)
+    session.add(
+        RunRow(
+            id=id, folder=folder, batch=batch, job=job, text=brief.text, preset=preset.name,
+            seed=brief.seed, status=status, loop_status=status, started=now, hour=hour_of(now),
+            brief=brief.model_dump(mode="json"), settings=preset.model_dump(mode="json", by_alias=True),
+        )
+    )  # fmt: skip
+    return folder
+
+
+def _replace(session: Session, id: str) -> None:
+    """Mark a run as replaced: its checks no longer count."""
+    run = session.get(RunRow, id, with_for_update=True)
+    if run is None or run.replaced:
+        return
+    run.replaced = True
+    counted = select(CheckRow.kind, CheckRow.outcome, CheckRow.must).where(CheckRow.run == id)
+    checks = [row._asdict() for row in session.execute(counted)]
+    add_checks(session, Place(run.hour, run.batch or ""), checks, times=-1)
 
 
 def _calls(run: str, attempt: int, calls: Sequence[Call]) -> list[dict[str, Any]]:

@@ -1,4 +1,6 @@
-"""Counts over the whole history, made by the database. What grows with the calls is read from the sums, see `sums`."""
+"""Counts over the whole history, made by the database. What grows with the calls is read from the sums, see `sums`.
+
+Of a row of a batch that was run again, the newest run counts; what calls took counts for all runs."""
 
 from __future__ import annotations
 
@@ -48,6 +50,9 @@ class Selection:
         return conditions if self.batch is None else [*conditions, batch == self.batch]
 
 
+_NEWEST = RunRow.replaced.is_(False)  # the newest run of each row of a batch, and all runs that are of none
+
+
 @dataclass(frozen=True)
 class StatusFigures:
     """The runs of one status."""
@@ -94,7 +99,7 @@ class Statistics:
                 RunRow.status, func.count(), _count(painted), _count(RunRow.best.startswith("1-")),
                 func.sum(RunRow.images),
             )
-            .where(*chosen.of_runs())
+            .where(_NEWEST, *chosen.of_runs())
             .group_by(RunRow.status)
         )  # fmt: skip
         with reading(self._engine) as session:
@@ -102,7 +107,11 @@ class Statistics:
 
     def unread(self, chosen: Selection) -> int:
         """How many of the chosen runs have no requirements yet."""
-        query = select(func.count()).select_from(RunRow).where(RunRow.reading.is_(None), *chosen.of_runs())
+        query = (
+            select(func.count())
+            .select_from(RunRow)
+            .where(RunRow.reading.is_(None), _NEWEST, *chosen.of_runs())
+        )
         with reading(self._engine) as session:
             return int(session.scalar(query) or 0)
 
@@ -115,7 +124,7 @@ class Statistics:
 
     def median_seconds(self, chosen: Selection) -> float | None:
         """Of the chosen runs that have ended."""
-        seconds = select(RunRow.seconds).where(RunRow.status.not_in(OPEN), *chosen.of_runs())
+        seconds = select(RunRow.seconds).where(RunRow.status.not_in(OPEN), _NEWEST, *chosen.of_runs())
         with reading(self._engine) as session:
             count = int(session.scalar(select(func.count()).select_from(seconds.subquery())) or 0)
             return _percentile(session, seconds, RunRow.seconds, count, 50) if count else None
@@ -158,7 +167,7 @@ class Statistics:
         """The reasons for which runs were degraded, joined by "; " as a run has them, and how many runs have them."""
         query = (
             select(RunRow.degraded, func.count())
-            .where(RunRow.degraded.is_not(None), *chosen.of_runs())
+            .where(RunRow.degraded.is_not(None), _NEWEST, *chosen.of_runs())
             .group_by(RunRow.degraded)
         )
         with reading(self._engine) as session:
@@ -203,7 +212,7 @@ class Statistics:
         """How many of the chosen runs people accepted, and how many they rejected, by status."""
         query = (
             select(RunRow.status, func.count())
-            .where(RunRow.decided_by.is_not(None), *chosen.of_runs())
+            .where(RunRow.decided_by.is_not(None), _NEWEST, *chosen.of_runs())
             .group_by(RunRow.status)
         )
         with reading(self._engine) as session:

@@ -57,14 +57,20 @@ def add_calls(session: Session, place: Place, calls: Sequence[dict[str, Any]]) -
     )
 
 
-def add_checks(session: Session, place: Place, checks: Sequence[dict[str, Any]]) -> None:
-    """Add rows of `checks`; only those of must-haves count."""
+def add_checks(session: Session, place: Place, checks: Sequence[dict[str, Any]], times: int = 1) -> None:
+    """Add rows of `checks`; only those of must-haves count. `times`: -1 takes them away again."""
     found: dict[tuple[str, str], int] = {}
     for check in checks:
         key = check["kind"], check["outcome"]
         found[key] = found.get(key, 0) + bool(check["must"])
     rows = [
-        {"run_hour": place.run_hour, "batch": place.batch, "kind": kind, "outcome": outcome, "checks": count}
+        {
+            "run_hour": place.run_hour,
+            "batch": place.batch,
+            "kind": kind,
+            "outcome": outcome,
+            "checks": times * count,
+        }
         for (kind, outcome), count in sorted(found.items())
         if count
     ]

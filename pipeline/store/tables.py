@@ -21,6 +21,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -93,6 +94,7 @@ class RunRow(Table):
     settings: Mapped[dict[str, Any]]  # the preset
     reading: Mapped[dict[str, Any] | None]
     outcome: Mapped[dict[str, Any] | None]
+    replaced: Mapped[bool] = mapped_column(server_default=false())  # its row of a batch was run again
 
 
 def _of_run() -> ForeignKey:
@@ -278,11 +280,27 @@ Index("runs_by_start", RunRow.started, RunRow.id)
 Index("runs_by_batch", RunRow.batch, RunRow.started, RunRow.hour)
 Index("runs_by_preset", RunRow.preset, RunRow.started)
 Index("runs_by_hour", RunRow.hour, RunRow.batch)
-Index("runs_by_outcome", RunRow.status, RunRow.started, RunRow.hour, RunRow.batch, RunRow.images, RunRow.best)
-Index("runs_by_seconds", RunRow.seconds, RunRow.status, RunRow.hour, RunRow.batch)
-Index("runs_decided", RunRow.status, RunRow.hour, RunRow.batch, **_where(RunRow.decided_by.is_not(None)))
-Index("runs_degraded", RunRow.hour, RunRow.batch, **_where(RunRow.degraded.is_not(None)))
-Index("runs_unread", RunRow.hour, RunRow.batch, **_where(RunRow.reading.is_(None)))
+Index(
+    "runs_by_outcome",
+    RunRow.status,
+    RunRow.started,
+    RunRow.hour,
+    RunRow.batch,
+    RunRow.images,
+    RunRow.best,
+    RunRow.replaced,
+)
+Index("runs_by_seconds", RunRow.seconds, RunRow.status, RunRow.hour, RunRow.batch, RunRow.replaced)
+Index(
+    "runs_decided",
+    RunRow.status,
+    RunRow.hour,
+    RunRow.batch,
+    RunRow.replaced,
+    **_where(RunRow.decided_by.is_not(None)),
+)
+Index("runs_degraded", RunRow.hour, RunRow.batch, RunRow.replaced, **_where(RunRow.degraded.is_not(None)))
+Index("runs_unread", RunRow.hour, RunRow.batch, RunRow.replaced, **_where(RunRow.reading.is_(None)))
 Index("calls_fallen", CallRow.started, **_where(CallRow.degraded.is_not(None) | CallRow.error.is_not(None)))
 Index("checks_by_kind", CheckRow.kind, CheckRow.run)
 Index(

@@ -14,7 +14,8 @@ from pipeline.store import Store
 from pipeline.store.figures import StageSpeed
 from pipeline.store.runs import OPEN, RUNNING
 from pipeline.work.report import duration
-from pipeline.work.rows import Row
+from pipeline.work.retry import newest
+from pipeline.work.rows import Row, shared_limits
 
 NEWEST = 1_000  # ended runs of each preset that the speeds are taken from
 
@@ -63,19 +64,21 @@ class Estimate(Record):
         return f"{', '.join(parts)}, from {self.runs} recorded runs"
 
 
-def estimate(rows: Sequence[Row], store: Store) -> Estimate | None:
-    """For those of the rows that have no outcome yet; None where all have one. Rows may have presets of their own."""
-    status = store.runs.statuses([row.id for row in rows])
+def estimate(rows: Sequence[Row], store: Store | None) -> Estimate | None:
+    """For those of the rows that have no outcome yet; None where all have one. Rows may have presets of their own.
+    Raises BriefError as `shared_limits`. `store`: None where there is none yet, and so no speed is recorded."""
+    rows = newest(rows, store) if store else rows
+    status = store.runs.statuses([row.id for row in rows]) if store else {}
     rows = [row for row in rows if status.get(row.id, RUNNING) in OPEN]
     if not rows:
         return None
     preset = rows[0].preset
     most = sum(row.brief.limits.images or row.preset.loop.images for row in rows)
-    if preset.loop.batch.images:
-        most = min(most, preset.loop.batch.images)
-    images = store.figures.images_of_newest(sorted({row.preset.name for row in rows}), NEWEST)
+    most = min(most, shared_limits(rows).images or most)
+    names = sorted({row.preset.name for row in rows})
+    images = store.figures.images_of_newest(names, NEWEST) if store else {}
     painted = [count for count in images.values() if count]
-    speeds = store.figures.speeds(list(images))
+    speeds = store.figures.speeds(list(images)) if store else {}
     unknown = Estimate(
         briefs=len(rows), runs=len(images), images_likely=most, images_most=most,
         currency=preset.machine.currency,

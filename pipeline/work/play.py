@@ -1,8 +1,8 @@
 """Run rows through the loop, and write each run into its run folder and the store. Used for one brief and for batches.
 
-No progress is stored apart from the runs. A row's run has the same id each time the file is read. A run with an
-outcome, the loop's or a person's, is done; any other is played again from its start, with kept results instead of model
-calls made before.
+No progress is stored apart from the runs. A row's run has the same id each time the file is read, and so has each of
+its retries. A run with an outcome, the loop's or a person's, is done; any other is played again from its start, with
+kept results instead of model calls made before.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pipeline.brief import Brief, Limits
 from pipeline.budget import Budget
 from pipeline.calls.load import load
 from pipeline.calls.pool import ModelPool
+from pipeline.calls.record import Paid
 from pipeline.config import Preset
 from pipeline.events import Event, Outcome, Started
 from pipeline.judging.learned import standing
@@ -26,7 +27,8 @@ from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.store.runs import OPEN, RUNNING
 from pipeline.telemetry.export import Exporter
-from pipeline.work.rows import Row, Unstarted
+from pipeline.work.retry import newest
+from pipeline.work.rows import Row, Unstarted, shared_limits
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ Happened = tuple[Row, Event] | Unstarted | Undelivered
 
 
 def unfinished(rows: Sequence[Row], store: Store) -> list[Row]:
-    """The rows that have no outcome yet."""
+    """The rows whose newest run has no outcome yet."""
+    rows = newest(rows, store)
     status = store.runs.statuses([row.id for row in rows])
     return [row for row in rows if status.get(row.id, RUNNING) in OPEN]
 
@@ -82,6 +85,9 @@ def play(
                 if isinstance(event, Started):
                     name = store.runs.begin(row.id, row.brief, preset, store.out, batch, job)
                     folders[event.brief] = RunFolder(store.out / name, row.brief, preset)
+                if isinstance(event, Outcome):
+                    paid = store.figures.paid([row.id]).get(row.id, Paid())
+                    event = event.model_copy(update={"paid": paid})
                 # The folder first, so that a run that is done in the store is complete there.
                 folders[event.brief].take(event)
                 store.runs.take(row.id, event)
@@ -114,16 +120,14 @@ def play_one(brief: Brief, preset: Preset, store: Store, on_step: OnStep | None 
 
 
 def shared_budget(rows: Sequence[Row], store: Store) -> Budget:
-    """The budget of a batch, charged with what its finished runs used. Its limits are those of the first row's
-    preset."""
+    """The budget of a batch, charged with what was paid for its runs before. Raises BriefError as `shared_limits`."""
     if not rows:
         return Budget(Limits())
-    preset = rows[0].preset
-    budget = Budget(preset.loop.batch, currency=preset.machine.currency)
-    if preset.loop.batch.set:
-        for row in rows:
-            if (finished := store.runs.get(row.id)) is not None:
-                budget.used.recall(finished.outcome or {})
+    limits = shared_limits(rows)
+    budget = Budget(limits, currency=rows[0].preset.machine.currency)
+    if limits.set:
+        for paid in store.figures.paid([row.id for row in newest(rows, store)]).values():
+            budget.used.recall(paid)
     return budget
 
 

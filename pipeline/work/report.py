@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from pipeline.brief import Kind
+from pipeline.calls.record import Paid
 from pipeline.files import write
 from pipeline.judging.verdict import ALWAYS
 from pipeline.results.decided import picture_name
@@ -23,6 +24,7 @@ from pipeline.store.figures import StageCost
 from pipeline.store.reviews import Review
 from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
+from pipeline.work.retry import newest
 from pipeline.work.rows import Row, Rows, Unstarted
 
 THUMBNAIL = 240  # pixels
@@ -39,7 +41,9 @@ ENDED = ("accepted", "needs_review", "rejected", "exhausted", "failed")  # of a 
 _COLUMNS = (
     "line", "name", "brief", "preset", "seed", "outcome", "why", "images", "tokens", "seconds", "joules", "money",
     "score", "failed", "unsure", "unchecked", "decided by", "decided at", "people said", "picture",
+    "images kept", "tokens kept", "joules kept", "money kept",
 )  # fmt: skip
+_KEPT = ("images", "tokens", "joules", "money")
 ANSWERS = {"pass": "yes", "fail": "no"}  # a person's, about a requirement
 _CHECKS = ("fail", "unchecked", "unsure", "pass")
 
@@ -59,6 +63,8 @@ class Entry:
     score: float | None = None  # of the picture, by the judge
     checks: tuple[CheckRow, ...] = ()
     reviews: tuple[Review, ...] = ()  # the decisions on the picture that stand
+    extra: Mapping[str, Any] = field(default_factory=dict)  # the columns of the file that Easel does not know
+    paid: Paid = field(default_factory=Paid)  # what the models did for its run
 
     @property
     def label(self) -> str:
@@ -136,7 +142,13 @@ class Report:
 
     @property
     def images(self) -> int:
-        return sum(e.run.images for e in self.entries if e.run)
+        """Images that were painted, kept ones left out."""
+        return sum(e.paid.images for e in self.entries)
+
+    @property
+    def images_in_all(self) -> int:
+        """Images that the rows needed, kept ones included."""
+        return sum(max(e.run.images, e.paid.images) for e in self.entries if e.run)
 
     @property
     def seconds(self) -> float:
@@ -154,7 +166,9 @@ class Report:
     def spent(self) -> str:
         """Images, model time and money in words."""
         money = f", {self.money:.2f} {self.currency}" if self.money else ""
-        return f"{self.images} images, {duration(self.seconds)} of model time{money}"
+        kept = self.images_in_all - self.images
+        more = f" and {kept} kept ones" if kept else ""
+        return f"{self.images} images painted{more}, {duration(self.seconds)} of model time{money}"
 
     @property
     def kept(self) -> int:
@@ -192,13 +206,16 @@ class Report:
 
 
 def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Report:
-    """The report of the rows of a file, in the order of the file. `unstarted`: rows whose models cannot be loaded."""
-    ids = [row.id for row in rows.good]
+    """The report of the newest runs of the rows of a file, in the order of the file. `unstarted`: rows whose models
+    cannot be loaded."""
+    good = newest(rows.good, store)
+    ids = [row.id for row in good]
+    paid = store.figures.paid(ids)
     runs, best, checks = store.figures.runs(ids), store.figures.best(ids), store.figures.checks(ids)
     reviews = store.reviews.standing(ids)
     why = {row.id: group.why for group in unstarted for row in group.rows}
-    entries = [Entry(bad.line, "", bad.text, "bad", bad.why) for bad in rows.bad]
-    for row in rows.good:
+    entries = [Entry(bad.line, "", bad.text, "bad", bad.why, extra=bad.extra) for bad in rows.bad]
+    for row in good:
         run = runs.get(row.id)
         ended = run is not None and run.status not in OPEN
         entries.append(
@@ -210,6 +227,7 @@ def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Rep
                 score=best[row.id].score if row.id in best else None,
                 checks=tuple(checks.get(row.id, ())),
                 reviews=tuple(r for r in reviews.get(row.id, ()) if run and r.candidate == run.best),
+                extra=row.extra, paid=paid.get(row.id, Paid()),
             )
         )  # fmt: skip
     entries.sort(key=lambda entry: entry.line)
@@ -232,23 +250,40 @@ def write_report(report: Report, store: Store, stem: str = "report") -> Path:
 def as_csv(report: Report) -> str:
     lines = io.StringIO()
     table = csv.writer(lines, lineterminator="\n")
-    table.writerow(_COLUMNS)
+    extra = list(dict.fromkeys(key for e in report.entries for key in e.extra))
+    table.writerow(_plain(name) for name in (*_COLUMNS, *(_beside(name) for name in extra)))
     for e in report.entries:
         run, row = e.run, e.row
-        outcome = (run.outcome or {}) if run else {}
+        kept = _kept(e)
         table.writerow(
             _plain(cell)
             for cell in (
                 e.line, e.name, e.text, row.preset.name if row else "", row.brief.seed if row else "",
-                e.status, e.reason, run.images if run else "", run.tokens if run else "",
-                f"{run.seconds:.1f}" if run else "", f"{outcome.get('joules', 0):.0f}",
-                f"{outcome.get('money', 0):.4f}",
+                e.status, e.reason, *(
+                    (e.paid.images, e.paid.tokens, f"{e.paid.seconds:.1f}", f"{e.paid.joules:.0f}",
+                     f"{e.paid.money:.4f}")
+                    if run else [""] * 5
+                ),
                 "" if e.score is None else f"{e.score:.3f}",
                 e.lacking("fail"), e.lacking("unsure"), e.lacking("unchecked"), (run.decided_by if run else "") or "",
-                e.decided_at, e.said, e.shown or "",
+                e.decided_at, e.said, e.shown or "", *kept, *(e.extra.get(name, "") for name in extra),
             )
         )  # fmt: skip
     return lines.getvalue()
+
+
+def _kept(entry: Entry) -> tuple[Any, ...]:
+    """What the kept answers of a run took when they were made; empty cells until the run has an outcome."""
+    outcome = entry.run.outcome if entry.run else None
+    if outcome is None:
+        return "", "", "", ""
+    left = {name: max(0, outcome.get(name, 0) - getattr(entry.paid, name)) for name in _KEPT}
+    return left["images"], left["tokens"], f"{left['joules']:.0f}", f"{left['money']:.4f}"
+
+
+def _beside(name: str) -> str:
+    """The name of a column of the user's file beside the report's own."""
+    return f"{name} (yours)" if name.lower() in _COLUMNS else name
 
 
 def _plain(cell: Any) -> Any:

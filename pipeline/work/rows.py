@@ -10,6 +10,7 @@
 | preset                  | the preset for this row: the name of a bundled one                      |
 | image.steps and so on   | a key of the preset; also set: "image.steps=12; loop.writer=template"   |
 | images, seconds, tokens and so on | limits for this brief                                         |
+| any other, with a text or a number | kept as it is, and joined to the results: an id, a note      |
 
 A file may come from anybody, so its rows may change only what can harm nobody: image.steps, image.guidance and the keys
 of loop. A trusted file may set any key, and name preset files.
@@ -23,8 +24,8 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +57,7 @@ HARMLESS = (
     "image.guidance",
     "loop",
 )  # keys of a preset that any row may set, with those below them
+_NEAR = 0.75  # from this similarity on, an unknown name counts as a misspelt known one
 _TRUST = "trust a file of your own with --trust-rows"
 
 
@@ -66,16 +68,33 @@ class Row:
     line: int
     brief: Brief
     preset: Preset
-    run: str = ""  # the id of the run, if it is not computed; the same brief can then be run again
+    run: str = ""  # the id of the first run, if it is not computed; the same brief can then be run again
+    extra: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # columns that Easel does not know, with their cells
+    retry: int = 0  # 0: the first run of this row; n: its n-th retry
 
     @cached_property
     def id(self) -> str:
-        """The id of the run. Unless `run` is set it is a hash of brief and preset, so each reading of a file gives the
-        same ids."""
+        """The id of the run. Nothing about retries is stored apart from the runs: each has an id that follows from that
+        of the first run and its number."""
+        if not self.retry:
+            return self.first
+        return hashlib.sha256(f"{self.first} {self.retry}".encode()).hexdigest()[:32]
+
+    @cached_property
+    def first(self) -> str:
+        """The id of the first run. Unless `run` is set it is a hash of brief and preset, so each reading of a file
+        gives the same ids."""
         if self.run:
             return self.run
         whole = [self.brief.model_dump(mode="json"), self.preset.model_dump(mode="json", by_alias=True)]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
+
+    def tried(self, retry: int, seed: int) -> Row:
+        """The row as its `retry`-th retry runs it."""
+        brief = self.brief.model_copy(update={"seed": seed})
+        return replace(self, run=self.first, retry=retry, brief=brief)
 
 
 @dataclass(frozen=True)
@@ -85,6 +104,7 @@ class Bad:
     line: int
     text: str
     why: str
+    extra: Mapping[str, Any] = field(default_factory=dict)  # as of a Row
 
 
 @dataclass(frozen=True)
@@ -109,6 +129,23 @@ class Unstarted:
 
     rows: tuple[Row, ...]
     why: str
+
+
+def shared_limits(rows: Sequence[Row]) -> Limits:
+    """The limits that hold for all rows together: of each limit of `loop.batch` the smallest that the preset of any row
+    sets. Raises BriefError where money is limited and the presets have different currencies."""
+    presets = list({id(row.preset): row.preset for row in rows}.values())
+    found: dict[str, float] = {}
+    for preset in presets:
+        for name, limit in preset.loop.batch.set.items():
+            found[name] = min(limit, found.get(name, limit))
+    currencies = sorted({preset.machine.currency for preset in presets})
+    if "money" in found and len(currencies) > 1:
+        raise BriefError(
+            "loop.batch.money limits all rows together, but their presets have the currencies "
+            f"{', '.join(currencies)}; give all of them one machine.currency, or leave out this limit"
+        )
+    return Limits.model_validate(found)
 
 
 def read_rows(
@@ -166,19 +203,23 @@ def parse_rows(
         try:
             row = read.row(line, given)
         except (BriefError, ConfigError) as error:
-            shown = (
-                given.get("brief")
-                if isinstance(given, dict)
-                else ""
-                if isinstance(given, Unreadable)
-                else given
-            )
-            bad.append(Bad(line, str(shown or "")[:200], str(error).replace("\n", "; ")))
+            bad.append(_bad(line, given, str(error).replace("\n", "; ")))
             continue
-        good.append(Row(line, row.brief.model_copy(update={"name": _free(row.brief, names)}), row.preset))
+        good.append(replace(row, brief=row.brief.model_copy(update={"name": _free(row.brief, names)})))
     if not good and not bad:
         raise BriefError(f"{where}: no briefs found; write one per row, in a column named brief")
     return Rows(slug(name), tuple(good), tuple(bad))
+
+
+def _bad(line: int, given: Any, why: str) -> Bad:
+    """What is kept of a row that cannot be run."""
+    if isinstance(given, Unreadable):
+        return Bad(line, "", why)
+    if not isinstance(given, dict):
+        return Bad(line, str(given or "")[:200], why)
+    named = {_key(str(key)): value for key, value in given.items()}
+    extra = {key: value for key, value in named.items() if _is_extra(key) and _is_cell(value)}
+    return Bad(line, str(named.get("brief") or "")[:200], why, extra)
 
 
 def _free(brief: Brief, taken: dict[str, int]) -> str:
@@ -237,7 +278,7 @@ def _check_columns(keys: list[str], where: str, line: int) -> None:
             f"{where}:{line}: no column named brief; the first line names the columns: {', '.join(KNOWN)}"
         )
     for key in keys:
-        if (why := _unknown(key)) or keys.count(key) > 1:
+        if (why := _fault(key)) or keys.count(key) > 1:
             raise BriefError(f"{where}:{line}: {why or f'two columns named {key}'}")
 
 
@@ -291,19 +332,30 @@ def _yaml(text: str, where: str) -> Given:
 
 
 def _key(word: str) -> str:
-    key = word.strip().lower() if "." not in word else word.strip()
-    return _ALIASES.get(key, key)
+    """The name of a column as rows have it; those that Easel does not know stay as they were written."""
+    word = word.strip()
+    key = word.lower()
+    key = _ALIASES.get(key, key)
+    return key if key in KNOWN else word
 
 
-def _unknown(key: str) -> str | None:
-    if key in KNOWN or "." in key:
-        return None
-    key = key[:60]
-    close = get_close_matches(key, KNOWN, 1)
-    hint = (
-        f"; did you mean {close[0]}?" if close else f"; known are {', '.join(KNOWN)} and keys of the preset"
-    )
-    return f"unknown column {key!r}{hint}" if key else "a column without a name"
+def _is_extra(key: str) -> bool:
+    """Whether a column is none of Easel's. Names with a dot are keys of the preset."""
+    return key not in KNOWN and "." not in key
+
+
+def _fault(key: str) -> str | None:
+    """What is wrong with the name of a column; None where it can be used or kept."""
+    if not key:
+        return "a column without a name"
+    close = get_close_matches(key.lower()[:60], (*KNOWN, *_ALIASES), 1, _NEAR)
+    if _is_extra(key) and close:
+        return f"unknown column {key[:60]!r}; did you mean {close[0]}? To keep it as a column of your own, rename it"
+    return None
+
+
+def _is_cell(value: Any) -> bool:
+    return isinstance(value, str | int | float)
 
 
 class _Reader:
@@ -333,7 +385,7 @@ class _Reader:
         preset = self._chosen(given)
         if why := unsuited(brief, preset):
             raise BriefError(why)
-        return Row(line, brief, preset)
+        return Row(line, brief, preset, extra={key: given[key] for key in given if _is_extra(key)})
 
     def _chosen(self, given: dict[str, Any]) -> Preset:
         """The preset of a row, with what the row changes."""
@@ -366,7 +418,7 @@ def _check_harmless(change: str) -> None:
 
 
 def _checked(given: Any) -> dict[str, Any]:
-    """A row as a mapping with known keys and a brief."""
+    """A row as a mapping with a brief and no misspelt key."""
     if isinstance(given, Unreadable):
         raise BriefError(given.why)
     if isinstance(given, str):
@@ -374,9 +426,11 @@ def _checked(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise BriefError(f"not a brief: {str(given)[:60]}; write text, or keys and values")
     named = {_key(str(key)): value for key, value in given.items() if value not in (None, "")}
-    for key in named:
-        if why := _unknown(key):
+    for key, value in named.items():
+        if why := _fault(key):
             raise BriefError(why)
+        if _is_extra(key) and not _is_cell(value):
+            raise BriefError(f"{key[:60]}: a key of your own holds a text or a number, not {str(value)[:40]}")
     if "brief" not in named:
         raise BriefError("the brief is empty; say in a sentence what the picture should show")
     return named

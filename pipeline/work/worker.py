@@ -43,6 +43,7 @@ from pipeline.store.jobs import PULL, End, Job
 from pipeline.work import pull
 from pipeline.work.play import Undelivered, play
 from pipeline.work.report import gather, write_report
+from pipeline.work.retry import newest
 from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
 from pipeline.work.task import SMALL, say_residents, small
 
@@ -164,7 +165,7 @@ class _Work:
         rows = self._rows()
         single = self.job.kind == "brief"
         unstarted: list[Unstarted] = []
-        status = self.store.runs.statuses([row.id for row in rows.good])
+        status = self.store.runs.statuses([row.id for row in newest(rows.good, self.store)])
         ended = [s for s in status.values() if s not in ("running", "stopped")]
         self.say(of=len(rows.good), done=len(ended), accepted=ended.count("accepted"), now=True)
         events = play(
@@ -261,7 +262,7 @@ class _Work:
             wants = ", ".join(r.text for r in event.reading.requirements)
             about |= {"stage": "painting", "attempt": 1, "said": f"wants: {wants}"}
         elif isinstance(event, Attempt):
-            about |= {"images": self.progress["images"] + len(event.candidates), "attempt": event.number + 1}
+            about |= {"images": self.progress["images"] + event.painted, "attempt": event.number + 1}
             about["said"] = event.next.reason if event.next else f"attempt {event.number} was the last"
         elif isinstance(event, Outcome):
             about |= {"done": self.progress["done"] + 1, "said": f"{event.status}: {event.reason}"}

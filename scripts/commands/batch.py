@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from models.protocols import Step
+from pipeline.errors import StoreError
 from pipeline.events import Attempt, Outcome
 from pipeline.stopping import Stop
 from pipeline.store import Store
@@ -21,6 +23,7 @@ from pipeline.work.estimate import estimate
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play, unfinished
 from pipeline.work.report import ENDED, OUTCOMES, duration, gather, write_report
+from pipeline.work.retry import Retry, enter, newest
 from pipeline.work.rows import Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
@@ -40,24 +43,29 @@ class Pace(ProgressColumn):
         return Text(f"{60 / each:.1f} briefs/min, {duration(each * left)} left")
 
 
+def estimate_batch(rows: Rows, out: Path, store_url: str | None = None) -> int:
+    """Print what a batch will take; returns the exit status. Runs and writes nothing."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        store = Store.existing(out, store_url)
+    except StoreError:
+        store = None  # the batch will make it
+    _begin(console, rows, store)
+    return ACCEPTED if rows.good else BAD_INPUT
+
+
 def run_batch(
-    rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False, only_estimate: bool = False
+    rows: Rows, out: Path, store_url: str | None = None, fresh: bool = False, retry: Sequence[Retry] = ()
 ) -> int:
-    """Run a batch; returns its exit status. It begins with an estimate; with `only_estimate` it ends there."""
+    """Run a batch, which begins with an estimate; returns its exit status. `retry`: run the rows again that ended so;
+    `fresh`: call the models even where an answer is kept, and without `retry` run all finished rows again."""
     console = Console(highlight=False, soft_wrap=True)
     store = Store(out, store_url)
+    asked: Sequence[Retry] = retry or (("all",) if fresh else ())
     with exclusive(store):
-        for bad in rows.bad:
-            console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
-        todo = unfinished(rows.good, store)
-        before = len(rows.good) - len(todo)
-        if before:
-            rest = "continuing with the others" if todo else "nothing is left to do"
-            console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
-        if expected := estimate(todo, store):
-            console.print(str(expected))
-        if only_estimate:
-            return ACCEPTED if rows.good else BAD_INPUT
+        if asked:
+            _say_retries(console, *enter(rows.good, store, asked, rows.name))
+        before = _begin(console, rows, store)
         unstarted: list[Unstarted] = []
         stop, loaded = Stop(), Event()
         # While models load there is nothing to complete.
@@ -80,6 +88,30 @@ def run_batch(
         return BAD_INPUT
     # Not by the counts: the status of the same command does not change when people decide later.
     return ACCEPTED if report.met else NOT_MET
+
+
+def _say_retries(console: Console, entered: int, unfinished: int) -> None:
+    if unfinished:
+        console.print(
+            f"{unfinished} briefs that were to be run again are unfinished; these come first. To run others again, "
+            "give the command once more afterwards"
+        )
+    elif entered:
+        console.print(f"{entered} briefs are run again")
+
+
+def _begin(console: Console, rows: Rows, store: Store | None) -> int:
+    """Print which rows are left out, how many are done, and an estimate for the others. Returns how many are done."""
+    for bad in rows.bad:
+        console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
+    todo = unfinished(rows.good, store) if store else list(rows.good)
+    before = len(rows.good) - len(todo)
+    if before:
+        rest = "continuing with the others" if todo else "nothing is left to do"
+        console.print(f"{before} of {len(rows.good)} briefs are done already; {rest}")
+    if expected := estimate(todo, store):
+        console.print(str(expected))
+    return before
 
 
 def report_again(rows: Rows, out: Path, store_url: str | None) -> None:
@@ -113,12 +145,12 @@ def _watch(
         Pace(),
         TextColumn("[dim]{task.description}"),
     )
-    status = store.runs.statuses([row.id for row in rows.good])
+    status = store.runs.statuses([row.id for row in newest(rows.good, store)])
     tally = Counter(status.values())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(
-            "loading", total=len(rows.good), completed=before, accepted=tally["accepted"], spent="0 images", done=0,
-            began=time.monotonic(),
+            "loading", total=len(rows.good), completed=before, accepted=tally["accepted"],
+            spent="0 images painted", done=0, began=time.monotonic(),
         )  # fmt: skip
         images = done = 0
         money = 0.0
@@ -141,7 +173,7 @@ def _watch(
                 continue
             row, event = happened
             if isinstance(event, Attempt):
-                images += len(event.candidates)
+                images += event.painted
                 money += sum(call.money for call in event.calls)
             elif isinstance(event, Outcome):
                 done += 1
@@ -151,5 +183,5 @@ def _watch(
                     f"[{colour}]{OUTCOMES[event.status].lower()}[/] {escape(row.brief.name)}: {escape(event.reason)}"
                 )
                 progress.update(bar, advance=1)
-            spent = f"{images} images" + (f", {money:.2f} {currency}" if money else "")
+            spent = f"{images} images painted" + (f", {money:.2f} {currency}" if money else "")
             progress.update(bar, accepted=tally["accepted"], spent=spent, done=done)

@@ -14,6 +14,7 @@ from models.machine import this_machine
 from models.protocols import Step
 from pipeline.brief import Brief, Reading
 from pipeline.calls.load import check, quiet_libraries
+from pipeline.calls.record import Paid
 from pipeline.config import Preset
 from pipeline.errors import EaselError
 from pipeline.events import Attempt, Outcome, Started
@@ -131,12 +132,15 @@ def _tell_attempt(console: Console, attempt: Attempt) -> None:
 
 
 def spent(outcome: Outcome, currency: str) -> str:
-    """What a brief used, in words."""
-    parts = [f"images: {outcome.images}", f"seconds: {outcome.seconds:.1f}", f"tokens: {outcome.tokens}"]
-    if outcome.joules:
-        parts.append(f"joules: {outcome.joules:.0f}{'' if outcome.measured else ' estimated'}")
-    if outcome.money:
-        parts.append(f"{currency}: {outcome.money:.4f}")
+    """What was paid for a brief, in words, and what came from kept answers."""
+    paid, kept = outcome.paid or Paid(), outcome.kept
+    parts = [f"images: {paid.images}", f"seconds: {outcome.seconds:.1f}", f"tokens: {paid.tokens}"]
+    if paid.joules:
+        parts.append(f"joules: {paid.joules:.0f}{'' if outcome.measured else ' estimated'}")
+    if paid.money:
+        parts.append(f"{currency}: {paid.money:.4f}")
+    if kept.images or kept.tokens:
+        parts.append(f"kept: {kept.images} images, {kept.tokens} tokens")
     return ", ".join(parts)
 
 

@@ -84,6 +84,49 @@ def test_errors_name_file_line_and_key(
     assert says in str(error.value)
 
 
+WITH_RUNGS = MINIMAL.replace(
+    "  model: ./painter",
+    "  model: ./painter\n  scheduler: {name: x}\n  fallback:\n    - device: cpu\n    - steps: 2",
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "says"),
+    [
+        (
+            ("kind: diffusers", "kind: diffusers\n  stepz: 4"),
+            5,
+            "unknown key image.stepz; did you mean steps?",
+        ),
+        (("{name: x}", "{nam: x}"), 6, "unknown key image.scheduler.nam; did you mean name?"),
+        (("  model: ./painter", "  modle: ./painter"), 5, "unknown key image.modle; did you mean model?"),
+        (("- device: cpu", "- devise: cpu"), 8, "unknown key image.fallback.0.devise; did you mean device?"),
+        (("- steps: 2", "- steps: 0"), 9, "image.fallback.1.steps"),
+        (
+            ("model: ./judge", "modle: ./judge, fallback: [{device: cpu}]"),
+            11,
+            "unknown key judges.scorer.modle",
+        ),
+    ],
+)
+def test_one_fault_is_told_once_at_its_own_line(
+    preset_file: Path, change: tuple[str, str], line: int, says: str
+) -> None:
+    preset_file.write_text(WITH_RUNGS.replace(*change))
+    with pytest.raises(ConfigError) as error:
+        load_preset(str(preset_file))
+    assert f"mine.yaml:{line}: {says}" in str(error.value)
+    assert "faults:" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", ["image.stepz=4", "image.scheduler={nam: x}", "judges.scorer.devise=cpu"])
+def test_one_fault_of_an_override_is_told_once(preset_file: Path, change: str) -> None:
+    preset_file.write_text(WITH_RUNGS)
+    with pytest.raises(ConfigError, match=r"^--set: unknown key") as error:
+        load_preset(str(preset_file), [change])
+    assert "faults:" not in str(error.value)
+
+
 FULL = """\
 about: every section
 text:
@@ -177,7 +220,8 @@ def test_every_section_refuses_unknown_keys(
 @pytest.mark.parametrize(
     ("change", "faults"),
     [(("model: ./painter", "model: ./painter\n  stepz: 4"), 1), (("  model: ./painter\n", ""), 1),
-     (("scale: 0.5", "sclae: 0.5"), 1), (("model: ./painter", "modle: ./painter"), 2)],
+     (("scale: 0.5", "sclae: 0.5"), 1), (("model: ./painter", "modle: ./painter"), 1),
+     (("about: every section", "abuot: x\nmore: y"), 2)],
 )  # fmt: skip
 def test_a_fault_that_rungs_inherit_counts_once(
     preset_file: Path, change: tuple[str, str], faults: int

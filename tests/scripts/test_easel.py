@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import json
 import os
@@ -69,7 +70,7 @@ def is_one_line(said: Said) -> bool:
         (["a cat \udcff\udcfe"], "binary"),
         (["a cat \x1b[31m"], "binary"),
         (["a cat", "--preset", "minni"], "did you mean mini?"),
-        (["a cat", "--preset", ""], "known are mini"),
+        (["a cat", "--preset", ""], "known are laptop, mini"),
         (["a cat", "--preset", "/nowhere/x.yaml"], "no preset file"),
         (["a cat", "--set", "image.stepz=3"], "did you mean steps?"),
         (["a cat", "--set", "image.kind=oil"], "known kinds"),
@@ -273,3 +274,81 @@ def test_ctrl_c_keeps_what_was_written(tmp_path: Path) -> None:
     record = json.loads(next(tmp_path.glob("*/run.json")).read_text())
     assert "stopped by the user" in record["outcome"]["reason"]
     assert next(tmp_path.glob("*/best.png")).stat().st_size > 0
+
+
+def test_without_a_command_the_help_is_shown(here: Here) -> None:
+    said = here()
+    assert said.status == 0
+    assert "Turn a brief into images" in said.out
+    assert said.err == ""
+
+
+def test_the_version_is_told(here: Here) -> None:
+    said = here("--version")
+    assert said == (0, f"easel {importlib.metadata.version('easel')}\n", "")
+
+
+READING = [
+    ["stats"], ["trace", "x"], ["review", "list"], ["report", "tests/data/stickers.csv"], ["bands"], ["clean"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_command_that_only_reads_creates_no_store(command: list[str], tmp_path: Path, here: Here) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "blank.db").touch()
+    for out, more in (
+        ("none", ()),
+        ("empty", ()),
+        ("none", ("--store", f"sqlite:///{tmp_path}/other.db")),
+        ("empty", ("--store", f"sqlite:///{tmp_path}/other.db")),
+        ("empty", ("--store", f"sqlite:///{tmp_path}/blank.db")),
+    ):
+        said = here(*command, "--out", str(tmp_path / out), *more)
+        assert said.status == 2
+        assert "no store in" in said.err
+        assert is_one_line(said)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "blank.db", empty]
+    assert (tmp_path / "blank.db").stat().st_size == 0
+    assert list(empty.iterdir()) == []
+
+
+def test_an_estimate_creates_no_store(tmp_path: Path, here: Here) -> None:
+    said = here("batch", "tests/data/stickers.csv", "--estimate", "--out", str(tmp_path / "out"))
+    assert said.status == 0
+    assert "no speeds are recorded" in said.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_preset_is_checked_without_painting(tmp_path: Path, here: Here) -> None:
+    (tmp_path / "mine.yaml").write_text((ROOT / "configs" / "mini.yaml").read_text())
+    said = here("presets", "--check", str(tmp_path / "mine.yaml"), "--set", "image.steps=3", "--json")
+    assert said.status == 0
+    told = json.loads(said.out)
+    assert told["obstacle"] == ""
+    keys = {key["name"]: key for key in told["keys"]}
+    assert keys["image.steps"] == {
+        "name": "image.steps", "value": 3, "default": 28, "required": False, "place": "--set",
+    }  # fmt: skip
+    assert keys["image.max_batch"]["place"] == f"{tmp_path}/mine.yaml:29"
+    assert keys["loop.batch.money"]["place"] is None
+    assert keys["judges.detector.kind"]["required"]
+    assert {"judge.risk", "loop.edit", "image.fallback", "escalate"} <= keys.keys()
+    shown = here("presets", "--check", str(tmp_path / "mine.yaml"))
+    assert shown.status == 0
+    assert "line 29; default: 4" in shown.out
+    assert "every key is valid\nit can run here" in shown.out
+
+
+def test_a_preset_that_cannot_run_or_is_wrong_is_told(tmp_path: Path, here: Here) -> None:
+    missing = here("presets", "--check", "mini", "--set", "image.model=./nowhere")
+    assert missing.status == 3
+    assert "it cannot run here: " in missing.out
+    wrong = here("presets", "--check", "mini", "--set", "image.stepz=3")
+    assert wrong.status == 2
+    assert "did you mean steps?" in wrong.err
+    assert is_one_line(wrong)
+    alone = here("presets", "--set", "image.steps=3")
+    assert alone.status == 2
+    assert is_one_line(alone)

@@ -196,7 +196,7 @@ def test_decisions_of_older_stores_count(
         )
     (tmp_path / "old").mkdir()
     url = store_url or f"sqlite:///{tmp_path}/old/easel.db"
-    new = ("loop_status", "decided_by", "decided_at")
+    new = ("loop_status", "decided_by", "decided_at", "replaced")
     run_then = {k: v for k, v in columns(now).items() if k not in new}
     run_then |= {"status": LOOP[0], "best": LOOP[1], "reason": columns(now)["outcome"]["reason"]}
     engine = create_engine(driver(url))

@@ -54,7 +54,7 @@ def test_recorded_speeds_are_scaled_to_the_batch(tiny: Tiny, tmp_path: Path) -> 
 def test_console_and_page_show_the_same_estimate(
     tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from scripts.commands.batch import run_batch
+    from scripts.commands.batch import estimate_batch
     from ui.batch import estimated
 
     preset = tiny(judge=NEVER_PASS, loop={"images": 2}, machine={"price": 3600.0})
@@ -69,7 +69,7 @@ def test_console_and_page_show_the_same_estimate(
         expected = estimate(rows.good, store)
         assert expected is not None
         assert expected.briefs == 3 - recorded  # what is done already is not done again
-        run_batch(rows, tmp_path, only_estimate=True)
+        estimate_batch(rows, tmp_path)
         console, page = capsys.readouterr().out, estimated(rows, expected)
         assert f"images: {expected.images}" in console
         assert f"<b>{expected.images}</b>" in page

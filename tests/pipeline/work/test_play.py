@@ -15,11 +15,13 @@ import pytest
 
 from models.protocols import Step
 from pipeline.config import Preset
+from pipeline.errors import BriefError
 from pipeline.events import Attempt, Outcome
+from pipeline.results.stats import gather as statistics
 from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.work.lock import exclusive
-from pipeline.work.play import play, unfinished
+from pipeline.work.play import play, shared_budget, unfinished
 from pipeline.work.report import Report, as_csv, as_html, duration, gather, write_report
 from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
 
@@ -104,6 +106,40 @@ def test_a_report_can_be_made_at_any_time(rows: Rows, tmp_path: Path) -> None:
 def test_csv_cells_are_not_formulas(tiny: Tiny, tmp_path: Path) -> None:
     rows = parse_rows(b"brief\n=1+1\n", "csv", "x", str(tiny().source))
     assert "\n2,1-1,'=1+1," in as_csv(report(rows, tmp_path))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_limits_of_the_batch_hold_for_all_rows_whichever_row_sets_them(
+    tiny: Tiny, tmp_path: Path, first: bool
+) -> None:
+    source = str(tiny(judge=NEVER_PASS, loop={"images": 3}).source)
+    limited = ["a cat,2,9", "a dog,,3"]
+    lines = [*limited, "a bus,,"] if first else ["a bus,,", *limited]
+    text = "\n".join(["brief,loop.batch.images,loop.batch.image_steps", *lines])
+    rows = parse_rows(text, "csv", "x", source)
+    events = [h[1] for h in play(rows.good, Store(tmp_path)) if isinstance(h, tuple)]
+    painted = [c for e in events if isinstance(e, Attempt) for c in e.candidates]
+    assert len(painted) == 1  # two images may be painted, with three steps in all; each takes two
+    assert {e.status for e in events if isinstance(e, Outcome)} == {"exhausted"}
+
+
+def test_money_of_a_batch_in_two_currencies_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    source = str(tiny(machine={"price": 1.0, "currency": "EUR"}).source)
+    text = "brief,loop.batch.money,machine.currency\na cat,5,\na dog,,USD\n"
+    rows = parse_rows(text, "csv", "x", source, trusted=True)
+    with pytest.raises(BriefError, match=r"loop\.batch\.money .* EUR, USD; give all of them one"):
+        list(play(rows.good, Store(tmp_path)))
+    apart = parse_rows(text.replace(",5,", ",,"), "csv", "x", source, trusted=True)
+    assert shared_budget(apart.good, Store(tmp_path)).limits.set == {}
+
+
+def test_the_csv_has_the_columns_of_the_file_after_its_own(tiny: Tiny, tmp_path: Path) -> None:
+    text = b"brief,SKU,outcome,seed\na cat,A-1,mine,1\na dog,=2,yours,x\n"
+    rows = parse_rows(text, "csv", "x", str(tiny().source))
+    first, second = csv.DictReader(io.StringIO(as_csv(report(rows, tmp_path))))
+    assert list(first)[-3:] == ["money kept", "SKU", "outcome (yours)"]
+    assert (first["SKU"], first["outcome (yours)"], first["outcome"]) == ("A-1", "mine", "open")
+    assert (second["SKU"], second["outcome (yours)"], second["outcome"]) == ("'=2", "yours", "bad")
 
 
 @pytest.mark.parametrize("after", [1, 3, 6])
@@ -201,3 +237,44 @@ def test_durations_in_words() -> None:
     assert [duration(s) for s in (0.04, 9.0, 59.6, 89, 90, 3600, 12000)] == [
         "0.0 s", "9.0 s", "60 s", "89 s", "2 min", "60 min", "3 h 20 min"
     ]  # fmt: skip
+
+
+def test_costs_are_paid_once_and_the_same_everywhere(tiny: Tiny, tmp_path: Path) -> None:
+    """The second batch takes its pictures from the answers that were kept for the first one."""
+    source = str(tiny(judge=NEVER_PASS, loop={"images": 2}, machine={"price": 3600.0}).source)
+    store = Store(tmp_path)
+    first = parse_rows("brief,name\na cat,one\n", "csv", "first", source)
+    second = parse_rows("brief,name\na cat,two\na dog,three\n", "csv", "second", source)
+    list(play(first.good, store, batch="first"))
+    told = [h[1] for h in play(second.good, store, batch="second") if isinstance(h, tuple)]
+    assert sum(event.painted for event in told if isinstance(event, Attempt)) == 2
+    report = gather(second, store)
+    assert (report.images, report.images_in_all) == (2, 4)
+    assert "2 images painted and 2 kept ones" in report.spent
+    spend = statistics(store, "second").spend
+    assert sum(day.images for day in spend) == report.images
+    assert sum(day.money for day in spend) == pytest.approx(report.money)
+    cells = {cell["name"]: cell for cell in csv.DictReader(io.StringIO(as_csv(report)))}
+    assert [(cells[n]["images"], cells[n]["images kept"]) for n in ("two", "three")] == [
+        ("0", "2"),
+        ("2", "0"),
+    ]
+    assert float(cells["two"]["money"]) == float(cells["two"]["seconds"]) == 0
+    assert float(cells["two"]["money kept"]) > 0
+    assert sum(float(cell["money"]) for cell in cells.values()) == pytest.approx(report.money, abs=1e-3)
+    for name, entry in zip(("two", "three"), report.entries, strict=True):
+        record = json.loads((tmp_path / name / "run.json").read_text())["outcome"]
+        assert record["paid"]["images"] == int(cells[name]["images"])
+        assert record["paid"]["seconds"] == pytest.approx(entry.paid.seconds)
+        assert record["images"] == 2  # in all
+
+
+def test_limits_of_a_batch_count_what_is_paid(tiny: Tiny, tmp_path: Path) -> None:
+    source = str(tiny(judge=NEVER_PASS, loop={"images": 2, "together": 1, "batch": {"images": 2}}).source)
+    store = Store(tmp_path)
+    rows = parse_rows("brief,name\na cat,one\n", "csv", "first", source)
+    list(play(rows.good, store))
+    more = parse_rows("brief,name\na cat,two\na dog,three\n", "csv", "second", source)
+    list(play(more.good, store))
+    assert [(e.run.images, e.paid.images) for e in gather(more, store).entries if e.run] == [(2, 0), (2, 2)]
+    assert shared_budget(more.good, store).room(1, 2) == 0

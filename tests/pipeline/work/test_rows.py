@@ -263,3 +263,28 @@ def test_equal_briefs_get_their_names_in_one_step_each() -> None:
     names = [row.brief.name for row in rows.good]
     assert len(set(names)) == 32
     assert names[:3] == ["a-cat", "a-cat-2", "a-cat-3"]
+
+
+def test_columns_that_easel_does_not_know_are_kept() -> None:
+    rows = csv("SKU,brief,seed,Notes,Client\nA-1,a cat,1,for Tom,\n,a dog,x,bad,\n")
+    assert rows.good[0].extra == {"SKU": "A-1", "Notes": "for Tom"}
+    assert rows.bad[0].extra == {"Notes": "bad"}
+    plain = csv("brief,seed\na cat,1\n")
+    assert rows.good[0].id == plain.good[0].id  # they do not change what is painted
+    lines = b'{"brief": "a cat", "id": 7, "Price": 1.5}\n{"brief": "a dog", "tags": ["x"]}\n'
+    rows = parse_rows(lines, "jsonl", "x", "mini")
+    assert rows.good[0].extra == {"id": 7, "Price": 1.5}
+    assert "tags: a key of your own holds a text or a number" in rows.bad[0].why
+    rows = parse_rows(b"- {brief: a cat, id: 007}\n", "yaml", "x", "mini")
+    assert set(rows.good[0].extra) == {"id"}
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"), [("sed", "seed"), ("presett", "preset"), ("Widht", "width"), ("promt", "prompt")]
+)
+def test_a_column_that_may_be_misspelt_is_refused(column: str, meant: str) -> None:
+    with pytest.raises(BriefError, match=f"did you mean {meant}") as caught:
+        csv(f"brief,{column}\na cat,1\n")
+    assert "rename it" in str(caught.value)
+    (bad,) = parse_rows(json.dumps({"brief": "a cat", column: 1}).encode(), "jsonl", "x", "mini").bad
+    assert f"did you mean {meant}" in bad.why

@@ -52,9 +52,12 @@ def test_a_brief_is_done_and_its_run_has_the_jobs_name(store: Store, preset: str
     store.jobs.submit("one", "brief", brief("a cat", preset))
     store.jobs.submit("two", "brief", brief("a cat", preset))
     Worker(store).work(until_empty=True)
-    for id, folder in (("one", "a-cat"), ("two", "a-cat-2")):
+    for id, folder, painted in (
+        ("one", "a-cat", 3),
+        ("two", "a-cat-2", 0),
+    ):  # the second one's answers are kept
         job = ended(store, id)
-        assert (job.state, job.progress["done"], job.progress["images"]) == ("done", 1, 3)
+        assert (job.state, job.progress["done"], job.progress["images"]) == ("done", 1, painted)
         run = store.runs.get(id)
         assert run is not None
         assert (run.status, run.folder, run.job) == ("exhausted", folder, id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -116,3 +117,24 @@ def test_a_killed_workers_job_is_finished_by_the_next(tiny: Tiny, tmp_path: Path
     assert job.state == "done"
     assert store.results.count()["image"] == 5
     assert len(store.runs.candidates("x")) == 5
+
+
+@pytest.mark.slow
+def test_rows_that_were_not_met_are_run_again(tiny: Tiny, tmp_path: Path) -> None:
+    preset = tiny(judge=NEVER_PASS, loop={"images": 1})
+    (tmp_path / "x.csv").write_text("brief,seed,sku\na cat,3,A-1\n")
+    args = ["batch", str(tmp_path / "x.csv"), "--out", str(tmp_path / "out"), "--preset", str(preset.source)]
+    assert easel(*args).returncode == 3
+    again = easel(*args, "--retry", "not-met")
+    assert again.returncode == 3, again.stderr
+    assert "1 briefs are run again" in again.stdout
+    (cells,) = csv.DictReader((tmp_path / "out" / "report.csv").open())
+    assert (cells["seed"], cells["outcome"], cells["images"], cells["sku"]) == (
+        "1000003",
+        "exhausted",
+        "1",
+        "A-1",
+    )
+    wrong = easel(*args, "--retry", "accepted")
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1
