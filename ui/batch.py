@@ -16,7 +16,8 @@ from pipeline.store.jobs import OPEN, Job
 from pipeline.store.tables import RunRow
 from pipeline.work.estimate import Estimate, estimate
 from pipeline.work.report import ENDED, OUTCOMES, Entry, Report, duration, gather, write_report
-from pipeline.work.rows import KINDS, Rows, text_of
+from pipeline.work.row import Rows
+from pipeline.work.row_formats import KINDS, text_of
 from pipeline.work.task import BATCH
 from ui import presets
 from ui.decide import SCRIPT, buttons, decided, offered

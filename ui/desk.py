@@ -14,7 +14,8 @@ from pipeline.config import unsuited
 from pipeline.errors import BriefError, fault
 from pipeline.store import Store
 from pipeline.store.jobs import OPEN, PULL, Job
-from pipeline.work.rows import Rows, parse_rows
+from pipeline.work.row import Rows
+from pipeline.work.rows import parse_rows
 from pipeline.work.task import BATCH, BRIEF, READ, Task
 from ui import presets
 from ui.view import RunView, view

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.errors import BriefError
 from pipeline.plain_yaml import load
-from pipeline.work.rows import harmless
+from pipeline.work.columns import harmless
 from pipeline.work.task import Task
 from ui.desk import limits
 

@@ -15,7 +15,7 @@ from pipeline.store.figures import StageSpeed
 from pipeline.store.runs import OPEN, RUNNING
 from pipeline.work.report import duration
 from pipeline.work.retry import newest
-from pipeline.work.rows import Row, shared_limits
+from pipeline.work.row import Row, shared_limits
 
 NEWEST = 1_000  # ended runs of each preset that the speeds are taken from
 

@@ -28,7 +28,7 @@ from pipeline.store import Store
 from pipeline.store.runs import OPEN, RUNNING
 from pipeline.telemetry.export import Exporter
 from pipeline.work.retry import newest
-from pipeline.work.rows import Row, Unstarted, shared_limits
+from pipeline.work.row import Row, Unstarted, shared_limits
 
 
 @dataclass(frozen=True)

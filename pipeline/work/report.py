@@ -25,7 +25,7 @@ from pipeline.store.reviews import Review
 from pipeline.store.runs import OPEN
 from pipeline.store.tables import CheckRow, RunRow
 from pipeline.work.retry import newest
-from pipeline.work.rows import Row, Rows, Unstarted
+from pipeline.work.row import Row, Rows, Unstarted
 
 THUMBNAIL = 240  # pixels
 OUTCOMES = {

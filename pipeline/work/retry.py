@@ -12,7 +12,7 @@ from typing import Literal
 
 from pipeline.store import Store
 from pipeline.store.runs import OPEN
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 
 Retry = Literal["not-met", "failed", "all"]
 _ENDED = {"not-met": ("exhausted",), "failed": ("failed",)}

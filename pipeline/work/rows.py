@@ -18,134 +18,24 @@ of loop. A trusted file may set any key, and name preset files.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import hashlib
-import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from pipeline.brief import Brief, Limits
 from pipeline.config import Preset, available, load_preset, unknown_preset, unsuited
 from pipeline.errors import BriefError, ConfigError, fault
 from pipeline.files import slug
-from pipeline.plain_yaml import compose, place_and_reason, plain
+from pipeline.work.columns import fault_of, harmless, is_cell, is_extra, key_of
+from pipeline.work.row import Bad, Row, Rows
+from pipeline.work.row_formats import KINDS, MAX_BYTES, Unreadable, parsed, text_of
 
-MAX_BYTES, MAX_YAML = 64 * 2**20, 8_000_000
-DEPTH = 24  # levels of lists and objects in a row
-KINDS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".yaml": "yaml", ".yml": "yaml"}
-_PLAIN = ("brief", "name", "seed", "size", "width", "height", "must", "preset", "set")
-_ALIASES = {
-    "text": "brief",
-    "prompt": "brief",
-    "must_have": "must",
-    "must_haves": "must",
-    "must-haves": "must",
-}
-KNOWN = (*_PLAIN, *Limits.model_fields)
-HARMLESS = (
-    "image.steps",
-    "image.guidance",
-    "loop",
-)  # keys of a preset that any row may set, with those below them
-_NEAR = 0.75  # from this similarity on, an unknown name counts as a misspelt known one
 _TRUST = "trust a file of your own with --trust-rows"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A brief that can be run, with its preset. `line`: its line in the file."""
-
-    line: int
-    brief: Brief
-    preset: Preset
-    run: str = ""  # the id of the first run, if it is not computed; the same brief can then be run again
-    extra: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # columns that Easel does not know, with their cells
-    retry: int = 0  # 0: the first run of this row; n: its n-th retry
-
-    @cached_property
-    def id(self) -> str:
-        """The id of the run. Nothing about retries is stored apart from the runs: each has an id that follows from that
-        of the first run and its number."""
-        if not self.retry:
-            return self.first
-        return hashlib.sha256(f"{self.first} {self.retry}".encode()).hexdigest()[:32]
-
-    @cached_property
-    def first(self) -> str:
-        """The id of the first run. Unless `run` is set it is a hash of brief and preset, so each reading of a file
-        gives the same ids."""
-        if self.run:
-            return self.run
-        whole = [self.brief.model_dump(mode="json"), self.preset.model_dump(mode="json", by_alias=True)]
-        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
-
-    def tried(self, retry: int, seed: int) -> Row:
-        """The row as its `retry`-th retry runs it."""
-        brief = self.brief.model_copy(update={"seed": seed})
-        return replace(self, run=self.first, retry=retry, brief=brief)
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A row that cannot be run, and why."""
-
-    line: int
-    text: str
-    why: str
-    extra: Mapping[str, Any] = field(default_factory=dict)  # as of a Row
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A row that cannot be parsed, and why."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of a file. `name`: the name of the batch."""
-
-    name: str
-    good: tuple[Row, ...]
-    bad: tuple[Bad, ...] = field(default=())
-
-
-@dataclass(frozen=True)
-class Unstarted:
-    """Rows whose models cannot be loaded, and why."""
-
-    rows: tuple[Row, ...]
-    why: str
-
-
-def shared_limits(rows: Sequence[Row]) -> Limits:
-    """The limits that hold for all rows together: of each limit of `loop.batch` the smallest that the preset of any row
-    sets. Raises BriefError where money is limited and the presets have different currencies."""
-    presets = list({id(row.preset): row.preset for row in rows}.values())
-    found: dict[str, float] = {}
-    for preset in presets:
-        for name, limit in preset.loop.batch.set.items():
-            found[name] = min(limit, found.get(name, limit))
-    currencies = sorted({preset.machine.currency for preset in presets})
-    if "money" in found and len(currencies) > 1:
-        raise BriefError(
-            "loop.batch.money limits all rows together, but their presets have the currencies "
-            f"{', '.join(currencies)}; give all of them one machine.currency, or leave out this limit"
-        )
-    return Limits.model_validate(found)
 
 
 def read_rows(
@@ -166,21 +56,6 @@ def read_rows(
     return parse_rows(data, kind, path.stem, preset, overrides, seed, str(path), trusted)
 
 
-def text_of(data: bytes, where: str = "the file") -> str:
-    """The text of a file, as spreadsheets and editors write it: in UTF-8, or in UTF-16 with its mark. Its lines end in
-    \\n. Raises BriefError."""
-    if len(data) > MAX_BYTES:
-        raise BriefError(f"{where}: larger than {MAX_BYTES // 2**20} MB; split it")
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BriefError(
-            f"{where}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
-        ) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def parse_rows(
     data: bytes | str,
     kind: str,
@@ -194,12 +69,11 @@ def parse_rows(
     """As `read_rows`, from the content of a file. `kind`: csv, jsonl or yaml; `where`: the file's name in messages."""
     text = data if isinstance(data, str) else text_of(data, where)
     load_preset(preset, overrides)  # raises once what would otherwise be an error of every row
-    parsed = {"csv": _csv, "jsonl": _jsonl, "yaml": _yaml}[kind](text, where)
     read = _Reader(preset, tuple(overrides), seed, trusted)
     good: list[Row] = []
     bad: list[Bad] = []
     names: dict[str, int] = {}
-    for line, given in parsed:
+    for line, given in parsed(text, kind, where):
         try:
             row = read.row(line, given)
         except (BriefError, ConfigError) as error:
@@ -217,8 +91,8 @@ def _bad(line: int, given: Any, why: str) -> Bad:
         return Bad(line, "", why)
     if not isinstance(given, dict):
         return Bad(line, str(given or "")[:200], why)
-    named = {_key(str(key)): value for key, value in given.items()}
-    extra = {key: value for key, value in named.items() if _is_extra(key) and _is_cell(value)}
+    named = {key_of(str(key)): value for key, value in given.items()}
+    extra = {key: value for key, value in named.items() if is_extra(key) and is_cell(value)}
     return Bad(line, str(named.get("brief") or "")[:200], why, extra)
 
 
@@ -231,131 +105,6 @@ def _free(brief: Brief, taken: dict[str, int]) -> str:
         name = f"{stem}-{number}"
     taken[stem], taken[name] = number, taken.get(name, 1)
     return name
-
-
-Given = Iterator[tuple[int, Any]]
-
-
-def _csv(text: str, where: str) -> Given:
-    begins = 1
-    head = text.lstrip().split("\n", 1)[0]
-    separator = max(",;\t", key=head.count)
-    if said := re.match(r'"?sep=(.)"?\n', text):  # a line that some spreadsheets put before the columns
-        separator, text, begins = said[1], text[said.end() :], 2
-    try:
-        reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
-    except (TypeError, ValueError):
-        raise BriefError(f"{where}:1: {separator!r} cannot separate columns; use a comma") from None
-    before = begins - 1
-    keys: list[str] = []
-    try:
-        for cells in reader:
-            line, begins = begins, before + reader.line_num + 1
-            while cells and not cells[-1].strip() and len(cells) > len(keys):
-                cells.pop()  # empty columns at the end
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not keys:
-                keys = [_key(cell) for cell in cells]
-                _check_columns(keys, where, line)
-            elif len(cells) > len(keys):
-                yield (
-                    line,
-                    Unreadable(
-                        f"{len(cells)} cells but {len(keys)} columns; put quotes around cells with commas"
-                    ),
-                )
-            else:
-                given = zip(keys, (cell.strip() for cell in cells), strict=False)
-                yield line, {key: cell for key, cell in given if cell}
-    except csv.Error as error:
-        yield begins, Unreadable(f"not CSV from this line on ({error}); check the quotes")
-
-
-def _check_columns(keys: list[str], where: str, line: int) -> None:
-    if "brief" not in keys:
-        raise BriefError(
-            f"{where}:{line}: no column named brief; the first line names the columns: {', '.join(KNOWN)}"
-        )
-    for key in keys:
-        if (why := _fault(key)) or keys.count(key) > 1:
-            raise BriefError(f"{where}:{line}: {why or f'two columns named {key}'}")
-
-
-def _jsonl(text: str, where: str) -> Given:
-    for line, words in enumerate(text.split("\n"), 1):
-        if words.strip():
-            try:
-                value = json.loads(words)
-            except (ValueError, RecursionError) as error:
-                yield line, Unreadable(f"not JSON ({error}); write one object per line")
-                continue
-            yield (
-                line,
-                value if _shallow(value) else Unreadable("nested too deeply; write one flat object per line"),
-            )
-
-
-def _shallow(value: Any) -> bool:
-    """Whether a value has at most DEPTH levels."""
-    level = [value]
-    for _ in range(DEPTH):
-        level = [
-            item
-            for whole in level
-            if isinstance(whole, dict | list)
-            for item in (whole.values() if isinstance(whole, dict) else whole)
-        ]
-    return not level
-
-
-def _yaml(text: str, where: str) -> Given:
-    if len(text) > MAX_YAML:
-        raise BriefError(
-            f"{where}: YAML of more than {MAX_YAML // 10**6} MB; split it, or save it as CSV or JSONL"
-        )
-    try:
-        node = compose(text)
-    except yaml.YAMLError as error:
-        number, why = place_and_reason(error)
-        raise BriefError(
-            f"{where}:{number}: not YAML: {why}" if number else f"{where}: not YAML: {why}"
-        ) from None
-    if not isinstance(node, yaml.SequenceNode):
-        raise BriefError(f"{where}: not a list; begin each brief with a dash")
-    for item in node.value:
-        line = item.start_mark.line + 1
-        try:
-            yield line, plain(item)
-        except yaml.YAMLError as error:
-            yield line, Unreadable(f"not readable: {place_and_reason(error)[1]}")
-
-
-def _key(word: str) -> str:
-    """The name of a column as rows have it; those that Easel does not know stay as they were written."""
-    word = word.strip()
-    key = word.lower()
-    key = _ALIASES.get(key, key)
-    return key if key in KNOWN else word
-
-
-def _is_extra(key: str) -> bool:
-    """Whether a column is none of Easel's. Names with a dot are keys of the preset."""
-    return key not in KNOWN and "." not in key
-
-
-def _fault(key: str) -> str | None:
-    """What is wrong with the name of a column; None where it can be used or kept."""
-    if not key:
-        return "a column without a name"
-    close = get_close_matches(key.lower()[:60], (*KNOWN, *_ALIASES), 1, _NEAR)
-    if _is_extra(key) and close:
-        return f"unknown column {key[:60]!r}; did you mean {close[0]}? To keep it as a column of your own, rename it"
-    return None
-
-
-def _is_cell(value: Any) -> bool:
-    return isinstance(value, str | int | float)
 
 
 class _Reader:
@@ -385,7 +134,7 @@ class _Reader:
         preset = self._chosen(given)
         if why := unsuited(brief, preset):
             raise BriefError(why)
-        return Row(line, brief, preset, extra={key: given[key] for key in given if _is_extra(key)})
+        return Row(line, brief, preset, extra={key: given[key] for key in given if is_extra(key)})
 
     def _chosen(self, given: dict[str, Any]) -> Preset:
         """The preset of a row, with what the row changes."""
@@ -401,12 +150,6 @@ class _Reader:
         if chosen not in self._loaded:
             self._loaded[chosen] = load_preset(name, chosen[1:])
         return self._loaded[chosen]
-
-
-def harmless(change: str) -> bool:
-    """Whether anybody may make a change of a preset: `dotted.key=value`."""
-    key = change.partition("=")[0].strip()
-    return any(key == known or key.startswith(f"{known}.") for known in HARMLESS)
 
 
 def _check_harmless(change: str) -> None:
@@ -425,11 +168,11 @@ def _checked(given: Any) -> dict[str, Any]:
         given = {"brief": given}
     if not isinstance(given, dict):
         raise BriefError(f"not a brief: {str(given)[:60]}; write text, or keys and values")
-    named = {_key(str(key)): value for key, value in given.items() if value not in (None, "")}
+    named = {key_of(str(key)): value for key, value in given.items() if value not in (None, "")}
     for key, value in named.items():
-        if why := _fault(key):
+        if why := fault_of(key):
             raise BriefError(why)
-        if _is_extra(key) and not _is_cell(value):
+        if is_extra(key) and not is_cell(value):
             raise BriefError(f"{key[:60]}: a key of your own holds a text or a number, not {str(value)[:40]}")
     if "brief" not in named:
         raise BriefError("the brief is empty; say in a sentence what the picture should show")

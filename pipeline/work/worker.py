@@ -44,7 +44,8 @@ from pipeline.work import pull
 from pipeline.work.play import Undelivered, play
 from pipeline.work.report import gather, write_report
 from pipeline.work.retry import newest
-from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
+from pipeline.work.row import Row, Rows, Unstarted
+from pipeline.work.rows import parse_rows
 from pipeline.work.task import SMALL, say_residents, small
 
 _log = logging.getLogger(__name__)

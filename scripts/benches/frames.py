@@ -24,7 +24,7 @@ from pipeline.brief import Brief
 from pipeline.config import load_preset
 from pipeline.store import Store
 from pipeline.work.play import play
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 
 ROOT = Path(__file__).parents[2]
 

@@ -26,7 +26,7 @@ from pipeline.calls.pool import ModelPool
 from pipeline.config import load_preset
 from pipeline.store import Store
 from pipeline.work.play import play
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 
 BRIEFS = (
     "a red apple on a white background, flat style",

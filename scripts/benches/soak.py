@@ -31,7 +31,7 @@ def main(
     from pipeline.range import load_range
     from pipeline.store import Store
     from pipeline.work.play import play
-    from pipeline.work.rows import Row
+    from pipeline.work.row import Row
 
     out = Path(tempfile.mkdtemp(prefix="easel-soak-"))
     store, made = Store(out), load_preset(preset, [f"loop.images={images}"])

@@ -30,7 +30,7 @@ from pipeline.store.rows import add_new
 from pipeline.store.sums import hour_of
 from pipeline.store.tables import AttemptRow, CallRow, CandidateRow, CheckRow, RunRow, Table
 from pipeline.work.estimate import estimate
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 
 KINDS = ("object", "count", "attribute", "background", "style")
 END = datetime(2026, 3, 31, 12, tzinfo=UTC)  # the newest run begins before it

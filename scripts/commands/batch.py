@@ -24,7 +24,7 @@ from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play, unfinished
 from pipeline.work.report import ENDED, OUTCOMES, duration, gather, write_report
 from pipeline.work.retry import Retry, enter, newest
-from pipeline.work.rows import Rows, Unstarted
+from pipeline.work.row import Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
 

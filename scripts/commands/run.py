@@ -25,7 +25,7 @@ from pipeline.store import Store
 from pipeline.work.fit import note_memory
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play
-from pipeline.work.rows import Row, Unstarted
+from pipeline.work.row import Row, Unstarted
 from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
 

@@ -15,7 +15,7 @@ from pipeline.config import Preset, load_preset
 from pipeline.events import Outcome
 from pipeline.store import Store
 from pipeline.work.play import play, play_one
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 from tests.models.told_backends import registered, with_scorer
 from tests.pipeline.tiny_preset import write_preset
 from tests.ui.conftest import App, add_runs, go, state, wait_for

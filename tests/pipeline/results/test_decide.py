@@ -23,7 +23,7 @@ from pipeline.results.run_folder import read_metadata
 from pipeline.store import Store
 from pipeline.store.reviews import Review
 from pipeline.work.play import play, unfinished
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 
 Tiny = Callable[..., Preset]
 UNCHECKED = {"routes": {"object": []}}

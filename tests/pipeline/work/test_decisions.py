@@ -11,7 +11,7 @@ from pipeline.events import Outcome
 from pipeline.store import Store
 from pipeline.store.reviews import Review
 from pipeline.work.play import play, play_one
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 
 # As SigLIP: what is shown gets less than one half, what is not gets almost nothing.
 ANSWERS = {"a picture of a cat": 0.319, "a picture of a dog": 0.0004}

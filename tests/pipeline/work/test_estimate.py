@@ -14,7 +14,7 @@ from pipeline.events import Attempt, Outcome
 from pipeline.loop import run
 from pipeline.store import Store
 from pipeline.work.estimate import estimate
-from pipeline.work.rows import Row, Rows
+from pipeline.work.row import Row, Rows
 from tests.pipeline.test_loop import NEVER_PASS
 
 Tiny = Callable[..., Preset]

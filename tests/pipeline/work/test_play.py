@@ -23,7 +23,8 @@ from pipeline.store import Store
 from pipeline.work.lock import exclusive
 from pipeline.work.play import play, shared_budget, unfinished
 from pipeline.work.report import Report, as_csv, as_html, duration, gather, write_report
-from pipeline.work.rows import Row, Rows, Unstarted, parse_rows
+from pipeline.work.row import Row, Rows, Unstarted
+from pipeline.work.rows import parse_rows
 
 Tiny = Callable[..., Preset]
 NEVER_PASS = {"default": {"pass": 1.0, "fail": 0.999}}

@@ -19,7 +19,8 @@ from pipeline.work.estimate import estimate
 from pipeline.work.play import play, unfinished
 from pipeline.work.report import gather
 from pipeline.work.retry import SEED_STEP, enter, newest
-from pipeline.work.rows import Rows, parse_rows
+from pipeline.work.row import Rows
+from pipeline.work.rows import parse_rows
 
 Tiny = Callable[..., Preset]
 NEVER_PASS = {"default": {"pass": 1.0, "fail": 0.999}}

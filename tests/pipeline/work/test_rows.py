@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BriefError, ConfigError
-from pipeline.work.rows import Rows, parse_rows, read_rows
+from pipeline.work.row import Rows
+from pipeline.work.rows import parse_rows, read_rows
 
 ROOT = Path(__file__).parents[3]
 

@@ -17,7 +17,7 @@ from pipeline.events import Attempt, Event
 from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.store.jobs import Job
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 from pipeline.work.worker import Worker, _Work
 from tests import postgres
 from tests.waiting import wait_for

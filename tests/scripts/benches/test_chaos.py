@@ -13,7 +13,7 @@ from pipeline.config import Preset
 from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.work.play import play
-from pipeline.work.rows import Row
+from pipeline.work.row import Row
 from scripts.benches.chaos_compare import differences, state
 from tests.pipeline.conftest import tiny, tiny_folder  # noqa: F401
 from tests.pipeline.test_loop import NEVER_PASS
