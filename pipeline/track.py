@@ -188,7 +188,8 @@ class Track:
             differ = self._seeds_differ
             if plan.other_painter and self.preset.escalate:
                 differ = self.preset.escalate.seeds_differ
-            key = plan.key if differ else plan.model_copy(update={"seed": 0}).key
+            drawn = plan if differ else plan.model_copy(update={"seed": 0, "prompt": plan.prompt.written})
+            key = drawn.key
             if key not in self.painted:
                 self.painted.add(key)
                 found.append(plan)

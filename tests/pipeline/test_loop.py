@@ -44,9 +44,11 @@ def test_stops_at_the_first_candidate_that_passes(tiny: Tiny) -> None:
 
 
 def prompts(attempts: Sequence[Attempt]) -> list[tuple[str, str, str]]:
-    """Action, origin and text of each picture's prompt."""
+    """Action, origin and text of each picture's prompt, without what the seed chose."""
     return [
-        (a.change.action, c.plan.prompt.origin, c.plan.prompt.text) for a in attempts for c in a.candidates
+        (a.change.action, c.plan.prompt.origin, c.plan.prompt.written.text)
+        for a in attempts
+        for c in a.candidates
     ]
 
 
