@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from pipeline.errors import BriefError, ConfigError
 from tests.ui.conftest import PASSWORD, App
+from tests.ui.in_loop import run
 from ui.access import FILE, MOST, TRIES, WINDOW, Guard, guard, set_password
 from ui.gate import Gate, client, loopback
 
@@ -34,7 +35,7 @@ def hashed() -> str:
 
 def attempt(door: Guard, password: str, address: str = "10.0.0.1") -> bool:
     client.set(address)
-    return asyncio.run(door.admits("ann", password))
+    return run(door.admits("ann", password))
 
 
 def test_a_password_is_kept_as_a_hash_and_checked(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_tries_at_the_same_time_are_counted(hashed: str) -> None:
             *(door.admits("ann", "wrong") for _ in range(300)), return_exceptions=True
         )
 
-    answers = asyncio.run(rush())
+    answers = run(rush())
     assert len(checked) == TRIES
     assert sum(isinstance(answer, HTTPException) for answer in answers) == 300 - TRIES
 

@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from pipeline.config import Preset
 from pipeline.store import Store
 from tests.ui.conftest import PASSWORD, App, add_runs
+from tests.ui.in_loop import run
 from ui.gate import MAX_BODY_OUTSIDE, MAX_OPEN_OUTSIDE, Gate
 from ui.serve import Served, serve
 
@@ -63,7 +64,7 @@ def ask(
     async def send(message: Message) -> None:
         said.append(message)
 
-    asyncio.run(gate(scope, receive, send))
+    run(gate(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in said)
     answered = {key.decode().lower(): value.decode() for key, value in said[0]["headers"]}
     return said[0]["status"], body, answered
@@ -135,7 +136,7 @@ def test_a_body_that_never_comes_is_not_waited_for(tmp_path: Path, monkeypatch: 
     async def send(message: Message) -> None:
         said.append(message)
 
-    asyncio.run(Gate(swallow, tmp_path, False, Login())(scope, asyncio.Event().wait, send))  # type: ignore[arg-type]
+    run(Gate(swallow, tmp_path, False, Login())(scope, asyncio.Event().wait, send))  # type: ignore[arg-type]
     assert said[0]["status"] == 413
 
 
@@ -163,7 +164,7 @@ def test_open_requests_without_a_login_are_limited(tmp_path: Path) -> None:
         await asyncio.gather(*calls)
         return statuses
 
-    statuses = asyncio.run(crowd())
+    statuses = run(crowd())
     assert (statuses.count(200), statuses.count(429)) == (MAX_OPEN_OUTSIDE, 100 - MAX_OPEN_OUTSIDE)
 
 
