@@ -53,7 +53,7 @@ def settings_in(path: Path) -> Origin:
         wants = tuple(Requirement(**want) for want in record["requirements"])
         candidate = record["candidate"]
         # The seed of this picture, not of the first one of its run.
-        seed = {"seed": int(candidate["plan"]["seed"]) % 2**63}
+        seed = {"seed": _seed(candidate["plan"]["seed"])}
         asked = asked.model_copy(update=seed | ({} if asked.requirements else {"requirements": wants}))
         differs = []
         if candidate.get("id", "1-1") != "1-1":
@@ -66,8 +66,15 @@ def settings_in(path: Path) -> Origin:
         return _origin(asked, str(record["preset"])[:200], made, differs)
     except (UnidentifiedImageError, SyntaxError, OSError, Image.DecompressionBombError):
         raise OutputError("this file is not a PNG that can be read; choose a PNG that Easel wrote") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
         raise OutputError(_DAMAGED) from None
+
+
+def _seed(said: Any) -> int:
+    """The seed in a record. Raises ValueError for what is none."""
+    if not isinstance(said, int) or not 0 <= said < 2**63:
+        raise ValueError("no seed")
+    return said
 
 
 def of_run(row: RunRow) -> Origin:

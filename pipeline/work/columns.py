@@ -40,6 +40,7 @@ def fault_of(key: str) -> str | None:
     if not key:
         return "a column without a name"
     close = get_close_matches(key.lower()[:60], (*KNOWN, *_ALIASES), 1, _NEAR)
+    close += [known for known in HARMLESS if known.endswith(f".{key.lower()}")]
     if is_extra(key) and close:
         return f"unknown column {key[:60]!r}; did you mean {close[0]}? To keep it as a column of your own, rename it"
     return None

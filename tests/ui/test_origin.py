@@ -101,6 +101,13 @@ def test_other_seeds_are_refused(said: str) -> None:
         seed_of(said)
 
 
+@pytest.mark.parametrize("said", [10**4000, -5, float("inf"), float("nan"), 1.5, "3", None])
+def test_a_record_with_another_seed_is_damaged(tmp_path: Path, said: object) -> None:
+    candidate = {"id": "1-1", "plan": {"seed": said, "prompt": {"text": TEXT}}}
+    with pytest.raises(OutputError, match="damaged"):
+        settings_in(png(tmp_path / "a.png", json.dumps(RECORD | {"candidate": candidate})))
+
+
 def test_a_later_candidate_names_its_prompt(tmp_path: Path) -> None:
     plan = {"seed": 5, "prompt": {"text": "one calm panda"}}
     later = RECORD | {"candidate": {"id": "2-1", "plan": plan}, "degraded": ["image, blank → cpu"]}

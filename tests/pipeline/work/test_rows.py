@@ -281,7 +281,14 @@ def test_columns_that_easel_does_not_know_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "meant"), [("sed", "seed"), ("presett", "preset"), ("Widht", "width"), ("promt", "prompt")]
+    ("column", "meant"),
+    [
+        ("sed", "seed"),
+        ("presett", "preset"),
+        ("Widht", "width"),
+        ("promt", "prompt"),
+        ("steps", "image.steps"),
+    ],
 )
 def test_a_column_that_may_be_misspelt_is_refused(column: str, meant: str) -> None:
     with pytest.raises(BriefError, match=f"did you mean {meant}") as caught:
