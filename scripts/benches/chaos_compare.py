@@ -10,8 +10,8 @@ from typing import Any
 from pipeline.store import Store
 from pipeline.telemetry.spans import Span, recorded
 
-# What may differ between two runs: times and costs. A killed process may have kept an answer without recording the call,
-# and then nobody knows that it was paid for.
+# What may differ between two runs: times and costs. A killed process may have kept an answer without recording the
+# call, and then nobody knows that it was paid for.
 _WHEN = {"started", "seconds", "joules", "measured", "money", "calls", "paid"}
 # Files about processes, and reports, which have times in them.
 _OF_PROCESSES = ("easel.db", "easel.lock", "easel.worker", "easel.previews", "report")
