@@ -161,7 +161,7 @@ class ImageSpec(Spec):
     # False for a painter whose seed chooses only the layout, and a background that the brief leaves open: where the
     # brief names one, no other seed is tried in order to mend a picture.
     seeds_differ: Annotated[bool, NoEffect()] = True
-    # The seed mirrors, turns, scales and moves what stands on a plain ground; see models/image/layout.py.
+    # The seed moves, scales and turns what stands on a plain ground; see models/image/layout.py.
     seeded_layouts: Annotated[bool, Later()] = False
     paint_size: PositiveInt | None = None  # pixels at which the network works; the result is resized
     # Pixels a side of the square that the network was trained for: other sizes are painted with about as many pixels,

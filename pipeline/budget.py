@@ -1,11 +1,13 @@
 """Hard limits in nested scopes: batch > brief > attempt. They are checked before a call; its cost is counted after it.
 
 The cost of a call is charged to its attempt and to the scopes around it. A brief and its attempts are charged for kept
-answers as for new ones, so that a brief that was interrupted, or is run again, ends as before; a batch is charged for
-what is paid, so that kept answers leave it more. Before an image is painted, every scope must
-have room for it: for its steps, which are known, and for its seconds, joules and money, which are estimated from the
-images painted so far by the same painter. For the first image of a run that estimate is zero; a time limit stops it
-while it is painted. For the first image of a larger painter it is that of the usual one.
+answers as for new ones, so that a brief that was interrupted, or is run again, ends as before. A batch is charged for
+what is paid, so that kept answers leave it more.
+
+Before an image is painted, every scope must have room for it: for its steps, which are known, and for its seconds,
+joules and money, which are estimated from the images painted so far by the same painter. For the first image of a run
+that estimate is zero; a time limit stops it while it is painted. For the first image of a larger painter it is that of
+the usual one.
 """
 
 from __future__ import annotations

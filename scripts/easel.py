@@ -36,6 +36,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 PresetName = Annotated[str, typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file")]
+Out = Annotated[Path, typer.Option(help="output folder")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset, for example image.steps=12"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
 
 
@@ -79,7 +84,7 @@ def run(
     ],
     preset: PresetName = "mini",
     seed: Annotated[int, typer.Option(help="the same brief, preset and seed give the same images")] = 0,
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     name: Annotated[str, typer.Option(help="name of the run folder; default: made from the brief")] = "",
     width: Annotated[int | None, typer.Option(help="width in pixels")] = None,
     height: Annotated[int | None, typer.Option(help="height in pixels")] = None,
@@ -91,12 +96,7 @@ def run(
     money: Annotated[
         float | None, typer.Option(help="spend at most this much, at machine.price an hour")
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="change a key of the preset, for example image.steps=12"
-        ),
-    ] = None,
+    overrides: Overrides = None,
     fresh: Annotated[bool, typer.Option(help="call the models, also where an answer is kept")] = False,
     store: StoreUrl = None,
     as_json: AsJson = False,
@@ -126,14 +126,9 @@ def run(
 def batch(
     briefs: Annotated[Path, typer.Argument(help="a .csv, .jsonl or .yaml file with one brief per row")],
     preset: PresetName = "mini",
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     seed: Annotated[int, typer.Option(help="seed of the rows that name none")] = 0,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="change a key of the preset, for example image.steps=12"
-        ),
-    ] = None,
+    overrides: Overrides = None,
     retry: Annotated[
         list[RetryOf] | None,
         typer.Option(
@@ -171,11 +166,9 @@ def batch(
 def report(
     briefs: Annotated[Path, typer.Argument(help="the file of briefs that the batch was run with")],
     preset: PresetName = "mini",
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     seed: Annotated[int, typer.Option(help="seed of the rows that name none")] = 0,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as for the batch")
-    ] = None,
+    overrides: Overrides = None,
     trust: TrustRows = False,
     store: StoreUrl = None,
 ) -> None:
@@ -208,7 +201,7 @@ def review(
         list[str] | None,
         typer.Option("--no", metavar="ID[=WHY]", help="it does not show this requirement: r1='five legs'"),
     ] = None,
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
@@ -221,7 +214,7 @@ def review(
 
 @app.command()
 def worker(
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     idle: Annotated[
         float, typer.Option(min=0, help="seconds without a job after which the models are unloaded")
     ] = 300.0,
@@ -240,15 +233,13 @@ def worker(
 @app.command()
 def measure(
     preset: Annotated[str, typer.Argument(help="a bundled preset, or a path to a YAML file")],
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     each: Annotated[int, typer.Option(min=2, help="prompts of each kind; two statements about each")] = 60,
     file: Annotated[
         Path | None,
         typer.Option("--to", dir_okay=False, help="write the bands to this JSON file instead of the store"),
     ] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
-    ] = None,
+    overrides: Overrides = None,
     store: StoreUrl = None,
 ) -> None:
     """Let the judge of a preset measure itself: paint simple prompts, score statements that match and that do not.
@@ -265,7 +256,7 @@ def measure(
 @app.command()
 def bands(
     preset: PresetName = "mini",
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     reset: Annotated[
         list[str] | None, typer.Option(metavar="KEY", help="begin anew for this band, or for all")
     ] = None,
@@ -284,7 +275,7 @@ def bands(
 @app.command()
 def trace(
     run: Annotated[str, typer.Argument(help="the run's folder, its id, or the beginning of its id")],
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
@@ -296,7 +287,7 @@ def trace(
 
 @app.command()
 def stats(
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     batch: Annotated[str | None, typer.Option(help="only the runs of the batch with this name")] = None,
     store: StoreUrl = None,
     as_json: AsJson = False,
@@ -309,7 +300,7 @@ def stats(
 
 @app.command()
 def clean(
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     older_than: Annotated[
         str,
         typer.Option(
@@ -363,9 +354,7 @@ def pull(
     preset: Annotated[str, typer.Argument(help="a bundled preset, or a path to a YAML file")],
     yes: Annotated[bool, typer.Option("--yes", help="download without asking")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="only show what would be downloaded")] = False,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a key of the preset")
-    ] = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Download the models of a preset. Shows repositories, licences and sizes first, and asks. After an interruption,
@@ -398,7 +387,7 @@ def password(out: Annotated[Path, typer.Option(help="output folder of the app")]
 
 @app.command()
 def ui(
-    out: Annotated[Path, typer.Option(help="output folder")] = Path("out"),
+    out: Out = Path("out"),
     host: Annotated[
         str, typer.Option(help="address to listen on; other machines need a password")
     ] = "127.0.0.1",

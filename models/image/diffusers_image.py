@@ -97,10 +97,8 @@ class Painter:
         self._editor: Any = None  # the pipeline that edits, once one is needed
         self._agreements: dict[tuple[int, _Settings], bool] = {}
         self._placed = _placement(pipe, spec, identity.device, getattr(torch, identity.dtype))
-        self._parking, self._parked = (
-            Parking(networks(pipe) + ([upscaler.network] if upscaler else [])),
-            False,
-        )
+        self._parking = Parking(networks(pipe) + ([upscaler.network] if upscaler else []))
+        self._parked = False
         self._coarsest = identity.dtype  # the number format with the fewest bits that the weights were in
 
     def place(self, spec: DiffusersImage) -> None:

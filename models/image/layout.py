@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from models.english import NUMBERS
+
 MARGIN = 0.03  # of a side, that stays empty
 _RING = 0.02  # width of the border in which the ground is looked at, as a share of a side
 _PLAIN = (14, 0.97)  # so near to the border's median colour, of 255, is this share of a plain border
@@ -98,9 +100,10 @@ LAYOUTS: dict[int, tuple[Layout, ...]] = {
         _of((0.1, 0.3, 0.8), (0.9, 0, 0.8), (0.1, 1, 0.8), (0.9, 0.7, 0.8)),
     ),
 }
-_NUMBERS = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4}
+_MANY = {word: n for n in LAYOUTS if n > 1 for word in (NUMBERS[n], str(n))}
+# Words that say how things stand to each other; the top of a top hat says nothing.
 _PLACED = re.compile(
-    r"\b(left|right|above|below|over|under|beneath|underneath|beside|top|next)\b", re.IGNORECASE
+    r"\b(left|right|above|below|over|under|beneath|underneath|beside|on top of|next to)\b", re.IGNORECASE
 )
 
 
@@ -176,7 +179,7 @@ def _around(boxes: Sequence[Box]) -> Box:
 def _asked_for(prompt: str) -> int:
     """How many things a prompt asks for, by its words."""
     words = re.findall(r"\w+", prompt.lower())
-    numbers = [_NUMBERS[word] for word in words if word in _NUMBERS]
+    numbers = [_MANY[word] for word in words if word in _MANY]
     return max(numbers, default=2 if "and" in words or _PLACED.search(prompt) else 1)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.brief import Brief, Requirement
 from pipeline.calls.record import Call
@@ -23,6 +23,7 @@ from pipeline.store.rows import add_new, chunks
 from pipeline.store.sums import Place, add_calls, add_checks, hour_of
 from pipeline.store.tables import AttemptRow, BasisRow, CallRow, CandidateRow, CheckRow, ReviewRow, RunRow
 
+T = TypeVar("T")
 RUNNING, STOPPED = "running", "stopped"
 OPEN = (RUNNING, STOPPED)
 
@@ -208,21 +209,11 @@ class Runs:
 
     def statuses(self, ids: Sequence[str]) -> dict[str, str]:
         """The status of those of these runs that are entered."""
-        found: dict[str, str] = {}
-        with reading(self._engine) as session:
-            for some in chunks(ids):
-                query = select(RunRow.id, RunRow.status).where(RunRow.id.in_(some))
-                found.update(row.tuple() for row in session.execute(query))
-        return found
+        return self._column(RunRow.status, ids)
 
     def seeds(self, ids: Sequence[str]) -> dict[str, int]:
         """The seeds of those of these runs that are entered."""
-        found: dict[str, int] = {}
-        with reading(self._engine) as session:
-            for some in chunks(ids):
-                query = select(RunRow.id, RunRow.seed).where(RunRow.id.in_(some))
-                found.update(row.tuple() for row in session.execute(query))
-        return found
+        return self._column(RunRow.seed, ids)
 
     def decided(self) -> list[tuple[str, str, str, str]]:
         """Id, folder, status and best candidate of every run whose outcome a person decided."""
@@ -268,6 +259,15 @@ class Runs:
                 for some in chunks(pictures)
                 for name in session.scalars(select(CandidateRow.image).where(CandidateRow.image.in_(some)))
             }
+
+    def _column(self, column: InstrumentedAttribute[T], ids: Sequence[str]) -> dict[str, T]:
+        """One column of those of these runs that are entered."""
+        found: dict[str, T] = {}
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                query = select(RunRow.id, column).where(RunRow.id.in_(some))
+                found.update(row.tuple() for row in session.execute(query))
+        return found
 
     def _of(self, table: Any, condition: Any, *order: Any) -> list[Any]:
         with reading(self._engine) as session:

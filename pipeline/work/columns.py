@@ -47,10 +47,12 @@ def fault_of(key: str) -> str | None:
 
 
 def is_cell(value: Any) -> bool:
+    """Whether a value can stand in a column of one's own."""
     return isinstance(value, str | int | float)
 
 
 def check_columns(keys: list[str], where: str, line: int) -> None:
+    """Raise BriefError where the first line of a file lacks the column brief, or names one that cannot be used."""
     if "brief" not in keys:
         raise BriefError(
             f"{where}:{line}: no column named brief; the first line names the columns: {', '.join(KNOWN)}"

@@ -80,6 +80,10 @@ def test_a_thing_of_several_pieces_is_not_taken_apart() -> None:
     assert red[2] < blue[0]
 
 
+def test_the_top_of_a_top_hat_is_no_place() -> None:
+    assert laid_out(ONE, "a top hat", 1)[1] is not None
+
+
 def test_other_things_than_were_asked_for_stay_where_they_are() -> None:
     assert laid_out(TWO, "three balls", 1) == (TWO, None)
     assert laid_out(Image.new("RGB", (SIDE, SIDE), GROUND), "a red ball", 1)[1] is None
