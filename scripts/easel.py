@@ -431,7 +431,8 @@ def main() -> None:
         # click's usage errors can format themselves.
         if not hasattr(error, "format_message"):
             raise
-        status = _refuse(f"{error.format_message().rstrip('.')}; see easel --help")
+        said = error.format_message().rstrip(".").replace("Value error, ", "")  # pydantic's
+        status = _refuse(f"{said}; see easel --help")
     sys.stdout.flush()
     if said := complaint(output):
         status = _refuse(said, status or OUTPUT_LOST)

@@ -24,9 +24,11 @@ class Shown:
 
     @property
     def prompt(self) -> tuple[str, str, str]:
-        """Text, origin, note."""
+        """Text, origin, and a note, which says what the seed chose too."""
         said = self.row.record["plan"]["prompt"]
-        return said["text"], said["origin"], said.get("note", "")
+        chosen = said.get("chosen", "").removeprefix(", ")
+        notes = [f"the seed chose: {chosen}"] if chosen else []
+        return said["text"], said["origin"], "; ".join(filter(None, [said.get("note", ""), *notes]))
 
     def alt(self, brief: str) -> str:
         """The alternative text of the picture."""
