@@ -112,7 +112,7 @@ def load_weights(
 
 
 def quantised(kind: Quantize | None, device: str, dtype: torch.dtype) -> dict[str, Any]:
-    """The argument of `from_pretrained` that quantises a model; none where it stays whole. Raises as
+    """The argument of `from_pretrained` that quantises a model; empty where it is not quantised. Raises as
     `models.quantize.settings`."""
     import transformers
 

@@ -71,7 +71,7 @@ def settings_in(path: Path) -> Origin:
 
 
 def _seed(said: Any) -> int:
-    """The seed in a record. Raises ValueError for what is none."""
+    """The seed in a record. Raises ValueError unless it is a whole number from 0 to 2⁶³ − 1."""
     if not isinstance(said, int) or not 0 <= said < 2**63:
         raise ValueError("no seed")
     return said

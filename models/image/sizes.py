@@ -52,7 +52,8 @@ def fitted(image: Image.Image, asked: tuple[int, int]) -> Image.Image:
 
 
 def on_canvas(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture of `size` that `fitted` makes `image` of; its borders, where it has any, repeat the edges."""
+    """A picture of `size` from which `fitted` would make `image`: `image` resized, and its edges repeated where `size`
+    has another ratio of sides."""
     left, top, right, bottom = map(round, _middle(size, image.size))
     inner = image.resize((right - left, bottom - top), Image.Resampling.LANCZOS)
     beside = [(top, size[1] - bottom), (left, size[0] - right), (0, 0)]
