@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 from torchvision.models.detection import FCOS
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -53,8 +54,13 @@ def build() -> FCOS:
 def load() -> FCOS:
     """The trained detector, on the CPU."""
     model = build()
-    model.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()})
+    model.load_state_dict(read(WEIGHTS))
     return model.eval()
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The weights in a file, in single precision."""
+    return {name: value.float() for name, value in load_file(path).items()}
 
 
 def save(model: FCOS, path: Path = WEIGHTS) -> None:

@@ -33,7 +33,7 @@ from models.mini.dataset.degrade import wear
 from models.mini.dataset.scene import held_out
 from models.mini.dataset.vocabulary import BY_NAME, STYLES
 from models.palette import COLOURS, PALETTE, nearest
-from scripts.evaluation.detector import DRAWINGS, SIDE, UNCLEAR, WEIGHTS, build, save
+from scripts.evaluation.detector import DRAWINGS, SIDE, UNCLEAR, WEIGHTS, build, read, save
 from scripts.training import loop as training
 from scripts.training.muon import Muon
 
@@ -293,13 +293,17 @@ def main(
     every: Annotated[float, typer.Option(help="minutes between checkpoints")] = 5.0,
     workers: Annotated[int, typer.Option(help="processes that draw pictures")] = 1,
     out: Annotated[Path, typer.Option(help="the detector, written at the end")] = WEIGHTS,
+    start: Annotated[Path | None, typer.Option(help="weights to begin with; not if the work is resumed")] = None,
 ) -> None:
     """Train the detector for some minutes and save it."""
     torch.set_float32_matmul_precision("high")
     work.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
     torch.manual_seed(9)
-    model = build().to(accelerator.device).train()
+    model = build()
+    if start is not None:
+        model.load_state_dict(read(start))
+    model = model.to(accelerator.device).train()
     average = build().to(accelerator.device).requires_grad_(False)
     average.load_state_dict(model.state_dict())
     weights = list(model.parameters())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
@@ -29,9 +30,9 @@ def eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_shared() -> None:
-    gc.collect()
-    assert not len(models.placed._shared)
+def nothing_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models that other tests of this process hold are not found."""
+    monkeypatch.setattr(models.placed, "_shared", WeakValueDictionary())
 
 
 def text(folder: Path, **more: Any) -> Any:
