@@ -110,7 +110,8 @@ def _index(folder: Path) -> dict[str, Any]:
 def _quantised(
     spec: DiffusersImage, index: dict[str, Any], device: str, dtype: torch.dtype
 ) -> dict[str, Any]:
-    """The argument of `from_pretrained` that quantises the network and the text encoders; empty where nothing is quantised."""
+    """The argument of `from_pretrained` that quantises the network and the text encoders; empty where nothing is
+    quantised."""
     if spec.quantize is None:
         return {}
     libraries = {"diffusers": diffusers, "transformers": transformers}

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torchvision.ops import box_iou
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.functional import rotate
 
 from models.english import number, phrase, related
 from models.mini.dataset.art import natural_colours, sprite
@@ -45,6 +47,7 @@ PIECE = 16  # pixels of a side at which boxes are compared
 EDGE = 4  # width of the border that shows the background, in pixels
 Floats = NDArray[np.float32]
 Box = tuple[float, float, float, float]
+TURNS = (0, -8, 8)  # degrees by which a drawing is turned, to fit better
 _LOOKS = tuple((style, tint) for style in STYLES for tint in (None, *COLOURS))
 
 
@@ -242,7 +245,7 @@ def _fit(image: Image.Image, ground: Floats, label: int, box: Box) -> tuple[floa
     shown, ideal = added[at], drawn[best]
     strength = np.clip((shown * ideal).sum() / max((ideal**2).sum(), 1e-6), *STRENGTH)
     left, whole = ((shown - strength * ideal) ** 2).mean(), (shown**2).mean()
-    return float(np.sqrt(max(left - NOISE**2, 0) / max(whole, NOISE**2))), _LOOKS[best]
+    return float(np.sqrt(max(left - NOISE**2, 0) / max(whole, NOISE**2))), _LOOKS[best % len(_LOOKS)]
 
 
 def _distances(one: Floats, other: Floats) -> Floats:
@@ -294,9 +297,19 @@ def _around(box: Box) -> Iterator[Box]:
 
 @cache
 def _drawn(name: str) -> tuple[Floats, Floats]:
-    """The drawing in each of _LOOKS: premultiplied colour and alpha, shapes (looks, PIECE, PIECE, 3) and (…, 1)."""
+    """The drawing in all of _LOOKS for each of TURNS: premultiplied colour and alpha, shapes (turns · looks, PIECE,
+    PIECE, 3) and (…, 1)."""
     art = np.stack([sprite(name, style, tint, PIECE) for style, tint in _LOOKS])
+    art = np.concatenate([_turned(art, turn) for turn in TURNS])
     return art[..., :3], art[..., 3:]
+
+
+def _turned(art: Floats, degrees: float) -> Floats:
+    """Pictures (n, side, side, 4), turned around their middles."""
+    turned: Floats = rotate(
+        torch.from_numpy(art.transpose(0, 3, 1, 2)), degrees, InterpolationMode.BILINEAR
+    ).numpy()
+    return turned.transpose(0, 2, 3, 1)
 
 
 def _covered(box: Tensor, others: Tensor) -> float:

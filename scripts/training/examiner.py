@@ -293,7 +293,9 @@ def main(
     every: Annotated[float, typer.Option(help="minutes between checkpoints")] = 5.0,
     workers: Annotated[int, typer.Option(help="processes that draw pictures")] = 1,
     out: Annotated[Path, typer.Option(help="the detector, written at the end")] = WEIGHTS,
-    start: Annotated[Path | None, typer.Option(help="weights to begin with; not if the work is resumed")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="weights to begin with; not if the work is resumed")
+    ] = None,
 ) -> None:
     """Train the detector for some minutes and save it."""
     torch.set_float32_matmul_precision("high")
