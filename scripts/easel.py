@@ -183,6 +183,44 @@ def report(
 
 
 @app.command()
+def compare(
+    briefs: Annotated[Path, typer.Argument(help="a .csv, .jsonl or .yaml file with one brief per row")],
+    preset: Annotated[
+        list[str] | None,
+        typer.Option("--preset", "-p", help="a bundled preset, or a path to a YAML file; may be repeated"),
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE,VALUE", help="compare values of a key: image.steps=1,4,25; may be repeated"
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="the preset whose judges look again at what was accepted and nobody reviewed"),
+    ] = None,
+    out: Out = Path("out"),
+    seed: Annotated[int, typer.Option(help="seed of the rows that name none")] = 0,
+    overrides: Overrides = None,
+    trust: TrustRows = False,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the same briefs through several presets or settings, and say which does best for what it takes. What they
+    share is computed once. After an interruption, the same command continues. Exit status: 0 compared, 2 bad input, 130
+    stopped."""
+    from pipeline.comparing.variants import variants
+
+    found, bad = variants(briefs, preset or ["mini"], vary or (), overrides or (), seed, trust)
+    second = load_preset(judge) if judge else None
+
+    from pipeline.files import slug
+    from scripts.commands.compare import run_compare
+
+    raise typer.Exit(run_compare(found, bad, slug(briefs.stem), out, store, second, as_json))
+
+
+@app.command()
 def review(
     what: Annotated[Action, typer.Argument(help="what to do; list shows what waits for a person")] = "list",
     run: Annotated[

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, and_, case, func, select
 
 from models.specs import STAGES
-from pipeline.calls.record import Paid
+from pipeline.calls.record import Call, Paid
 from pipeline.store.engine import reading
 from pipeline.store.rows import chunks
 from pipeline.store.tables import CallRow, CandidateRow, CheckRow, RunRow
@@ -119,6 +119,17 @@ class Figures:
                     )  # fmt: skip
         return found
 
+    def in_all(self, ids: Sequence[str]) -> dict[str, Paid]:
+        """What each of these runs needed: what was paid, and what its kept answers took when they were made."""
+        found: dict[str, list[Call]] = {}
+        with reading(self._engine) as session:
+            for some in chunks(ids):
+                for run, record in session.execute(
+                    select(CallRow.run, CallRow.record).where(CallRow.run.in_(some))
+                ):
+                    found.setdefault(run, []).append(Call.model_validate(record))
+        return {run: _needed(calls) for run, calls in found.items()}
+
     def images_of_newest(self, presets: Sequence[str], most: int) -> dict[str, int]:
         """Run id → images of the newest ended runs, at most `most` of each preset."""
         found: dict[str, int] = {}
@@ -150,3 +161,12 @@ class Figures:
             stage: StageSpeed(seconds, int(inputs), int(tokens), joules, int(steps))
             for stage, (seconds, inputs, tokens, joules, steps) in sums.items()
         }
+
+
+def _needed(calls: Sequence[Call]) -> Paid:
+    costs = [call.with_kept for call in calls]
+    return Paid(
+        images=sum(call.images for call in calls), image_steps=sum(call.image_steps for call in calls),
+        tokens=sum(call.tokens_with_kept for call in calls), seconds=sum(cost.seconds for cost in costs),
+        joules=sum(cost.joules for cost in costs), money=sum(cost.money for cost in costs),
+    )  # fmt: skip

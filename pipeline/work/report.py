@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 from collections import Counter
@@ -12,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from pipeline.brief import Kind
 from pipeline.calls.record import Paid
 from pipeline.files import write
 from pipeline.judging.verdict import ALWAYS
 from pipeline.results.decided import picture_name
+from pipeline.results.thumbnail import thumbnail
 from pipeline.store import Store
 from pipeline.store.figures import StageCost
 from pipeline.store.reviews import Review
@@ -27,7 +25,6 @@ from pipeline.store.tables import CheckRow, RunRow
 from pipeline.work.retry import newest
 from pipeline.work.row import Row, Rows, Unstarted
 
-THUMBNAIL = 240  # pixels
 OUTCOMES = {
     "accepted": "Accepted",
     "needs_review": "Needs review",
@@ -251,12 +248,12 @@ def as_csv(report: Report) -> str:
     lines = io.StringIO()
     table = csv.writer(lines, lineterminator="\n")
     extra = list(dict.fromkeys(key for e in report.entries for key in e.extra))
-    table.writerow(_plain(name) for name in (*_COLUMNS, *(_beside(name) for name in extra)))
+    table.writerow(plain(name) for name in (*_COLUMNS, *(_beside(name) for name in extra)))
     for e in report.entries:
         run, row = e.run, e.row
         kept = _kept(e)
         table.writerow(
-            _plain(cell)
+            plain(cell)
             for cell in (
                 e.line, e.name, e.text, row.preset.name if row else "", row.brief.seed if row else "",
                 e.status, e.reason, *(
@@ -286,7 +283,7 @@ def _beside(name: str) -> str:
     return f"{name} (yours)" if name.lower() in _COLUMNS else name
 
 
-def _plain(cell: Any) -> Any:
+def plain(cell: Any) -> Any:
     """The cell; a text that a spreadsheet would read as a formula gets a leading quote."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
 
@@ -300,20 +297,8 @@ def as_html(report: Report, store: Store) -> str:
     )  # fmt: skip
     pages.filters |= {"duration": duration, "utc": utc}
     return pages.get_template("report.html.j2").render(
-        report=report, outcomes=OUTCOMES, thumbnail=lambda name: _thumbnail(store, name)
+        report=report, outcomes=OUTCOMES, thumbnail=lambda name: thumbnail(store, name)
     )
-
-
-def _thumbnail(store: Store, name: str) -> str | None:
-    """The picture at most THUMBNAIL pixels wide and high, as a data URL; None if its file is missing."""
-    image = store.pictures.get(name)
-    if image is None:
-        return None
-    image = image.convert("RGB")
-    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=82)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def utc(moment: datetime) -> str:

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -24,7 +24,7 @@ from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play, unfinished
 from pipeline.work.report import ENDED, OUTCOMES, duration, gather, write_report
 from pipeline.work.retry import Retry, enter, newest
-from pipeline.work.row import Rows, Unstarted
+from pipeline.work.row import Row, Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
 
@@ -70,7 +70,7 @@ def run_batch(
         stop, loaded = Stop(), Event()
         # While models load there is nothing to complete.
         with on_interrupt(lambda: stop.pause() if loaded.is_set() else end_process()):
-            _watch(console, rows, before, store, stop, loaded, fresh, unstarted)
+            watch(console, rows, before, store, stop, loaded, fresh, unstarted)
         report = gather(rows, store, unstarted)
         page = write_report(report, store)
     counts = report.counts
@@ -128,7 +128,7 @@ def written(page: Path) -> str:
     return f"report: {page} and {page.with_suffix('.csv').name}"
 
 
-def _watch(
+def watch(
     console: Console,
     rows: Rows,
     before: int,
@@ -137,7 +137,10 @@ def _watch(
     loaded: Event,
     fresh: bool,
     unstarted: list[Unstarted],
+    named: Callable[[Row], str] = lambda row: row.brief.name,
 ) -> None:
+    """Run rows, and print the progress and each outcome. `before`: how many are done already; `unstarted` receives
+    those whose models cannot be loaded."""
     columns = (
         TextColumn("{task.completed}/{task.total}"),
         BarColumn(24),
@@ -180,7 +183,7 @@ def _watch(
                 tally[event.status] += 1
                 colour = _COLOURS.get(event.status, "red")
                 progress.console.print(
-                    f"[{colour}]{OUTCOMES[event.status].lower()}[/] {escape(row.brief.name)}: {escape(event.reason)}"
+                    f"[{colour}]{OUTCOMES[event.status].lower()}[/] {escape(named(row))}: {escape(event.reason)}"
                 )
                 progress.update(bar, advance=1)
             spent = f"{images} images painted" + (f", {money:.2f} {currency}" if money else "")

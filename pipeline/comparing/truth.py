@@ -1,0 +1,74 @@
+"""Whether accepted pictures are right: by people's decisions, and otherwise by a second judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pipeline.calls.load import load
+from pipeline.config import Preset
+from pipeline.judging.judge import Judges, judge
+from pipeline.painting.image import Candidate
+from pipeline.reading.requirements import read
+from pipeline.store import Store
+from pipeline.store.tables import CandidateRow
+from pipeline.work.row import Row
+
+
+class Opinion(NamedTuple):
+    """`right`: whether the picture shows what the brief asks for; None where the one who was asked is not sure. `by`: a
+    person, or the preset of the second judge."""
+
+    right: bool | None
+    by: str
+
+
+def of_people(best: Mapping[str, CandidateRow], store: Store) -> dict[str, Opinion]:
+    """What people decided about these pictures, by run; of several decisions on one the last."""
+    found = {}
+    for run, reviews in store.reviews.standing(list(best)).items():
+        for review in reviews:
+            if review.candidate == best[run].id:
+                found[run] = Opinion(review.decision == "approve", review.who)
+    return found
+
+
+def of_judge(
+    rows: Sequence[Row], best: Mapping[str, CandidateRow], preset: Preset, store: Store
+) -> dict[str, Opinion]:
+    """What the judges of another preset say of the pictures of these rows. It reads the briefs itself, so that a brief
+    that was misread does not make a wrong picture right. Pictures whose files are gone are left out.
+
+    Raises ModelError where its models cannot be loaded."""
+    shown = [
+        (row, candidate)
+        for row in rows
+        if row.id in best and (candidate := _candidate(best[row.id], store)) is not None
+    ]
+    if not shown:
+        return {}
+    models = load(preset, store.results)
+    text = models.text if preset.loop.reader == "model" else None
+    briefs = [row.brief for row, _ in shown]
+    readings = read(
+        briefs, text, models.range, preset.loop.prompting, marker=models.marker, checked=preset.checked
+    ).each
+    judges = Judges(models.judges, preset.routes, models.bands, models.range)
+    verdicts = judge(
+        [[candidate] for _, candidate in shown], [reading.requirements for reading in readings], judges
+    ).each
+    right = {"pass": True, "fail": False}
+    return {
+        row.id: Opinion(right.get(verdict.gate), preset.name)
+        for (row, _), (verdict,) in zip(shown, verdicts, strict=True)
+    }
+
+
+def _candidate(row: CandidateRow, store: Store) -> Candidate | None:
+    """A candidate with its picture; None where the picture's file is gone."""
+    image = store.pictures.get(row.image)
+    if image is None:
+        return None
+    # What it was edited from does not matter for judging it, and is not in its record.
+    plan = {key: value for key, value in row.record["plan"].items() if key != "edit"}
+    return Candidate.model_validate({**row.record, "plan": plan, "image": image})
