@@ -221,6 +221,28 @@ def compare(
 
 
 @app.command()
+def replay(
+    what: Annotated[
+        str, typer.Argument(metavar="RUN|BATCH", help="a run's folder or id, or the name of a batch")
+    ],
+    overrides: Overrides = None,
+    preset: Annotated[
+        Path | None,
+        typer.Option("--preset", "-p", help="the file of the preset, where it is not a bundled one"),
+    ] = None,
+    out: Out = Path("out"),
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a run or a batch once more with keys of its preset changed, and say what that changes, requirement by
+    requirement. What the change does not concern comes from kept answers. Exit status: 0 done, 2 bad input, 130
+    stopped."""
+    from scripts.commands.replay import run_replay
+
+    raise typer.Exit(run_replay(what, overrides or [], out, store, preset, as_json))
+
+
+@app.command()
 def review(
     what: Annotated[Action, typer.Argument(help="what to do; list shows what waits for a person")] = "list",
     run: Annotated[
