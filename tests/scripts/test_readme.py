@@ -35,9 +35,15 @@ def test_commands_of_the_readme_run(
         words[1] == "pull"
     ):  # asks a hub of the network; tests/scripts/commands/test_pull.py has one of its own
         words += ["--help"]
-    elif words[1] == "batch":
-        rows = (ROOT / "tests/data/stickers.csv").read_text(encoding="utf-8").splitlines()
-        Path(words[2]).write_text("\n".join(rows[:2]), encoding="utf-8")
+    elif words[1] == "replay":  # of what the command before it made
+        batch(Path("briefs.csv"))
+        monkeypatch.setattr(
+            sys, "argv", ["easel", "compare", "briefs.csv", "--vary", "loop.images=1,2", "--out", "out/steps"]
+        )
+        with pytest.raises(SystemExit):
+            main()
+    elif words[1] in ("batch", "compare"):
+        batch(Path(words[2]))
     elif words[1] == "review":  # of a picture that waits for a person
         waiting = [*_QUICK, "--name", "a-panda", "--out", "out/"]
         monkeypatch.setattr(sys, "argv", ["easel", "run", "a panda, it should feel calm", *waiting])
@@ -51,6 +57,12 @@ def test_commands_of_the_readme_run(
     assert said.out
     if words[1] == "run":
         assert list(tmp_path.glob("out/*/run.json"))
+
+
+def batch(path: Path) -> None:
+    """Write a file of one brief."""
+    rows = (ROOT / "tests/data/stickers.csv").read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(rows[:2]), encoding="utf-8")
 
 
 def test_the_python_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +100,8 @@ def test_options_of_the_readme_exist(
         "bands",
         "measure",
         "pull",
+        "compare",
+        "replay",
     ):
         monkeypatch.setattr(sys, "argv", ["easel", command, "--help"])
         with pytest.raises(SystemExit):
