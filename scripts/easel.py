@@ -359,6 +359,33 @@ def stats(
 
 
 @app.command()
+def verify(
+    pictures: Annotated[list[Path], typer.Argument(help="PNGs that Easel wrote")],
+    again: Annotated[
+        bool, typer.Option("--again", help="let the judges look at them once more, offline")
+    ] = False,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", "-p", help="whose judges look again; default: the recorded preset"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show whether pictures and their records are as Easel wrote them, who signed them, and which models made them.
+    Exit status: 0 all intact, 2 one has no record, 3 one was changed or has no seal."""
+    from scripts.commands.verify import run_verify
+
+    raise typer.Exit(run_verify(pictures, again, preset, as_json))
+
+
+@app.command()
+def key() -> None:
+    """Make a key that signs the pictures that Easel writes from then on, and print its public part."""
+    from scripts.commands.verify import run_key
+
+    run_key()
+
+
+@app.command()
 def clean(
     out: Out = Path("out"),
     older_than: Annotated[

@@ -36,8 +36,10 @@ def bfloat16() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What a test notes, such as the memory of a run, does not count for the user's own runs."""
+    """What a test notes, such as the memory of a run, does not count for the user's own runs; and no test signs with
+    the user's key."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from pipeline.errors import OutputError
 from pipeline.files import write
 from pipeline.judging.verdict import ALWAYS
-from pipeline.results.run_folder import FAST, METADATA_KEY, RECORD, as_bytes
+from pipeline.results.run_folder import FAST, METADATA_KEY, RECORD, as_bytes, as_info
+from pipeline.results.seal import sealed
 from pipeline.store import Store
 from pipeline.store.outcomes import ACCEPTED
 from pipeline.store.reviews import Review
@@ -138,8 +138,6 @@ def _picture(folder: Path, candidate: str, reviews: Sequence[Mapping[str, Any]])
         image.load()
         texts: dict[str, str] = dict(getattr(image, "text", {}))
         record = json.loads(texts[METADATA_KEY]) | {"reviews": list(reviews)}
-        info = PngInfo()
-        for key, text in (texts | {METADATA_KEY: json.dumps(record, ensure_ascii=False)}).items():
-            info.add_itxt(key, text)
-        image.save(buffer, "PNG", pnginfo=info, compress_level=FAST)
+        changed = sealed(image, texts | {METADATA_KEY: json.dumps(record, ensure_ascii=False)})
+        image.save(buffer, "PNG", pnginfo=as_info(changed), compress_level=FAST)
     return buffer.getvalue()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pipeline.files import sweep, write
 from pipeline.judging.verdict import Verdict
 from pipeline.painting.image import Candidate
 from pipeline.results.recipe import recipe_of
+from pipeline.results.seal import sealed
 from pipeline.results.sheet import sheet
 
 METADATA_KEY = "easel"
@@ -114,7 +116,7 @@ def as_bytes(record: dict[str, Any]) -> bytes:
 def metadata(
     brief: Brief, preset: Preset, reading: Reading | None, candidate: Candidate, verdict: Verdict
 ) -> PngInfo:
-    """Metadata of a PNG: Easel's record as JSON, and one line in the format that other tools read."""
+    """Metadata of a PNG: Easel's record as JSON, one line in the format that other tools read, and their seal."""
     plan = candidate.plan
     degraded = [reading and reading.degraded, plan.prompt.degraded, candidate.degraded, verdict.degraded]
     record = {
@@ -127,15 +129,21 @@ def metadata(
         "verdict": verdict.model_dump(mode="json"),
         "degraded": [text for text in degraded if text],
     }
-    info = PngInfo()
-    info.add_itxt(METADATA_KEY, json.dumps(record, ensure_ascii=False))
     used = candidate.settings
     line = (
         f"{plan.prompt.text}\nNegative prompt: {plan.prompt.negative}\nSteps: {used.get('steps')}, "
         f"CFG scale: {used.get('guidance')}, Seed: {plan.seed}, "
         f"Size: {candidate.image.width}x{candidate.image.height}, Model: {candidate.model}"
     )
-    info.add_itxt("parameters", line)
+    texts = {METADATA_KEY: json.dumps(record, ensure_ascii=False), "parameters": line}
+    return as_info(sealed(candidate.image, texts))
+
+
+def as_info(texts: Mapping[str, str]) -> PngInfo:
+    """Texts as a PNG has them."""
+    info = PngInfo()
+    for key, text in texts.items():
+        info.add_itxt(key, text)
     return info
 
 

@@ -42,6 +42,11 @@ def test_commands_of_the_readme_run(
         )
         with pytest.raises(SystemExit):
             main()
+    elif words[1] == "verify":  # the shell replaces the star
+        monkeypatch.setattr(sys, "argv", ["easel", "run", "a panda", *_QUICK])
+        with pytest.raises(SystemExit):
+            main()
+        words[2:3] = [str(path) for path in tmp_path.glob(words[2])]
     elif words[1] in ("batch", "compare"):
         batch(Path(words[2]))
     elif words[1] == "review":  # of a picture that waits for a person
@@ -102,6 +107,7 @@ def test_options_of_the_readme_exist(
         "pull",
         "compare",
         "replay",
+        "verify",
     ):
         monkeypatch.setattr(sys, "argv", ["easel", command, "--help"])
         with pytest.raises(SystemExit):

@@ -1,0 +1,131 @@
+"""Whether a PNG is as Easel wrote it, and what its record says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import Image
+from pydantic import ValidationError
+
+from pipeline.brief import Record, Requirement
+from pipeline.calls.load import load
+from pipeline.config import Preset
+from pipeline.errors import OutputError
+from pipeline.judging.judge import Judges, judge
+from pipeline.judging.verdict import ALWAYS, Check, Verdict
+from pipeline.painting.image import Candidate
+from pipeline.results.run_folder import METADATA_KEY, VERSION
+from pipeline.results.seal import SEAL, Seal, own_public_key, unsigned
+
+LARGEST = 100_000_000  # pixels
+
+State = Literal["intact", "changed", "not sealed"]
+# yours: by the key of this user; another: by a key that is not here; broken: not by the key that it names.
+Signature = Literal["none", "yours", "another", "broken"]
+
+
+class Examined(Record):
+    """`lacking`: parts of the record that are not there. `faults`: what was changed, in words."""
+
+    state: State
+    signature: Signature
+    key: str
+    faults: tuple[str, ...]
+    lacking: tuple[str, ...]
+    record: dict[str, Any]
+
+    @property
+    def models(self) -> list[str]:
+        """Name and revision of the painter, and the names of the judges of the record."""
+        candidate = self.record.get("candidate") or {}
+        judges = {str(check.get("judge")) for check in (self.record.get("verdict") or {}).get("checks", ())}
+        return [f"{candidate.get('model')} {candidate.get('revision')}".strip(), *sorted(judges - {"pixels"})]
+
+
+_PARTS = ("version", "brief", "preset", "recipe", "requirements", "candidate", "verdict")
+
+
+def examine(path: Path) -> Examined:
+    """Compare a PNG with its seal. Raises OutputError for a file that cannot be read or holds no record."""
+    image, texts = _opened(path)
+    try:
+        record = json.loads(texts[METADATA_KEY])
+        seal = Seal.model_validate_json(texts[SEAL]) if SEAL in texts else None
+    except (ValueError, ValidationError, RecursionError):
+        damaged = "its record or its seal is damaged"
+        return Examined(state="changed", signature="none", key="", faults=(damaged,), lacking=(), record={})
+    if not isinstance(record, dict):
+        record = {}
+    lacking = tuple(part for part in _PARTS if part not in record)
+    if seal is None:
+        return Examined(
+            state="not sealed", signature="none", key="", faults=(), lacking=lacking, record=record
+        )
+    now = unsigned(image, texts)
+    faults = []
+    if now.pixels != seal.pixels:
+        faults.append("its pixels were changed")
+    if now.texts != seal.texts:
+        faults.append("its record was changed")
+    signature = _signature(seal)
+    if signature == "broken":
+        faults.append("its signature does not fit its seal")
+    if record.get("version") not in (None, VERSION):
+        lacking = (*lacking, f"a record of version {VERSION}; it has {str(record['version'])[:20]}")
+    return Examined(
+        state="changed" if faults else "intact", signature=signature, key=seal.key, faults=tuple(faults),
+        lacking=lacking, record=record,
+    )  # fmt: skip
+
+
+def _signature(seal: Seal) -> Signature:
+    if not seal.signature:
+        return "none"
+    if not seal.signature_holds:
+        return "broken"
+    return "yours" if seal.key == own_public_key() else "another"
+
+
+def judged_again(path: Path, record: dict[str, Any], preset: Preset) -> list[tuple[str, Check, Check | None]]:
+    """(requirement in words, check in the record, check now) of every check, by the judges of a preset that is here;
+    None where these do not check it. Raises OutputError for a record that cannot be used, ModelError where a model
+    cannot be loaded."""
+    image, _ = _opened(path)
+    try:
+        plan = {key: value for key, value in record["candidate"]["plan"].items() if key != "edit"}
+        candidate = Candidate.model_validate({**record["candidate"], "plan": plan, "image": image})
+        wants = [Requirement.model_validate(want) for want in record["requirements"]]
+        was = Verdict.model_validate(record["verdict"])
+    except (KeyError, TypeError, AttributeError, ValidationError):
+        why = "its record is damaged or of another version; nothing can be judged again"
+        raise OutputError(f"{path}: {why}") from None
+    models = load(preset)
+    judges = Judges(models.judges, preset.routes, models.bands, models.range)
+    ((now,),) = judge([[candidate]], [wants], judges).each
+    words = {want.id: want.text for want in wants} | ALWAYS
+    after = {check.requirement: check for check in now.checks}
+    return [
+        (words.get(check.requirement, check.requirement), check, after.get(check.requirement))
+        for check in was.checks
+    ]
+
+
+def _opened(path: Path) -> tuple[Image.Image, dict[str, str]]:
+    """The image with its pixels, and its texts."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.width * image.height > LARGEST:
+                raise OutputError(f"{path}: larger than {LARGEST:,} pixels; Easel writes no such pictures")
+            image.load()
+            texts = {str(key): str(text) for key, text in getattr(image, "text", {}).items()}
+    except FileNotFoundError:
+        raise OutputError(f"{path}: there is no such file") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise OutputError(f"{path}: not a PNG that can be read ({error})") from None
+    if METADATA_KEY not in texts:
+        raise OutputError(
+            f"{path}: holds no Easel record; other programs may have removed it when they saved the picture"
+        )
+    return image, texts

@@ -1,0 +1,88 @@
+"""`easel verify` and `easel key`: whether a picture is as Easel wrote it, and the key that signs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.config import available, load_preset
+from pipeline.errors import ConfigError, OutputError
+from pipeline.judging.verdict import Check
+from pipeline.results.seal import key_file, make_key, own_public_key
+from pipeline.results.verify import Examined, examine, judged_again
+from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, NOT_MET
+from scripts.commands.plain import escape
+
+_SIGNATURES = {
+    "none": "not signed",
+    "yours": "signed by your key",
+    "another": "signed by a key that is not yours",
+    "broken": "the signature does not hold",
+}
+
+
+def run_verify(pictures: Sequence[Path], again: bool, preset: str | None, as_json: bool) -> int:
+    """Print what is found about each picture; returns the exit status."""
+    console = Console(highlight=False, soft_wrap=True)
+    status = ACCEPTED
+    for path in pictures:
+        try:
+            found = examine(path)
+        except OutputError as error:
+            console.print(f"[red]no record[/] {escape(str(error))}")
+            status = BAD_INPUT
+            continue
+        if as_json:
+            print(found.model_dump_json())
+        else:
+            _show(console, path, found)
+        if found.state != "intact" and status == ACCEPTED:
+            status = NOT_MET
+        if again and found.record:
+            _judge_again(console, path, found, preset)
+    return status
+
+
+def _show(console: Console, path: Path, found: Examined) -> None:
+    colour = {"intact": "green", "changed": "red"}.get(found.state, "yellow")
+    key = f" ({found.key})" if found.signature == "another" else ""
+    what = "; ".join(found.faults) or _SIGNATURES[found.signature] + key
+    console.print(f"[{colour}]{found.state}[/] {escape(str(path))}: {escape(what)}")
+    if found.lacking:
+        console.print(f"  the record lacks {escape(', '.join(found.lacking))}")
+    brief, candidate = found.record.get("brief"), found.record.get("candidate")
+    if isinstance(brief, dict) and isinstance(candidate, dict):
+        console.print(f"  brief: {escape(str(brief.get('text', ''))[:200])}")
+        console.print(
+            f"  preset {escape(str(found.record.get('preset')))}, models: {escape(', '.join(found.models))}"
+        )
+        for review in found.record.get("reviews", ()):
+            console.print(f"  {escape(str(review.get('decision')))} by {escape(str(review.get('who')))}")
+
+
+def _judge_again(console: Console, path: Path, found: Examined, preset: str | None) -> None:
+    # Not any preset that a picture names: a path in its record could be a file with anything in it.
+    name = preset or str(found.record.get("preset", ""))
+    if preset is None and name not in available():
+        raise ConfigError(
+            f"{path}: its preset {name[:100]!r} is not a bundled one; name its file with --preset"
+        )
+    for want, was, now in judged_again(path, found.record, load_preset(name)):
+        told = "not checked now" if now is None else f"{_told(now)} now"
+        changed = "" if now and now.outcome == was.outcome else " [yellow]another outcome[/]"
+        console.print(f"  {escape(want)}: {_told(was)} in the record, {told}{changed}")
+
+
+def _told(check: Check) -> str:
+    return check.outcome if check.probability is None else f"{check.outcome} {check.probability:.2f}"
+
+
+def run_key() -> None:
+    """Make this user's key where there is none, and print the public one."""
+    made = own_public_key()
+    if made is None:
+        made = make_key()
+        print(f"made {key_file()}; from now on it signs every picture. Keep a copy of it.")
+    print(f"public key: {made}")
