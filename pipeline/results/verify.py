@@ -88,10 +88,15 @@ def _signature(seal: Seal) -> Signature:
     return "yours" if seal.key == own_public_key() else "another"
 
 
-def judged_again(path: Path, record: dict[str, Any], preset: Preset) -> list[tuple[str, Check, Check | None]]:
-    """(requirement in words, check in the record, check now) of every check, by the judges of a preset that is here;
-    None where these do not check it. Raises OutputError for a record that cannot be used, ModelError where a model
-    cannot be loaded."""
+def judges_of(preset: Preset) -> Judges:
+    """The judges of a preset. Raises ModelError where a model cannot be loaded."""
+    models = load(preset)
+    return Judges(models.judges, preset.routes, models.bands, models.range)
+
+
+def judged_again(path: Path, record: dict[str, Any], judges: Judges) -> list[tuple[str, Check, Check | None]]:
+    """(requirement in words, check in the record, check now) of every check; None where these judges do not check it.
+    Raises OutputError for a record that cannot be used."""
     image, _ = _opened(path)
     try:
         plan = {key: value for key, value in record["candidate"]["plan"].items() if key != "edit"}
@@ -101,8 +106,6 @@ def judged_again(path: Path, record: dict[str, Any], preset: Preset) -> list[tup
     except (KeyError, TypeError, AttributeError, ValidationError):
         why = "its record is damaged or of another version; nothing can be judged again"
         raise OutputError(f"{path}: {why}") from None
-    models = load(preset)
-    judges = Judges(models.judges, preset.routes, models.bands, models.range)
     ((now,),) = judge([[candidate]], [wants], judges).each
     words = {want.id: want.text for want in wants} | ALWAYS
     after = {check.requirement: check for check in now.checks}

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from pipeline.config import available, load_preset
 from pipeline.errors import ConfigError, OutputError
+from pipeline.judging.judge import Judges
 from pipeline.judging.verdict import Check
 from pipeline.results.seal import key_file, make_key, own_public_key
-from pipeline.results.verify import Examined, examine, judged_again
+from pipeline.results.verify import Examined, examine, judged_again, judges_of
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, NOT_MET
 from scripts.commands.plain import escape
 
@@ -26,7 +27,7 @@ _SIGNATURES = {
 def run_verify(pictures: Sequence[Path], again: bool, preset: str | None, as_json: bool) -> int:
     """Print what is found about each picture; returns the exit status."""
     console = Console(highlight=False, soft_wrap=True)
-    status = ACCEPTED
+    status, judges = ACCEPTED, dict[str, Judges]()
     for path in pictures:
         try:
             found = examine(path)
@@ -41,7 +42,10 @@ def run_verify(pictures: Sequence[Path], again: bool, preset: str | None, as_jso
         if found.state != "intact" and status == ACCEPTED:
             status = NOT_MET
         if again and found.record:
-            _judge_again(console, path, found, preset)
+            name = _preset_of(path, found, preset)
+            if name not in judges:
+                judges[name] = judges_of(load_preset(name))
+            _judge_again(console, path, found, judges[name])
     return status
 
 
@@ -49,6 +53,8 @@ def _show(console: Console, path: Path, found: Examined) -> None:
     colour = {"intact": "green", "changed": "red"}.get(found.state, "yellow")
     key = f" ({found.key})" if found.signature == "another" else ""
     what = "; ".join(found.faults) or _SIGNATURES[found.signature] + key
+    if found.state == "not sealed":
+        what = "an earlier version of Easel wrote it, or another program saved it"
     console.print(f"[{colour}]{found.state}[/] {escape(str(path))}: {escape(what)}")
     if found.lacking:
         console.print(f"  the record lacks {escape(', '.join(found.lacking))}")
@@ -62,14 +68,19 @@ def _show(console: Console, path: Path, found: Examined) -> None:
             console.print(f"  {escape(str(review.get('decision')))} by {escape(str(review.get('who')))}")
 
 
-def _judge_again(console: Console, path: Path, found: Examined, preset: str | None) -> None:
-    # Not any preset that a picture names: a path in its record could be a file with anything in it.
-    name = preset or str(found.record.get("preset", ""))
-    if preset is None and name not in available():
+def _preset_of(path: Path, found: Examined, given: str | None) -> str:
+    """The preset that judges again. Not any that a picture names: a path in its record could be a file with anything in
+    it. Raises ConfigError."""
+    name = given or str(found.record.get("preset", ""))
+    if given is None and name not in available():
         raise ConfigError(
             f"{path}: its preset {name[:100]!r} is not a bundled one; name its file with --preset"
         )
-    for want, was, now in judged_again(path, found.record, load_preset(name)):
+    return name
+
+
+def _judge_again(console: Console, path: Path, found: Examined, judges: Judges) -> None:
+    for want, was, now in judged_again(path, found.record, judges):
         told = "not checked now" if now is None else f"{_told(now)} now"
         changed = "" if now and now.outcome == was.outcome else " [yellow]another outcome[/]"
         console.print(f"  {escape(want)}: {_told(was)} in the record, {told}{changed}")

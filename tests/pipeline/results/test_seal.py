@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, OutputError
 from pipeline.results.decide import decide
 from pipeline.results.run_folder import METADATA_KEY, as_info
 from pipeline.results.seal import SEAL, key_file, make_key, own_public_key
-from pipeline.results.verify import examine, judged_again
+from pipeline.results.verify import examine, judged_again, judges_of
 from pipeline.store import Store
 from pipeline.work.play import play_one
 
@@ -120,12 +120,12 @@ def test_a_key_file_that_is_none_is_said(config: None) -> None:
 
 def test_the_judges_look_again(folder: Path, tiny: Tiny, config: None) -> None:
     best = folder / "best.png"
-    preset = load_preset(str(tiny().source))
-    for _, was, now in judged_again(best, examine(best).record, preset):
+    judges = judges_of(load_preset(str(tiny().source)))
+    for _, was, now in judged_again(best, examine(best).record, judges):
         assert now is not None
         assert (now.outcome, now.said) == (was.outcome, pytest.approx(was.said))
     with pytest.raises(OutputError, match="damaged"):
-        judged_again(best, {"candidate": {}}, preset)
+        judged_again(best, {"candidate": {}}, judges)
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 50])
