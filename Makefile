@@ -63,6 +63,8 @@ train: setup
 	$(BIN)/python -m scripts.training.reader --minutes 5.6 --batch 256 --workers 6 --dropout 0
 	$(BIN)/python -m scripts.training.examiner $(GPU) --batch 64 --workers 6
 	$(BIN)/python -m scripts.training.examiner --minutes 50 --decay 45 --batch 32 --rate 1.2e-3
+	$(BIN)/python -m scripts.training.examiner --minutes 75 --decay 60 --batch 32 --rate 6e-4 --work work/examiner-2 \
+	  --start models/mini/examiner/model.safetensors
 
 setup: $(SETUP)
 
