@@ -216,6 +216,29 @@ def footprint_of(stage: Stage, spec: Spec, base: Path) -> Footprint | None:
     return footprint(found, device, dtype.removeprefix("torch."), offload, quantize)
 
 
+def with_own_settings(spec: Spec, base: Path) -> tuple[Spec, dict[str, str]]:
+    """A spec, and its fallbacks, with what its model itself takes for keys that are left out; and what says it, by key.
+    Asks no network: where the files of a model are not here, the defaults of the spec stay."""
+    backend = next(found for found in BACKENDS if found.spec is type(spec))
+    try:
+        own = backend.own(spec, base, read_cached)
+    except ModelError:  # no such folder or package, as loading will say
+        own = {}
+    taken = {key: said for key, said in own.items() if key not in spec.model_fields_set}
+    rungs = tuple(with_own_settings(rung, base)[0] for rung in spec.fallback)
+    values: dict[str, Any] = {key: said.value for key, said in taken.items()}
+    if rungs != spec.fallback:
+        values["fallback"] = rungs
+    return spec.model_copy(update=values) if values else spec, {
+        key: said.place for key, said in taken.items()
+    }
+
+
+def is_here(spec: Spec, base: Path) -> bool:
+    """Whether all files of a model are on this machine. Raises ModelError for a folder or package that there is not."""
+    return all(find(need).complete for need in needs(stage_of(spec), spec, base))
+
+
 def _place(found: Found) -> str:
     folder = found.require()
     if isinstance(found.need.location, str):

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from models.backend import Backend, load_of
+from models.backend import Backend, Own, load_of
 from models.hub.need import Need, Read, matching
+from models.image.own_settings import own_settings
 from models.image.pipeline_files import NETWORKS, class_name, narrow, pipeline
 from models.locate import locate
 from models.quantize import Quantize, packages
@@ -120,6 +121,16 @@ def _lora(lora: Lora, base: Path) -> Need:
     return Need("LoRA", locate(lora.model, base), lora.revision, choose, (pattern,), weights=pattern)
 
 
+def own(spec: DiffusersImage, base: Path, read: Read) -> dict[str, Own]:
+    """The size and steps of the model; a spec that names the network's size has that one."""
+    if side := spec.paint_size or spec.native:
+        size = Own(side, "paint_size" if spec.paint_size else "native")
+        found = {"width": size, "height": size}
+    else:
+        found = {}
+    return own_settings(needs(spec, base, read)[0], read, spec.pipeline) | found
+
+
 def works_in_float16(spec: DiffusersImage, base: Path, read: Read) -> bool:
     """Whether its models work in float16; see `narrow`."""
     return narrow(spec.pipeline or class_name(locate(spec.model, base), spec.revision, read))
@@ -137,4 +148,5 @@ BACKEND = Backend(
     needs,
     works_in_float16=works_in_float16,
     packages=needed_packages,
+    own=own,
 )
