@@ -361,7 +361,7 @@ def test_a_preset_is_checked_without_painting(tmp_path: Path, here: Here) -> Non
     assert told["obstacle"] == ""
     keys = {key["name"]: key for key in told["keys"]}
     assert keys["image.steps"] == {
-        "name": "image.steps", "value": 3, "default": 28, "required": False, "place": "--set",
+        "name": "image.steps", "value": 3, "default": 28, "required": False, "place": "--set", "model": None,
     }  # fmt: skip
     assert keys["image.max_batch"]["place"] == f"{tmp_path}/mine.yaml:29"
     assert keys["loop.batch.money"]["place"] is None
