@@ -28,6 +28,7 @@ from pipeline.work.row import Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
 
+SAID_EVERY = 20  # finished briefs, where no bar is shown
 _COLOURS = {"accepted": "green", "needs_review": "yellow"}
 
 
@@ -38,9 +39,13 @@ class Pace(ProgressColumn):
         done, began = task.fields["done"], task.fields["began"]
         if not done:
             return Text("")
-        each = (time.monotonic() - began) / done
-        left = (task.total or 0) - task.completed
-        return Text(f"{60 / each:.1f} briefs/min, {duration(each * left)} left")
+        return Text(pace(done, time.monotonic() - began, int((task.total or 0) - task.completed)))
+
+
+def pace(done: int, seconds: float, left: int) -> str:
+    """The speed and the time that is left, in words. `done`: briefs that took these seconds."""
+    each = seconds / done
+    return f"{60 / each:.1f} briefs/min, {duration(each * left)} left"
 
 
 def estimate_batch(rows: Rows, out: Path, store_url: str | None = None) -> int:
@@ -146,11 +151,11 @@ def _watch(
         TextColumn("[dim]{task.description}"),
     )
     status = store.runs.statuses([row.id for row in newest(rows.good, store)])
-    tally = Counter(status.values())
+    tally, began = Counter(status.values()), time.monotonic()
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(
             "loading", total=len(rows.good), completed=before, accepted=tally["accepted"],
-            spent="0 images painted", done=0, began=time.monotonic(),
+            spent="0 images painted", done=0, began=began,
         )  # fmt: skip
         images = done = 0
         money = 0.0
@@ -183,5 +188,11 @@ def _watch(
                     f"[{colour}]{OUTCOMES[event.status].lower()}[/] {escape(row.brief.name)}: {escape(event.reason)}"
                 )
                 progress.update(bar, advance=1)
+                if not console.is_terminal and done % SAID_EVERY == 0:  # a log has no bar
+                    now, seconds = before + done, time.monotonic() - began
+                    console.print(
+                        f"[bold]{now}/{len(rows.good)}[/], {tally['accepted']} accepted, "
+                        f"{pace(done, seconds, len(rows.good) - now)}"
+                    )
             spent = f"{images} images painted" + (f", {money:.2f} {currency}" if money else "")
             progress.update(bar, accepted=tally["accepted"], spent=spent, done=done)

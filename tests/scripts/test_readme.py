@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_commands_of_the_readme_run(
     assert said.out
     if words[1] == "run":
         assert list(tmp_path.glob("out/*/run.json"))
+
+
+def test_scripts_of_the_readme_exist() -> None:
+    named = set(re.findall(r"python -m ([a-z_.]+)", README))
+    assert "scripts.client" in named
+    assert all(find_spec(name) for name in named)
+
+
+def test_the_client_of_the_readme_runs_as_written() -> None:
+    (command,) = re.findall(r"^    (python -m scripts\.client .+)$", README, re.MULTILINE)
+    activated = f". {shlex.quote(str(Path(sys.prefix) / 'bin' / 'activate'))} && {command} --help"
+    done = subprocess.run(["bash", "-c", activated], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--save" in done.stdout
 
 
 def test_the_python_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
