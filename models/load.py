@@ -17,7 +17,7 @@ from models.hub.cache import Found, find, read_cached
 from models.hub.faults import reach
 from models.hub.need import Need, Read
 from models.image import diffusers_backend
-from models.memory import Footprint, footprint
+from models.memory import Footprint, footprint, tensors
 from models.ocr import rapidocr_backend
 from models.protocols import (
     DependencyMissing,
@@ -255,7 +255,24 @@ def check_loadable(stage: Stage, spec: Spec, base: Path, offline: bool) -> None:
         return
     _require_packages(backend, spec)
     for need in backend.needs(spec, base, read_cached):
+        found = find(need)
         try:
-            find(need).require()
+            found.require()
         except NotCached:
             reach(need, offline)
+        else:
+            _require_quantisable(spec, found)
+
+
+def _require_quantisable(spec: Spec, found: Found) -> None:
+    """Raise ModelError where a spec quantises weights that are stored in fewer bits already."""
+    if getattr(spec, "quantize", None) is None or found.need.what != "model" or found.folder is None:
+        return
+    stored = [name for name in found.need.weight_files(found.files) if name.endswith(".safetensors")]
+    for name in stored:
+        narrow = next((one for one, _ in tensors(found.folder / name).values() if one.startswith("F8")), None)
+        if narrow:
+            raise ModelError(
+                f"{found.need.name} has weights of 8 bits already ({narrow} in {name}), which `quantize` cannot read; "
+                "remove `quantize` from the preset."
+            )

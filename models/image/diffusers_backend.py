@@ -16,14 +16,14 @@ from models.image.own_settings import own_settings
 from models.image.pipeline_files import NETWORKS, class_name, narrow, pipeline
 from models.locate import locate
 from models.quantize import Quantize, packages
-from models.specs import Device, DType, ImageSpec, Later, NoEffect, Part, Placement
+from models.specs import Device, DType, FileName, ImageSpec, Later, NoEffect, Part, Placement
 
 _USUAL = "pytorch_lora_weights.safetensors"
 
 
 class Lora(Part):
     model: str
-    weight_name: str | None = None
+    weight_name: FileName | None = None
     revision: str | None = None
     scale: float = 1.0
 
@@ -39,7 +39,7 @@ class Gguf(Part):
     """A GGUF file with the weights of a pipeline's network (its transformer or UNet)."""
 
     model: str
-    file: str
+    file: FileName
     revision: str | None = None
 
 
@@ -47,7 +47,7 @@ class Upscaler(Part):
     """A network that enlarges pictures, such as ESRGAN. `file`: where the repository has several."""
 
     model: str
-    file: Annotated[str, Field(pattern=r"\.safetensors$")] = "*.safetensors"
+    file: Annotated[FileName, Field(pattern=r"\.safetensors$")] = "*.safetensors"
     revision: str | None = None
 
 

@@ -61,6 +61,8 @@ def quiet_libraries() -> None:
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # The hub library waits as long as a hub that takes no more requests asks for: it says so.
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.WARNING)
     logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)  # how torchao registers its types
 
 
