@@ -86,6 +86,27 @@ def test_make_targets_of_the_readme_exist() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def made(*words: str) -> str:
+    """The commands of a fresh set-up."""
+    command = ["make", "--dry-run", "--always-make", "PYTHON=python3", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_set_up_of_the_main_job_has_no_test_tools() -> None:
+    assert "--group dev" not in made("run")
+    assert "xllamacpp" not in made("ui")
+    assert "--group dev" in made("test")
+    assert 'easel run "$BRIEF"' in made("run")
+
+
+def test_another_build_of_torch_comes_from_its_own_index() -> None:
+    assert "--index-url" not in made("setup")
+    lines = [line for line in made("setup", "TORCH_INDEX=file:///nowhere").splitlines() if "pip" in line]
+    (own,) = [line for line in lines if "--index-url file:///nowhere" in line]
+    assert own.endswith("torch torchvision")
+    assert lines.index(own) < next(n for n, line in enumerate(lines) if "--editable" in line)
+
+
 def test_options_of_the_readme_exist(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
