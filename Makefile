@@ -70,15 +70,15 @@ setup: $(SETUP)
 # Besides, what tests, checks and trainings need.
 tools: $(TOOLS)
 
-# Packages are installed in silence; each line says what comes next. TORCH_INDEX: the index of another build of PyTorch,
-# such as the one for CPUs; the other packages come from the usual index.
-PIP := $(BIN)/pip --quiet install --constraint constraints.txt
+# pip prints errors only; each line says what comes next. TORCH_INDEX: the index of another build of PyTorch, such as the
+# one for CPUs; the other packages come from the usual index.
+PIP := $(BIN)/pip --quiet --quiet install --constraint constraints.txt
 
 $(SETUP): pyproject.toml constraints.txt
 	@echo "Setting up .venv with $(PYTHON): some minutes and 7 GB, once."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=…")'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip --quiet install "pip>=25.1"
+	@$(BIN)/pip --quiet --quiet install "pip>=25.1"
 	@$(if $(TORCH_INDEX),echo "PyTorch from the index that you named"; $(PIP) --index-url $(TORCH_INDEX) torch torchvision)
 	@echo "Easel and the packages that it runs with"
 	@$(PIP) --editable .
