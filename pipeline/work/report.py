@@ -146,8 +146,9 @@ class Report:
     @property
     def summary(self) -> str:
         """How many rows have which outcome, in words."""
+        named = OUTCOMES | ({"bad": "Bad rows"} if self.counts["bad"] != 1 else {})
         return ", ".join(
-            f"{self.counts[s]} {label.lower()}" for s, label in OUTCOMES.items() if self.counts[s]
+            f"{self.counts[s]:,} {label.lower()}" for s, label in named.items() if self.counts[s]
         )
 
     @property

@@ -28,6 +28,7 @@ from pipeline.work.row import Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
 
+BAD_SHOWN = 10  # rows that are left out
 SAID_EVERY = 20  # finished briefs, where no bar is shown
 _COLOURS = {"accepted": "green", "needs_review": "yellow"}
 
@@ -107,8 +108,10 @@ def _say_retries(console: Console, entered: int, unfinished: int) -> None:
 
 def _begin(console: Console, rows: Rows, store: Store | None) -> int:
     """Print which rows are left out, how many are done, and an estimate for the others. Returns how many are done."""
-    for bad in rows.bad:
+    for bad in rows.bad[:BAD_SHOWN]:
         console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
+    if (more := len(rows.bad) - BAD_SHOWN) > 0:
+        console.print(f"[yellow]{more:,} more[/] left out; the report lists each")
     todo = unfinished(rows.good, store) if store else list(rows.good)
     before = len(rows.good) - len(todo)
     if before:
