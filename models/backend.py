@@ -6,12 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from models.hub.need import Need, Read
 from models.specs import DType, Spec, Stage
 
 Load = Callable[[Any, Path, bool], Any]
+
+
+class Own(NamedTuple):
+    """A value that a model has for a key that its preset leaves out, and what says it, such as "unet/config.json"."""
+
+    value: Any
+    place: str
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,8 @@ class Backend:
     raises ModelError where it does not. A run may start without it. `auto`: the number format that `dtype: auto` stands
     for on a device ("cpu", "cuda", "mps"); "auto" is the smallest that the device computes with. `works_in_float16`:
     whether a model does; a GPU without bfloat16 computes the others in float32. `packages`: modules that a spec needs
-    and that are not always installed.
+    and that are not always installed. `own`: what the model itself takes for keys that the spec leaves out, as far as
+    its files say it.
     """
 
     stage: Stage
@@ -35,6 +43,7 @@ class Backend:
     auto: Callable[[str], DType] = lambda device: "auto"
     works_in_float16: Callable[[Any, Path, Read], bool] = lambda spec, base, read: True
     packages: Callable[[Any], Sequence[str]] = lambda spec: ()
+    own: Callable[[Any, Path, Read], dict[str, Own]] = lambda spec, base, read: {}
 
     @property
     def kind(self) -> str:

@@ -17,7 +17,7 @@ from models.hub.cache import Found, find, read_cached
 from models.hub.faults import reach
 from models.hub.need import Need, Read
 from models.image import diffusers_backend
-from models.memory import Footprint, footprint
+from models.memory import Footprint, footprint, tensors
 from models.ocr import rapidocr_backend
 from models.protocols import (
     DependencyMissing,
@@ -216,6 +216,29 @@ def footprint_of(stage: Stage, spec: Spec, base: Path) -> Footprint | None:
     return footprint(found, device, dtype.removeprefix("torch."), offload, quantize)
 
 
+def with_own_settings(spec: Spec, base: Path) -> tuple[Spec, dict[str, str]]:
+    """A spec, and its fallbacks, with what its model itself takes for keys that are left out; and what says it, by key.
+    Asks no network: where the files of a model are not here, the defaults of the spec stay."""
+    backend = next(found for found in BACKENDS if found.spec is type(spec))
+    try:
+        own = backend.own(spec, base, read_cached)
+    except ModelError:  # no such folder or package, as loading will say
+        own = {}
+    taken = {key: said for key, said in own.items() if key not in spec.model_fields_set}
+    rungs = tuple(with_own_settings(rung, base)[0] for rung in spec.fallback)
+    values: dict[str, Any] = {key: said.value for key, said in taken.items()}
+    if rungs != spec.fallback:
+        values["fallback"] = rungs
+    return spec.model_copy(update=values) if values else spec, {
+        key: said.place for key, said in taken.items()
+    }
+
+
+def is_here(spec: Spec, base: Path) -> bool:
+    """Whether all files of a model are on this machine. Raises ModelError for a folder or package that there is not."""
+    return all(find(need).complete for need in needs(stage_of(spec), spec, base))
+
+
 def _place(found: Found) -> str:
     folder = found.require()
     if isinstance(found.need.location, str):
@@ -232,7 +255,24 @@ def check_loadable(stage: Stage, spec: Spec, base: Path, offline: bool) -> None:
         return
     _require_packages(backend, spec)
     for need in backend.needs(spec, base, read_cached):
+        found = find(need)
         try:
-            find(need).require()
+            found.require()
         except NotCached:
             reach(need, offline)
+        else:
+            _require_quantisable(spec, found)
+
+
+def _require_quantisable(spec: Spec, found: Found) -> None:
+    """Raise ModelError where a spec quantises weights that are stored in fewer bits already."""
+    if getattr(spec, "quantize", None) is None or found.need.what != "model" or found.folder is None:
+        return
+    stored = [name for name in found.need.weight_files(found.files) if name.endswith(".safetensors")]
+    for name in stored:
+        narrow = next((one for one, _ in tensors(found.folder / name).values() if one.startswith("F8")), None)
+        if narrow:
+            raise ModelError(
+                f"{found.need.name} has weights of 8 bits already ({narrow} in {name}), which `quantize` cannot read; "
+                "remove `quantize` from the preset."
+            )

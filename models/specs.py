@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -33,6 +34,16 @@ JUDGES: tuple[Stage, ...] = ("scorer", "detector", "vlm", "ocr")  # the stages t
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 Side = Annotated[int, Field(ge=16, le=4096)]  # pixels
+
+
+def _inside(name: str) -> str:
+    parts = name.replace("\\", "/").split("/")
+    if not name or ".." in parts or not parts[0] or ":" in parts[0]:
+        raise ValueError(f"{name!r} leaves the model's folder; name a file inside it")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_inside)]  # of a file in a model's folder or repository, or below it
 
 
 class NoEffect:

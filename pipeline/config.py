@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from models.load import parse_judge, parse_spec
+from models.load import parse_judge, parse_spec, with_own_settings
 from models.locate import locate
 from models.specs import ImageSpec, Spec, TextSpec
 from pipeline.brief import KINDS, Brief, Kind, Limits
@@ -36,6 +36,7 @@ from pipeline.preset_file import read_preset_file
 
 DEFAULT = "mini"  # the preset that is used where none is named
 FOLDER = Path(__file__).parents[1] / "configs"
+OWN = ("width", "height", "steps")  # keys of a painter that the model itself has where a preset names none
 _NO_PRICE = "machine.price is 0; set it to the price of a machine hour, or remove this limit"
 
 
@@ -161,6 +162,8 @@ class Preset(Section):
     machine: Machine = Machine()
     takes: Takes = Takes()
     source: Path = Field(default=Path(), exclude=True)  # the file it was read from
+    # What says the values of keys that the file leaves out and a model itself has: "image.steps" → "the default of …".
+    own: dict[str, str] = Field(default_factory=dict, exclude=True)
 
     @property
     def base(self) -> Path:
@@ -310,9 +313,21 @@ def load_preset(
     path = _find(name_or_path)
     file = read_preset_file(path, overrides, limits)
     try:
-        return Preset.model_validate({**file.data, "name": path.stem, "source": path})
+        preset = Preset.model_validate({**file.data, "name": path.stem, "source": path, "own": {}})
     except ValidationError as error:
         raise ConfigError(describe(Preset, file, error)) from None
+    return _with_own_settings(preset)
+
+
+def _with_own_settings(preset: Preset) -> Preset:
+    """The preset with the sizes and steps of its painters where it names none."""
+    changed: dict[str, Spec] = {}
+    own: dict[str, str] = {}
+    for key, spec in (("image", preset.image), ("escalate", preset.escalate)):
+        if spec is not None and not spec.model_fields_set.issuperset(OWN):
+            changed[key], said = with_own_settings(spec, preset.base)
+            own |= {f"{key}.{name}": place for name, place in said.items()}
+    return preset.model_copy(update={**changed, "own": own}) if changed else preset
 
 
 def _find(name: str) -> Path:

@@ -59,6 +59,23 @@ def write(path: Path, data: bytes, lasting: bool = False, mode: int = 0o666) -> 
         raise OutputError(f"cannot write {path} ({error.strerror}); files written before are kept") from None
 
 
+def link(path: Path, to: Path) -> None:
+    """Give the file `to` another name, atomically: both names are one file on the disk, or `path` is a copy where the
+    disk has no such links. Raises OutputError."""
+    temporary = path.with_name(f".{secrets.token_hex(6)}.{os.getpid()}{PART}")
+    try:
+        os.link(to, temporary)
+    except OSError:
+        write(path, to.read_bytes())
+        return
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror}); files written before are kept") from None
+    finally:
+        temporary.unlink(missing_ok=True)  # it stays where both names were one file before
+
+
 def sync_folder(folder: Path) -> None:
     """Write a folder's list of names to the disk. Does nothing on systems that cannot open folders."""
     if not hasattr(os, "O_DIRECTORY"):

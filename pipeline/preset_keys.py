@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from pipeline.preset_file import Keys, PresetFile
 
-_NO_KEYS = {("name",), ("source",)}  # fields of a preset that its file cannot set
+_NO_KEYS = {("name",), ("source",), ("own",)}  # fields of a preset that its file cannot set
 
 
 @dataclass(frozen=True)
@@ -23,24 +23,30 @@ class PresetKey:
     default: Any
     required: bool
     place: str | None
+    model: str | None = None  # what says the value that the model itself has
 
 
-def preset_keys(preset: BaseModel, file: PresetFile) -> Iterator[PresetKey]:
-    """The keys of a checked preset, in the order of its sections. `file`: what it was made from."""
-    yield from _of_section(preset, file, ())
+def preset_keys(
+    preset: BaseModel, file: PresetFile, own: Mapping[str, str] | None = None
+) -> Iterator[PresetKey]:
+    """The keys of a checked preset, in the order of its sections. `file`: what it was made from; `own`: what says the
+    values that models themselves have, by key."""
+    yield from _of_section(preset, file, (), own or {})
 
 
-def _of_section(section: BaseModel, file: PresetFile, above: Keys) -> Iterator[PresetKey]:
+def _of_section(
+    section: BaseModel, file: PresetFile, above: Keys, own: Mapping[str, str]
+) -> Iterator[PresetKey]:
     for field_name, field in type(section).model_fields.items():
         keys = (*above, field.alias or field_name)
         value = getattr(section, field_name)
         if keys in _NO_KEYS:
             continue
         if isinstance(value, BaseModel):
-            yield from _of_section(value, file, keys)
+            yield from _of_section(value, file, keys, own)
         elif isinstance(value, dict) and value and all(isinstance(one, BaseModel) for one in value.values()):
             for name, one in value.items():
-                yield from _of_section(one, file, (*keys, str(name)))
+                yield from _of_section(one, file, (*keys, str(name)), own)
         else:
             yield PresetKey(
                 ".".join(keys),
@@ -49,6 +55,7 @@ def _of_section(section: BaseModel, file: PresetFile, above: Keys) -> Iterator[P
                 None if field.is_required() else _plain(field.get_default(call_default_factory=True)),
                 field.is_required(),
                 file.places.get(keys) or _around(file, keys),
+                own.get(".".join(keys)),
             )
 
 

@@ -11,6 +11,7 @@ from scripts.commands.interrupt import (  # first: it installs the handler of Ct
 # isort: split
 import importlib.metadata
 import json
+import secrets
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +29,7 @@ from scripts.commands.plain import clean as without_control
 from scripts.direct import reach_loopback_directly
 
 LONGEST_INPUT = 1_000_000  # bytes read from standard input; a brief is far shorter
+MOST_PICTURES = 100  # of `easel run`; more than that is a batch
 
 app = typer.Typer(
     help="Turn a brief into images that meet it, with models that run on your own machine.",
@@ -49,6 +51,16 @@ class RetryOf(StrEnum):
 
     NOT_MET = "not-met"
     FAILED = "failed"
+
+
+def _seed(said: object) -> int:
+    """The value of --seed. Raises ValueError."""
+    if said == "random":
+        return secrets.randbelow(2**31)
+    try:
+        return int(str(said))
+    except ValueError:
+        raise typer.BadParameter(f"{str(said)[:40]!r} is not a whole number; give one, or random") from None
 
 
 Action = Literal["list", "approve", "reject", "undo"]
@@ -83,7 +95,15 @@ def run(
         str, typer.Argument(metavar="BRIEF", help="what you want, in your words; - reads standard input")
     ],
     preset: PresetName = "mini",
-    seed: Annotated[int, typer.Option(help="the same brief, preset and seed give the same images")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            parser=_seed, metavar="N|random", help="the same brief, preset and seed give the same images"
+        ),
+    ] = 0,
+    pictures: Annotated[
+        int, typer.Option(min=1, max=MOST_PICTURES, help="make so many pictures, each with the next seed")
+    ] = 1,
     out: Out = Path("out"),
     name: Annotated[str, typer.Option(help="name of the run folder; default: made from the brief")] = "",
     width: Annotated[int | None, typer.Option(help="width in pixels")] = None,
@@ -101,11 +121,12 @@ def run(
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make images for one brief. Exit status: 0 accepted, 3 not met or needs a person, 2 bad input, 130 stopped."""
+    """Make images for one brief. Limits hold for each picture. Exit status: 0 all accepted, 3 not met or needs a
+    person, 2 bad input, 130 stopped."""
     if text == "-":
         text = sys.stdin.buffer.read(LONGEST_INPUT).decode("utf-8", "replace")
     try:
-        brief = Brief(text=text, name=name, seed=seed, width=width, height=height)
+        first = Brief(text=text, name=name, seed=seed, width=width, height=height)
     except ValidationError as error:
         raise BriefError(fault(error, "--")) from None
     limits = {
@@ -114,12 +135,13 @@ def run(
     }  # fmt: skip
     given = {key: value for key, value in limits.items() if value is not None}
     checked = load_preset(preset, overrides or [], given)
-    if why := unsuited(brief, checked):
+    if why := unsuited(first, checked):
         raise BriefError(why)
+    briefs = [first.model_copy(update={"seed": (seed + n) % 2**63}) for n in range(pictures)]
 
-    from scripts.commands.run import run_brief
+    from scripts.commands.run import run_briefs
 
-    raise typer.Exit(run_brief(brief, checked, out, as_json, fresh, store))
+    raise typer.Exit(run_briefs(briefs, checked, out, as_json, fresh, store))
 
 
 @app.command()

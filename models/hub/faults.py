@@ -103,7 +103,7 @@ def _missing(need: Need, error: BaseException) -> WeightsMissing:
 def _known(error: BaseException) -> bool:
     """Whether the network or the disk is at fault, not our code. The names of httpx and httpx2 are the same."""
     names = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
-    return bool(names & {"OSError", "HTTPError", "TransportError", "OfflineModeIsEnabled"})
+    return bool(names & {"OSError", "HTTPError", "TransportError", "OfflineModeIsEnabled", "JSONDecodeError"})
 
 
 def fault(need: Need, error: BaseException) -> tuple[str, str]:
@@ -139,6 +139,8 @@ def fault(need: Need, error: BaseException) -> tuple[str, str]:
                 "the hub takes no more requests from you for now (429)",
                 f"run the command again {when}, or log in, which raises the limit, with: hf auth login",
             )
+        if status == 404:
+            return "the hub's model lacks a file", "correct the file's name or the revision in the preset"
         if status is not None and status >= 500:
             return f"the hub has a fault of its own ({status})", _AGAIN
         if isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -154,6 +156,11 @@ def fault(need: Need, error: BaseException) -> tuple[str, str]:
         kind = type(link).__name__
         if kind in ("RemoteProtocolError", "ReadError", "ReadTimeout") or "Consistency check" in str(link):
             return "the connection broke", "run the command again; files that are complete are kept"
+        if kind == "JSONDecodeError":
+            return (
+                f"{constants.ENDPOINT} does not answer as a hub does",
+                "correct HF_ENDPOINT, or log in to the network that you are in",
+            )
         if kind in ("ConnectError", "ConnectTimeout", "ProxyError", "OfflineModeIsEnabled"):
             return (
                 f"the hub could not be reached at {constants.ENDPOINT}",

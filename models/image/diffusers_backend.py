@@ -10,19 +10,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from models.backend import Backend, load_of
+from models.backend import Backend, Own, load_of
 from models.hub.need import Need, Read, matching
+from models.image.own_settings import own_settings
 from models.image.pipeline_files import NETWORKS, class_name, narrow, pipeline
 from models.locate import locate
 from models.quantize import Quantize, packages
-from models.specs import Device, DType, ImageSpec, Later, NoEffect, Part, Placement
+from models.specs import Device, DType, FileName, ImageSpec, Later, NoEffect, Part, Placement
 
 _USUAL = "pytorch_lora_weights.safetensors"
 
 
 class Lora(Part):
     model: str
-    weight_name: str | None = None
+    weight_name: FileName | None = None
     revision: str | None = None
     scale: float = 1.0
 
@@ -38,7 +39,7 @@ class Gguf(Part):
     """A GGUF file with the weights of a pipeline's network (its transformer or UNet)."""
 
     model: str
-    file: str
+    file: FileName
     revision: str | None = None
 
 
@@ -46,7 +47,7 @@ class Upscaler(Part):
     """A network that enlarges pictures, such as ESRGAN. `file`: where the repository has several."""
 
     model: str
-    file: Annotated[str, Field(pattern=r"\.safetensors$")] = "*.safetensors"
+    file: Annotated[FileName, Field(pattern=r"\.safetensors$")] = "*.safetensors"
     revision: str | None = None
 
 
@@ -120,6 +121,16 @@ def _lora(lora: Lora, base: Path) -> Need:
     return Need("LoRA", locate(lora.model, base), lora.revision, choose, (pattern,), weights=pattern)
 
 
+def own(spec: DiffusersImage, base: Path, read: Read) -> dict[str, Own]:
+    """The size and steps of the model; a spec that names the network's size has that one."""
+    if side := spec.paint_size or spec.native:
+        size = Own(side, "paint_size" if spec.paint_size else "native")
+        found = {"width": size, "height": size}
+    else:
+        found = {}
+    return own_settings(needs(spec, base, read)[0], read, spec.pipeline) | found
+
+
 def works_in_float16(spec: DiffusersImage, base: Path, read: Read) -> bool:
     """Whether its models work in float16; see `narrow`."""
     return narrow(spec.pipeline or class_name(locate(spec.model, base), spec.revision, read))
@@ -137,4 +148,5 @@ BACKEND = Backend(
     needs,
     works_in_float16=works_in_float16,
     packages=needed_packages,
+    own=own,
 )

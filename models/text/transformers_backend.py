@@ -11,14 +11,14 @@ from models.backend import Backend, load_of
 from models.hub.need import Need, Read, checkpoint, matching
 from models.locate import locate
 from models.quantize import Quantize, packages
-from models.specs import Device, DType, Later, NoEffect, Placement, TextSpec
+from models.specs import Device, DType, FileName, Later, NoEffect, Placement, TextSpec
 
 
 class TransformersText(TextSpec):
     """A causal language model run in this process by transformers."""
 
     kind: Literal["transformers"]
-    gguf_file: str | None = None
+    gguf_file: FileName | None = None
     revision: str | None = None
     adapter: str | None = None  # LoRA folder, a `model` location
     marker: str | None = None  # folder of a head that marks the words of a brief, a `model` location

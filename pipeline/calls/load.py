@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from models.load import check_loadable, stage_of
+from models.load import check_loadable, is_here, stage_of
 from models.protocols import Marks, ModelError, Paint, Painted, Text, WeightsMissing
-from models.specs import PER_CALL, POLICY, Spec
+from models.specs import PER_CALL, POLICY, ImageSpec, Spec
 from models.specs import Stage as StageName
 from pipeline.budget import Painter
 from pipeline.calls.caller import Tariff
@@ -24,7 +24,7 @@ from pipeline.calls.operations import ImageOperation, Operation, TextOperation, 
 from pipeline.calls.pool import ModelPool, PooledModel
 from pipeline.calls.rung import Rung
 from pipeline.calls.stage import Stage
-from pipeline.config import Preset, bands, data_file
+from pipeline.config import OWN, Preset, bands, data_file
 from pipeline.judging.bands import Bands, load_bands
 from pipeline.judging.learned import Learned
 from pipeline.range import Range, load_range
@@ -61,6 +61,8 @@ def quiet_libraries() -> None:
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # The hub library waits as long as a hub that takes no more requests asks for: it says so.
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.WARNING)
     logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)  # how torchao registers its types
 
 
@@ -71,6 +73,7 @@ def check(preset: Preset) -> None:
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
+    _require_sizes(preset)
     for spec in preset.used.values():
         errors = []
         for rung in (spec, *spec.fallback):
@@ -81,6 +84,24 @@ def check(preset: Preset) -> None:
                 errors.append(error)
         else:
             raise _with_command(errors[0], preset)
+
+
+def _require_sizes(preset: Preset) -> None:
+    """Raise ModelError where a preset leaves size or steps to a model that is not here yet: a run before the download
+    would have others than one after it."""
+    for key, spec in preset.models.items():
+        if not isinstance(spec, ImageSpec):
+            continue
+        unsaid = [name for name in OWN if name not in spec.model_fields_set]
+        try:
+            here = not unsaid or is_here(spec, preset.base)
+        except ModelError:  # no such folder or package, as loading will say
+            continue
+        if not here:
+            raise ModelError(
+                f"{key}: the preset names no {', '.join(unsaid)}, and {spec.model} is not here to say its own; run "
+                f"`easel pull {preset.given}` first, or name them"
+            )
 
 
 def _with_command(error: ModelError, preset: Preset) -> ModelError:
@@ -107,6 +128,7 @@ def load(
         "vlm": (AskOperation, load_vlm),
         "ocr": (ReadOperation, load_ocr),
     }
+    _require_sizes(preset)
     drawable = load_range(data_file(preset.range, preset.base)) if preset.range else None
     if preset.image.paint_size is not None:
         drawable = (drawable or Range()).model_copy(update={"square": True})

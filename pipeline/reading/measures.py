@@ -31,6 +31,8 @@ _KINDS = (
     rf"{_BEFORE}{_NUMBER}[ -]?{_UNITS}(?![\w'’]){_DIMENSION}",
     # '3"' tall
     rf"{_NUMBER}[\"″](?=[ ,.]|$)(?![^\"″]*[\"″]){_DIMENSION}",
+    # "-2 cats" is no count; "- 2 cats" is an item of a list
+    r"(?<![^\s(])[-−–]\d+(?:[.,]\d+)?(?= [a-z])",
     # "50%"
     rf"{_BEFORE}{_NUMBER} ?(?:%|percent\b)",
     # "1920s", "90s", "from 1990", "the year 2024"

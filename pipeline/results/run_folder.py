@@ -1,7 +1,8 @@
 """The run folder: the files of a run.
 
     out/<name>/
-      accepted.png, or best.png where nothing was accepted; a person's decision may change it, see decided.py
+      accepted.png, or best.png where nothing was accepted: another name of the file in attempts; a person's decision
+                         may change it, see decided.py
       sheet.png          every candidate with its checks, drawn at the end
       attempts/1-1.png   candidate <attempt>-<number>, each with its own record in its metadata
       run.json           brief, requirements, attempts, calls, outcome
@@ -26,7 +27,7 @@ from pipeline.brief import Brief, Reading
 from pipeline.config import Preset
 from pipeline.errors import OutputError
 from pipeline.events import Attempt, Outcome, Started
-from pipeline.files import sweep, write
+from pipeline.files import link, sweep, write
 from pipeline.judging.verdict import Verdict
 from pipeline.painting.image import Candidate
 from pipeline.results.recipe import recipe_of
@@ -74,8 +75,8 @@ class RunFolder:
             self._outcome = event
             if event.best and event.verdict:
                 name = "accepted" if event.status == "accepted" else "best"
-                painted = self.path / f"attempts/{event.best.id}.png"
-                self._write(f"{name}.png", painted.read_bytes())  # the same picture with the same record
+                # The same picture with the same record; a decision replaces the name and leaves the attempt as it is.
+                link(self.path / f"{name}.png", self.path / f"attempts/{event.best.id}.png")
             self._sheet()
         self._write(RECORD, as_bytes(self.record()))
 

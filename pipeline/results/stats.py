@@ -12,7 +12,7 @@ from datetime import datetime
 from models.specs import STAGES
 from pipeline.brief import Record
 from pipeline.store import Store
-from pipeline.store.runs import OPEN
+from pipeline.store.runs import OPEN, REASONS
 from pipeline.store.statistics import Selection, StageCosts, StatusFigures
 
 # How long a period of `Stats.spend` is, by the format of its name; the name of a longer one begins a shorter one's.
@@ -204,6 +204,6 @@ def _reasons(joined: Mapping[str, int]) -> dict[str, int]:
     """How many runs have each reason, from how many have each list of reasons."""
     found: Counter[str] = Counter()
     for reasons, runs in joined.items():
-        for reason in reasons.split("; "):
+        for reason in reasons.split(REASONS):
             found[reason] += runs
     return dict(found.most_common())

@@ -26,6 +26,7 @@ from pipeline.store.tables import AttemptRow, BasisRow, CallRow, CandidateRow, C
 T = TypeVar("T")
 RUNNING, STOPPED = "running", "stopped"
 OPEN = (RUNNING, STOPPED)
+REASONS = ";\n"  # between the reasons for which a run was degraded; "; " may be part of one
 
 
 class Runs:
@@ -72,7 +73,7 @@ class Runs:
             values = {
                 "status": event.status, "loop_status": event.status, "reason": event.reason,
                 "images": event.images, "tokens": event.tokens, "seconds": event.seconds,
-                "best": event.best.id if event.best else None, "degraded": "; ".join(event.degraded) or None,
+                "best": event.best.id if event.best else None, "degraded": REASONS.join(event.degraded) or None,
                 "ended": datetime.now(UTC), "outcome": event.model_dump(mode="json", exclude={"brief"}),
             }  # fmt: skip
             with writing(self._engine) as session:

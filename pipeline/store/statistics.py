@@ -164,7 +164,7 @@ class Statistics:
             return list(session.scalars(query.limit(limit)))
 
     def degraded_runs(self, chosen: Selection) -> dict[str, int]:
-        """The reasons for which runs were degraded, joined by "; " as a run has them, and how many runs have them."""
+        """The reasons of degraded runs, joined by `REASONS` as a run has them, and how many runs have them."""
         query = (
             select(RunRow.degraded, func.count())
             .where(RunRow.degraded.is_not(None), _NEWEST, *chosen.of_runs())

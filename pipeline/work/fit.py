@@ -112,10 +112,15 @@ def fit_of(preset: Preset, machine: Machine) -> Fit:
 
 def best(fits: Iterable[Fit], downloads: bool) -> Fit | None:
     """The preset that fits best and needs no server, of those that are here or, with `downloads`, may be downloaded:
-    one that is not slow on this machine, and then the largest, because larger models follow a brief better."""
+    one that is not slow on this machine. On a GPU that is the largest, because larger models follow a brief better; a
+    CPU takes minutes for a picture of those, so there it is the smallest."""
     able = [f for f in fits if not f.obstacle and (f.here or (downloads and not f.preset.offline))]
     alone = [fit for fit in able if not any(spec.kind == "server" for spec in fit.preset.used.values())]
-    return max(alone, key=lambda fit: (not fit.slow, fit.preset.takes.download_gb), default=None)
+    return max(
+        alone,
+        key=lambda fit: (not fit.slow, fit.preset.takes.download_gb * (1 if fit.machine.gpu else -1)),
+        default=None,
+    )
 
 
 def _demand(preset: Preset, machine: Machine, missing: bool) -> Demand:

@@ -25,6 +25,7 @@ from pipeline.store.tables import CheckRow, RunRow
 from pipeline.work.retry import newest
 from pipeline.work.row import Row, Rows, Unstarted
 
+EXAMPLES = 5  # of each group of reasons
 OUTCOMES = {
     "accepted": "Accepted",
     "needs_review": "Needs review",
@@ -121,6 +122,15 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Rows with something in common. `examples`: what they have in detail, and how often; the most frequent."""
+
+    name: str
+    rows: int
+    examples: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
 class Report:
     name: str
     entries: tuple[Entry, ...]
@@ -133,8 +143,9 @@ class Report:
     @property
     def summary(self) -> str:
         """How many rows have which outcome, in words."""
+        named = OUTCOMES | ({"bad": "Bad rows"} if self.counts["bad"] != 1 else {})
         return ", ".join(
-            f"{self.counts[s]} {label.lower()}" for s, label in OUTCOMES.items() if self.counts[s]
+            f"{self.counts[s]:,} {label.lower()}" for s, label in named.items() if self.counts[s]
         )
 
     @property
@@ -190,16 +201,32 @@ class Report:
         found = Counter(e.run.images for e in self.entries if e.run and e.status == "accepted")
         return [(n, found[n]) for n in range(1, max(found, default=0) + 1)]
 
-    def reasons(self) -> list[tuple[str, int]]:
-        """(requirement, how many briefs were not accepted because of it), the most frequent first."""
-        found = Counter(
-            f"{c.kind}: {e.wants[c.requirement]}"
-            for e in self.entries
-            if e.status not in ("accepted", "open")
-            for c in e.checks
-            if c.must and e.open(c)
-        )
-        return found.most_common(8)
+    def reasons(self) -> list[Group]:
+        """Why briefs were not accepted, by kind of requirement, and by outcome where nothing was judged; the most
+        frequent first. A brief counts once in a group."""
+        briefs: Counter[str] = Counter()
+        texts: dict[str, Counter[str]] = {}
+        for entry in self.entries:
+            for kind, found in _missing(entry).items():
+                briefs[kind] += 1
+                texts.setdefault(kind, Counter()).update(found)
+        return [Group(kind, n, tuple(texts[kind].most_common(EXAMPLES))) for kind, n in briefs.most_common()]
+
+    def bad_rows(self) -> list[Group]:
+        """The rows that could not be run, by what to change; the most frequent first."""
+        bad = Counter(entry.reason for entry in self.entries if entry.status == "bad")
+        return [Group(why, n, ()) for why, n in bad.most_common()]
+
+
+def _missing(entry: Entry) -> dict[str, set[str]]:
+    """Kind of requirement → the must-haves of a brief that are not met, in words."""
+    if entry.status in ("accepted", "open", "bad"):
+        return {}
+    found: dict[str, set[str]] = {}
+    for check in entry.checks:
+        if check.must and entry.open(check):
+            found.setdefault(check.kind, set()).add(entry.wants[check.requirement])
+    return found or {OUTCOMES[entry.status].lower(): {entry.reason}}
 
 
 def gather(rows: Rows, store: Store, unstarted: Sequence[Unstarted] = ()) -> Report:
@@ -297,7 +324,10 @@ def as_html(report: Report, store: Store) -> str:
     )  # fmt: skip
     pages.filters |= {"duration": duration, "utc": utc}
     return pages.get_template("report.html.j2").render(
-        report=report, outcomes=OUTCOMES, thumbnail=lambda name: thumbnail(store, name)
+        report=report,
+        outcomes=OUTCOMES,
+        order={status: n for n, status in enumerate(OUTCOMES)},
+        thumbnail=lambda name: thumbnail(store, name),
     )
 
 

@@ -16,8 +16,8 @@ from pipeline.work.row import Row
 
 Retry = Literal["not-met", "failed", "all"]
 _ENDED = {"not-met": ("exhausted",), "failed": ("failed",)}
-# From one retry to the next of a row that was not met: its images have the seeds that follow the brief's, so none comes
-# twice. What failed, or is asked anew as a whole, keeps its seed.
+# From one retry to the next of a row that was not met: all its images have other seeds than before, also than those of
+# rows with neighbouring seeds. What failed, or is asked anew as a whole, keeps its seed.
 SEED_STEP = 1_000_000
 
 

@@ -28,6 +28,8 @@ from pipeline.work.row import Row, Rows, Unstarted
 from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET, end_process, on_interrupt
 from scripts.commands.plain import escape
 
+BAD_SHOWN = 10  # rows that are left out
+SAID_EVERY = 20  # finished briefs, where no bar is shown
 _COLOURS = {"accepted": "green", "needs_review": "yellow"}
 
 
@@ -38,9 +40,13 @@ class Pace(ProgressColumn):
         done, began = task.fields["done"], task.fields["began"]
         if not done:
             return Text("")
-        each = (time.monotonic() - began) / done
-        left = (task.total or 0) - task.completed
-        return Text(f"{60 / each:.1f} briefs/min, {duration(each * left)} left")
+        return Text(pace(done, time.monotonic() - began, int((task.total or 0) - task.completed)))
+
+
+def pace(done: int, seconds: float, left: int) -> str:
+    """The speed and the time that is left, in words. `done`: briefs that took these seconds."""
+    each = seconds / done
+    return f"{60 / each:.1f} briefs/min, {duration(each * left)} left"
 
 
 def estimate_batch(rows: Rows, out: Path, store_url: str | None = None) -> int:
@@ -102,8 +108,10 @@ def _say_retries(console: Console, entered: int, unfinished: int) -> None:
 
 def _begin(console: Console, rows: Rows, store: Store | None) -> int:
     """Print which rows are left out, how many are done, and an estimate for the others. Returns how many are done."""
-    for bad in rows.bad:
+    for bad in rows.bad[:BAD_SHOWN]:
         console.print(f"[yellow]line {bad.line}[/] left out: {escape(bad.why)}")
+    if (more := len(rows.bad) - BAD_SHOWN) > 0:
+        console.print(f"[yellow]{more:,} more[/] left out; the report lists each")
     todo = unfinished(rows.good, store) if store else list(rows.good)
     before = len(rows.good) - len(todo)
     if before:
@@ -149,11 +157,11 @@ def watch(
         TextColumn("[dim]{task.description}"),
     )
     status = store.runs.statuses([row.id for row in newest(rows.good, store)])
-    tally = Counter(status.values())
+    tally, began = Counter(status.values()), time.monotonic()
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(
             "loading", total=len(rows.good), completed=before, accepted=tally["accepted"],
-            spent="0 images painted", done=0, began=time.monotonic(),
+            spent="0 images painted", done=0, began=began,
         )  # fmt: skip
         images = done = 0
         money = 0.0
@@ -186,5 +194,11 @@ def watch(
                     f"[{colour}]{OUTCOMES[event.status].lower()}[/] {escape(named(row))}: {escape(event.reason)}"
                 )
                 progress.update(bar, advance=1)
+                if not console.is_terminal and done % SAID_EVERY == 0:  # a log has no bar
+                    now, seconds = before + done, time.monotonic() - began
+                    console.print(
+                        f"[bold]{now}/{len(rows.good)}[/], {tally['accepted']} accepted, "
+                        f"{pace(done, seconds, len(rows.good) - now)}"
+                    )
             spent = f"{images} images painted" + (f", {money:.2f} {currency}" if money else "")
             progress.update(bar, accepted=tally["accepted"], spent=spent, done=done)

@@ -26,7 +26,7 @@ def show_keys(preset: Preset, overrides: Sequence[str], as_json: bool) -> int:
     """Print whether a preset can run on this machine, and each of its keys; returns the exit status. Nothing is loaded
     or downloaded. Raises ConfigError for a wrong data file."""
     obstacle = _obstacle(preset)
-    keys = list(preset_keys(preset, read_preset_file(preset.source, overrides)))
+    keys = list(preset_keys(preset, read_preset_file(preset.source, overrides), preset.own))
     if as_json:
         print(
             json.dumps({"preset": preset.given, "obstacle": obstacle, "keys": [asdict(key) for key in keys]})
@@ -58,7 +58,9 @@ def _table(preset: Preset, keys: Sequence[PresetKey]) -> Table:
     for key in keys:
         default = "has no default" if key.required else f"default: {_words(key.default)}"
         given = f"{_short(key.place, preset.source)}; {default}" if key.place else "default"
-        style = "" if key.place else "dim"
+        if key.model:
+            given = f"the model: {key.model}; {default}"
+        style = "" if key.place or key.model else "dim"
         table.add_row(escape(key.name), escape(_words(key.value)), escape(given), style=style)
     return table
 

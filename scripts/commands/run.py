@@ -1,7 +1,9 @@
-"""`easel run`: run one brief, show each event on the console, and leave a run folder."""
+"""`easel run`: run a brief once or with several seeds, show each event on the console, and leave a folder for each
+run."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 from uuid import uuid4
@@ -13,12 +15,12 @@ from rich.table import Table
 from models.machine import this_machine
 from models.protocols import Step
 from pipeline.brief import Brief, Reading
-from pipeline.calls.load import check, quiet_libraries
+from pipeline.calls import load as models
 from pipeline.calls.record import Paid
 from pipeline.config import Preset
 from pipeline.errors import EaselError
 from pipeline.events import Attempt, Outcome, Started
-from pipeline.judging.verdict import ALWAYS
+from pipeline.judging.verdict import ALWAYS, Verdict
 from pipeline.results.run_folder import RECORD, one_line
 from pipeline.stopping import Stop
 from pipeline.store import Store
@@ -37,19 +39,26 @@ MARKS = {
 }
 
 
-def run_brief(
-    brief: Brief, preset: Preset, out: Path, as_json: bool, fresh: bool = False, store_url: str | None = None
+def run_briefs(
+    briefs: Sequence[Brief],
+    preset: Preset,
+    out: Path,
+    as_json: bool,
+    fresh: bool = False,
+    store_url: str | None = None,
 ) -> int:
-    """Run a brief and print each event; returns the exit status. With `as_json` events go to standard error, and the
-    record to standard output. Raises EaselError or ModelError if the run cannot start."""
+    """Run a brief, or the same one with several seeds, and print each event; returns the exit status. With `as_json`
+    events go to standard error, and the record of each run to standard output, on a line of its own. Raises EaselError
+    or ModelError if the runs cannot start."""
     console = Console(stderr=as_json, highlight=False)
-    quiet_libraries()
-    check(preset)
+    models.quiet_libraries()
+    models.check(preset)
     store, stop = Store(out, store_url), Stop()
-    row = Row(1, brief, preset, run=uuid4().hex)
+    rows = [Row(number, brief, preset, run=uuid4().hex) for number, brief in enumerate(briefs, 1)]
+    several = len(rows) > 1
     columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-    reading: Reading | None = None
-    outcome: Outcome | None = None
+    readings: dict[int, Reading] = {}  # by the number of the picture
+    accepted = told = 0  # told: the picture that the last line is about
     loaded = Event()
     # No progress bar in a log or a pipe.
     with (
@@ -74,35 +83,43 @@ def run_brief(
                 doing("judging")
 
         with on_interrupt(stopping):
-            for happened in play([row], store, stop=stop, on_step=on_step, on_loaded=loaded.set, fresh=fresh):
+            for happened in play(rows, store, stop=stop, on_step=on_step, on_loaded=loaded.set, fresh=fresh):
                 if isinstance(happened, Unstarted):
                     raise EaselError(happened.why)
                 if isinstance(happened, Undelivered):
                     console.print(f"[yellow]traces:[/] {escape(happened.why)}")
                     continue
-                _, event = happened
+                row, event = happened
                 if isinstance(event, Started):
-                    reading = event.reading
-                    _tell_reading(console, reading)
+                    if not readings:  # that of the others is the same
+                        _tell_reading(console, event.reading)
+                    readings[row.line] = event.reading
                     doing("painting")
-                elif isinstance(event, Attempt):
+                    continue
+                if several and row.line != told:
+                    console.print(f"[bold]picture {row.line} of {len(rows)}[/], seed {row.brief.seed}")
+                    told = row.line
+                if isinstance(event, Attempt):
                     _tell_attempt(console, event)
                     doing("preparing the next attempt")
-                else:
-                    outcome = event
-    assert reading is not None
-    assert outcome is not None
-    stored = store.runs.get(row.id)
-    assert stored is not None
-    folder = out / stored.folder
-    _tell_outcome(console, reading, outcome, folder, preset.machine.currency)
+                    continue
+                stored = store.runs.get(row.id)
+                assert stored is not None
+                folder = out / stored.folder
+                if event.verdict and not several:
+                    console.print(_checks(readings[row.line], event.verdict))
+                _tell_outcome(console, event, folder, preset.machine.currency)
+                accepted += event.status == "accepted"
+                if as_json:
+                    status = ACCEPTED if event.status == "accepted" else NOT_MET
+                    status = INTERRUPTED if stop.requested else status
+                    print(one_line(folder / RECORD, folder=str(folder), exit_status=status))
     note_memory(preset, this_machine())
-    status = ACCEPTED if outcome.status == "accepted" else NOT_MET
+    if several:
+        console.print(f"{accepted} of {len(rows)} pictures accepted")
     if stop.requested:
-        status = INTERRUPTED
-    if as_json:
-        print(one_line(folder / RECORD, folder=str(folder), exit_status=status))
-    return status
+        return INTERRUPTED
+    return ACCEPTED if accepted == len(rows) else NOT_MET
 
 
 def _tell_reading(console: Console, reading: Reading) -> None:
@@ -144,23 +161,26 @@ def spent(outcome: Outcome, currency: str) -> str:
     return ", ".join(parts)
 
 
-def _tell_outcome(console: Console, reading: Reading, outcome: Outcome, folder: Path, currency: str) -> None:
-    if outcome.verdict:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for heading in ("want", "must", "verdict", "p", "judge", "why"):
-            table.add_column(heading, overflow="fold")
-        requirements = {r.id: r for r in reading.requirements}
-        for check in outcome.verdict.checks:
-            requirement = requirements.get(check.requirement)
-            table.add_row(
-                escape(requirement.text if requirement else ALWAYS.get(check.requirement, check.requirement)),
-                "yes" if requirement is None or requirement.must else "no",
-                MARKS[check.outcome],
-                "" if check.probability is None else f"{check.probability:.2f}",
-                check.judge,
-                escape(check.reason),
-            )
-        console.print(table)
+def _checks(reading: Reading, verdict: Verdict) -> Table:
+    """The checks of a picture."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("want", "must", "verdict", "p", "judge", "why"):
+        table.add_column(heading, overflow="fold")
+    requirements = {r.id: r for r in reading.requirements}
+    for check in verdict.checks:
+        requirement = requirements.get(check.requirement)
+        table.add_row(
+            escape(requirement.text if requirement else ALWAYS.get(check.requirement, check.requirement)),
+            "yes" if requirement is None or requirement.must else "no",
+            MARKS[check.outcome],
+            "" if check.probability is None else f"{check.probability:.2f}",
+            check.judge,
+            escape(check.reason),
+        )
+    return table
+
+
+def _tell_outcome(console: Console, outcome: Outcome, folder: Path, currency: str) -> None:
     colour = {"accepted": "green", "needs_review": "yellow"}.get(outcome.status, "red")
     console.print(
         f"[bold {colour}]{outcome.status.replace('_', ' ')}[/]: {escape(outcome.reason)} ({spent(outcome, currency)})"

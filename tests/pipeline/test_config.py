@@ -7,11 +7,13 @@ import yaml
 from pydantic import BaseModel
 
 from models.image.diffusers_backend import DiffusersImage, Lora, Scheduler
+from models.protocols import ModelError
 from models.scorer.open_clip_backend import OpenClipScorer
 from models.specs import JUDGES
 from models.text.server_text import ServerText
 from models.text.transformers_backend import TransformersText
 from pipeline.brief import Brief, Limits
+from pipeline.calls.load import check
 from pipeline.config import (
     Band,
     Judge,
@@ -27,6 +29,9 @@ from pipeline.config import (
 from pipeline.errors import ConfigError
 from pipeline.judging.routes import Route
 from pipeline.preset_faults import known_keys
+from pipeline.preset_file import read_preset_file
+from pipeline.preset_keys import preset_keys
+from tests.models.image.tiny_image import make_sd
 
 MINIMAL = """\
 about: smallest
@@ -440,3 +445,25 @@ def test_a_key_is_there_once(preset_file: Path) -> None:
     preset_file.write_text(preset_file.read_text() + "offline: true\noffline: false\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml:\d+: .*the key offline is there twice"):
         load_preset(str(preset_file))
+
+
+def test_a_painter_without_a_size_has_to_be_here(preset_file: Path) -> None:
+    """What it takes would change once it is downloaded, and with it what a batch continues."""
+    preset_file.write_text(MINIMAL.replace("./painter", "owner/painter"))
+    with pytest.raises(ModelError, match=r"names no width, height, steps.*easel pull"):
+        check(load_preset(str(preset_file)))
+    preset_file.write_text(preset_file.read_text().replace("owner/painter", "owner/painter\n  steps: 4"))
+    with pytest.raises(ModelError, match=r"names no width, height, and"):
+        check(load_preset(str(preset_file)))
+
+
+def test_keys_say_what_comes_from_the_model(preset_file: Path) -> None:
+    make_sd(preset_file.parent / "painter")
+    preset_file.write_text(MINIMAL + "loop: {images: 2}\n")
+    preset = load_preset(str(preset_file), ["image.height=128"])
+    keys = {key.name: key for key in preset_keys(preset, read_preset_file(preset.source), preset.own)}
+    assert (preset.image.width, preset.image.height, preset.image.steps) == (64, 128, 50)
+    assert keys["image.steps"].model == "the default of StableDiffusionPipeline"
+    assert keys["image.width"].model == "unet/config.json × vae/config.json"
+    assert keys["image.height"].model is None
+    assert "own" not in keys

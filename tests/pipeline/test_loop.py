@@ -13,6 +13,7 @@ from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started
 from pipeline.loop import run
+from pipeline.painting.image import seeds
 from tests.models.image.tiny_image import MAKERS
 
 # Random models never mean what they score; the bands decide what the loop sees.
@@ -99,6 +100,23 @@ def test_a_painter_whose_seeds_do_not_differ_gets_no_second_seed(tiny: Tiny) -> 
     assert [a.change.action for a in attempts] == ["start", "own words", "guide"]
     assert "nothing is left to try" in outcomes[0].reason
     assert outcomes[0].status == "exhausted"
+
+
+def test_runs_with_neighbouring_seeds_share_no_picture(tiny: Tiny) -> None:
+    preset, brief = tiny(judge=NEVER_PASS, loop={"images": 4}), "a cat on a blue background"
+    made = [
+        {c.plan.seed for attempt in play(preset, [brief], seed)[1] for c in attempt.candidates}
+        for seed in (0, 1, 2)
+    ]
+    assert [len(seeds) for seeds in made] == [4, 4, 4]
+    assert len(set.union(*made)) == 12
+
+
+@pytest.mark.parametrize("choices", range(2, 14))
+def test_the_pictures_of_a_run_choose_in_turn(choices: int) -> None:
+    """A painter with a range chooses by the remainder of the seed."""
+    made = seeds(Brief(text="a cat", seed=3), 0, choices)
+    assert {seed % choices for seed in made} == set(range(choices))
 
 
 def test_no_attempt_repeats_an_earlier_one(tiny: Tiny) -> None:

@@ -22,10 +22,11 @@ from pipeline.events import Attempt, Outcome
 from pipeline.judging.feedback import fallen, repair
 from pipeline.judging.verdict import Check, Verdict
 from pipeline.loop import run
+from pipeline.painting.image import IMAGE_STEP
 from pipeline.results.run_folder import read_metadata
 from pipeline.results.sheet import caption
 from pipeline.store import Store
-from scripts.commands.run import run_brief
+from scripts.commands.run import run_briefs
 from tests.models.image.tiny_image import MAKERS, SIZE
 from tests.models.told_backends import Seen, ToldDetector, ToldScorer, registered
 from ui.run_parts import attempt
@@ -350,10 +351,10 @@ def test_runs_and_pages_name_edits_and_the_other_painter(
     bad = {CAT: 0.1, BLUE: 0.9}
     preset = told((bad, bad, GOOD), ((DOG,), (DOG,), ()), escalate=larger(tmp_path), loop={"images": 3})
     out = tmp_path / "out"
-    assert run_brief(Brief(text=BRIEF, seed=7), preset, out, as_json=False) == 0
+    assert run_briefs([Brief(text=BRIEF, seed=7)], preset, out, as_json=False) == 0
     said = capsys.readouterr().out
-    assert "2-1 edit, seed 8" in said
-    assert "3-1 other painter, seed 9" in said
+    assert f"2-1 edit, seed {7 + IMAGE_STEP}" in said
+    assert f"3-1 other painter, seed {7 + 2 * IMAGE_STEP}" in said
     (file,) = out.glob("*/run.json")
     record = json.loads(file.read_text())
     assert [a["change"]["action"] for a in record["attempts"]] == ["start", "edit", "other painter"]
@@ -382,4 +383,6 @@ def test_the_contact_sheet_names_them(told: Callable[..., Preset], tmp_path: Pat
     made = [pair for a in attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
     captions = [caption(candidate, verdict, text) for candidate, verdict in made]
     heads = [lines[0][0] for lines in captions]
-    assert [head.partition("seed ")[2] for head in heads] == ["7", "8  edit", "9  other painter"]
+    assert [head.partition("seed ")[2] for head in heads] == [
+        "7", f"{7 + IMAGE_STEP}  edit", f"{7 + 2 * IMAGE_STEP}  other painter"
+    ]  # fmt: skip

@@ -57,6 +57,36 @@ def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lo
     return run
 
 
+def test_several_pictures_have_a_run_and_a_record_each(tmp_path: Path, here: Here) -> None:
+    said = here(
+        "run",
+        "a panda",
+        *RULES,
+        "--images",
+        "1",
+        "--pictures",
+        "3",
+        "--seed",
+        "5",
+        "--json",
+        "--out",
+        str(tmp_path),
+    )
+    records = [json.loads(line) for line in said.out.splitlines()]
+    assert [record["brief"]["seed"] for record in records] == [5, 6, 7]
+    assert len({record["folder"] for record in records}) == 3
+    assert said.status == max(record["exit_status"] for record in records)
+    assert said.err.count("Wants") == 1
+    assert "picture 3 of 3, seed 7" in said.err
+    assert "of 3 pictures accepted" in said.err
+
+
+def test_a_random_seed_is_another_each_time(tmp_path: Path, here: Here) -> None:
+    args = ("run", "a panda", *RULES, "--images", "1", "--seed", "random", "--json", "--out", str(tmp_path))
+    one, other = (json.loads(here(*args).out)["brief"]["seed"] for _ in range(2))
+    assert one != other
+
+
 def is_one_line(said: Said) -> bool:
     return said.err.startswith("easel: ") and said.err.count("\n") == 1 and len(said.err) < 500
 
@@ -93,10 +123,15 @@ def is_one_line(said: Said) -> bool:
             "--set: unknown key judge.defalt; did you mean default?",
         ),
         (["a cat", "--seed", "-1"], "--seed"),
+        (["a cat", "--seed", "some"], "give one, or random"),
+        (["a cat", "--pictures", "0"], "--pictures"),
         (["a cat", "--seed", "9" * 30], "--seed"),
         (["a cat", "--out", "/proc/nowhere"], "--out"),
         (["a cat", "--set", "image.model=./nowhere"], "no model folder"),
         (["a cat", "--set", "text.gguf_file=nowhere.gguf"], "nowhere.gguf"),
+        (["a cat", "--set", "image.quantize=int8"], "weights of 8 bits already"),
+        (["a cat", "--set", "image.gguf={model: ./m, file: ../../x.gguf}"], "leaves the model's folder"),
+        (["a cat", "--set", "text.gguf_file=/etc/passwd"], "leaves the model's folder"),
         (["a cat", "--set", "range=./nowhere.json"], "correct it in the preset"),
         (["a cat", "--set", "range=package:models/mini/judge.json"], "form of a range"),
         (["a cat", "--set", "judge.measured=package:models/mini/range.json"], "JSON file of bands"),
@@ -329,7 +364,7 @@ def test_a_preset_is_checked_without_painting(tmp_path: Path, here: Here) -> Non
     assert told["obstacle"] == ""
     keys = {key["name"]: key for key in told["keys"]}
     assert keys["image.steps"] == {
-        "name": "image.steps", "value": 3, "default": 28, "required": False, "place": "--set",
+        "name": "image.steps", "value": 3, "default": 28, "required": False, "place": "--set", "model": None,
     }  # fmt: skip
     assert keys["image.max_batch"]["place"] == f"{tmp_path}/mine.yaml:29"
     assert keys["loop.batch.money"]["place"] is None

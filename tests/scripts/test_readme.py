@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,20 @@ def batch(path: Path) -> None:
     path.write_text("\n".join(rows[:2]), encoding="utf-8")
 
 
+def test_scripts_of_the_readme_exist() -> None:
+    named = set(re.findall(r"python -m ([a-z_.]+)", README))
+    assert "scripts.client" in named
+    assert all(find_spec(name) for name in named)
+
+
+def test_the_client_of_the_readme_runs_as_written() -> None:
+    (command,) = re.findall(r"^    (python -m scripts\.client .+)$", README, re.MULTILINE)
+    activated = f". {shlex.quote(str(Path(sys.prefix) / 'bin' / 'activate'))} && {command} --help"
+    done = subprocess.run(["bash", "-c", activated], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--save" in done.stdout
+
+
 def test_the_python_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = re.findall(r"^```python\n(.+?)^```", README, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
@@ -86,6 +101,27 @@ def test_make_targets_of_the_readme_exist() -> None:
     command = ["make", "--dry-run", *sorted(set(TARGETS))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def made(*words: str) -> str:
+    """The commands of a fresh set-up."""
+    command = ["make", "--dry-run", "--always-make", "PYTHON=python3", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_set_up_of_the_main_job_has_no_test_tools() -> None:
+    assert "--group dev" not in made("run")
+    assert "xllamacpp" not in made("ui")
+    assert "--group dev" in made("test")
+    assert 'easel run "$BRIEF"' in made("run")
+
+
+def test_another_build_of_torch_comes_from_its_own_index() -> None:
+    assert "--index-url" not in made("setup")
+    lines = [line for line in made("setup", "TORCH_INDEX=file:///nowhere").splitlines() if "pip" in line]
+    (own,) = [line for line in lines if "--index-url file:///nowhere" in line]
+    assert own.endswith("torch torchvision")
+    assert lines.index(own) < next(n for n, line in enumerate(lines) if "--editable" in line)
 
 
 def test_options_of_the_readme_exist(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from models.hub.download import Cancelled, download, snapshot
 from models.hub.need import Need, checkpoint, first_of
 from models.hub.plan import look_up, make_plan
 from models.protocols import NotCached, WeightsMissing
+from pipeline.calls.load import quiet_libraries
 from tests.hub import Hub, Repository
 
 WEIGHTS = bytes(range(256)) * 40
@@ -140,6 +142,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"path": "/api/", "status": 429, "headers": {"Retry-After": "77"}},
         r"takes no more requests .*\(429\); run the command again in 77 seconds",
     ),
+    "no file": ({"path": "GET /blobs", "status": 404}, "the hub's model lacks a file; correct the file's name"),
+    "no hub": ({"path": "/api/", "status": 204}, "does not answer as a hub does; correct HF_ENDPOINT"),
     "unavailable": ({"path": "/api/", "status": 503}, r"a fault of its own \(503\); run the command again later"),
     "cut": ({"path": "GET /blobs", "cut": 100}, "the connection broke; run the command again; files .* are kept"),
     "wrong hash": (
@@ -231,3 +235,17 @@ def test_forbidden_downloads_ask_nobody(hub: Hub, pinned: Need, monkeypatch: pyt
     with pytest.raises(WeightsMissing, match="unset HF_HUB_OFFLINE"):
         look_up(pinned)
     assert hub.requests == []
+
+
+def test_a_long_wait_that_the_hub_asks_for_is_said(
+    hub: Hub, pinned: Need, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    quiet_libraries()
+    waits: list[float] = []
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", waits.append)
+    hub.fail(path="GET /blobs", status=429, headers={"Retry-After": "77"}, times=1)
+    monkeypatch.setattr("huggingface_hub.utils._http.logger.propagate", True)
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "propagate", True)
+    get(pinned)
+    assert 78 in waits
+    assert "Waiting 78" in caplog.text

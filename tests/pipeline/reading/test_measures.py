@@ -18,6 +18,8 @@ from tests.pipeline.reading.passes.reading import RANGE, line
         ("a cat, uhd 8k resolution", "uhd 8k resolution"),
         ("a cat in 1080p", "in 1080p"),
         ("a cat, 300 dpi", "300 dpi"),
+        ("-2 cats", "-2"),
+        ("a photo with −1.5 cats", "−1.5"),
         ("a cat at 300dpi", "at 300dpi"),
         ("a cat, 35mm lens", "35mm lens"),
         ("35 mm photo of a cat", "35 mm"),
@@ -47,7 +49,8 @@ def test_a_number_with_a_unit_is_no_count(text: str, want: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["3 cats", "2 x apple", "256 x 256", "512 px", "3 millions", "two owls, 4 bees", "5 kites", "4 pears", "no cats",
+    ["3 cats", "2 x apple", "256 x 256", "512 px", "3 millions", "- 2 cats", "2-3 cats",
+     "two owls, 4 bees", "5 kites", "4 pears", "no cats",
      "“3” on a sign", "10:15 pm", "3 feet", "cats: 3", "2 days of rain"],
 )  # fmt: skip
 def test_other_numbers_stay(text: str) -> None:

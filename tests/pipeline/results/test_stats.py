@@ -22,6 +22,7 @@ from pipeline.results.stats import DAY, HOUR, MONTH, MOST_FALLEN, Stats, gather
 from pipeline.store import Store
 from pipeline.store.engine import driver, migrate
 from pipeline.store.reviews import Review
+from pipeline.store.runs import REASONS
 from pipeline.store.tables import CallRow, CheckRow, RunRow
 from scripts.benches.statistics import END, Rows, fill, random_runs
 from tests.pipeline.test_loop import NEVER_PASS
@@ -119,7 +120,7 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
             for name in periods for mine in ([c for c in calls if f"{c['started']:{by}}" == name],)
         ),
         "currency": "EUR",
-        "degraded": Counter(reason for run in runs if run["degraded"] for reason in run["degraded"].split("; ")),
+        "degraded": Counter(reason for run in runs if run["degraded"] for reason in run["degraded"].split(REASONS)),
         "fallen": [
             {"at": c["started"], "stage": c["stage"], "model": c["model"], "why": c["degraded"] or c["error"]}
             for c in fallen[-MOST_FALLEN:]
@@ -260,3 +261,18 @@ def test_only_the_newest_fallen_calls_are_listed(store: Store, monkeypatch: pyte
     fallen = sorted(c["started"] for c in calls if c["degraded"] or c["error"])
     assert len(fallen) > 10
     assert [fall.at for fall in gather(store).fallen] == fallen[-10:]
+
+
+def test_a_reason_with_a_semicolon_stays_whole(tiny: Tiny, tmp_path: Path) -> None:
+    store, preset = Store(tmp_path), tiny(loop={"images": 1})
+    brief, row = Brief(text="a cat"), "0" * 32
+    why = "image, out of memory; lower max_batch → cpu"
+    store.runs.begin(row, brief, preset, tmp_path)
+    for event in run([brief], preset, load(preset)):
+        store.runs.take(
+            row,
+            event.model_copy(update={"degraded": (why, "scorer, hung")})
+            if isinstance(event, Outcome)
+            else event,
+        )
+    assert gather(store).degraded == {why: 1, "scorer, hung": 1}

@@ -62,7 +62,9 @@ def test_the_preset_that_fits_best_is_named(hub: Hub, disk: Disk) -> None:
     assert name(best(fits(LARGE), downloads=True)) == "studio"
     assert name(best(fits(MIDDLE), downloads=True)) == "turbo"
     assert name(best(fits(SMALL), downloads=True)) == "mini"
-    assert name(best(fits(NO_GPU), downloads=True)) == "laptop"  # the others would be slow
+    assert (
+        name(best(fits(NO_GPU), downloads=True)) == "mini"
+    )  # a CPU takes minutes for a picture of the others
     assert best(fits(Machine(main=10**9)), downloads=True) is None
 
 

@@ -82,7 +82,7 @@ def test_the_report_is_self_contained_and_escapes_texts(rows: Rows, tmp_path: Pa
     list(play(rows.good, store))
     page = write_report(gather(rows, store), store).read_text()
     assert "0 of 5" in page
-    assert "<script" not in page
+    assert page.count("<script") == 1  # its own
     assert "&lt;script&gt;" in page
     assert "http" not in page
     assert page.count("data:image/webp;base64,") == 3

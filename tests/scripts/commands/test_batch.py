@@ -138,3 +138,25 @@ def test_rows_that_were_not_met_are_run_again(tiny: Tiny, tmp_path: Path) -> Non
     wrong = easel(*args, "--retry", "accepted")
     assert wrong.returncode == 2
     assert wrong.stderr.count("\n") == 1
+
+
+def test_many_bad_rows_take_a_few_lines(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("brief,seed\n" + "a cat,-1\n" * 1200)
+    done = easel("batch", str(tmp_path / "x.csv"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert done.stdout.count("left out: seed") == 10
+    assert "1,190 more left out; the report lists each" in done.stdout
+    assert "1,200 bad rows" in done.stdout
+    assert len(done.stdout.splitlines()) < 20
+
+
+def test_a_pipe_gets_a_count_now_and_then(tiny: Tiny, tmp_path: Path) -> None:
+    preset = tiny(loop={"images": 1})
+    rows = "".join(f"an apple but no apples,{n}\n" for n in range(45))  # contradictions: nothing is painted
+    (tmp_path / "x.csv").write_text("brief,seed\n" + rows)
+    done = easel(
+        "batch", str(tmp_path / "x.csv"), "--out", str(tmp_path / "out"), "--preset", str(preset.source)
+    )
+    counts = [line for line in done.stdout.splitlines() if "briefs/min" in line]
+    assert [line.partition(",")[0] for line in counts] == ["20/45", "40/45"]
+    assert all(" left" in line for line in counts)

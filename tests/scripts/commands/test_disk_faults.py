@@ -48,7 +48,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def refused(preset: Preset, out: Path) -> str:
     """The error of a run that must fail; main() shows it as one line."""
     with pytest.raises(EaselError) as error:
-        command.run_brief(BRIEF, preset, out, False)
+        command.run_briefs([BRIEF], preset, out, False)
     assert "\n" not in str(error.value)
     return str(error.value)
 
