@@ -36,15 +36,18 @@ def test_true_facts_hold_and_false_ones_do_not() -> None:
             assert not seen.holds(false), (false, seen)
 
 
-def test_a_blend_of_two_things_is_neither() -> None:
-    cat = Scene("single", (Item("cat", None, 0, 0, 4),), "blue", "flat")
-    bus = replace(cat, items=(replace(cat.items[0], object="bus"),))
-    mixed = (render(cat, 256).astype(np.float32) + render(bus, 256)) / 2
-    seen = examine(Image.fromarray(mixed.astype(np.uint8)))
-    assert not seen.holds(Fact("object", "cat"))
-    assert not seen.holds(Fact("object", "bus"))
-    assert seen.holds(Fact("background", value="blue"))
-    assert not seen.holds(Fact("count", "cat", "1"))
+def test_most_blends_of_two_things_are_neither() -> None:
+    names, mistaken = ("cat", "bus", "apple", "house", "key", "rose", "owl", "camera"), 0
+    for one, other in zip(names, names[1:] + names[:1], strict=True):
+        mixed = (render(alone(one), 256).astype(np.float32) + render(alone(other), 256)) / 2
+        seen = examine(Image.fromarray(mixed.astype(np.uint8)))
+        assert seen.holds(Fact("background", value="blue"))
+        mistaken += any(seen.holds(Fact("object", name)) for name in (one, other))
+    assert mistaken <= 2  # it takes 18 of 100 for one of the two (models/mini/README.md)
+
+
+def alone(name: str) -> Scene:
+    return Scene("single", (Item(name, None, 0, 0, 4),), "blue", "flat")
 
 
 def test_an_unclear_thing_beside_it_spoils_a_count() -> None:
