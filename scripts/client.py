@@ -21,12 +21,12 @@ import typer
 from gradio_client import Client
 from gradio_client.exceptions import AppError, AuthenticationError
 
+from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, NOT_MET
 from scripts.commands.plain import clean
 from scripts.direct import reach_loopback_directly
 
 POLL = 0.5  # seconds between two looks at the job
 PASSWORD = "EASEL_PASSWORD"  # variable of the environment
-ACCEPTED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 2, 3, 130  # exit statuses, as of `easel run`
 
 
 class Refused(Exception):

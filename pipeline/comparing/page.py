@@ -22,9 +22,9 @@ _WIDE, _HIGH = 640, 280  # of the plot
 _RIGHT = {True: "yes", False: "no", None: ""}
 
 
-def write_comparison(made: Comparison, store: Store) -> Path:
-    """Write compare.html, compare.csv and compare.json into the output folder. Returns the path of the page."""
-    page = store.out / "compare.html"
+def write_comparison(made: Comparison, store: Store, stem: str = "compare") -> Path:
+    """Write the page, the CSV and the JSON into the output folder. Returns the path of the page."""
+    page = store.out / f"{stem}.html"
     write(page.with_suffix(".json"), as_json(made).encode())
     write(page.with_suffix(".csv"), as_csv(made).encode())
     write(page, as_html(made, store).encode())

@@ -82,10 +82,10 @@ class Candidate(Record):
     image: Image = Field(exclude=True, repr=False)
 
 
-# From one image of a run to the next. Briefs with neighbouring seeds, and their retries (work/retry.py), share no seed.
-# A painter with a range chooses backgrounds, styles and layouts by remainders of the seed. This step has no divisor up
-# to 13, so the images of a run choose in turn; and it is not 1 by most of these numbers, so the second image of a run
-# seldom chooses what the first one of the next seed does.
+# What is added to the seed from one image of a run to the next. It is so large that runs with neighbouring seeds, and
+# their retries (work/retry.py), share no seed. A painter with a range chooses backgrounds, styles and layouts by the
+# remainder of the seed after a division by their number, which is at most 13 here. The step is divisible by no number
+# from 2 to 13, so the images of a run get every choice in turn.
 IMAGE_STEP = 10_000_000_147
 
 

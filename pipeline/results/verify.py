@@ -22,6 +22,8 @@ from pipeline.results.seal import SEAL, Seal, own_public_key, unsigned
 LARGEST = 100_000_000  # pixels
 
 State = Literal["intact", "changed", "not sealed"]
+# A requirement in words, its check in the record, and the check now; None where the judges do not check it.
+Again = tuple[str, Check, Check | None]
 # yours: by the key of this user; another: by a key that is not here; broken: not by the key that it names.
 Signature = Literal["none", "yours", "another", "broken"]
 
@@ -39,12 +41,13 @@ class Examined(Record):
     @property
     def models(self) -> list[str]:
         """Name and revision of the painter, and the names of the judges of the record."""
-        candidate = self.record.get("candidate") or {}
-        judges = {str(check.get("judge")) for check in (self.record.get("verdict") or {}).get("checks", ())}
+        candidate = self.record.get("candidate", {})
+        judges = {str(check.get("judge")) for check in self.record.get("verdict", {}).get("checks", ())}
         return [f"{candidate.get('model')} {candidate.get('revision')}".strip(), *sorted(judges - {"pixels"})]
 
 
 _PARTS = ("version", "brief", "preset", "recipe", "requirements", "candidate", "verdict")
+_KINDS = {"brief": dict, "candidate": dict, "verdict": dict, "requirements": list, "reviews": list}
 
 
 def examine(path: Path) -> Examined:
@@ -54,10 +57,10 @@ def examine(path: Path) -> Examined:
         record = json.loads(texts[METADATA_KEY])
         seal = Seal.model_validate_json(texts[SEAL]) if SEAL in texts else None
     except (ValueError, ValidationError, RecursionError):
+        record, seal = None, None
+    if not _usable(record):
         damaged = "its record or its seal is damaged"
         return Examined(state="changed", signature="none", key="", faults=(damaged,), lacking=(), record={})
-    if not isinstance(record, dict):
-        record = {}
     lacking = tuple(part for part in _PARTS if part not in record)
     if seal is None:
         return Examined(
@@ -80,6 +83,17 @@ def examine(path: Path) -> Examined:
     )  # fmt: skip
 
 
+def _usable(record: Any) -> bool:
+    """Whether the parts that are in a record have the types of parts. Nothing else about it is certain: anybody can
+    write one."""
+    if not isinstance(record, dict):
+        return False
+    if not all(isinstance(record[part], kind) for part, kind in _KINDS.items() if part in record):
+        return False
+    lists = record.get("reviews", []), record.get("verdict", {}).get("checks", [])
+    return all(isinstance(one, list) and all(isinstance(each, dict) for each in one) for one in lists)
+
+
 def _signature(seal: Seal) -> Signature:
     if not seal.signature:
         return "none"
@@ -94,9 +108,8 @@ def judges_of(preset: Preset) -> Judges:
     return Judges(models.judges, preset.routes, models.bands, models.range)
 
 
-def judged_again(path: Path, record: dict[str, Any], judges: Judges) -> list[tuple[str, Check, Check | None]]:
-    """(requirement in words, check in the record, check now) of every check; None where these judges do not check it.
-    Raises OutputError for a record that cannot be used."""
+def judged_again(path: Path, record: dict[str, Any], judges: Judges) -> list[Again]:
+    """Every check of the record once more. Raises OutputError for a record that cannot be used."""
     image, _ = _opened(path)
     try:
         plan = {key: value for key, value in record["candidate"]["plan"].items() if key != "edit"}

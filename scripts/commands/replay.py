@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 
 from rich.console import Console
 
 from pipeline.calls.record import Paid
-from pipeline.comparing.comparison import Comparison, Line, compare
+from pipeline.comparing.comparison import Line, compare
 from pipeline.comparing.page import write_comparison
 from pipeline.comparing.replay import Change, changes, recorded, replayed
-from pipeline.stopping import Stop
 from pipeline.store import Store
 from pipeline.work.lock import exclusive
-from pipeline.work.play import unfinished
 from pipeline.work.report import OUTCOMES, duration
-from pipeline.work.row import Rows, Unstarted
-from scripts.commands.batch import watch, written
-from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED, end_process, on_interrupt
+from pipeline.work.row import Rows
+from scripts.commands.batch import written
+from scripts.commands.interrupt import ACCEPTED, BAD_INPUT, INTERRUPTED
 from scripts.commands.plain import escape
+from scripts.commands.rows import begin, run_rows, tell_how_to_go_on
 
 MOST = 20  # briefs whose changes are printed
 
@@ -35,32 +33,25 @@ def run_replay(
     store = Store.existing(out, store_url)
     variants = replayed(recorded(store, what), overrides, file)
     rows = Rows(f"{what}-replayed", variants[1].rows)
-    unstarted: list[Unstarted] = []
-    stop, loaded = Stop(), Event()
     with exclusive(store):
-        before = len(rows.good) - len(unfinished(rows.good, store))
-        with on_interrupt(lambda: stop.pause() if loaded.is_set() else end_process()):
-            watch(console, rows, before, store, stop, loaded, False, unstarted)
+        ran = run_rows(console, rows, begin(console, rows, store), store)
         made = compare(what, variants, store)
-        page = write_comparison(made, store)
+        page = write_comparison(made, store, "replay")
     told = [(line, changes(line, store)) for line in made.ended]
     paid = store.figures.paid([row.id for row in rows.good])
     if as_json:
         print(json.dumps([_record(line, changed, paid) for line, changed in told], ensure_ascii=False))
     else:
-        _show(console, made, told, paid)
-    for group in unstarted:
-        console.print(f"[red]not started[/]: {len(group.rows)} runs: {escape(group.why)}")
+        _show(console, told, paid)
+    ran.tell_unstarted(console)
     console.print(written(page))
-    if stop.requested and len(made.ended) < len(made.lines):
-        console.print("stopped; everything made so far is kept. The same command continues")
+    if ran.stopped and len(made.ended) < len(made.lines):
+        tell_how_to_go_on(console)
         return INTERRUPTED
     return ACCEPTED if made.ended else BAD_INPUT
 
 
-def _show(
-    console: Console, made: Comparison, told: Sequence[tuple[Line, list[Change]]], paid: dict[str, Paid]
-) -> None:
+def _show(console: Console, told: Sequence[tuple[Line, list[Change]]], paid: dict[str, Paid]) -> None:
     different = [pair for pair in told if _differs(*pair)]
     for line, changed in different[:MOST]:
         console.print(f"[bold]{escape(line.name)}[/]: {_outcomes(line)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 
+from pipeline.comparing import paired
 from pipeline.events import Status
 from scripts.evaluation.cases import Case
 
@@ -57,15 +57,10 @@ class Result:
 
 def share(part: int, whole: int) -> str:
     """A share with its 95 % Wilson interval, in percent: "97 (94–98)"."""
-    if not whole:
+    found = paired.share(part, whole)
+    if found.value is None or found.low is None or found.high is None:
         return "-"
-    p, z = part / whole, 1.96
-    centre, half = (
-        p + z * z / (2 * whole),
-        z * math.sqrt(p * (1 - p) / whole + z * z / (4 * whole * whole)),
-    )
-    low, high = ((centre + sign * half) / (1 + z * z / whole) for sign in (-1, 1))
-    return f"{100 * p:.0f} ({100 * max(0.0, low):.0f}–{100 * min(1.0, high):.0f})"
+    return f"{100 * found.value:.0f} ({100 * found.low:.0f}–{100 * found.high:.0f})"
 
 
 Count = tuple[int, int]  # how many, of how many

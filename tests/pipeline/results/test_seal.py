@@ -74,6 +74,16 @@ def test_a_changed_pixel_or_word_is_found(folder: Path, config: None) -> None:
     assert examine(changed(best, **{SEAL: "{"})).faults == ("its record or its seal is damaged",)
 
 
+@pytest.mark.parametrize(
+    "record",
+    ["[]", "3", '{"brief": []}', '{"verdict": {"checks": 3}}', '{"reviews": [1]}', '{"candidate": "x"}'],
+)
+def test_a_record_that_anybody_wrote_breaks_nothing(folder: Path, config: None, record: str) -> None:
+    found = examine(changed(folder / "best.png", **{METADATA_KEY: record}))
+    assert found.faults == ("its record or its seal is damaged",)
+    assert found.models == [""]
+
+
 def test_a_decision_is_sealed_too(folder: Path, config: None) -> None:
     store = Store(folder.parent)
     (run,) = store.runs.find()
