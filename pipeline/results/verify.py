@@ -43,7 +43,8 @@ class Examined(Record):
         """Name and revision of the painter, and the names of the judges of the record."""
         candidate = self.record.get("candidate", {})
         judges = {str(check.get("judge")) for check in self.record.get("verdict", {}).get("checks", ())}
-        return [f"{candidate.get('model')} {candidate.get('revision')}".strip(), *sorted(judges - {"pixels"})]
+        painter = f"{candidate.get('model', '')} {candidate.get('revision', '')}".strip()
+        return [*([painter] if painter else []), *sorted(judges - {"pixels"})]
 
 
 _PARTS = ("version", "brief", "preset", "recipe", "requirements", "candidate", "verdict")
