@@ -31,7 +31,7 @@ SHOWN = 200  # rows of a table
 EXAMPLE = """\
 brief,name,seed,must,images
 "a panda on a purple background, cartoon style",panda,7,,4
-"two owls on a gray background",owls,1,flat style; no text,6
+"two owls on a gray background",owls,1,flat style; no dogs,6
 "a guitar on a yellow background, flat style",,3,,
 """
 REPORT_SCRIPT = """

@@ -12,7 +12,6 @@ from pipeline.brief import BEYOND_THINGS, Brief, Reading, Record, Requirement
 from pipeline.config import data_file
 from pipeline.range import load_range
 from pipeline.reading.finding import Found
-from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import Reach
 from pipeline.reading.requirements import in_words as listed
 from pipeline.reading.rules import found_in, numbered
@@ -67,7 +66,7 @@ def edited(draft: Draft, *edits: Edit) -> Draft:
     # With the ids that the user saw; what an edit adds has none.
     wants = [(want.id, want) for want in draft.reading.requirements]
     for edit in edits:
-        at = next((i for i, (id, _) in enumerate(wants) if id == edit.id), len(wants))
+        at = next((i for i, (id, _) in enumerate(wants) if id and id == edit.id), len(wants))
         old = wants[at][1] if at < len(wants) else None
         if edit.op == "must" and old is not None:
             wants[at] = (edit.id, old.model_copy(update={"must": not old.must}))
@@ -79,7 +78,7 @@ def edited(draft: Draft, *edits: Edit) -> Draft:
             wants[at : at + 1] = [(edit.id if i == 0 else "", want) for i, want in enumerate(fresh)]
     made = renumbered([want for _, want in wants])
     by = reach(draft.preset)
-    reading = Reading(requirements=flagged(made, by.drawable, by.checked), reader="you")
+    reading = Reading(requirements=by.flagged(made), reader="you")
     return draft.model_copy(update={"reading": reading, "edited": True, "job": None})
 
 

@@ -55,6 +55,20 @@ def test_an_edited_requirement_is_what_is_painted_and_checked(page: Page, store:
     assert "blue" in page.locator("#history .prompt").inner_text()
 
 
+def test_the_field_for_a_further_requirement_is_free_for_the_next(page: Page) -> None:
+    page.locator("#brief textarea").fill("a panda")
+    expect(page.locator("#wants .want")).to_have_count(1)
+    page.get_by_label("A further requirement").click()
+    for number, words in enumerate(("flat style", "no dogs", "blue background"), 2):
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+        expect(page.locator("#wants .want")).to_have_count(number)
+        expect(page.get_by_label("A further requirement")).to_have_value("")
+        expect(page.get_by_label("A further requirement")).to_be_focused()
+    said = [field.input_value() for field in page.locator("#wants .want input").all()]
+    assert said == ["a panda", "flat style", "no dog", "the background is blue"]
+
+
 def test_a_reading_that_comes_late_is_shown(page: Page, client: Client, store: Store, busy: str) -> None:
     write(page, "two frogs, flat style", images=1)
     expect(page.locator("#wants")).to_contain_text("Read by the rules")
