@@ -200,7 +200,7 @@ class Page:
         if old_moving == moving:
             return tuple(gr.skip() for _ in range(11))
         timer = gr.Timer(active=job is not None and job.state in OPEN)
-        live = run_parts.status(job), run_parts.stand(job, run, self.desk.out)
+        live = run_parts.status(job), run_parts.stand(job, run, self.desk.out) or gr.skip()
         if old == now:
             return f"{now}\n{moving}", timer, *live, *(gr.skip() for _ in range(7))
         made = run_parts.result(job, run), run_parts.history(run)

@@ -5,19 +5,25 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from PIL import Image
+
 from pipeline.judging.verdict import ALWAYS
 from pipeline.results.decided import picture_name
+from pipeline.results.thumbnail import as_url
+from pipeline.store.jobs import OPEN as OPEN_JOB
 from pipeline.store.jobs import Job
 from pipeline.store.runs import OPEN
 from pipeline.work.report import ANSWERS, duration
 from ui.decide import panel, people
-from ui.parts import callout, card, counted, download, mark, moment, picture, sentence, table, word
+from ui.parts import callout, card, counted, download, link_to, mark, moment, picture, sentence, table, word
+from ui.templates import render
 from ui.view import RunView, Shown, Turn
 
 STAGES = {
     "loading": "Getting the models ready", "reading": "Reading the brief", "painting": "Painting",
     "done": "Finishing", "read": "Finishing",
 }  # fmt: skip
+COMING = "The picture appears here while it is painted."
 EMPTY = "Your picture will be here. Write a brief, check its requirements, then paint."
 
 
@@ -105,31 +111,35 @@ def status(job: Job | None) -> str:
     return ""
 
 
-def stand(job: Job | None, run: RunView | None, out: Path) -> str:
-    """The main picture: the preview of the running job, else the best picture, else the last one."""
+def stand(job: Job | None, run: RunView | None, out: Path) -> str | None:
+    """The main picture: the preview of the running job, else the best picture, else the last one. None where its file
+    is gone: then what is shown stays."""
     ended = run is not None and run.row.status not in OPEN
-    if job is not None and job.state == "running" and not ended:
-        live = out / str(job.progress.get("preview"))
-        if "preview" in job.progress and live.exists():
-            step = f"{job.progress.get('attempt')}.{job.progress.get('step')}"
-            shown = picture(live, "Preview of the picture being painted", step, "main")
-            return card(
-                f'<div class="stand"><figure>{shown}<figcaption>Being painted</figcaption></figure></div>'
-            )
-    if run is not None and run.picture is not None:
+    if job is not None and job.state == "running" and not ended and "preview" in job.progress:
+        live = out / str(job.progress["preview"])
+        return _framed(live, "Preview of the picture being painted", "Being painted", kept=False)
+    if run is not None and run.best is not None:
         by = f" by {run.row.decided_by}" if run.row.decided_by else ""
         caption = {"accepted": "Accepted", "rejected": "Rejected"}.get(run.row.status, "Best") + by
-        caption = caption if ended else "Best so far"
-        shown = picture(run.picture, run.best.alt(run.row.text) if run.best else "", kind="main")
-        said = f"{caption}: candidate {run.row.best}" if ended else caption
-        return card(
-            f'<div class="stand"><figure>{shown}<figcaption>{escape(said)}</figcaption></figure></div>'
-        )
+        said = f"{caption}: candidate {run.row.best}" if ended else "Best so far"
+        return _framed(run.best.path, run.best.alt(run.row.text), said)
     if run is not None and run.turns and not ended:
         last = run.turns[-1].made[-1]
-        shown = picture(last.path, last.alt(run.row.text), kind="main")
-        return card(f'<div class="stand"><figure>{shown}<figcaption>Last attempt</figcaption></figure></div>')
-    return card(f'<div class="stand"><div class="blank"><p class="soft">{EMPTY}</p></div></div>')
+        return _framed(last.path, last.alt(run.row.text), "Last attempt")
+    return render("stand", small="", caption=COMING if job is not None and job.state in OPEN_JOB else EMPTY)
+
+
+def _framed(path: Path, alt: str, caption: str, kept: bool = True) -> str | None:
+    """A picture in a frame of its shape. `kept`: its file stays; a preview's is soon replaced, so it is a part of the
+    page."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            small = as_url(image)
+    except OSError:
+        return None
+    source = link_to(path) if kept else None
+    return render("stand", small=small, source=source, alt=alt, width=width, height=height, caption=caption)
 
 
 def result(job: Job | None, run: RunView | None) -> str:

@@ -234,7 +234,7 @@ def test_requirements_edited_at_once_are_painted(page: Page, store: Store, clien
 
 def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store, busy: str) -> None:
     go(page, f"{app.url}/?job={busy}")
-    expect(page.locator("#stand img[src*='easel.previews']")).to_be_visible()
+    expect(page.get_by_alt_text("Preview of the picture being painted")).to_be_visible()
     page.reload()
     expect(page.locator("#brief textarea")).to_have_value(NEVER_MET)
     expect(page.locator("#status")).to_contain_text("attempt")
