@@ -12,18 +12,18 @@ from urllib.parse import quote
 import gradio as gr
 
 from pipeline.errors import BriefError
-from pipeline.store.jobs import OPEN, Job
+from pipeline.store.jobs import BATCH, OPEN, Job
 from pipeline.store.tables import RunRow
 from pipeline.work.estimate import Estimate, estimate
 from pipeline.work.report import ENDED, OUTCOMES, Entry, Report, duration, gather, write_report
 from pipeline.work.row import Rows
 from pipeline.work.row_formats import KINDS, text_of
-from pipeline.work.task import BATCH
 from ui import presets
 from ui.decide import SCRIPT, buttons, decided, offered
 from ui.desk import Desk, read_batch
 from ui.guard import connect, spoken
 from ui.parts import callout, card, download, figures, html, mark, picture, table
+from ui.run_parts import stands
 from ui.view import shown_status
 
 MAX_BYTES = 4_000_000  # of an uploaded file: tens of thousands of briefs
@@ -136,7 +136,7 @@ class Page:
         job = self.desk.store.jobs.get(id) if id else None
         if job is None:
             return "", gr.skip(), gr.Timer(active=False), *(gr.skip() for _ in range(3))
-        now = f"{job.state}|{job.asked}|{job.place}|{job.progress}"
+        now = f"{job.state}|{job.asked}|{job.place}|{job.progress}|{self.desk.works}"
         if now == seen:
             return tuple(gr.skip() for _ in range(6))
         busy = job.state in OPEN
@@ -189,10 +189,10 @@ def progress(job: Job, desk: Desk) -> str:
     counts = report.counts
     over = sum(counts[s] for s in ENDED)
     share = round(100 * over / max(1, len(rows.good)))
-    waiting = f", {job.place} before it" if job.place and job.state == "queued" else ""
     told = str(job.progress.get("said", ""))
     bar = (
-        f'<div class="stage" role="status"><b>{escape(rows.name)}</b><span>{mark(job.state)}{waiting}</span></div>'
+        f'<div class="stage" role="status"><b>{escape(rows.name)}</b><span>{mark(job.state)} '
+        f"{escape(stands(job, desk.works))}</span></div>"
         f'<div class="bar" role="progressbar" aria-label="Briefs done" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{share}"><i style="width:{share}%"></i></div><p class="soft">{escape(told)}</p>'
     )

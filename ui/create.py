@@ -149,7 +149,7 @@ class Page:
 
     def _nothing(self, said: str) -> tuple[Any, ...]:
         """No job to show; the form stays as it is."""
-        stand = run_parts.stand(None, None, self.desk.out)
+        stand = run_parts.blank()
         return (
             "",
             "",
@@ -195,12 +195,12 @@ class Page:
             return "", gr.Timer(active=False), *(gr.skip() for _ in range(9))
         ended = run and (run.row.status, run.row.best)
         now = f"{job and (job.state, job.asked)}|{len(run.turns) if run else 0}|{ended}"
-        moving = f"{now}|{job and (job.place, job.progress)}"
+        moving = f"{now}|{job and (job.place, job.progress)}|{self.desk.works}"
         old, _, old_moving = seen.partition("\n")
         if old_moving == moving:
             return tuple(gr.skip() for _ in range(11))
         timer = gr.Timer(active=job is not None and job.state in OPEN)
-        live = run_parts.status(job), run_parts.stand(job, run, self.desk.out) or gr.skip()
+        live = run_parts.status(job, self.desk.works), run_parts.stand(job, run, self.desk.out) or gr.skip()
         if old == now:
             return f"{now}\n{moving}", timer, *live, *(gr.skip() for _ in range(7))
         made = run_parts.result(job, run), run_parts.history(run)
@@ -301,7 +301,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
             with fold("Queue", "queue"):
                 queue = html(run_parts.queue([]))
         with gr.Column(scale=5, min_width=300):
-            stand = html(run_parts.stand(None, None, desk.out), elem_id="stand")
+            stand = html(run_parts.blank(), elem_id="stand")
             status = html("", elem_id="status")
             result = html("", js_on_load=SCRIPT, elem_id="result")
             with gr.Row(elem_classes="snug"):
@@ -342,7 +342,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     connect(reload.upload, page.reload, [reload], [text, *reading, *form, told]).then(
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )
-    connect(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
+    connect(slow.tick, lambda: run_parts.queue(desk.queue(), desk.works), None, queue)
     # The tests wait for this mark.
     connect(demo.load, page.opened, None, [watched, *shown, text, *reading, *form, told]).then(
         None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"

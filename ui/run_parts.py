@@ -84,31 +84,29 @@ def history(run: RunView | None) -> str:
     return card(f"<h2>Attempts</h2>{''.join(attempt(turn, run) for turn in reversed(run.turns))}", "Attempts")
 
 
-def status(job: Job | None) -> str:
-    """What the job is doing, in words and as a progress bar; empty once it has ended."""
-    if job is None:
-        return ""
+def stands(job: Job, works: bool) -> str:
+    """Where an open job stands, beyond its state; empty where there is nothing to add. `works`: a worker runs."""
+    if job.state == "queued" and not works:
+        return "No worker is running, so nothing is done. Start one with: easel worker"
     if job.state == "queued":
-        ahead = "It is next." if job.place == 0 else f"{job.place} before it."
-        return card(f'<div class="stage" role="status"><b>Waiting</b><span>{ahead}</span></div>')
-    if job.state == "paused":
-        return card('<div class="stage" role="status"><b>Paused</b><span>Resume it below.</span></div>')
+        return "It is next." if job.place == 0 else f"{job.place} before it."
     if job.state == "running":
-        told = job.progress
-        words = (
-            "Stopping after this step"
-            if job.asked == "cancel"
-            else STAGES.get(told.get("stage", ""), "Starting")
-        )
-        step, steps = told.get("step", 0), told.get("steps", 0)
-        detail = f"attempt {told['attempt']}, step {step} of {steps}" if steps and "attempt" in told else ""
-        share = round(100 * step / steps) if steps else 0
-        return card(
-            f'<div class="stage" role="status"><b>{words}</b><span class="soft">{detail}</span></div>'
-            f'<div class="bar" role="progressbar" aria-label="Steps of this attempt" aria-valuemin="0" '
-            f'aria-valuemax="100" aria-valuenow="{share}"><i style="width:{share}%"></i></div>'
-        )
-    return ""
+        return {"pause": "Pausing…", "cancel": "Cancelling…"}.get(job.asked or "", "")
+    return "Press Resume to go on." if job.state == "paused" else ""
+
+
+def status(job: Job | None, works: bool = True) -> str:
+    """What the job is doing, in words and as a progress bar; empty once it has ended. `works`: a worker runs."""
+    if job is None or job.state not in OPEN_JOB:
+        return ""
+    said = stands(job, works)
+    if job.state != "running":
+        return render("status", words=word(job.state).capitalize(), detail=said, share=None)
+    told = job.progress
+    step, steps = told.get("step", 0), told.get("steps", 0)
+    detail = f"attempt {told['attempt']}, step {step} of {steps}" if steps and "attempt" in told else ""
+    words = said or STAGES.get(told.get("stage", ""), "Starting")
+    return render("status", words=words, detail=detail, share=round(100 * step / steps) if steps else 0)
 
 
 def stand(job: Job | None, run: RunView | None, out: Path) -> str | None:
@@ -126,7 +124,12 @@ def stand(job: Job | None, run: RunView | None, out: Path) -> str | None:
     if run is not None and run.turns and not ended:
         last = run.turns[-1].made[-1]
         return _framed(last.path, last.alt(run.row.text), "Last attempt")
-    return render("stand", small="", caption=COMING if job is not None and job.state in OPEN_JOB else EMPTY)
+    return blank(COMING if job is not None and job.state in OPEN_JOB else EMPTY)
+
+
+def blank(caption: str = EMPTY) -> str:
+    """The frame of the main picture without one."""
+    return render("stand", small="", caption=caption)
 
 
 def _framed(path: Path, alt: str, caption: str, kept: bool = True) -> str | None:
@@ -190,19 +193,13 @@ def _decided(run: RunView) -> str:
     return f'<p class="soft">{moment(row.decided_at)}. {escape(loop)}</p>'
 
 
-def queue(jobs: list[Job]) -> str:
-    """The jobs in the queue, with their places."""
+def queue(jobs: list[Job], works: bool = True) -> str:
+    """The jobs in the queue, with their places. `works`: a worker runs."""
     if not jobs:
         return card('<p class="soft">Nothing is waiting.</p>')
     rows = []
     for job in jobs:
         text = str(job.payload.get("brief", {}).get("text") or job.payload.get("name") or job.kind)
-        place = (
-            "in work"
-            if job.state == "running"
-            else "paused"
-            if job.place is None
-            else f"{job.place} before it"
-        )
+        place = stands(job, works) or ("in work" if job.state == "running" else "")
         rows.append((mark(job.state), f'<a href="?job={job.id}">{escape(text[:90])}</a>', escape(place)))
     return card(table(("", "Job", "Place"), rows))
