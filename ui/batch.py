@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from ui import presets
 from ui.decide import SCRIPT, buttons, decided, offered
 from ui.desk import Desk, read_batch
 from ui.guard import connect, spoken
-from ui.parts import callout, card, download, figures, html, mark, picture, table
+from ui.parts import callout, card, download, figures, html, mark, picture, sentence, table
 from ui.run_parts import stands
 from ui.view import shown_status
+from ui.wants import blocked
 
 MAX_BYTES = 4_000_000  # of an uploaded file: tens of thousands of briefs
 SHOWN = 200  # rows of a table
+LOOKED_AT = 1_000  # rows of a file whose briefs are read before it starts
 EXAMPLE = """\
 brief,name,seed,must,images
 "a panda on a purple background, cartoon style",panda,7,,4
@@ -100,7 +103,8 @@ class Page:
         text = text_of(data, where)
         rows = read_batch(text, kind, name, presets.location(preset))
         expected = estimate(rows.good, self.desk.store)
-        seen = card(estimated(rows, expected) + preview(rows), "Rows of the file")
+        known = blocked(rows.good[:LOOKED_AT])
+        seen = card(estimated(rows, expected, len(known)) + preview(rows, known), "Rows of the file")
         return text, kind, name, seen, gr.Button(interactive=bool(rows.good))
 
     def start(self, text: str, kind: str, name: str, preset: str) -> tuple[Any, ...]:
@@ -148,13 +152,18 @@ class Page:
         )  # fmt: skip
 
 
-def estimated(rows: Rows, expected: Estimate | None) -> str:
+def estimated(rows: Rows, expected: Estimate | None, blocked: int = 0) -> str:
     """How many rows there are and what they will take, in the same words as `easel batch --estimate`."""
     cells = [
         (str(len(rows.good)), "brief" if len(rows.good) == 1 else "briefs"),
         (str(len(rows.bad)), "row left out" if len(rows.bad) == 1 else "rows left out"),
         (expected.images if expected else "none left", "images"),
     ]
+    if blocked:
+        cells.insert(
+            2,
+            (str(blocked), "brief that no picture meets" if blocked == 1 else "briefs that no picture meets"),
+        )
     if expected and expected.time:
         cells.append((expected.time, "model time, by earlier runs"))
     elif expected:
@@ -162,13 +171,14 @@ def estimated(rows: Rows, expected: Estimate | None) -> str:
     return figures(cells)
 
 
-def preview(rows: Rows) -> str:
-    """The rows that will run, with their settings, and the bad ones, with what is wrong."""
+def preview(rows: Rows, known: Mapping[int, str]) -> str:
+    """The rows that will run, with their settings, and the bad ones, with what is wrong. `known`: line → why no picture
+    can meet its brief."""
     bad = [(b.line, mark("bad"), escape(b.text or "–"), escape(b.why)) for b in rows.bad]
     good = [
         (
-            row.line, mark("ready"), escape(row.brief.words[:160]),
-            escape(f"{row.preset.name}, seed {row.brief.seed}"),
+            row.line, mark("blocked" if row.line in known else "ready"), escape(row.brief.words[:160]),
+            escape(sentence(known.get(row.line, "")) or f"{row.preset.name}, seed {row.brief.seed}"),
         )
         for row in rows.good[:SHOWN]
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from ui import presets, run_parts
 from ui.decide import SCRIPT, decided
 from ui.desk import Desk, any_seed, brief
 from ui.form import BUDGET, MOST_IMAGES, form_of, overrides, seed_of
-from ui.guard import connect
+from ui.guard import connect, in_order
 from ui.origin import Origin, of_job, of_run, settings_in
 from ui.parts import WANTS_SCRIPT, callout, fold, html, sentence
 from ui.requirements import (
@@ -78,6 +78,9 @@ class Page:
             draft = edited(draft, *late)
         asked_for = overrides(changes, budget)
         same = draft.text == text and draft.preset == preset
+        if not same and not draft.edited:
+            draft = quick(text, preset).model_copy(update={"job": draft.job})
+        refuse_blocked(draft.reading)
         wants = draft.reading.requirements if draft.settled and (same or draft.edited) else None
         asked = brief(text, seed_of(seed), _whole(width), _whole(height), wants)
         if draft.job and not draft.edited:
@@ -87,7 +90,7 @@ class Page:
     def again(self, id: str) -> tuple[Any, ...]:
         """Submit the same brief with a random seed."""
         origin, seed = self._origin(id), any_seed()
-        return (*self._submit_like(origin, {"seed": seed}), str(seed))
+        return (*self._submit_like(id, origin, {"seed": seed}), str(seed))
 
     def alike(self, id: str) -> tuple[Any, ...]:
         """Submit the prompt of the best picture with the next seed and the same requirements."""
@@ -97,14 +100,20 @@ class Page:
         changed = {
             "text": run.best.prompt[0], "seed": (run.best.row.seed + 1) % 2**63, "requirements": run.wants, "name": "",
         }  # fmt: skip
-        return self._submit_like(origin, changed)
+        return self._submit_like(id, origin, changed)
 
-    def _submit_like(self, origin: Origin, changed: dict[str, Any]) -> tuple[Any, ...]:
+    def _submit_like(self, id: str, origin: Origin, changed: dict[str, Any]) -> tuple[Any, ...]:
         """Submit what made a run with a changed brief; says what of the run could not be had again."""
+        if (run := self.desk.run(id)) is not None and run.reading is not None:
+            refuse_blocked(run.reading)
         task = origin.again()
         task = task.model_copy(update={"brief": task.brief.model_copy(update=changed)})
         told = callout(origin.told("that run")) if origin.differs else ""
         return (*self._watch(self.desk.submit(task)), told)
+
+    def ready(self, said: str) -> gr.Button:
+        """Paint cannot be pressed while it is known that no picture can meet the brief."""
+        return gr.Button(interactive=parsed(said).reading.blocked is None)
 
     def cancel(self, id: str) -> tuple[Any, ...]:
         self.desk.store.jobs.ask(self.desk.job(id).id, "cancel")
@@ -205,6 +214,12 @@ class Page:
             return f"{now}\n{moving}", timer, *live, *(gr.skip() for _ in range(7))
         made = run_parts.result(job, run), run_parts.history(run)
         return f"{now}\n{moving}", timer, *live, *made, *_buttons(job, run)
+
+
+def refuse_blocked(reading: Reading) -> None:
+    """Raises BriefError where no picture can meet what was read, so that no run fails for it."""
+    if reading.blocked:
+        raise BriefError(reading.blocked)
 
 
 def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
@@ -314,6 +329,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     shown = [seen, timer, status, stand, result, history, *buttons]
     reading = [draft, wants]
 
+    connect(in_order(draft.change), page.ready, [draft], [go])
     follow(text.change, panel, [text, preset, draft], reading)
     changed = follow(preset.input, panel, [text, preset, draft], reading)
     changed.then(about_of, preset, preset, api_visibility="private")

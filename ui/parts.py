@@ -20,7 +20,7 @@ MARKS = {
     "accepted": "✓ accepted", "needs_review": "? needs review", "rejected": "✗ rejected",
     "exhausted": "✗ not met", "failed": "✗ failed",
     "running": "running", "queued": "waiting", "paused": "paused", "stopped": "stopped", "cancelled": "cancelled",
-    "done": "✓ done", "bad": "✗ left out", "ready": "✓ ready",
+    "done": "✓ done", "bad": "✗ left out", "ready": "✓ ready", "blocked": "✗ cannot be met",
     "approve": "✓ approved", "reject": "✗ rejected", "skip": "skipped", "rerun": "run again", "undo": "taken back",
 }  # fmt: skip
 

@@ -99,11 +99,11 @@ class Jobs:
             return None
         rank = JobRow.kind == BATCH if row.kind == BATCH else JobRow.kind != BATCH
         earlier = and_(rank, JobRow.number < row.number)
-        first = or_(earlier, JobRow.kind.not_in((BATCH,))) if row.kind == BATCH else earlier
+        first = or_(earlier, JobRow.kind != BATCH) if row.kind == BATCH else earlier
         ahead = or_(JobRow.state == "running", and_(JobRow.state == "queued", first))
         same = (JobRow.kind == PULL) == (row.kind == PULL)
-        counted = or_(JobRow.kind != READ, row.kind == READ)
-        return int(session.scalar(select(func.count()).select_from(JobRow).where(ahead, same, counted)))
+        query = select(func.count()).select_from(JobRow).where(ahead, same)
+        return int(session.scalar(query if row.kind == READ else query.where(JobRow.kind != READ)))
 
     def ask(self, id: str, what: Literal["cancel", "pause", "resume"]) -> Job | None:
         """Cancel, pause or resume a job. A running job follows at its next step; a job that has ended does not

@@ -131,6 +131,11 @@ def test_a_contradiction_is_pointed_out_before_painting(page: Page) -> None:
     expect(page.locator("#wants .contradiction")).to_have_count(2)
     expect(page.locator("#wants .uncheckable")).to_have_count(1)
     expect(page.locator("#wants .callout")).to_contain_text("contradicts itself")
+    paint = page.locator("#paint")
+    expect(paint).to_be_disabled()
+    page.locator("#wants .contradiction").first.get_by_role("button", name="Remove").click()
+    expect(page.locator("#wants .contradiction")).to_have_count(0)
+    expect(paint).to_be_enabled()
 
 
 def test_a_budget_is_held(page: Page, store: Store) -> None:
