@@ -88,6 +88,8 @@ class Judge(Section):
     # By kind of requirement, and of the checks that every picture must pass; see pipeline/judging/routes.py for those
     # that are not listed.
     routes: dict[Judged, Route] = Field(default_factory=dict)
+    # Whether a route asks its judges one after another: the next only about checks that those before it leave open.
+    escalate: bool = Field(default=False, exclude_if=lambda escalate: not escalate)
     # The owner's word: by kind of requirement, and of the checks that every picture must pass; and for all other kinds.
     kinds: dict[Judged, Band] = Field(default_factory=dict)
     default: Band | None = None
@@ -187,7 +189,7 @@ class Preset(Section):
     @property
     def routes(self) -> dict[Judged, Route]:
         """The route of each kind that a judge answers."""
-        return routes.routes(self.judges, self.judge.routes)
+        return routes.routes(self.judges, self.judge.routes, self.judge.escalate)
 
     @property
     def checked(self) -> frozenset[Kind]:

@@ -35,7 +35,9 @@ class Totals(Record):
 
 
 class Latency(Record):
-    """Seconds of whole model calls of a stage, and its tokens. Calls answered from kept results are left out."""
+    """Seconds of whole model calls of a stage, and its tokens. Calls answered from kept results are left out.
+
+    `handed_up`: of the calls, those about what a smaller model left open; `handed_up_seconds`: of all of these."""
 
     stage: str
     calls: int
@@ -45,6 +47,8 @@ class Latency(Record):
     tokens: int
     errors: int
     degraded: int
+    handed_up: int = 0
+    handed_up_seconds: float = 0.0
 
 
 class Spend(Record):
@@ -163,7 +167,7 @@ def _funnel(statuses: Mapping[str, StatusFigures], unread: int, decided: Mapping
 def _latency(
     store: Store, chosen: Selection, costs: Sequence[StageCosts], fallen: Mapping[str, tuple[int, int]]
 ) -> tuple[Latency, ...]:
-    took = store.statistics.percentiles(chosen)
+    took, handed = store.statistics.percentiles(chosen), store.statistics.handed_up(chosen)
     found = []
     for stage in STAGES:
         errors, degraded = fallen.get(stage, (0, 0))
@@ -172,6 +176,7 @@ def _latency(
             Latency(
                 stage=stage, calls=times.calls, p50=times.p50, p90=times.p90, p99=times.p99,
                 tokens=sum(cost.tokens for cost in costs if cost.stage == stage), errors=errors, degraded=degraded,
+                handed_up=handed.get(stage, (0, 0.0))[0], handed_up_seconds=handed.get(stage, (0, 0.0))[1],
             )
         )  # fmt: skip
     return tuple(found)

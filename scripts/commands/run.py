@@ -142,6 +142,8 @@ def _tell_attempt(console: Console, attempt: Attempt) -> None:
             f"    [dim]{prompt.origin}: {escape(prompt.text)}[/]"
             + (f" [yellow]({escape(prompt.note)})[/]" if prompt.note else "")
         )
+        for text in verdict.handed_up:
+            console.print(f"    [cyan]handed up to[/] {escape(text)}")
     for text in attempt.degraded:
         console.print(f"    [yellow]degraded:[/] {escape(text)}")
     if attempt.next:

@@ -71,6 +71,7 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
         answered = [
             c for c in mine if not c["error"] and len(c["record"]["kept"]) < len(c["record"]["inputs"])
         ]
+        up = {c["started"]: c["record"]["wall"] for c in answered if c["record"]["handed_up"]}
         walls = sorted({call["started"]: call["record"]["wall"] for call in answered}.values())
         # Stores of former versions have no calls of a detector.
         points = statistics.quantiles(walls, n=100, method="inclusive") if walls else [0.0] * 99
@@ -80,6 +81,7 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
                 "tokens": sum(call["tokens"] for call in mine),
                 "errors": len({call["started"] for call in mine if call["error"]}),
                 "degraded": len({call["started"] for call in mine if call["degraded"]}),
+                "handed_up": len(up), "handed_up_seconds": sum(up.values(), 0.0),
             }
         )  # fmt: skip
     failures: dict[str, Counter[str]] = {}
