@@ -43,6 +43,10 @@ class Range(Record):
         """The range as JSON: a key for caches."""
         return self.model_dump_json()
 
+    def knows(self, thing: str) -> bool:
+        """Whether the thing is one of the range; a range without a list of objects has all."""
+        return self.objects is None or thing in self.objects
+
     def nearest(self, word: str, among: Iterable[str]) -> str | None:
         """The entry of `among` that is nearest to a word outside the range: by `kin`, then by a shared word, then by
         spelling. None where nothing is near."""

@@ -18,7 +18,7 @@ def checkable(r: Requirement, routed: Container[Judged], known: Range | None) ->
     checked only of an object that the range knows."""
     if r.flag in ("uncheckable", "outside") or r.kind not in routed:
         return False
-    return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
+    return r.kind != "absence" or known is None or known.knows(r.subject)
 
 
 def question(r: Requirement, known: Range | None = None) -> Question | None:

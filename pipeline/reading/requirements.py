@@ -119,7 +119,7 @@ def read(
     for i, brief in enumerate(briefs):
         mine: tuple[Call, ...] = ()
         if brief.requirements is not None:
-            reading = Reading(requirements=flagged(brief.requirements, drawable, checked), reader="the user")
+            reading = Reading(requirements=reach.flagged(brief.requirements), reader="the user")
         elif reply is None:
             reading = reach.reading(brief, found_in(brief.wanted, drawable), "rules")
         else:
@@ -145,9 +145,10 @@ class Reach:
     ) -> Reading:
         """With the must-haves of the brief, each want once, and its flags."""
         wants = numbered(with_musts(found, brief, self.drawable, self.checked))
-        return Reading(
-            requirements=flagged(wants, self.drawable, self.checked), reader=reader, degraded=degraded
-        )
+        return Reading(requirements=self.flagged(wants), reader=reader, degraded=degraded)
+
+    def flagged(self, wants: Sequence[Requirement]) -> tuple[Requirement, ...]:
+        return flagged(wants, self.drawable, self.checked, self.drawable)
 
 
 def _read(
@@ -195,7 +196,7 @@ def in_words(text: str, drawable: Range | None, checked: Collection[Kind] = KIND
     line = from_line(text)
     if line is not None and line.kind in BEYOND_THINGS:
         return [line]
-    found = found_in(text, drawable)
+    found = found_in(text, drawable, alone=False)
     if draws_anything(drawable) and "statement" in checked and not any(item.sure for item in found):
         return [Found("statement", value=text)]
     return found or [Found("other", value=text)]

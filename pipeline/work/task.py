@@ -19,8 +19,9 @@ from pipeline.config import Preset, load_preset
 from pipeline.files import write
 from pipeline.reading.requirements import read
 from pipeline.store import Store
+from pipeline.store.jobs import READ
 
-BRIEF, BATCH, READ, LOAD, UNLOAD = "brief", "batch", "read", "load", "unload"
+BRIEF, LOAD, UNLOAD = "brief", "load", "unload"
 SMALL = (READ, LOAD, UNLOAD)
 RESIDENTS = "easel.worker.json"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -48,6 +49,30 @@ def test_edits(op: str, id: str, said: str, result: list[str]) -> None:
     assert texts(draft) == result
     assert draft.settled
     assert [want.id for want in draft.reading.requirements] == [f"r{i}" for i in range(1, len(result) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "text", "flag"),
+    [
+        ("no dogs", "absence", "no dog", None),
+        ("not a cat", "absence", "no cat", None),
+        ("512x512", "technical", "512 × 512 pixels", None),
+        ("no text", "absence", "no text", "uncheckable"),
+        ("without a hat", "absence", "no hat", "uncheckable"),
+        ("not cartoon", "other", "not cartoon", "uncheckable"),
+        ("a photo, not cartoon", "other", "not cartoon", "uncheckable"),
+        ("not in a cartoon style", "other", "not cartoon", "uncheckable"),
+    ],
+)
+def test_one_want_is_one_requirement(said: str, kind: str, text: str, flag: str | None) -> None:
+    (want,) = edited(Draft(), Edit(op="add", text=said)).reading.requirements
+    assert (want.kind, want.text, want.flag) == (kind, text, flag)
+
+
+def test_what_is_suggested_can_be_checked() -> None:
+    suggested = re.findall("Add one: (.+?)…", wants_list((), "", None, None))[0]
+    draft = edited(quick("a panda", "mini"), *(Edit(op="add", text=one) for one in suggested.split(",")))
+    assert [want.flag for want in draft.reading.requirements] == [None] * 4
 
 
 def test_must_have_and_nice_to_have() -> None:
