@@ -117,6 +117,8 @@ class Loop(Limits):
     memory_mb: PositiveFloat = 1024
     # bare: without instructions, for a text model that was trained to read briefs.
     prompting: Literal["bare", "instructed"] = "instructed"
+    # Pictures by one painter that fail before `image.escalate` gets the brief; None: all other repairs are tried first.
+    escalate_after: PositiveInt | None = Field(default=None, exclude_if=lambda after: after is None)
     # Whether a picture that failed may be edited, where the painter can.
     edit: bool = Field(default=True, exclude_if=lambda edit: edit)
 
@@ -151,10 +153,6 @@ class Preset(Section):
     range: str | None = None  # location of a JSON file: what the image model can draw; None means anything
     text: Annotated[SerializeAsAny[TextSpec], PlainValidator(partial(parse_spec, "text"))]
     image: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))]
-    # A larger painter, which gets the brief once all repairs with the usual one were tried.
-    escalate: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))] | None = (
-        Field(default=None, exclude_if=lambda spec: spec is None)
-    )
     # The models that look at painted images, by any name; the `kind` of each says what it can tell.
     judges: dict[JudgeName, Annotated[SerializeAsAny[Spec], PlainValidator(parse_judge)]] = Field(
         min_length=1
@@ -181,10 +179,18 @@ class Preset(Section):
     def models(self) -> dict[str, Spec]:
         """The spec of each model by its key in the file, such as "image" or "judges.detector", in the order of the
         loop."""
-        painters = {"image": self.image} | ({"escalate": self.escalate} if self.escalate else {})
-        return {"text": self.text, **painters} | {
-            f"judges.{name}": spec for name, spec in self.judges.items()
+        larger = {
+            f"{name}.escalate.{i}": rung
+            for name, spec in (("text", self.text), ("image", self.image))
+            for i, rung in enumerate(spec.escalate)
         }
+        judges = {f"judges.{name}": spec for name, spec in self.judges.items()}
+        return {"text": self.text, "image": self.image, **larger, **judges}
+
+    @property
+    def painters(self) -> tuple[ImageSpec, ...]:
+        """The usual painter and the larger ones, smallest first."""
+        return (self.image, *(rung for rung in self.image.escalate if isinstance(rung, ImageSpec)))
 
     @property
     def routes(self) -> dict[Judged, Route]:
@@ -199,7 +205,11 @@ class Preset(Section):
     @property
     def used(self) -> dict[str, Spec]:
         """The models that the loop asks: all but the text model where only rules read and templates write."""
-        return {name: spec for name, spec in self.models.items() if name != "text" or self.uses_text}
+        return {
+            name: spec
+            for name, spec in self.models.items()
+            if self.uses_text or name.partition(".")[0] != "text"
+        }
 
     @property
     def rungs(self) -> dict[str, Spec]:
@@ -221,6 +231,15 @@ class Preset(Section):
             keys, what = found
             error = PydanticCustomError("route", "{what}", {"what": what})
             details = InitErrorDetails(type=error, loc=keys, input=None)
+            raise ValidationError.from_exception_data("preset", [details])
+        return self
+
+    @model_validator(mode="after")
+    def _judges_escalate_by_routes(self) -> Preset:
+        if name := next((name for name, spec in self.judges.items() if spec.escalate), None):
+            what = "name the larger judge beside this one, and set judge.escalate: true"
+            error = PydanticCustomError("judge_escalates", "{what}", {"what": what})
+            details = InitErrorDetails(type=error, loc=("judges", name, "escalate"), input=None)
             raise ValidationError.from_exception_data("preset", [details])
         return self
 
@@ -325,10 +344,9 @@ def _with_own_settings(preset: Preset) -> Preset:
     """The preset with the sizes and steps of its painters where it names none."""
     changed: dict[str, Spec] = {}
     own: dict[str, str] = {}
-    for key, spec in (("image", preset.image), ("escalate", preset.escalate)):
-        if spec is not None and not spec.model_fields_set.issuperset(OWN):
-            changed[key], said = with_own_settings(spec, preset.base)
-            own |= {f"{key}.{name}": place for name, place in said.items()}
+    if not all(spec.model_fields_set.issuperset(OWN) for spec in preset.painters):
+        changed["image"], said = with_own_settings(preset.image, preset.base)
+        own = {f"image.{name}": place for name, place in said.items()}
     return preset.model_copy(update={**changed, "own": own}) if changed else preset
 
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from models.protocols import OnStep, Stopped
 from pipeline.brief import Brief
-from pipeline.budget import Budget, Painter
+from pipeline.budget import Budget
 from pipeline.calls.load import Models
 from pipeline.calls.record import Made
 from pipeline.config import Preset
@@ -158,7 +158,7 @@ def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset, drawable: Ra
         edit = edit_of(track.best[0], track.next.box)
     wants = track.started.reading.requirements
     size = wanted_size(wants, (spec.width, spec.height)) or (None, None)
-    if edit or track.painter == "escalate":
+    if edit or not track.same_weights:
         drawable = None  # what the brief leaves open is there already, or the other painter's to choose
     return [
         Plan(
@@ -166,7 +166,7 @@ def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset, drawable: Ra
             width=brief.width or size[0], height=brief.height or size[1],
             steps=track.steps if strong else None,
             guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
-            edit=edit, other_painter=track.painter == "escalate",
+            edit=edit, other_painter=track.painter,
         )
         for n, seed in enumerate(seeds(brief, track.budget.used.images, track.room))
     ]  # fmt: skip
@@ -235,17 +235,16 @@ def _paint(
     on_step: OnStep | None,
     stop: Stop,
 ) -> list[Painting]:
-    """Paint the plans, in one request to each painter: the usual one, and the larger one for briefs that it gets."""
+    """Paint the plans, in one request to each painter: the usual one, and the larger ones for briefs that they get."""
     paintings: dict[int, Painting] = {}
-    for painter in get_args(Painter):
+    for painter in sorted({track.painter for track in wave}):
         mine = [i for i, track in enumerate(wave) if track.painter == painter]
-        if not mine:
-            continue
         tracks = [wave[i] for i in mine]
         numbers = [len(track.attempts) + 1 for track in tracks]
         made = paint(
-            [plans[i] for i in mine], numbers, models.painter(painter), watched(tracks, on_step, stop), stop
-        )
+            [plans[i] for i in mine], numbers, models.painter(painter), watched(tracks, on_step, stop), stop,
+            "pictures that failed" if painter else None,
+        )  # fmt: skip
         _charge(tracks, made)
         paintings |= dict(zip(mine, made.each, strict=True))
     return [paintings[i] for i in range(len(wave))]
@@ -282,6 +281,6 @@ def _ask(track: Track, preset: Preset, models: Models) -> Ask:
         requirements=requirements,
         failed=described(requirements, track.best[1], track.next.failed) if track.best else (),
         tried=tuple(tried)[-preset.loop.memory :],
-        anything=track.painter == "escalate" or draws_anything(models.range),
+        anything=not track.same_weights or draws_anything(models.range),
         prompt_tokens=models.painter(track.painter).prompt_tokens,
     )

@@ -39,16 +39,14 @@ class Models:
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
     judges: dict[str, Stage[Any, Any]]  # by the name that the preset gives them
-    other_painter: Stage[Paint, Painted] | None = None  # a larger one, where the preset names one
+    larger_painters: tuple[Stage[Paint, Painted], ...] = ()  # smallest first
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
     bands: Bands = field(default_factory=Bands)
     range: Range | None = None
 
     def painter(self, key: Painter) -> Stage[Paint, Painted]:
-        """The painter by its key in the preset, which must name it."""
-        found = self.other_painter if key == "escalate" else self.image
-        assert found is not None
-        return found
+        """The usual painter, or a larger one of those that the preset names."""
+        return (self.image, *self.larger_painters)[key]
 
 
 def quiet_libraries() -> None:
@@ -153,14 +151,14 @@ def load(
         for name, spec in preset.judges.items():
             operation, load_judge = judging[stage_of(spec)]
             judges[name] = stage(operation(), spec, load_judge, name)
-        other = (
-            stage(ImageOperation(), preset.escalate, load_image, "other painter") if preset.escalate else None
+        larger = tuple(
+            stage(ImageOperation(), spec, load_image, "other painter") for spec in preset.painters[1:]
         )
         image = stage(ImageOperation(), preset.image, load_image)
         text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
         marks = text is not None and getattr(preset.text, "marker", None) is not None
         marker = stage(MarkOperation(), preset.text, load_text) if marks else None
-    return Models(text, image, judges, other, marker, bands=measured, range=drawable)
+    return Models(text, image, judges, larger, marker, bands=measured, range=drawable)
 
 
 def make_stage(

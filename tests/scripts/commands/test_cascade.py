@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,30 @@ def run_of(tmp_path: Path, number: int) -> dict[str, Any]:
     return found
 
 
+def test_pictures_that_fail_are_handed_up_to_more_steps(easel: Easel, tmp_path: Path) -> None:
+    never = "judge.kinds.relation={pass: 1.0, fail: 0.9999999}"
+    steps = "image.escalate=[{steps: 2}, {steps: 3}]"
+    said = easel(
+        "run", OWL, *RULES, "--set", steps, "--set", "loop.escalate_after=1", "--set", never, "--images", "3"
+    )
+    assert "→ other painter: missing: the owl is above the tree; handed up to 2 steps" in said.out
+    assert "; handed up to 3 steps" in said.out
+    painted = [call for call in calls(record(tmp_path)) if call["stage"] == "image"]
+    assert [call["outputs"][0]["steps"] for call in painted] == [1, 2, 3]
+    assert [call.get("handed_up") for call in painted] == [
+        None,
+        "pictures that failed",
+        "pictures that failed",
+    ]
+    # They are of the same weights, so what was measured of the painter holds for them.
+    last = record(tmp_path)["attempts"][2]["verdicts"][0]["checks"]
+    assert {check["outcome"] for check in last} == {"pass", "fail"}
+    image = next(
+        stage for stage in json.loads(easel("stats", "--json").out)["latency"] if stage["stage"] == "image"
+    )
+    assert (image["calls"], image["handed_up"]) == (3, 2)
+
+
 def test_a_preset_without_it_is_judged_as_before(easel: Easel, tmp_path: Path) -> None:
     said = easel("run", OWL, *RULES)
     assert said.status == 0
@@ -105,12 +130,14 @@ def test_a_preset_without_it_is_judged_as_before(easel: Easel, tmp_path: Path) -
     [
         ("judge: {escalat: true}", "unknown key judge.escalat; did you mean escalate?"),
         ("judge: {routes: {style: {ask: [scorer], escalates: true}}}", "escalates; did you mean escalate?"),
+        ("loop: {escalate_afer: 2}", "unknown key loop.escalate_afer; did you mean escalate_after?"),
         ("judge: {escalate: sometimes}", "judge.escalate: input should be a valid boolean"),
     ],
 )
 def test_a_misspelt_key_is_told_with_its_line(easel: Easel, tmp_path: Path, line: str, says: str) -> None:
     bundled = (Path(__file__).parents[3] / "configs/mini.yaml").read_text(encoding="utf-8")
-    text = bundled.replace("judge:\n  measured: package:models/mini/judge.json", line)
+    section = line.partition(":")[0]
+    text = re.sub(rf"(?m)^{section}:\n(  .*\n)+", line + "\n", bundled)
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     number = text.splitlines().index(line) + 1
     said = easel("run", OWL, "--preset", str(tmp_path / "mine.yaml"))
