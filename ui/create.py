@@ -31,7 +31,7 @@ from ui.requirements import (
     with_reading,
 )
 from ui.view import RunView
-from ui.wants import BY_RULES, Draft, edited, quick
+from ui.wants import BY_RULES, Draft, anew, edited, quick
 
 EXAMPLES = (
     "a panda on a purple background, cartoon style",
@@ -61,9 +61,9 @@ class Page:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def example(self, words: str, preset: str) -> tuple[str, str, str]:
+    def example(self, words: str, preset: str, said: str) -> tuple[str, str, str]:
         """The brief of an example with what the rules read in it."""
-        draft = quick(words, preset)
+        draft = anew(parsed(said), words, preset)
         return words, draft.model_dump_json(), draft_html(draft)
 
     def paint(
@@ -337,7 +337,10 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     settled = [text.blur]
     for button, words in zip(examples, EXAMPLES, strict=True):
         filled = connect(
-            button.click, lambda preset, words=words: page.example(words, preset), [preset], [text, *reading]
+            button.click,
+            lambda preset, said, words=words: page.example(words, preset, said),
+            [preset, draft],
+            [text, *reading],
         )
         settled.append(filled.then)
     for event in settled:

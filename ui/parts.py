@@ -162,9 +162,13 @@ element.addEventListener('keydown', (event) => {
 
 
 def wants_list(
-    requirements: Sequence[Requirement], reader: str, degraded: str | None, blocked: str | None
+    requirements: Sequence[Requirement],
+    reader: str,
+    degraded: str | None,
+    blocked: str | None,
+    replaced: bool = False,
 ) -> str:
-    """The requirements as an editable list."""
+    """The requirements as an editable list. `replaced`: one that the user had edited can be had back."""
     rows = "".join(map(want_row, requirements))
     heading = f"<h2>What the picture must show</h2><p class='soft'>Read by {escape(reader)}. Change what is wrong.</p>"
     if not requirements:
@@ -177,4 +181,9 @@ def wants_list(
         '<button type="button" class="tap" data-op="add">Add</button></div>'
     )
     said = callout(sentence(blocked or ""), "bad") + callout(f"Degraded: {degraded}" if degraded else "")
+    if replaced:
+        heading += (
+            '<div class="callout" role="status">The brief changed, so its requirements were read anew. '
+            '<button type="button" class="tap" data-op="back">Bring back my list</button></div>'
+        )
     return card(f'{heading}<ul class="wants">{rows}</ul>{add}{said}', "Requirements")

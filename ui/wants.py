@@ -22,13 +22,15 @@ BY_RULES = "the rules"
 
 
 class Draft(Record):
-    """The content of the requirements panel. `job`: the open job in which the text model reads the brief."""
+    """The content of the requirements panel. `job`: the open job in which the text model reads the brief; `before`: the
+    list that the user had edited when the brief changed."""
 
     text: str = ""
     preset: str = "mini"
     reading: Reading = Reading(requirements=(), reader=BY_RULES)
     edited: bool = False
     job: str | None = None
+    before: tuple[Requirement, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -37,9 +39,10 @@ class Draft(Record):
 
 
 class Edit(Record):
-    """One edit of the list. `op`: `must` (toggles must-have), `drop`, `edit` or `add`; `id`: of the requirement."""
+    """One edit of the list. `op`: `must` (toggles must-have), `drop`, `edit`, `add`, or `back` (to the list
+    before the brief changed); `id`: of the requirement."""
 
-    op: Literal["must", "drop", "edit", "add"]
+    op: Literal["must", "drop", "edit", "add", "back"]
     id: str = ""
     text: str = ""
 
@@ -77,6 +80,12 @@ def quick(text: str, preset: str) -> Draft:
     return Draft(text=text, preset=preset, reading=reading)
 
 
+def anew(draft: Draft, text: str, preset: str) -> Draft:
+    """A draft of a changed brief. What the user had edited is not thrown away, so that they can go back to it."""
+    before = draft.reading.requirements if draft.edited else draft.before
+    return quick(text, preset).model_copy(update={"before": before})
+
+
 def edited(draft: Draft, *edits: Edit) -> Draft:
     """The draft after edits of the list that it shows: their ids are those of that list."""
     # With the ids that the user saw; what an edit adds has none.
@@ -86,6 +95,8 @@ def edited(draft: Draft, *edits: Edit) -> Draft:
         old = wants[at][1] if at < len(wants) else None
         if edit.op == "must" and old is not None:
             wants[at] = (edit.id, old.model_copy(update={"must": not old.must}))
+        elif edit.op == "back":
+            wants = [(want.id, want) for want in draft.before]
         elif edit.op == "drop":
             del wants[at : at + 1]
         elif edit.op in ("add", "edit"):
@@ -95,7 +106,7 @@ def edited(draft: Draft, *edits: Edit) -> Draft:
     made = renumbered([want for _, want in wants])
     by = reach(draft.preset)
     reading = Reading(requirements=by.flagged(made), reader="you")
-    return draft.model_copy(update={"reading": reading, "edited": True, "job": None})
+    return draft.model_copy(update={"reading": reading, "edited": True, "job": None, "before": ()})
 
 
 def in_words(

@@ -12,7 +12,7 @@ from datetime import datetime
 from models.specs import STAGES
 from pipeline.brief import Record
 from pipeline.store import Store
-from pipeline.store.runs import OPEN, REASONS
+from pipeline.store.runs import OPEN, REASONS, RUNNING, STOPPED
 from pipeline.store.statistics import Selection, StageCosts, StatusFigures
 
 # How long a period of `Stats.spend` is, by the format of its name; the name of a longer one begins a shorter one's.
@@ -160,7 +160,8 @@ def _funnel(statuses: Mapping[str, StatusFigures], unread: int, decided: Mapping
         "rejected by a person": decided.get("rejected", 0),
         "exhausted": runs["exhausted"],
         "failed": runs["failed"],
-        "under way": sum(runs[status] for status in OPEN),
+        "under way": runs[RUNNING],
+        "waiting or stopped": runs[STOPPED],
     }
 
 

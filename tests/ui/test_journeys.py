@@ -55,6 +55,21 @@ def test_an_edited_requirement_is_what_is_painted_and_checked(page: Page, store:
     assert "blue" in page.locator("#history .prompt").inner_text()
 
 
+def test_an_edited_list_is_not_lost_with_a_word_of_the_brief(page: Page) -> None:
+    brief, wants = page.locator("#brief textarea"), page.locator("#wants .want")
+    brief.fill(PANDA)
+    expect(wants).to_have_count(3)
+    wants.last.get_by_role("button", name="Remove").click()
+    expect(wants).to_have_count(2)
+    brief.fill(PANDA.replace("panda", "fox"))
+    expect(wants).to_have_count(3)
+    page.get_by_role("button", name="Bring back my list").click()
+    expect(wants).to_have_count(2)
+    expect(page.locator("#wants")).to_contain_text("Read by you")
+    expect(page.get_by_role("button", name="Bring back my list")).to_have_count(0)
+    expect(brief).to_have_value(PANDA.replace("panda", "fox"))
+
+
 def test_the_field_for_a_further_requirement_is_free_for_the_next(page: Page) -> None:
     page.locator("#brief textarea").fill("a panda")
     expect(page.locator("#wants .want")).to_have_count(1)

@@ -11,7 +11,7 @@ from pipeline.brief import Requirement
 from pipeline.config import load_preset
 from ui.desk import limits
 from ui.parts import wants_list
-from ui.wants import Draft, Edit, edited, quick
+from ui.wants import Draft, Edit, anew, edited, quick
 
 TEXT = "a panda on a purple background, cartoon style"
 
@@ -89,6 +89,16 @@ def test_several_edits_mean_the_list_that_was_seen() -> None:
     )  # fmt: skip
     assert texts(draft) == ["the background is blue", "flat style", "no text"]
     assert [want.must for want in draft.reading.requirements] == [True, False, True]
+
+
+def test_an_edited_list_comes_back_after_the_brief_changed() -> None:
+    mine = edited(quick(TEXT, "mini"), Edit(op="drop", id="r2"), Edit(op="add", text="no dogs"))
+    changed = anew(anew(mine, "a cow", "mini"), "a cow on a red background", "mini")
+    assert texts(changed) == ["a cow", "the background is red"]
+    back = edited(changed, Edit(op="back"))
+    assert (texts(back), back.text) == (texts(mine), "a cow on a red background")
+    assert back.settled
+    assert not edited(changed, Edit(op="drop", id="r1")).before
 
 
 def test_an_added_contradiction_is_pointed_out() -> None:
