@@ -111,7 +111,8 @@ class Loop(Limits):
     memory: PositiveInt = 3  # earlier prompts shown to the text model
     first: Literal["model", "template"] = "template"  # who writes the first prompt of a brief
     writer: Literal["model", "template"] = "model"  # who writes a new prompt for what failed
-    reader: Literal["model", "rules"] = "model"
+    # Who reads briefs; escalate: the rules, and the text model where they leave something open.
+    reader: Literal["model", "rules", "escalate"] = "model"
     together: PositiveInt = 16  # most briefs in a wave
     # Memory for the images of a wave in MiB; if it is too little, the wave has fewer briefs.
     memory_mb: PositiveFloat = 1024
@@ -223,7 +224,7 @@ class Preset(Section):
     @property
     def uses_text(self) -> bool:
         """Whether the loop asks the text model for anything."""
-        return "model" in (self.loop.reader, self.loop.first, self.loop.writer)
+        return self.loop.reader != "rules" or "model" in (self.loop.first, self.loop.writer)
 
     @model_validator(mode="after")
     def _every_route_leads_to_a_judge(self) -> Preset:

@@ -30,7 +30,9 @@ from pipeline.painting.open_choice import with_choice
 from pipeline.painting.prompt import Ask, Prompt, is_prompt, own_words, template, write
 from pipeline.painting.prompt import most_tokens as prompt_tokens
 from pipeline.range import Range, draws_anything
+from pipeline.reading.incomplete import left_open
 from pipeline.reading.requirements import most_tokens, read
+from pipeline.reading.rules import found_in
 from pipeline.room import admitted
 from pipeline.size import wanted_size
 from pipeline.stopping import Stop
@@ -103,24 +105,28 @@ def _read(
         return []
     briefs, prompting = [brief for _, brief in entering], preset.loop.prompting
     scopes = [batch.open("brief", brief.limits.over(preset.loop)) for brief in briefs]
-    text = models.text if preset.loop.reader == "model" else None
+    asks_model = models.text is not None and preset.loop.reader != "rules"
     lacking: dict[int, str] = {}
     for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
         if brief.requirements is not None:
             continue  # it has its own requirements
-        most = most_tokens(brief, prompting)
-        if text and (why := scope.lacks_tokens(most)):
+        most = sum(
+            most_tokens(brief, one) for one in (prompting, *(r.prompting for r in models.larger_readers))
+        )
+        if asks_model and (why := scope.lacks_tokens(most)):
             lacking[i] = f"text, {why} → rules"
         else:
             scope.promise(tokens=most)
     able = [i for i in range(len(briefs)) if i not in lacking]
-    made = read([briefs[i] for i in able], text, models.range, prompting, stop, models.marker, preset.checked)
+    made = models.read([briefs[i] for i in able], preset, stop)
     if made.stopped and stop.pausing:
         raise Stopped
     readings = dict(zip(able, zip(made.each, made.calls, strict=True), strict=True))
     for i, why in lacking.items():
         (reading,) = read([briefs[i]], None, models.range, checked=preset.checked).each
-        readings[i] = reading.model_copy(update={"degraded": why}), ()
+        if preset.loop.reader == "model" or left_open(reading, found_in(briefs[i].wanted, models.range)):
+            reading = reading.model_copy(update={"degraded": why})
+        readings[i] = reading, ()
     tracks = []
     for i, (position, brief) in enumerate(entering):
         reading, calls = readings[i]
@@ -218,12 +224,15 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) ->
         writer = preset.loop.writer if wave[i].next.action == "rephrase" else preset.loop.first
         if writer == "template" or models.text is None:
             prompts[i] = template(ask)
-        elif why := wave[i].attempt.lacks_tokens(most := prompt_tokens(ask)):
+        elif why := wave[i].attempt.lacks_tokens(
+            most := prompt_tokens(ask) * (1 + len(models.larger_readers))
+        ):
             prompts[i] = template(ask, degraded=f"text, {why} → template")
         else:
             wave[i].attempt.promise(tokens=most)
             able.append(i)
-    made = write([asks[i] for i in able], models.text, models.range, stop)
+    larger = [reader.text for reader in models.larger_readers]
+    made = write([asks[i] for i in able], models.text, models.range, stop, larger)
     _charge([wave[i] for i in able], made)
     return prompts | dict(zip(able, made.each, strict=True))
 

@@ -113,6 +113,36 @@ def test_pictures_that_fail_are_handed_up_to_more_steps(easel: Easel, tmp_path: 
     assert (image["calls"], image["handed_up"]) == (3, 2)
 
 
+def test_the_text_model_reads_what_the_rules_leave_open(easel: Easel, tmp_path: Path) -> None:
+    settings = ("--set", "loop.reader=escalate", "--images", "1")
+    assert "Wants (rules): " in easel("run", OWL, *settings).out
+    (made,) = (run_of(tmp_path, 1),)
+    assert made["calls"] == []
+    said = easel("run", "a panda with a knitted scarf on a white background", *settings)
+    assert "handed up to SmolLM2-135M-Instruct.Q4_1.gguf: 2 wants guessed" in said.out
+    made = run_of(tmp_path, 2)
+    assert made["reading"]["handed_up"] == ["SmolLM2-135M-Instruct.Q4_1.gguf: 2 wants guessed"]
+    assert [call["handed_up"] for call in made["calls"]] == ["briefs that were not understood"] * 2
+    text = next(
+        stage for stage in json.loads(easel("stats", "--json").out)["latency"] if stage["stage"] == "text"
+    )
+    assert (text["calls"], text["handed_up"]) == (2, 2)
+
+
+def test_a_larger_text_model_and_the_limit_of_tokens(easel: Easel, tmp_path: Path) -> None:
+    """The larger one here is the same with its marker; both together may take more tokens than the limit allows."""
+    larger = ("--set", "text.marker=null", "--set", "text.escalate=[{marker: 'package:models/mini/marker'}]")
+    brief = "a crab in the style of old matchboxes"
+    easel("run", brief, *larger, "--images", "1")
+    made = run_of(tmp_path, 1)
+    assert [call.get("handed_up") is None for call in made["calls"]] == [True, False, False]
+    assert made["reading"]["handed_up"][0].startswith("SmolLM2-135M-Instruct.Q4_1.gguf: ")
+    said = easel("run", brief, *larger, "--images", "1", "--tokens", "300")
+    assert "of the brief's budget leave no room" in said.out
+    assert run_of(tmp_path, 2)["calls"] == []
+    assert run_of(tmp_path, 2)["reading"]["reader"] == "rules"
+
+
 def test_a_preset_without_it_is_judged_as_before(easel: Easel, tmp_path: Path) -> None:
     said = easel("run", OWL, *RULES)
     assert said.status == 0
@@ -131,6 +161,7 @@ def test_a_preset_without_it_is_judged_as_before(easel: Easel, tmp_path: Path) -
         ("judge: {escalat: true}", "unknown key judge.escalat; did you mean escalate?"),
         ("judge: {routes: {style: {ask: [scorer], escalates: true}}}", "escalates; did you mean escalate?"),
         ("loop: {escalate_afer: 2}", "unknown key loop.escalate_afer; did you mean escalate_after?"),
+        ("loop: {reader: escalat}", "loop.reader is 'escalat'; did you mean escalate?"),
         ("judge: {escalate: sometimes}", "judge.escalate: input should be a valid boolean"),
     ],
 )
