@@ -14,7 +14,7 @@ from pipeline.brief import Requirement
 from pipeline.calls.record import Answer
 from pipeline.judging.basis import WORDING, Basis, judges_of
 from pipeline.judging.boxes import POSSIBLE, Boxes, Finding, Instance
-from pipeline.judging.question import checkable
+from pipeline.judging.question import checkable, implied
 from pipeline.judging.routes import Judged, Route, combined, is_sure
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE
 from pipeline.judging.viewers import VIEWERS, Asks, View
@@ -87,11 +87,15 @@ class Look:
 
 
 class Asked:
-    """The requirements of a brief, and what of them each judge is asked. `checked`: those that judges can check."""
+    """The requirements of a brief, and what of them each judge is asked. `checked`: those that judges are asked about;
+    `implied`: ids of those that follow from what is checked of every picture."""
 
     def __init__(self, requirements: Sequence[Requirement], panel: Panel) -> None:
         self.requirements, self._panel = requirements, panel
-        self.checked = [r for r in requirements if checkable(r, panel.routes, panel.known)]
+        self.implied = {r.id for r in requirements if implied(r, self.wanted, panel.routes, panel.known)}
+        self.checked = [
+            r for r in requirements if r.id not in self.implied and checkable(r, panel.routes, panel.known)
+        ]
         self._several = {r.subject for r in requirements if r.kind == "count" and int(r.value) > 1}
 
     @property

@@ -149,6 +149,6 @@ def _verdict(candidate: Candidate, asked: Asked, evidence: Evidence, judges: Jud
 
     verdict = conclude(
         candidate, asked.requirements, evidence.found(), measure,
-        f"not checked: {degraded}" if degraded else "", judges.routes,
+        f"not checked: {degraded}" if degraded else "", judges.routes, asked.implied,
     )  # fmt: skip
     return verdict.model_copy(update={"degraded": degraded})

@@ -90,17 +90,24 @@ def conclude(
     measure: Callable[[Judged], Measure],
     broke: str = "",
     routed: Container[str] = (),
+    implied: Container[str] = (),
 ) -> Verdict:
     """Turn findings, by the id of a requirement or one of ALWAYS, into checks and a gate.
 
     `measure`: the band of a kind of check; `broke`: why findings are missing, as the reason of an unchecked check;
-    `routed`: those of ALWAYS that some judge should have told."""
-    checks = [_intact(candidate, found.get(INTACT), measure, INTACT in routed, broke)]
-    checks += [_check(r, candidate, found.get(r.id), measure, broke) for r in requirements]
+    `routed`: those of ALWAYS that some judge should have told; `implied`: ids of the requirements that are met where
+    those of ALWAYS are."""
+    intact = _intact(candidate, found.get(INTACT), measure, INTACT in routed, broke)
+    always = [intact]
     if (alone := found.get(NOTHING_ELSE)) is not None:
-        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], alone, measure(NOTHING_ELSE)))
+        always.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], alone, measure(NOTHING_ELSE)))
     elif NOTHING_ELSE in routed:
-        checks.append(_unchecked(NOTHING_ELSE, broke))
+        always.append(_unchecked(NOTHING_ELSE, broke))
+    checks = [
+        _implied(r, always) if r.id in implied else _check(r, candidate, found.get(r.id), measure, broke)
+        for r in requirements
+    ]
+    checks = [intact, *checks, *always[1:]]
     must = {r.id for r in requirements if r.must} | set(ALWAYS)
     outcomes = {check.outcome for check in checks if check.requirement in must}
     gate = next(outcome for outcome in _WORST if outcome in outcomes)
@@ -124,6 +131,18 @@ def _intact(
         return _unchecked(INTACT, broke)
     return Check(requirement=INTACT, probability=None, outcome="fail" if why else "pass", judge="pixels",
                  reason=why or "there is a picture")  # fmt: skip
+
+
+def _implied(r: Requirement, always: Sequence[Check]) -> Check:
+    """The check of the absence of what no object has as a part: it is not there where all is whole, and nothing but
+    the objects that were asked for. Where that does not pass, it may be what is seen."""
+    worst = min(always, key=lambda check: _WORST.index(check.outcome))
+    passed = worst.outcome == "pass"
+    reason = "nothing is there but whole things without it" if passed else f"it may be there: {worst.reason}"
+    return Check(
+        requirement=r.id, probability=worst.probability, outcome="pass" if passed else "unsure", judge=worst.judge,
+        reason=reason,
+    )  # fmt: skip
 
 
 def _unchecked(id: str, why: str) -> Check:

@@ -28,6 +28,11 @@ def flagged(
             notes.setdefault(want.id, ("outside", "the image model draws only things; a person decides"))
         elif want.kind == "other":
             notes.setdefault(want.id, ("uncheckable", "no model can check this; a person decides"))
+        elif want.kind == "absence" and drawable is not None and not drawable.tells_absence(want.subject):
+            notes.setdefault(
+                want.id,
+                ("uncheckable", f"no judge knows “{want.subject}”; a person decides whether it is there"),
+            )
         elif want.kind not in checked:
             notes.setdefault(
                 want.id, ("uncheckable", "no judge of this preset can check this; a person decides")

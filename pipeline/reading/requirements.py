@@ -24,6 +24,7 @@ from pipeline.reading.copying import copying
 from pipeline.reading.finding import LANGUAGE, Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.lexicon import ENGLISH
+from pipeline.reading.plain_words import plain
 from pipeline.reading.rules import found_in, numbered
 from pipeline.reading.weighing import weighed
 from pipeline.stopping import Stop
@@ -112,7 +113,7 @@ def read(
     the kinds that the preset checks without a person. Where the user listed the requirements, their list holds."""
     reach = Reach(drawable, checked)
     unread = [i for i, brief in enumerate(briefs) if brief.requirements is None]
-    asked = [briefs[i].wanted for i in unread] if text else []
+    asked = [plain(briefs[i].wanted, drawable) for i in unread] if text else []
     reply = text.ask(requests(asked, prompting), stop=stop) if text else None
     marked = marker.ask(asked, stop=stop) if marker and text else None
     readings, calls = [], []
@@ -155,7 +156,8 @@ def _read(
 ) -> Reading:
     """One brief's reading from the model's answer, its marks of the words, and the rules together."""
     drawable = reach.drawable
-    found = found_in(brief.wanted, drawable)
+    said = plain(brief.wanted, drawable)  # as the model was asked
+    found = found_in(said, drawable)
     lines = parsed(answer.value.text) if answer.value else answer.reason
     if isinstance(lines, str):
         return reach.reading(brief, found, "rules", f"text, {lines} → rules")
@@ -165,9 +167,9 @@ def _read(
         if prompting == "instructed" and lines:
             found, reader = lines, answer.name
     else:
-        found, reader = combined(brief.wanted, found, lines, drawable), f"{answer.name} + rules"
+        found, reader = combined(said, found, lines, drawable), f"{answer.name} + rules"
         if marks is not None:
-            found = weighed(brief.wanted, found, marks, drawable)
+            found = weighed(said, found, marks, drawable)
     return reach.reading(brief, found, reader, answer.degraded)
 
 
