@@ -106,8 +106,12 @@ def test_a_painter_whose_seeds_do_not_differ_gets_no_second_seed(tiny: Tiny) -> 
 def test_another_seed_chooses_another_style_where_the_brief_names_none(tiny: Tiny) -> None:
     preset = tiny(judge=NEVER_PASS, settings={"seeds_differ": False}, loop={"images": 9}, range=BUNDLED)
     _, attempts, _ = play(preset, ["three apples on white"])
-    chosen = {a.change.action: a.candidates[0].plan.prompt.chosen for a in reversed(attempts)}
-    assert {chosen["start"], chosen["reseed"]} == {", flat style", ", cartoon style"}
+    painted = [c.plan.prompt for a in attempts for c in a.candidates]
+    reseeded = next(a.candidates[0].plan.prompt for a in attempts if a.change.action == "reseed")
+    before = [
+        prompt.chosen for prompt in painted if prompt.written == reseeded.written and prompt != reseeded
+    ]
+    assert {reseeded.chosen, *before} == {", flat style", ", cartoon style"}
     texts = [(c.plan.prompt.text, c.plan.steps) for a in attempts for c in a.candidates]
     assert len(texts) == len(set(texts))
 
