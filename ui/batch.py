@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,26 +13,28 @@ from urllib.parse import quote
 import gradio as gr
 
 from pipeline.errors import BriefError
-from pipeline.store.jobs import OPEN, Job
+from pipeline.store.jobs import BATCH, OPEN, Job
 from pipeline.store.tables import RunRow
 from pipeline.work.estimate import Estimate, estimate
 from pipeline.work.report import ENDED, OUTCOMES, Entry, Report, duration, gather, write_report
 from pipeline.work.row import Rows
 from pipeline.work.row_formats import KINDS, text_of
-from pipeline.work.task import BATCH
 from ui import presets
 from ui.decide import SCRIPT, buttons, decided, offered
 from ui.desk import Desk, read_batch
 from ui.guard import connect, spoken
-from ui.parts import callout, card, download, figures, html, mark, picture, table
+from ui.parts import callout, card, download, figures, html, mark, picture, sentence, table
+from ui.run_parts import stands
 from ui.view import shown_status
+from ui.wants import blocked
 
 MAX_BYTES = 4_000_000  # of an uploaded file: tens of thousands of briefs
 SHOWN = 200  # rows of a table
+LOOKED_AT = 1_000  # rows of a file whose briefs are read before it starts
 EXAMPLE = """\
 brief,name,seed,must,images
 "a panda on a purple background, cartoon style",panda,7,,4
-"two owls on a gray background",owls,1,flat style; no text,6
+"two owls on a gray background",owls,1,flat style; no dogs,6
 "a guitar on a yellow background, flat style",,3,,
 """
 REPORT_SCRIPT = """
@@ -100,7 +103,8 @@ class Page:
         text = text_of(data, where)
         rows = read_batch(text, kind, name, presets.location(preset))
         expected = estimate(rows.good, self.desk.store)
-        seen = card(estimated(rows, expected) + preview(rows), "Rows of the file")
+        known = blocked(rows.good[:LOOKED_AT])
+        seen = card(estimated(rows, expected, len(known)) + preview(rows, known), "Rows of the file")
         return text, kind, name, seen, gr.Button(interactive=bool(rows.good))
 
     def start(self, text: str, kind: str, name: str, preset: str) -> tuple[Any, ...]:
@@ -136,7 +140,7 @@ class Page:
         job = self.desk.store.jobs.get(id) if id else None
         if job is None:
             return "", gr.skip(), gr.Timer(active=False), *(gr.skip() for _ in range(3))
-        now = f"{job.state}|{job.asked}|{job.place}|{job.progress}"
+        now = f"{job.state}|{job.asked}|{job.place}|{job.progress}|{self.desk.works}"
         if now == seen:
             return tuple(gr.skip() for _ in range(6))
         busy = job.state in OPEN
@@ -148,13 +152,18 @@ class Page:
         )  # fmt: skip
 
 
-def estimated(rows: Rows, expected: Estimate | None) -> str:
+def estimated(rows: Rows, expected: Estimate | None, blocked: int = 0) -> str:
     """How many rows there are and what they will take, in the same words as `easel batch --estimate`."""
     cells = [
         (str(len(rows.good)), "brief" if len(rows.good) == 1 else "briefs"),
         (str(len(rows.bad)), "row left out" if len(rows.bad) == 1 else "rows left out"),
         (expected.images if expected else "none left", "images"),
     ]
+    if blocked:
+        cells.insert(
+            2,
+            (str(blocked), "brief that no picture meets" if blocked == 1 else "briefs that no picture meets"),
+        )
     if expected and expected.time:
         cells.append((expected.time, "model time, by earlier runs"))
     elif expected:
@@ -162,13 +171,14 @@ def estimated(rows: Rows, expected: Estimate | None) -> str:
     return figures(cells)
 
 
-def preview(rows: Rows) -> str:
-    """The rows that will run, with their settings, and the bad ones, with what is wrong."""
+def preview(rows: Rows, known: Mapping[int, str]) -> str:
+    """The rows that will run, with their settings, and the bad ones, with what is wrong. `known`: line → why no picture
+    can meet its brief."""
     bad = [(b.line, mark("bad"), escape(b.text or "–"), escape(b.why)) for b in rows.bad]
     good = [
         (
-            row.line, mark("ready"), escape(row.brief.words[:160]),
-            escape(f"{row.preset.name}, seed {row.brief.seed}"),
+            row.line, mark("blocked" if row.line in known else "ready"), escape(row.brief.words[:160]),
+            escape(sentence(known.get(row.line, "")) or f"{row.preset.name}, seed {row.brief.seed}"),
         )
         for row in rows.good[:SHOWN]
     ]  # fmt: skip
@@ -189,10 +199,10 @@ def progress(job: Job, desk: Desk) -> str:
     counts = report.counts
     over = sum(counts[s] for s in ENDED)
     share = round(100 * over / max(1, len(rows.good)))
-    waiting = f", {job.place} before it" if job.place and job.state == "queued" else ""
     told = str(job.progress.get("said", ""))
     bar = (
-        f'<div class="stage" role="status"><b>{escape(rows.name)}</b><span>{mark(job.state)}{waiting}</span></div>'
+        f'<div class="stage" role="status"><b>{escape(rows.name)}</b><span>{mark(job.state)} '
+        f"{escape(stands(job, desk.works))}</span></div>"
         f'<div class="bar" role="progressbar" aria-label="Briefs done" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{share}"><i style="width:{share}%"></i></div><p class="soft">{escape(told)}</p>'
     )

@@ -56,6 +56,10 @@ const easelTimes = () => {
   }
 };
 new MutationObserver(() => { easelTimes(); easelToasts(); }).observe(document, { subtree: true, childList: true });
+// Where the file of the main picture is gone, its small copy behind it shows.
+document.addEventListener("error", (event) => {
+  if (event.target.matches?.(".frame img")) event.target.style.visibility = "hidden";
+}, true);
 // The slider between two pictures.
 document.addEventListener("input", (event) => {
   if (!event.target.matches(".slide")) return;

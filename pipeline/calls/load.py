@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from models.load import check_loadable, is_here, stage_of
 from models.protocols import Marks, ModelError, Paint, Painted, Text, WeightsMissing
 from models.specs import PER_CALL, POLICY, ImageSpec, Spec
 from models.specs import Stage as StageName
+from pipeline.brief import Brief, Reading
 from pipeline.budget import Painter
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
@@ -22,12 +23,15 @@ from pipeline.calls.kept import Results
 from pipeline.calls.mark_operation import MarkOperation
 from pipeline.calls.operations import ImageOperation, Operation, TextOperation, TextRequest
 from pipeline.calls.pool import ModelPool, PooledModel
+from pipeline.calls.record import Made
 from pipeline.calls.rung import Rung
 from pipeline.calls.stage import Stage
 from pipeline.config import OWN, Preset, bands, data_file
 from pipeline.judging.bands import Bands, load_bands
 from pipeline.judging.learned import Learned
 from pipeline.range import Range, load_range
+from pipeline.reading.requirements import Reader, read
+from pipeline.stopping import Stop
 
 Load = Callable[..., Any]
 
@@ -39,16 +43,24 @@ class Models:
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
     judges: dict[str, Stage[Any, Any]]  # by the name that the preset gives them
-    other_painter: Stage[Paint, Painted] | None = None  # a larger one, where the preset names one
+    larger_painters: tuple[Stage[Paint, Painted], ...] = ()  # smallest first
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
+    larger_readers: tuple[Reader, ...] = ()  # larger text models, smallest first
     bands: Bands = field(default_factory=Bands)
     range: Range | None = None
 
     def painter(self, key: Painter) -> Stage[Paint, Painted]:
-        """The painter by its key in the preset, which must name it."""
-        found = self.other_painter if key == "escalate" else self.image
-        assert found is not None
-        return found
+        """The usual painter, or a larger one of those that the preset names."""
+        return (self.image, *self.larger_painters)[key]
+
+    def read(self, briefs: Sequence[Brief], preset: Preset, stop: Stop | None = None) -> Made[Reading]:
+        """The requirements of briefs, by those who read them by the preset."""
+        loop = preset.loop
+        text = None if loop.reader == "rules" else self.text
+        return read(
+            briefs, text, self.range, loop.prompting, stop, self.marker, preset.checked, self.larger_readers,
+            rules_first=loop.reader == "escalate",
+        )  # fmt: skip
 
 
 def quiet_libraries() -> None:
@@ -153,14 +165,22 @@ def load(
         for name, spec in preset.judges.items():
             operation, load_judge = judging[stage_of(spec)]
             judges[name] = stage(operation(), spec, load_judge, name)
-        other = (
-            stage(ImageOperation(), preset.escalate, load_image, "other painter") if preset.escalate else None
+        larger = tuple(
+            stage(ImageOperation(), spec, load_image, "other painter") for spec in preset.painters[1:]
         )
         image = stage(ImageOperation(), preset.image, load_image)
-        text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
-        marks = text is not None and getattr(preset.text, "marker", None) is not None
-        marker = stage(MarkOperation(), preset.text, load_text) if marks else None
-    return Models(text, image, judges, other, marker, bands=measured, range=drawable)
+
+        def marks(spec: Spec) -> Stage[str, Marks] | None:
+            return stage(MarkOperation(), spec, load_text) if getattr(spec, "marker", None) else None
+
+        text, marker, readers = None, None, list[Reader]()
+        if preset.uses_text:
+            for spec in reversed(preset.text.escalate):
+                same = getattr(spec, "model", "") == preset.text.model
+                prompting = preset.loop.prompting if same else "instructed"
+                readers.insert(0, Reader(stage(TextOperation(), spec, load_text), marks(spec), prompting))
+            text, marker = stage(TextOperation(), preset.text, load_text), marks(preset.text)
+    return Models(text, image, judges, larger, marker, tuple(readers), measured, drawable)
 
 
 def make_stage(

@@ -9,7 +9,6 @@ from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.judging.judge import Judges, judge
 from pipeline.painting.image import Candidate
-from pipeline.reading.requirements import read
 from pipeline.store import Store
 from pipeline.store.tables import CandidateRow
 from pipeline.work.row import Row
@@ -48,11 +47,7 @@ def of_judge(
     if not shown:
         return {}
     models = load(preset, store.results)
-    text = models.text if preset.loop.reader == "model" else None
-    briefs = [row.brief for row, _ in shown]
-    readings = read(
-        briefs, text, models.range, preset.loop.prompting, marker=models.marker, checked=preset.checked
-    ).each
+    readings = models.read([row.brief for row, _ in shown], preset).each
     judges = Judges(models.judges, preset.routes, models.bands, models.range)
     verdicts = judge(
         [[candidate] for _, candidate in shown], [reading.requirements for reading in readings], judges

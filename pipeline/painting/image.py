@@ -33,7 +33,8 @@ class Plan(Record):
     """One image to paint: with the image model, this decides its pixels.
 
     `width` and `height` are in pixels; None takes the value of the image model's spec, also for `steps` and
-    `guidance`. `other_painter`: by the larger painter that the preset names, instead of its usual one."""
+    `guidance`. `other_painter`: by the first, second and so on of the larger painters that the preset names; 0: by its
+    usual one."""
 
     prompt: Prompt
     seed: int
@@ -42,7 +43,7 @@ class Plan(Record):
     steps: int | None = None
     guidance: float | None = None
     edit: Edit | None = Field(default=None, exclude_if=lambda edit: edit is None)
-    other_painter: bool = Field(default=False, exclude_if=lambda other: not other)
+    other_painter: int = Field(default=0, exclude_if=lambda other: not other)
 
     @property
     def how(self) -> Literal["edit", "other painter"] | None:
@@ -107,11 +108,12 @@ def paint(
     image: Stage[Paint, Painted],
     on_step: OnStep | None = None,
     stop: Stop | None = None,
+    handed_up: str | None = None,
 ) -> Made[Painting]:
     """Paint the plans of several briefs in one request.
 
     `plans` and `attempts` have one entry for each brief; `attempts` holds the attempt numbers, which become part of
-    the candidates' ids."""
+    the candidates' ids. `handed_up`: what smaller painters left open, for the record."""
     flat = [
         Paint(
             prompt=plan.prompt.text, seed=plan.seed, negative=plan.prompt.negative,
@@ -120,7 +122,7 @@ def paint(
         )
         for brief_plans in plans for plan in brief_plans
     ]  # fmt: skip
-    reply = image.ask(flat, on_step, stop)
+    reply = image.ask(flat, on_step, stop, handed_up)
     paintings, calls, start = [], [], 0
     for brief_plans, attempt in zip(plans, attempts, strict=True):
         positions = range(start, start + len(brief_plans))

@@ -141,24 +141,36 @@ def write(
     text: Stage[TextRequest, Text] | None,
     drawable: Range | None = None,
     stop: Stop | None = None,
+    larger: Sequence[Stage[TextRequest, Text]] = (),
 ) -> Made[Prompt]:
     """One new prompt for each ask, in one batched request.
 
     The template writes instead when there is no text model, when the model gives no answer, and when its text leaves
     out a requirement, adds a thing that nobody asked for, or repeats an earlier prompt; the prompt's `note` or
-    `degraded` says so."""
+    `degraded` says so. `larger`: are asked where the models before them give no usable answer."""
     if text is None:
         return Made([template(ask) for ask in asks], [() for _ in asks])
     requests = [TextRequest(tuple(writer_turns(ask)), ask.form, ask.answer_tokens) for ask in asks]
     reply = text.ask(requests, stop=stop)
+    answers = list(reply.answers)
+    calls = [reply.calls_for([i]) for i in range(len(asks))]
+    stopped = reply.stopped
+    for stage in larger:
+        todo = [i for i, answer in enumerate(answers) if answer.value is None]
+        if not todo or stopped:
+            break
+        up = stage.ask([requests[i] for i in todo], stop=stop, handed_up="prompts without a usable answer")
+        stopped = up.stopped
+        for n, i in enumerate(todo):
+            answers[i], calls[i] = up.answers[n], (*calls[i], *up.calls_for([n]))
     prompts = []
-    for ask, answer in zip(asks, reply.answers, strict=True):
+    for ask, answer in zip(asks, answers, strict=True):
         if answer.value is None:
             prompts.append(template(ask, degraded=f"text, {answer.reason} → template"))
         else:
             written = accepted(ask, answer.value.text, drawable)
             prompts.append(written.model_copy(update={"degraded": answer.degraded}))
-    return Made(prompts, [reply.calls_for([i]) for i in range(len(asks))], reply.stopped)
+    return Made(prompts, calls, stopped)
 
 
 def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:

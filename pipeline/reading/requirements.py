@@ -23,6 +23,7 @@ from pipeline.reading.consensus import combined, key_of
 from pipeline.reading.copying import copying
 from pipeline.reading.finding import LANGUAGE, Found
 from pipeline.reading.flags import flagged
+from pipeline.reading.incomplete import left_open
 from pipeline.reading.lexicon import ENGLISH
 from pipeline.reading.plain_words import plain
 from pipeline.reading.rules import found_in, numbered
@@ -97,6 +98,15 @@ EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (
 Prompting = Literal["bare", "instructed"]
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A text model that reads briefs, with what marks their words, and how it is prompted."""
+
+    text: Stage[TextRequest, Text]
+    marker: Stage[str, Marks] | None = None
+    prompting: Prompting = "instructed"
+
+
 def read(
     briefs: Sequence[Brief],
     text: Stage[TextRequest, Text] | None,
@@ -105,32 +115,67 @@ def read(
     stop: Stop | None = None,
     marker: Stage[str, Marks] | None = None,
     checked: Collection[Kind] = KINDS,
+    larger: Sequence[Reader] = (),
+    rules_first: bool = False,
 ) -> Made[Reading]:
     """The requirements of each brief, flagged, in one batched request to the text model and one to the marker.
 
     Without a text model, or where it gives no usable answer, the rules read alone; in the second case the reading's
     `degraded` says why. `prompting`: "bare" for a model trained on this task, "instructed" for any other. `checked`:
-    the kinds that the preset checks without a person. Where the user listed the requirements, their list holds."""
+    the kinds that the preset checks without a person. Where the user listed the requirements, their list holds.
+
+    `larger`: read what the models before them leave open; `rules_first`: the text model reads only what the rules leave
+    open. See `left_open`."""
     reach = Reach(drawable, checked)
-    unread = [i for i, brief in enumerate(briefs) if brief.requirements is None]
-    asked = [plain(briefs[i].wanted, drawable) for i in unread] if text else []
-    reply = text.ask(requests(asked, prompting), stop=stop) if text else None
-    marked = marker.ask(asked, stop=stop) if marker and text else None
-    readings, calls = [], []
+    readings: dict[int, Reading] = {}
+    calls: dict[int, tuple[Call, ...]] = {}
+    todo: dict[int, str] = {}  # briefs that are to be read, and what was left open of each; empty: all
     for i, brief in enumerate(briefs):
-        mine: tuple[Call, ...] = ()
         if brief.requirements is not None:
-            reading = Reading(requirements=flagged(brief.requirements, drawable, checked), reader="the user")
-        elif reply is None:
-            reading = reach.reading(brief, found_in(brief.wanted, drawable), "rules")
+            readings[i] = Reading(
+                requirements=flagged(brief.requirements, drawable, checked), reader="the user"
+            )
+        elif text is None or rules_first:
+            found = found_in(brief.wanted, drawable)
+            readings[i] = reach.reading(brief, found, "rules")
+            if text is not None and (why := left_open(readings[i], found)):
+                todo[i] = why
         else:
-            at = unread.index(i)
+            todo[i] = ""
+    stopped = False
+    readers = [Reader(text, marker, prompting), *larger] if text is not None else []
+    for level, reader in enumerate(readers, 1):
+        if not todo or stopped:
+            break
+        asked, handed_up = (
+            [plain(briefs[i].wanted, drawable) for i in todo],
+            "briefs that were not understood",
+        )
+        up = handed_up if any(todo.values()) else None
+        reply = reader.text.ask(requests(asked, reader.prompting), stop=stop, handed_up=up)
+        marked = reader.marker.ask(asked, stop=stop, handed_up=up) if reader.marker else None
+        stopped = reply.stopped or (marked is not None and marked.stopped)
+        after: dict[int, str] = {}
+        for at, (i, why) in enumerate(todo.items()):
+            answer, brief = reply.answers[at], briefs[i]
             marks = marked.answers[at].value if marked else None
-            reading = _read(brief, reply.answers[at], marks, reach, prompting)
-            mine = (*reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()))
-        readings.append(reading)
-        calls.append(mine)
-    return Made(readings, calls, any(asked is not None and asked.stopped for asked in (reply, marked)))
+            reading = _read(brief, answer, marks, reach, reader.prompting)
+            before = readings.get(i)
+            if before is not None and why:
+                said = f"{answer.name if answer.value else reader.text.name}: {why}"
+                kept = before if reading.degraded and before.reader != "rules" else reading
+                reading = kept.model_copy(
+                    update={"handed_up": (*before.handed_up, said), "degraded": reading.degraded}
+                )
+            readings[i] = reading
+            calls[i] = (
+                *calls.get(i, ()), *reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()),
+            )  # fmt: skip
+            if level < len(readers) and (open_ := left_open(reading, lines_of(answer), asked[at], drawable)):
+                after[i] = open_
+        todo = after
+    order = range(len(briefs))
+    return Made([readings[i] for i in order], [calls.get(i, ()) for i in order], stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +191,10 @@ class Reach:
     ) -> Reading:
         """With the must-haves of the brief, each want once, and its flags."""
         wants = numbered(with_musts(found, brief, self.drawable, self.checked))
-        return Reading(
-            requirements=flagged(wants, self.drawable, self.checked), reader=reader, degraded=degraded
-        )
+        return Reading(requirements=self.flagged(wants), reader=reader, degraded=degraded)
+
+    def flagged(self, wants: Sequence[Requirement]) -> tuple[Requirement, ...]:
+        return flagged(wants, self.drawable, self.checked, self.drawable)
 
 
 def _read(
@@ -158,7 +204,7 @@ def _read(
     drawable = reach.drawable
     said = plain(brief.wanted, drawable)  # as the model was asked
     found = found_in(said, drawable)
-    lines = parsed(answer.value.text) if answer.value else answer.reason
+    lines = lines_of(answer)
     if isinstance(lines, str):
         return reach.reading(brief, found, "rules", f"text, {lines} → rules")
     reader = "rules"
@@ -171,6 +217,11 @@ def _read(
         if marks is not None:
             found = weighed(said, found, marks, drawable)
     return reach.reading(brief, found, reader, answer.degraded)
+
+
+def lines_of(answer: Answer[Text]) -> list[Found] | str:
+    """The findings that an answer lists; as a string, why it lists none."""
+    return parsed(answer.value.text) if answer.value else answer.reason
 
 
 def with_musts(
@@ -197,7 +248,7 @@ def in_words(text: str, drawable: Range | None, checked: Collection[Kind] = KIND
     line = from_line(text)
     if line is not None and line.kind in BEYOND_THINGS:
         return [line]
-    found = found_in(text, drawable)
+    found = found_in(text, drawable, alone=False)
     if draws_anything(drawable) and "statement" in checked and not any(item.sure for item in found):
         return [Found("statement", value=text)]
     return found or [Found("other", value=text)]

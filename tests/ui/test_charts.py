@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from pipeline.calls.energy import format_joules
-from pipeline.results.stats import DAY, HOUR, Spend
+from pipeline.results.stats import DAY, HOUR, Spend, Stats
 from pipeline.store.tables import RunRow
 from pipeline.work.rows import parse_rows
 from ui.batch import EXAMPLE, guide
 from ui.charts import Bar, bars, columns, nice
-from ui.observe import over_time
+from ui.observe import FUNNEL, funnel, over_time
 from ui.parts import counted, figures, moment, table, word
 from ui.view import shown_status
 
@@ -120,3 +120,10 @@ def test_the_example_can_be_run() -> None:
 )
 def test_what_was_cancelled_is_called_so(status: str, own: bool, job: str | None, shown: str) -> None:
     assert shown_status(RunRow(id="r", job="r" if own else "batch", status=status), job) == shown
+
+
+def test_the_share_of_accepted_briefs_is_said_once() -> None:
+    counts = dict.fromkeys((*FUNNEL, "under way"), 1) | {"briefs": 3, "waiting or stopped": 2}
+    shown = funnel(Stats.model_construct(funnel=counts))
+    assert "%" not in shown
+    assert "Besides: 1 under way, 2 waiting or stopped." in shown
