@@ -1,17 +1,51 @@
-// Review by keyboard: one key for each decision, if no field has the focus and the tab is open.
+// Review by keyboard: one key for each decision, a digit for each requirement (with Shift: no), if no field has the focus
+// and the tab is open. While an answer is on its way, further keys wait, so that none is lost and each means the picture
+// that its presser sees next.
 const REVIEW_KEYS = { a: "approve", r: "reject", s: "skip", u: "undo" };
+const easelReview = {
+  busy: false,
+  waiting: [],
+  shown(id) {
+    const found = document.getElementById(id);
+    return found && found.offsetParent !== null ? found : null;
+  },
+  // What a key presses; null where it means nothing here.
+  target(key) {
+    if (key === "e") return this.shown("review-brief") && document.querySelector("#review-brief textarea");
+    const digit = /^(no )?([1-9])$/.exec(key);
+    if (!digit) return REVIEW_KEYS[key] ? this.shown("review-" + REVIEW_KEYS[key]) : null;
+    const row = this.shown("review-item") && document.querySelectorAll("#review-item .ask")[digit[2] - 1];
+    return row ? row.querySelector(`button[data-word="${digit[1] ? "fail" : "pass"}"]`) : null;
+  },
+  press(key) {
+    const target = this.target(key);
+    if (!target) return false;
+    if (this.busy) this.waiting.push(key);
+    else if (key === "e") target.focus();
+    else {
+      this.begin();  // the script before the call runs later
+      target.click();
+    }
+    return true;
+  },
+  begin() {
+    this.busy = true;
+  },
+  // An answer has arrived: the next key counts once the picture that it means is drawn.
+  end(state) {
+    const open = JSON.parse(state || "{}"), drawn = document.querySelector("#review-item [data-picture]");
+    const expected = open.run ? `${open.run}/${open.candidate}` : undefined;
+    if (drawn?.dataset.picture !== expected) return requestAnimationFrame(() => this.end(state));
+    this.busy = false;
+    while (this.waiting.length && !this.busy) this.press(this.waiting.shift());
+  },
+};
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target.closest("input, textarea, select, [contenteditable=true]")) return;
-  if (event.key.toLowerCase() === "e") {
-    const field = document.querySelector("#review-brief textarea");
-    if (field && field.offsetParent !== null) { event.preventDefault(); field.focus(); }
-    return;
-  }
-  const button = document.getElementById("review-" + REVIEW_KEYS[event.key.toLowerCase()]);
-  if (!button || button.offsetParent === null) return;
-  event.preventDefault();
-  button.click();
+  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
+  const key = digit ? (event.shiftKey ? "no " : "") + digit[1] : event.key.toLowerCase();
+  if (easelReview.press(key)) event.preventDefault();
 });
 // A press on the label of a fold opens or closes the section that follows it.
 document.addEventListener("click", (event) => {

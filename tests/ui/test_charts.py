@@ -125,5 +125,6 @@ def test_what_was_cancelled_is_called_so(status: str, own: bool, job: str | None
 def test_the_share_of_accepted_briefs_is_said_once() -> None:
     counts = dict.fromkeys((*FUNNEL, "under way"), 1) | {"briefs": 3, "waiting or stopped": 2}
     shown = funnel(Stats.model_construct(funnel=counts))
-    assert "%" not in shown
+    assert "·" not in shown
+    assert "%</" not in shown
     assert "Besides: 1 under way, 2 waiting or stopped." in shown
