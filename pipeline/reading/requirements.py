@@ -26,6 +26,7 @@ from pipeline.reading.finding import LANGUAGE, Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.incomplete import left_open
 from pipeline.reading.lexicon import ENGLISH
+from pipeline.reading.plain_words import plain
 from pipeline.reading.rules import found_in, numbered
 from pipeline.reading.weighing import weighed
 from pipeline.stopping import Stop
@@ -97,7 +98,10 @@ def read(
     for level, reader in enumerate(readers, 1):
         if not todo or stopped:
             break
-        asked, handed_up = [briefs[i].wanted for i in todo], "briefs that were not understood"
+        asked, handed_up = (
+            [plain(briefs[i].wanted, drawable) for i in todo],
+            "briefs that were not understood",
+        )
         up = handed_up if any(todo.values()) else None
         items = requests(asked, reader.prompting, reader.prompts)
         reply = reader.text.ask(items, stop=stop, handed_up=up)
@@ -119,9 +123,7 @@ def read(
             calls[i] = (
                 *calls.get(i, ()), *reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()),
             )  # fmt: skip
-            if level < len(readers) and (
-                open_ := left_open(reading, lines_of(answer), brief.wanted, drawable)
-            ):
+            if level < len(readers) and (open_ := left_open(reading, lines_of(answer), asked[at], drawable)):
                 after[i] = open_
         todo = after
     order = range(len(briefs))
@@ -152,7 +154,8 @@ def _read(
 ) -> Reading:
     """One brief's reading from the model's answer, its marks of the words, and the rules together."""
     drawable = reach.drawable
-    found = found_in(brief.wanted, drawable)
+    said = plain(brief.wanted, drawable)  # as the model was asked
+    found = found_in(said, drawable)
     lines = lines_of(answer)
     if isinstance(lines, str):
         return reach.reading(brief, found, "rules", f"text, {lines} → rules")
@@ -162,9 +165,9 @@ def _read(
         if prompting == "instructed" and lines:
             found, reader = lines, answer.name
     else:
-        found, reader = combined(brief.wanted, found, lines, drawable), f"{answer.name} + rules"
+        found, reader = combined(said, found, lines, drawable), f"{answer.name} + rules"
         if marks is not None:
-            found = weighed(brief.wanted, found, marks, drawable)
+            found = weighed(said, found, marks, drawable)
     return reach.reading(brief, found, reader, answer.degraded)
 
 
