@@ -141,7 +141,7 @@ POLICY = frozenset(Spec.model_fields) - {"kind"}
 
 
 # Keys that a request may give for itself. Specs that differ only in them share a loaded model.
-PER_CALL = frozenset({"steps", "width", "height", "guidance", "max_batch"})
+PER_CALL = frozenset({"steps", "width", "height", "guidance", "max_batch", "prompts"})
 
 
 def _marked(spec: Spec, mark: type) -> frozenset[str]:
@@ -172,6 +172,10 @@ class TextSpec(Spec):
     """Settings of every text model."""
 
     model: str
+    # What it is asked: a folder of files, or the file of each prompt by its name; see pipeline/prompts.
+    prompts: Annotated[str | dict[str, str] | None, NoEffect()] = Field(
+        default=None, exclude_if=lambda prompts: prompts is None
+    )
 
 
 class ImageSpec(Spec):

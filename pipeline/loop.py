@@ -110,8 +110,8 @@ def _read(
     for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
         if brief.requirements is not None:
             continue  # it has its own requirements
-        most = sum(
-            most_tokens(brief, one) for one in (prompting, *(r.prompting for r in models.larger_readers))
+        most = most_tokens(brief, prompting, models.prompts) + sum(
+            most_tokens(brief, reader.prompting, reader.prompts) for reader in models.larger_readers
         )
         if asks_model and (why := scope.lacks_tokens(most)):
             lacking[i] = f"text, {why} → rules"
@@ -225,14 +225,17 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) ->
         if writer == "template" or models.text is None:
             prompts[i] = template(ask)
         elif why := wave[i].attempt.lacks_tokens(
-            most := prompt_tokens(ask) * (1 + len(models.larger_readers))
+            most := sum(
+                prompt_tokens(ask, prompts)
+                for prompts in (models.prompts, *(reader.prompts for reader in models.larger_readers))
+            )
         ):
             prompts[i] = template(ask, degraded=f"text, {why} → template")
         else:
             wave[i].attempt.promise(tokens=most)
             able.append(i)
-    larger = [reader.text for reader in models.larger_readers]
-    made = write([asks[i] for i in able], models.text, models.range, stop, larger)
+    some = [asks[i] for i in able]
+    made = write(some, models.text, models.range, stop, models.larger_readers, models.prompts)
     _charge([wave[i] for i in able], made)
     return prompts | dict(zip(able, made.each, strict=True))
 

@@ -55,9 +55,10 @@ class Track:
 
     @property
     def _seeds_differ(self) -> bool:
-        """Whether another seed gives another picture of the same words."""
-        wants = self.started.reading.requirements
-        return self.preset.image.seeds_differ or not any(r.kind == "background" for r in wants)
+        """Whether another seed may give another picture of the same words: by itself, or because it chooses another
+        background or style."""
+        said = {r.kind for r in self.started.reading.requirements}
+        return self.preset.image.seeds_differ or not {"background", "style"} <= said
 
     def begin(self) -> Budget:
         """Open a budget for the next attempt."""
@@ -205,11 +206,8 @@ class Track:
         """Those of the plans that give a picture that was not painted yet, each once. They count as painted."""
         found = []
         for plan in plans:
-            differ = self._seeds_differ
-            if plan.other_painter:
-                differ = self.preset.painters[plan.other_painter].seeds_differ
-            drawn = plan if differ else plan.model_copy(update={"seed": 0, "prompt": plan.prompt.written})
-            key = drawn.key
+            painter = self.preset.painters[plan.other_painter]
+            key = (plan if painter.seeds_differ else plan.model_copy(update={"seed": 0})).key
             if key not in self.painted:
                 self.painted.add(key)
                 found.append(plan)

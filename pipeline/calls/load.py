@@ -29,6 +29,7 @@ from pipeline.calls.stage import Stage
 from pipeline.config import OWN, Preset, bands, data_file
 from pipeline.judging.bands import Bands, load_bands
 from pipeline.judging.learned import Learned
+from pipeline.prompts import Prompts, bundled, load_prompts
 from pipeline.range import Range, load_range
 from pipeline.reading.requirements import Reader, read
 from pipeline.stopping import Stop
@@ -46,6 +47,7 @@ class Models:
     larger_painters: tuple[Stage[Paint, Painted], ...] = ()  # smallest first
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
     larger_readers: tuple[Reader, ...] = ()  # larger text models, smallest first
+    prompts: Prompts = field(default_factory=bundled)  # of the text model
     bands: Bands = field(default_factory=Bands)
     range: Range | None = None
 
@@ -59,7 +61,7 @@ class Models:
         text = None if loop.reader == "rules" else self.text
         return read(
             briefs, text, self.range, loop.prompting, stop, self.marker, preset.checked, self.larger_readers,
-            rules_first=loop.reader == "escalate",
+            rules_first=loop.reader == "escalate", prompts=self.prompts,
         )  # fmt: skip
 
 
@@ -85,6 +87,7 @@ def check(preset: Preset) -> None:
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
+    _prompts(preset)
     _require_sizes(preset)
     for spec in preset.used.values():
         errors = []
@@ -96,6 +99,17 @@ def check(preset: Preset) -> None:
                 errors.append(error)
         else:
             raise _with_command(errors[0], preset)
+
+
+def _prompts(preset: Preset) -> list[Prompts]:
+    """The prompts of the text model and of the larger ones. Raises ConfigError."""
+    specs = {"text": preset.text} | {
+        f"text.escalate.{i}": rung for i, rung in enumerate(preset.text.escalate)
+    }
+    return [
+        load_prompts(getattr(spec, "prompts", None), preset.base, f"{key}.prompts")
+        for key, spec in specs.items()
+    ]
 
 
 def _require_sizes(preset: Preset) -> None:
@@ -145,6 +159,7 @@ def load(
     if preset.image.paint_size is not None:
         drawable = (drawable or Range()).model_copy(update={"square": True})
     measured = load_bands(preset.judge, preset.base, learned)
+    prompts, *larger_prompts = _prompts(preset)
     tariff = Tariff(meter(preset.machine), preset.machine.price)
     pool = pool or ModelPool()
 
@@ -175,12 +190,14 @@ def load(
 
         text, marker, readers = None, None, list[Reader]()
         if preset.uses_text:
-            for spec in reversed(preset.text.escalate):
+            for spec, own in reversed(list(zip(preset.text.escalate, larger_prompts, strict=True))):
                 same = getattr(spec, "model", "") == preset.text.model
                 prompting = preset.loop.prompting if same else "instructed"
-                readers.insert(0, Reader(stage(TextOperation(), spec, load_text), marks(spec), prompting))
+                readers.insert(
+                    0, Reader(stage(TextOperation(), spec, load_text), marks(spec), prompting, own)
+                )
             text, marker = stage(TextOperation(), preset.text, load_text), marks(preset.text)
-    return Models(text, image, judges, larger, marker, tuple(readers), measured, drawable)
+    return Models(text, image, judges, larger, marker, tuple(readers), prompts, measured, drawable)
 
 
 def make_stage(

@@ -222,7 +222,7 @@ def _conclude(case: _Case, asked: Asked, panel: Panel, judges: Judges, part: boo
     )
     verdict = conclude(
         case.candidate, asked.requirements, evidence.found(), measure,
-        f"not checked: {degraded}" if degraded else "", judges.routes, settled,
+        f"not checked: {degraded}" if degraded else "", judges.routes, settled, asked.implied,
     )  # fmt: skip
     handed = before.handed_up if before else ()
     if before and case.asked:

@@ -10,7 +10,7 @@ from models.specs import Stage as StageName
 from pipeline.brief import Requirement
 from pipeline.judging.basis import WORDING
 from pipeline.judging.boxes import POSSIBLE
-from pipeline.judging.question import checkable
+from pipeline.judging.question import checkable, implied
 from pipeline.judging.routes import Judged, Route
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE
 from pipeline.judging.viewers import VIEWERS, Asks
@@ -85,11 +85,15 @@ class Look:
 
 
 class Asked:
-    """The requirements of a brief, and what of them each judge is asked. `checked`: those that judges can check."""
+    """The requirements of a brief, and what of them each judge is asked. `checked`: those that judges are asked about;
+    `implied`: ids of those that follow from what is checked of every picture."""
 
     def __init__(self, requirements: Sequence[Requirement], panel: Panel) -> None:
         self.requirements, self._panel = requirements, panel
-        self.checked = [r for r in requirements if checkable(r, panel.routes, panel.known)]
+        self.implied = {r.id for r in requirements if implied(r, self.wanted, panel.routes, panel.known)}
+        self.checked = [
+            r for r in requirements if r.id not in self.implied and checkable(r, panel.routes, panel.known)
+        ]
         # Of each check, by the id of a requirement, INTACT or NOTHING_ELSE.
         self.kinds: dict[str, Judged] = {r.id: r.kind for r in requirements}
         self.kinds |= {INTACT: INTACT, NOTHING_ELSE: NOTHING_ELSE}

@@ -36,7 +36,7 @@ def flagged(
             notes.setdefault(
                 want.id, ("uncheckable", "no judge of this preset can check this; a person decides")
             )
-        elif want.kind == "absence" and told is not None and not told.knows(want.subject):
+        elif want.kind == "absence" and told is not None and not told.tells_absence(want.subject):
             notes.setdefault(
                 want.id,
                 ("uncheckable", f"no judge of this preset knows “{want.subject}”; a person decides"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from models.protocols import JsonSchema, Marks, Message, Schemas, Text, schema_of
@@ -18,6 +18,7 @@ from pipeline.brief import BEYOND_THINGS, KINDS, Brief, Kind, Reading, Requireme
 from pipeline.calls.operations import TextRequest
 from pipeline.calls.record import Answer, Call, Made
 from pipeline.calls.stage import Stage
+from pipeline.prompts import PromptFile, Prompts, bundled
 from pipeline.range import Range, draws_anything
 from pipeline.reading.consensus import combined, key_of
 from pipeline.reading.copying import copying
@@ -25,6 +26,7 @@ from pipeline.reading.finding import LANGUAGE, Found
 from pipeline.reading.flags import flagged
 from pipeline.reading.incomplete import left_open
 from pipeline.reading.lexicon import ENGLISH
+from pipeline.reading.plain_words import plain
 from pipeline.reading.rules import found_in, numbered
 from pipeline.reading.weighing import weighed
 from pipeline.stopping import Stop
@@ -42,58 +44,6 @@ SCHEMA: JsonSchema = {
     "x-guidance": {"whitespace_flexible": False},
 }
 
-# For a model trained on this task: the system prompt of its training.
-BARE_SYSTEM = "List what the picture must show."
-
-INSTRUCTED_SYSTEM = """\
-You read a brief for a picture and list what can be seen in it: one short line for each want, nothing that \
-the brief does not say. Who asks, and what the picture is for, are not wants. Forms of a line:
-cat — an object that must show (singular, no article)
-3 croissant — how many, only where the brief gives a number
-apple is red — the colour or look of an object
-cat left of dog — also: right of, above, below
-child: playing football — what an object does, holds or wears
-setting: at night — place, time, weather, light
-background pink
-style cartoon
-text: OPEN — letters that must be in the picture
-statement: shot from a low angle — any other want that can be seen
-no dog — what must not show
-size 256x256, contrast high, palette blue (or: palette blue and orange)
-other feels premium — a want that cannot be seen, in the brief's words
-Put "maybe" before a line that is only nice to have. Answer with JSON: {"wants": [lines]}."""
-EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        "We run a fish shop and need a poster: two green crabs on a white background, ideally as a cartoon. "
-        "No text please.",
-        ("2 crab", "crab is green", "background white", "maybe style cartoon", "no text"),
-    ),
-    (
-        "A whale under a cloud for our summer party, it should feel calm. 512x512.",
-        ("whale", "cloud", "whale below cloud", "other feel calm", "size 512x512"),
-    ),
-    (
-        "The tulip goes right of the house, and the house must be blue. Flat design.",
-        ("tulip", "house", "tulip right of house", "house is blue", "style flat"),
-    ),
-    (
-        "An old baker in a white apron opens his shop at dawn, seen from above. The sign says 'BREAD'.",
-        (
-            "baker",
-            "baker is old",
-            "apron",
-            "apron is white",
-            "baker: wearing an apron",
-            "baker: opening his shop",
-            "shop",
-            "sign",
-            "setting: at dawn",
-            "text: BREAD",
-            "statement: seen from above",
-        ),
-    ),
-)
-
 Prompting = Literal["bare", "instructed"]
 
 
@@ -104,6 +54,7 @@ class Reader:
     text: Stage[TextRequest, Text]
     marker: Stage[str, Marks] | None = None
     prompting: Prompting = "instructed"
+    prompts: Prompts = field(default_factory=bundled)
 
 
 def read(
@@ -116,6 +67,7 @@ def read(
     checked: Collection[Kind] = KINDS,
     larger: Sequence[Reader] = (),
     rules_first: bool = False,
+    prompts: Prompts | None = None,
 ) -> Made[Reading]:
     """The requirements of each brief, flagged, in one batched request to the text model and one to the marker.
 
@@ -124,7 +76,7 @@ def read(
     the kinds that the preset checks without a person. Where the user listed the requirements, their list holds.
 
     `larger`: read what the models before them leave open; `rules_first`: the text model reads only what the rules leave
-    open. See `left_open`."""
+    open. See `left_open`. `prompts`: what the text model is asked; None: the bundled ones."""
     reach = Reach(drawable, checked)
     readings: dict[int, Reading] = {}
     calls: dict[int, tuple[Call, ...]] = {}
@@ -142,13 +94,17 @@ def read(
         else:
             todo[i] = ""
     stopped = False
-    readers = [Reader(text, marker, prompting), *larger] if text is not None else []
+    readers = [Reader(text, marker, prompting, prompts or bundled()), *larger] if text is not None else []
     for level, reader in enumerate(readers, 1):
         if not todo or stopped:
             break
-        asked, handed_up = [briefs[i].wanted for i in todo], "briefs that were not understood"
+        asked, handed_up = (
+            [plain(briefs[i].wanted, drawable) for i in todo],
+            "briefs that were not understood",
+        )
         up = handed_up if any(todo.values()) else None
-        reply = reader.text.ask(requests(asked, reader.prompting), stop=stop, handed_up=up)
+        items = requests(asked, reader.prompting, reader.prompts)
+        reply = reader.text.ask(items, stop=stop, handed_up=up)
         marked = reader.marker.ask(asked, stop=stop, handed_up=up) if reader.marker else None
         stopped = reply.stopped or (marked is not None and marked.stopped)
         after: dict[int, str] = {}
@@ -167,9 +123,7 @@ def read(
             calls[i] = (
                 *calls.get(i, ()), *reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()),
             )  # fmt: skip
-            if level < len(readers) and (
-                open_ := left_open(reading, lines_of(answer), brief.wanted, drawable)
-            ):
+            if level < len(readers) and (open_ := left_open(reading, lines_of(answer), asked[at], drawable)):
                 after[i] = open_
         todo = after
     order = range(len(briefs))
@@ -200,7 +154,8 @@ def _read(
 ) -> Reading:
     """One brief's reading from the model's answer, its marks of the words, and the rules together."""
     drawable = reach.drawable
-    found = found_in(brief.wanted, drawable)
+    said = plain(brief.wanted, drawable)  # as the model was asked
+    found = found_in(said, drawable)
     lines = lines_of(answer)
     if isinstance(lines, str):
         return reach.reading(brief, found, "rules", f"text, {lines} → rules")
@@ -210,9 +165,9 @@ def _read(
         if prompting == "instructed" and lines:
             found, reader = lines, answer.name
     else:
-        found, reader = combined(brief.wanted, found, lines, drawable), f"{answer.name} + rules"
+        found, reader = combined(said, found, lines, drawable), f"{answer.name} + rules"
         if marks is not None:
-            found = weighed(brief.wanted, found, marks, drawable)
+            found = weighed(said, found, marks, drawable)
     return reach.reading(brief, found, reader, answer.degraded)
 
 
@@ -251,14 +206,13 @@ def in_words(text: str, drawable: Range | None, checked: Collection[Kind] = KIND
     return found or [Found("other", value=text)]
 
 
-def conversation(text: str, prompting: Prompting) -> list[Message]:
+def conversation(text: str, prompting: Prompting, prompts: Prompts | None = None) -> list[Message]:
     """The messages that ask the text model to read one brief."""
-    if prompting == "bare":
-        return [Message("system", BARE_SYSTEM), Message("user", text)]
-    turns = [Message("system", INSTRUCTED_SYSTEM)]
-    for example, lines in EXAMPLES:
-        turns += [Message("user", example), Message("assistant", answer_of(lines))]
-    return [*turns, Message("user", text)]
+    return prompt_of(prompting, prompts).messages(brief=text)
+
+
+def prompt_of(prompting: Prompting, prompts: Prompts | None = None) -> PromptFile:
+    return (prompts or bundled())["read-bare" if prompting == "bare" else "read"]
 
 
 def answer_of(lines: Sequence[str]) -> str:
@@ -272,24 +226,27 @@ def schemas(texts: Sequence[str], prompting: Prompting) -> Schemas:
     return [copying(text, SCHEMA) for text in texts] if prompting == "bare" else SCHEMA
 
 
-def most_tokens(brief: Brief, prompting: Prompting) -> int:
+def most_tokens(brief: Brief, prompting: Prompting, prompts: Prompts | None = None) -> int:
     """The most tokens that reading a brief and marking its words may take, counting three characters of input as one
     token."""
     marking = 16 + 2 * len(brief.text) // 3
     return (
         MAX_TOKENS
         + marking
-        + sum(8 + len(turn.content) // 3 for turn in conversation(brief.wanted, prompting))
+        + sum(8 + len(turn.content) // 3 for turn in conversation(brief.wanted, prompting, prompts))
     )
 
 
-def requests(texts: Sequence[str], prompting: Prompting) -> list[TextRequest]:
+def requests(texts: Sequence[str], prompting: Prompting, prompts: Prompts | None = None) -> list[TextRequest]:
     """What the text model is asked to read these briefs."""
     held = schemas(texts, prompting)
     return [
-        TextRequest(tuple(conversation(text, prompting)), schema_of(held, i), MAX_TOKENS)
+        TextRequest(
+            tuple(conversation(text, prompting, prompts)), schema_of(held, i), MAX_TOKENS,
+            prompt=prompt_of(prompting, prompts).label,
+        )
         for i, text in enumerate(texts)
-    ]
+    ]  # fmt: skip
 
 
 def parsed(text: str) -> list[Found] | str:

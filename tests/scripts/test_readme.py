@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -50,6 +51,8 @@ def test_commands_of_the_readme_run(
         words[2:3] = [str(path) for path in tmp_path.glob(words[2])]
     elif words[1] in ("batch", "compare"):
         batch(Path(words[2]))
+        for preset in (ROOT / "scripts/evaluation/cascade").glob("*.yaml"):
+            shutil.copy(preset, tmp_path)
     elif words[1] == "review":  # of a picture that waits for a person
         waiting = [*_QUICK, "--name", "a-panda", "--out", "out/"]
         monkeypatch.setattr(sys, "argv", ["easel", "run", "a panda, it should feel calm", *waiting])

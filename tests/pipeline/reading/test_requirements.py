@@ -27,7 +27,6 @@ from pipeline.range import load_range
 from pipeline.reading.consensus import combined
 from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.requirements import (
-    EXAMPLES,
     SCHEMA,
     Reader,
     answer_of,
@@ -158,14 +157,21 @@ def test_a_line_without_form_is_left_out(line: str) -> None:
 
 
 def test_the_examples_fit_the_form() -> None:
-    for text, said in EXAMPLES:
+    turns = conversation("a cat", "instructed")[1:-1]
+    examples = {
+        user.content: json.loads(told.content)["wants"]
+        for user, told in zip(turns[::2], turns[1::2], strict=True)
+    }
+    assert examples
+    assert [turn.content for turn in turns[1::2]] == [answer_of(said) for said in examples.values()]
+    for text, said in examples.items():
         found = parsed(answer_of(said))
         assert found == [from_line(line) for line in said]
         assert isinstance(found, list)
         assert {to_line(item) for item in combined(text, found_in(text), found, None)} == set(said)
         if not {item.kind for item in found} & set(BEYOND_THINGS):
             assert lines(text, said) == set(said)
-    assert SCHEMA["properties"]["wants"]["maxItems"] >= max(len(said) for _, said in EXAMPLES)
+    assert SCHEMA["properties"]["wants"]["maxItems"] >= max(len(said) for said in examples.values())
 
 
 def test_prompts() -> None:

@@ -34,7 +34,8 @@ def easel(
     """The command in this process; its output folder is `tmp_path/out`."""
 
     def run(*args: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["easel", *args, "--out", str(tmp_path / "out")])
+        out = () if args[0] == "presets" else ("--out", str(tmp_path / "out"))
+        monkeypatch.setattr(sys, "argv", ["easel", *args, *out])
         monkeypatch.setenv("COLUMNS", "300")
         with pytest.raises(SystemExit) as exit:
             main()
