@@ -17,7 +17,7 @@ from ui.desk import Desk, any_seed, brief
 from ui.form import BUDGET, MOST_IMAGES, form_of, overrides, seed_of
 from ui.guard import connect, in_order
 from ui.origin import Origin, of_job, of_run, settings_in
-from ui.parts import WANTS_SCRIPT, callout, fold, html, sentence
+from ui.parts import WANTS_SCRIPT, callout, fold, html
 from ui.requirements import (
     Panel,
     draft_html,
@@ -151,7 +151,7 @@ class Page:
         try:
             origin = self._origin(id) if id else None
         except BriefError as error:
-            return self._nothing(callout(sentence(str(error)), "bad"))
+            return self._nothing(callout(str(error), "bad"))
         if origin is None:
             return self._nothing("")
         run = self.desk.run(id)

@@ -132,6 +132,11 @@ const easelToasts = () => {
     seen.add(toast.textContent);
   }
 };
+// Errors of what was done before go when the next thing is done.
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("button, a") || event.target.closest(".toast-body")) return;
+  for (const close of document.querySelectorAll(".toast-body .toast-close")) close.click();
+}, true);
 // Times are shown in the zone of the viewer; pointing at one shows it in UTC.
 const easelTimes = () => {
   for (const time of document.querySelectorAll("time[datetime]:not([title])")) {
