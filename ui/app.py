@@ -32,17 +32,17 @@ def build(store: Store) -> gr.Blocks:
                 FIRST_NAME, label="Your name", max_length=80, scale=0, min_width=190, elem_id=NAME
             )
         with gr.Tabs(elem_id="tabs"):
-            with gr.Tab("Create", id="create"):
+            with _tab("Create"):
                 create.build(desk, demo, who)
-            with gr.Tab("Batch", id="batch") as tab:
-                batch.build(desk, tab, who)
-            with gr.Tab("Review", id="review") as tab:
+            with _tab("Batch") as tab:
+                batch.build(desk, demo, tab, who)
+            with _tab("Review") as tab:
                 review.build(desk, tab, who)
-            with gr.Tab("Gallery", id="gallery") as tab:
-                gallery.build(desk, tab, who)
-            with gr.Tab("Observe", id="observe") as tab:
+            with _tab("Gallery") as tab:
+                gallery.build(desk, demo, tab, who)
+            with _tab("Observe") as tab:
                 observe.build(desk, tab)
-            with gr.Tab("Models", id="models") as tab:
+            with _tab("Models") as tab:
                 models.build(desk, tab)
         demo.load(signed, [kept], who, api_visibility="private", show_progress="hidden")
         connect(in_order(who.blur, who.submit), lambda name: name, [who], [kept])
@@ -53,3 +53,11 @@ def signed(kept: str | None) -> Any:
     """The name of the login, which cannot be changed; without a login, the one that this browser has kept."""
     name = person("")
     return gr.Textbox(name, interactive=False) if name else gr.Textbox(FIRST_NAME if kept is None else kept)
+
+
+def _tab(label: str) -> gr.Tab:
+    """A tab whose name goes into the page's address when it is opened."""
+    name = label.lower()
+    tab = gr.Tab(label, id=name)
+    tab.select(None, None, None, js=f"() => easelAddress.tab('{name}')")
+    return tab

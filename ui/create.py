@@ -42,7 +42,7 @@ EXAMPLES = (
 # Puts the job's id into the page's address, for a reload. On a narrow screen, scrolls to the picture.
 _WATCHED = """() => {
   const id = document.querySelector("#watched textarea, #watched input")?.value;
-  if (id) history.replaceState(null, "", "?job=" + id);
+  if (id) easelAddress.put({ job: id });
   if (id && innerWidth < 700) document.getElementById("stand")?.scrollIntoView({ block: "center" });
 }"""
 # What is painted is what is on the page, also where the server has not answered an edit of the list yet.
@@ -144,6 +144,8 @@ class Page:
     def opened(self, request: gr.Request) -> tuple[Any, ...]:
         """Show the job or run in the page's address; without one, the running job or the next in the queue."""
         named = str(request.query_params.get("job", ""))[:64]
+        if self.desk.batch(named) is not None:
+            return self._nothing("")  # the tab Batch shows it
         newest = None if named else self.desk.newest_open()
         id = named or (newest.id if newest else "")
         try:

@@ -74,6 +74,11 @@ class Desk:
             raise BriefError(f"there is no job {id[:64]!r}; it may belong to another output folder")
         return job
 
+    def batch(self, id: str) -> Job | None:
+        """The batch of this id; None where the id is of something else."""
+        job = self.store.jobs.get(id) if id else None
+        return job if job is not None and job.kind == BATCH else None
+
     def newest_open(self) -> Job | None:
         """The running job of a single brief, else the next in the queue, else a paused one."""
         jobs = self.store.jobs.list(*OPEN, kinds=(BRIEF,))

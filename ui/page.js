@@ -47,6 +47,56 @@ document.addEventListener("keydown", (event) => {
   const key = digit ? (event.shiftKey ? "no " : "") + digit[1] : event.key.toLowerCase();
   if (easelReview.press(key)) event.preventDefault();
 });
+// The page's address says what is shown: the tab, the job of Create, the batch, the run and filters of the gallery. Back and
+// Forward go between these.
+const easelAddress = {
+  get params() {
+    return new URLSearchParams(location.search);
+  },
+  // Write values into the address; empty ones are left out. `step`: Back returns to the address before.
+  put(values, step = true) {
+    const params = this.params;
+    for (const [name, value] of Object.entries(values))
+      if (value) params.set(name, value); else params.delete(name);
+    const query = params.size ? "?" + params : location.pathname;
+    if (params.toString() !== this.params.toString()) history[step ? "pushState" : "replaceState"](null, "", query);
+    this.shown = this.content;
+  },
+  // The address without the tab.
+  get content() {
+    const params = this.params;
+    params.delete("tab");
+    return params.toString();
+  },
+  following: [],  // tabs that were opened because the address says so, and whose event is on its way
+  tab(name) {
+    const at = this.following.indexOf(name);
+    if (at >= 0) this.following.splice(at, 1);
+    else if (document.body.dataset.opened) this.put({ tab: name === "create" ? "" : name });
+  },
+  // Open the tab of a new page's address, once its values are there: `name` has its own.
+  arrived(name) {
+    const named = this.params.get("tab");
+    if (name ? named === name : !["batch", "gallery"].includes(named)) this.open();
+  },
+  // A link to a job that turned out to be a batch.
+  batch(id) {
+    if (id && this.params.get("job") === id) this.put({ job: "", tab: "batch", batch: id }, false);
+    this.arrived("batch");
+  },
+  // Open the tab of the address.
+  open() {
+    const name = this.params.get("tab") || "create";
+    const label = document.querySelector(`#tabs [data-tab-id="${CSS.escape(name)}"]`)
+      ?? [...document.querySelectorAll(".overflow-dropdown button")].find((b) => b.textContent.trim().toLowerCase() === name);
+    if (!label || label.getAttribute("aria-selected") === "true") return;
+    this.following.push(name);
+    label.click();
+  },
+};
+window.addEventListener("popstate", () => {
+  if (easelAddress.content === easelAddress.shown) easelAddress.open(); else location.reload();
+});
 // A press on the label of a fold opens or closes the section that follows it.
 document.addEventListener("click", (event) => {
   const label = event.target.closest("button.fold");
@@ -104,6 +154,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const seen = new MutationObserver(() => {
     if (!document.body.dataset.opened) return;
     seen.disconnect();
+    easelAddress.shown = easelAddress.content;
+    easelAddress.arrived();
     for (const label of document.querySelectorAll("button.fold")) label.setAttribute("aria-expanded", false);
     window.dispatchEvent(new Event("resize"));
   });

@@ -84,6 +84,12 @@ def download(path: Path, words: str) -> str:
     return f'<a href="{link_to(path)}" download="{escape(path.name, quote=True)}">{escape(words)}</a>'
 
 
+def job_link(id: str, kind: str, words: str) -> str:
+    """A link to a job or run: to the tab Batch for a batch, else to Create."""
+    where = "?tab=batch&amp;batch=" if kind == "batch" else "?job="
+    return f'<a href="{where}{escape(quote(id), quote=True)}">{escape(words)}</a>'
+
+
 def callout(text: str, kind: str = "") -> str:
     """A highlighted sentence. `kind`: "bad", "good" or empty."""
     role = ' role="alert"' if kind == "bad" else ""

@@ -15,7 +15,20 @@ from pipeline.store.jobs import Job
 from pipeline.store.runs import OPEN
 from pipeline.work.report import ANSWERS, duration
 from ui.decide import panel, people
-from ui.parts import callout, card, counted, download, link_to, mark, moment, picture, sentence, table, word
+from ui.parts import (
+    callout,
+    card,
+    counted,
+    download,
+    job_link,
+    link_to,
+    mark,
+    moment,
+    picture,
+    sentence,
+    table,
+    word,
+)
 from ui.templates import render
 from ui.view import RunView, Shown, Turn
 
@@ -201,5 +214,5 @@ def queue(jobs: list[Job], works: bool = True) -> str:
     for job in jobs:
         text = str(job.payload.get("brief", {}).get("text") or job.payload.get("name") or job.kind)
         place = stands(job, works) or ("in work" if job.state == "running" else "")
-        rows.append((mark(job.state), f'<a href="?job={job.id}">{escape(text[:90])}</a>', escape(place)))
+        rows.append((mark(job.state), job_link(job.id, job.kind, text[:90]), escape(place)))
     return card(table(("", "Job", "Place"), rows))
