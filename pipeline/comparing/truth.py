@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.judging.judge import Judges, judge
-from pipeline.painting.image import Candidate
+from pipeline.painting.image import Candidate, candidate_of
 from pipeline.store import Store
 from pipeline.store.tables import CandidateRow
 from pipeline.work.row import Row
@@ -64,6 +64,4 @@ def _candidate(row: CandidateRow, store: Store) -> Candidate | None:
     image = store.pictures.get(row.image)
     if image is None:
         return None
-    # What it was edited from does not matter for judging it, and is not in its record.
-    plan = {key: value for key, value in row.record["plan"].items() if key != "edit"}
-    return Candidate.model_validate({**row.record, "plan": plan, "image": image})
+    return candidate_of(row.record, image)

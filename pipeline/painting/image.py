@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from PIL.Image import Image
@@ -81,6 +81,14 @@ class Candidate(Record):
     degraded: str | None = None  # why a fallback painted it; None: the first rung did
     as_named: bool = True  # whether it was painted with the weights that the preset names
     image: Image = Field(exclude=True, repr=False)
+
+
+def candidate_of(record: Mapping[str, Any], image: Image) -> Candidate:
+    """A candidate from its record, with its picture. What it was edited from is not in its record, and does not matter
+    for judging it. Raises ValidationError for a record that cannot be used."""
+    given = record.get("plan")
+    plan = {key: value for key, value in given.items() if key != "edit"} if isinstance(given, dict) else given
+    return Candidate.model_validate({**record, "plan": plan, "image": image})
 
 
 # What is added to the seed from one image of a run to the next. It is so large that runs with neighbouring seeds, and
