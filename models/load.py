@@ -31,7 +31,7 @@ from models.protocols import (
     VisionModel,
 )
 from models.scorer import open_clip_backend
-from models.specs import JUDGES, Spec, Stage
+from models.specs import JUDGES, RUNGS, Spec, Stage
 from models.text import server_text, transformers_backend
 from models.vlm import image_text_backend, server_vlm
 
@@ -217,7 +217,7 @@ def footprint_of(stage: Stage, spec: Spec, base: Path) -> Footprint | None:
 
 
 def with_own_settings(spec: Spec, base: Path) -> tuple[Spec, dict[str, str]]:
-    """A spec, and its fallbacks, with what its model itself takes for keys that are left out; and what says it, by key.
+    """A spec, and its rungs, with what its model itself takes for keys that are left out; and what says it, by key.
     Asks no network: where the files of a model are not here, the defaults of the spec stay."""
     backend = next(found for found in BACKENDS if found.spec is type(spec))
     try:
@@ -225,10 +225,11 @@ def with_own_settings(spec: Spec, base: Path) -> tuple[Spec, dict[str, str]]:
     except ModelError:  # no such folder or package, as loading will say
         own = {}
     taken = {key: said for key, said in own.items() if key not in spec.model_fields_set}
-    rungs = tuple(with_own_settings(rung, base)[0] for rung in spec.fallback)
     values: dict[str, Any] = {key: said.value for key, said in taken.items()}
-    if rungs != spec.fallback:
-        values["fallback"] = rungs
+    for name in RUNGS:
+        rungs = tuple(with_own_settings(rung, base)[0] for rung in getattr(spec, name))
+        if rungs != getattr(spec, name):
+            values[name] = rungs
     return spec.model_copy(update=values) if values else spec, {
         key: said.place for key, said in taken.items()
     }

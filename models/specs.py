@@ -5,8 +5,9 @@ Light to import: checking a preset loads no weights and no torch.
 `model` locations: a hub id (`owner/name`), a local folder (absolute, or starting with `./` or `../` and taken
 relative to the preset file), or `package:NAME/SUBPATH`, a folder inside an installed Python package.
 
-`fallback` lists specs that are tried in order when the one above them fails. A rung without a `kind` is the stage's own
-spec with some keys changed: `{steps: 4}`, `{device: cpu}`.
+`fallback` lists specs that are tried in order when the one above them fails. `escalate` lists larger models, smallest
+first, that get what the one above them leaves open. A rung without a `kind` is the stage's own spec with some keys
+changed: `{steps: 4}`, `{device: cpu}`.
 """
 
 from __future__ import annotations
@@ -90,8 +91,12 @@ class FaultPlan(Part):
     forever: bool = False
 
 
+RUNGS = ("fallback", "escalate")  # keys of a spec that list further specs
+
+
 class Spec(Part):
-    """Settings of every backend for failures: retries, time limit, circuit breaker, and the specs to fall back to."""
+    """Settings of every backend for failures: retries, time limit, circuit breaker, and the specs to fall back to; and
+    the larger models that it hands items up to."""
 
     kind: str  # of the backend
     retries: NonNegativeInt = 1  # of a call that raised, on the same model
@@ -100,6 +105,9 @@ class Spec(Part):
     rest_s: NonNegativeFloat = 60.0  # until it is asked again
     faults: FaultPlan | None = Field(default=None, exclude_if=lambda plan: plan is None)
     fallback: tuple[Rung, ...] = ()
+    escalate: tuple[Rung, ...] = Field(
+        default=(), exclude_if=lambda rungs: not rungs
+    )  # of text and image models
 
     @property
     def checkpoint(self) -> str | None:
@@ -110,16 +118,21 @@ class Spec(Part):
     @classmethod
     def _complete_rungs(cls, data: Any) -> Any:
         """Fill a rung that has no `kind` with the stage's own settings."""
-        if not isinstance(data, dict) or not isinstance(data.get("fallback"), list):
+        if not isinstance(data, dict):
             return data
-        own = {key: value for key, value in data.items() if key not in ("fallback", "faults")}
-        rungs = [{**own, **r} if isinstance(r, dict) and "kind" not in r else r for r in data["fallback"]]
-        return {**data, "fallback": rungs}
+        own = {key: value for key, value in data.items() if key not in (*RUNGS, "faults")}
+        lists = {name: data[name] for name in RUNGS if isinstance(data.get(name), list)}
+        return data | {
+            name: [{**own, **r} if isinstance(r, dict) and "kind" not in r else r for r in rungs]
+            for name, rungs in lists.items()
+        }
 
     @model_validator(mode="after")
     def _one_level(self) -> Spec:
-        if any(rung.fallback for rung in self.fallback):
+        if any(rung.fallback or rung.escalate for rung in self.fallback):
             raise ValueError("a fallback cannot have a fallback of its own; list it below the other")
+        if any(rung.escalate for rung in self.escalate):
+            raise ValueError("a larger model has no `escalate` of its own; list the next one below it")
         return self
 
 
@@ -128,7 +141,7 @@ POLICY = frozenset(Spec.model_fields) - {"kind"}
 
 
 # Keys that a request may give for itself. Specs that differ only in them share a loaded model.
-PER_CALL = frozenset({"steps", "width", "height", "guidance", "max_batch"})
+PER_CALL = frozenset({"steps", "width", "height", "guidance", "max_batch", "prompts"})
 
 
 def _marked(spec: Spec, mark: type) -> frozenset[str]:
@@ -159,6 +172,10 @@ class TextSpec(Spec):
     """Settings of every text model."""
 
     model: str
+    # What it is asked: a folder of files, or the file of each prompt by its name; see pipeline/prompts.
+    prompts: Annotated[str | dict[str, str] | None, NoEffect()] = Field(
+        default=None, exclude_if=lambda prompts: prompts is None
+    )
 
 
 class ImageSpec(Spec):

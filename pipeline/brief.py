@@ -147,6 +147,8 @@ class Reading(Record):
     requirements: tuple[Requirement, ...]
     reader: str  # the text model's name, or "rules"
     degraded: str | None = None  # why the rules read the brief instead of the model
+    # What a smaller reader left open, and who read the brief then: "Qwen3.5-4B: 2 wants not understood".
+    handed_up: tuple[str, ...] = Field(default=(), exclude_if=lambda handed: not handed)
 
     @property
     def blocked(self) -> str | None:

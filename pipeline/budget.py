@@ -13,6 +13,7 @@ the usual one.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,7 +22,7 @@ from pipeline.brief import Limits
 from pipeline.calls.record import Call, Paid
 
 Name = Literal["batch", "brief", "attempt"]
-Painter = Literal["image", "escalate"]  # by its key in a preset
+Painter = int  # 0: the usual one of a preset; 1, 2, …: the larger ones
 
 _OVER = {
     "images": "all {limit:,} images",
@@ -103,7 +104,7 @@ class Budget:
     parent: Budget | None = None
     currency: str = "EUR"
     used: Spend = field(default_factory=Spend)
-    paces: dict[Painter, Pace] = field(default_factory=lambda: {"image": Pace(), "escalate": Pace()})
+    paces: dict[Painter, Pace] = field(default_factory=lambda: defaultdict(Pace))
     started: float = field(default_factory=time.monotonic)
     promised: dict[str, float] = field(default_factory=dict)  # reserved for calls that are not charged yet
 
@@ -121,7 +122,7 @@ class Budget:
         """This scope and the scopes around it, from the inside out."""
         return [self, *(self.parent.scopes if self.parent else [])]
 
-    def charge(self, calls: Sequence[Call], painter: Painter = "image") -> None:
+    def charge(self, calls: Sequence[Call], painter: Painter = 0) -> None:
         """Add the cost of calls to this scope and those around it. Charge each call once, to its innermost scope.
         `painter`: that made those which paint."""
         for call in calls:
@@ -141,19 +142,19 @@ class Budget:
         for scope in self.scopes:
             scope.promised.clear()
 
-    def expected(self, what: str, steps: int, painter: Painter = "image") -> float:
+    def expected(self, what: str, steps: int, painter: Painter = 0) -> float:
         """Seconds, joules or money that `steps` denoising steps of a painter are expected to take."""
         pace = self.paces[painter]
-        return (pace if pace.steps else self.paces["image"]).expected(what, steps)
+        return (pace if pace.steps else self.paces[0]).expected(what, steps)
 
-    def room(self, images: int, steps: int, painter: Painter = "image") -> int:
+    def room(self, images: int, steps: int, painter: Painter = 0) -> int:
         """How many images may be painted now, at most `images`, with `steps` denoising steps each."""
         for scope in self.scopes:
             for what in scope.limits.set:
                 images = min(images, scope._room(what, steps, painter))
         return max(0, images)
 
-    def lacks(self, steps: int, painter: Painter = "image") -> str | None:
+    def lacks(self, steps: int, painter: Painter = 0) -> str | None:
         """The limit that does not allow another image of `steps` steps, in words; None if one is allowed."""
         for scope in self.scopes:
             for what in scope.limits.set:

@@ -88,6 +88,8 @@ class Judge(Section):
     # By kind of requirement, and of the checks that every picture must pass; see pipeline/judging/routes.py for those
     # that are not listed.
     routes: dict[Judged, Route] = Field(default_factory=dict)
+    # Whether a route asks its judges one after another: the next only about checks that those before it leave open.
+    escalate: bool = Field(default=False, exclude_if=lambda escalate: not escalate)
     # The owner's word: by kind of requirement, and of the checks that every picture must pass; and for all other kinds.
     kinds: dict[Judged, Band] = Field(default_factory=dict)
     default: Band | None = None
@@ -109,12 +111,15 @@ class Loop(Limits):
     memory: PositiveInt = 3  # earlier prompts shown to the text model
     first: Literal["model", "template"] = "template"  # who writes the first prompt of a brief
     writer: Literal["model", "template"] = "model"  # who writes a new prompt for what failed
-    reader: Literal["model", "rules"] = "model"
+    # Who reads briefs; escalate: the rules, and the text model where they leave something open.
+    reader: Literal["model", "rules", "escalate"] = "model"
     together: PositiveInt = 16  # most briefs in a wave
     # Memory for the images of a wave in MiB; if it is too little, the wave has fewer briefs.
     memory_mb: PositiveFloat = 1024
     # bare: without instructions, for a text model that was trained to read briefs.
     prompting: Literal["bare", "instructed"] = "instructed"
+    # Pictures by one painter that fail before `image.escalate` gets the brief; None: all other repairs are tried first.
+    escalate_after: PositiveInt | None = Field(default=None, exclude_if=lambda after: after is None)
     # Whether a picture that failed may be edited, where the painter can.
     edit: bool = Field(default=True, exclude_if=lambda edit: edit)
 
@@ -149,10 +154,6 @@ class Preset(Section):
     range: str | None = None  # location of a JSON file: what the image model can draw; None means anything
     text: Annotated[SerializeAsAny[TextSpec], PlainValidator(partial(parse_spec, "text"))]
     image: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))]
-    # A larger painter, which gets the brief once all repairs with the usual one were tried.
-    escalate: Annotated[SerializeAsAny[ImageSpec], PlainValidator(partial(parse_spec, "image"))] | None = (
-        Field(default=None, exclude_if=lambda spec: spec is None)
-    )
     # The models that look at painted images, by any name; the `kind` of each says what it can tell.
     judges: dict[JudgeName, Annotated[SerializeAsAny[Spec], PlainValidator(parse_judge)]] = Field(
         min_length=1
@@ -179,15 +180,23 @@ class Preset(Section):
     def models(self) -> dict[str, Spec]:
         """The spec of each model by its key in the file, such as "image" or "judges.detector", in the order of the
         loop."""
-        painters = {"image": self.image} | ({"escalate": self.escalate} if self.escalate else {})
-        return {"text": self.text, **painters} | {
-            f"judges.{name}": spec for name, spec in self.judges.items()
+        larger = {
+            f"{name}.escalate.{i}": rung
+            for name, spec in (("text", self.text), ("image", self.image))
+            for i, rung in enumerate(spec.escalate)
         }
+        judges = {f"judges.{name}": spec for name, spec in self.judges.items()}
+        return {"text": self.text, "image": self.image, **larger, **judges}
+
+    @property
+    def painters(self) -> tuple[ImageSpec, ...]:
+        """The usual painter and the larger ones, smallest first."""
+        return (self.image, *(rung for rung in self.image.escalate if isinstance(rung, ImageSpec)))
 
     @property
     def routes(self) -> dict[Judged, Route]:
         """The route of each kind that a judge answers."""
-        return routes.routes(self.judges, self.judge.routes)
+        return routes.routes(self.judges, self.judge.routes, self.judge.escalate)
 
     @property
     def checked(self) -> frozenset[Kind]:
@@ -197,7 +206,11 @@ class Preset(Section):
     @property
     def used(self) -> dict[str, Spec]:
         """The models that the loop asks: all but the text model where only rules read and templates write."""
-        return {name: spec for name, spec in self.models.items() if name != "text" or self.uses_text}
+        return {
+            name: spec
+            for name, spec in self.models.items()
+            if self.uses_text or name.partition(".")[0] != "text"
+        }
 
     @property
     def rungs(self) -> dict[str, Spec]:
@@ -211,7 +224,7 @@ class Preset(Section):
     @property
     def uses_text(self) -> bool:
         """Whether the loop asks the text model for anything."""
-        return "model" in (self.loop.reader, self.loop.first, self.loop.writer)
+        return self.loop.reader != "rules" or "model" in (self.loop.first, self.loop.writer)
 
     @model_validator(mode="after")
     def _every_route_leads_to_a_judge(self) -> Preset:
@@ -219,6 +232,15 @@ class Preset(Section):
             keys, what = found
             error = PydanticCustomError("route", "{what}", {"what": what})
             details = InitErrorDetails(type=error, loc=keys, input=None)
+            raise ValidationError.from_exception_data("preset", [details])
+        return self
+
+    @model_validator(mode="after")
+    def _judges_escalate_by_routes(self) -> Preset:
+        if name := next((name for name, spec in self.judges.items() if spec.escalate), None):
+            what = "name the larger judge beside this one, and set judge.escalate: true"
+            error = PydanticCustomError("judge_escalates", "{what}", {"what": what})
+            details = InitErrorDetails(type=error, loc=("judges", name, "escalate"), input=None)
             raise ValidationError.from_exception_data("preset", [details])
         return self
 
@@ -323,10 +345,9 @@ def _with_own_settings(preset: Preset) -> Preset:
     """The preset with the sizes and steps of its painters where it names none."""
     changed: dict[str, Spec] = {}
     own: dict[str, str] = {}
-    for key, spec in (("image", preset.image), ("escalate", preset.escalate)):
-        if spec is not None and not spec.model_fields_set.issuperset(OWN):
-            changed[key], said = with_own_settings(spec, preset.base)
-            own |= {f"{key}.{name}": place for name, place in said.items()}
+    if not all(spec.model_fields_set.issuperset(OWN) for spec in preset.painters):
+        changed["image"], said = with_own_settings(preset.image, preset.base)
+        own = {f"image.{name}": place for name, place in said.items()}
     return preset.model_copy(update={**changed, "own": own}) if changed else preset
 
 

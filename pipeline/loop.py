@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from models.protocols import OnStep, Stopped
 from pipeline.brief import Brief
-from pipeline.budget import Budget, Painter
+from pipeline.budget import Budget
 from pipeline.calls.load import Models
 from pipeline.calls.record import Made
 from pipeline.config import Preset
@@ -30,7 +30,9 @@ from pipeline.painting.open_choice import with_choice
 from pipeline.painting.prompt import Ask, Prompt, is_prompt, own_words, template, write
 from pipeline.painting.prompt import most_tokens as prompt_tokens
 from pipeline.range import Range, draws_anything
+from pipeline.reading.incomplete import left_open
 from pipeline.reading.requirements import most_tokens, read
+from pipeline.reading.rules import found_in
 from pipeline.room import admitted
 from pipeline.size import wanted_size
 from pipeline.stopping import Stop
@@ -103,24 +105,28 @@ def _read(
         return []
     briefs, prompting = [brief for _, brief in entering], preset.loop.prompting
     scopes = [batch.open("brief", brief.limits.over(preset.loop)) for brief in briefs]
-    text = models.text if preset.loop.reader == "model" else None
+    asks_model = models.text is not None and preset.loop.reader != "rules"
     lacking: dict[int, str] = {}
     for i, (brief, scope) in enumerate(zip(briefs, scopes, strict=True)):
         if brief.requirements is not None:
             continue  # it has its own requirements
-        most = most_tokens(brief, prompting)
-        if text and (why := scope.lacks_tokens(most)):
+        most = most_tokens(brief, prompting, models.prompts) + sum(
+            most_tokens(brief, reader.prompting, reader.prompts) for reader in models.larger_readers
+        )
+        if asks_model and (why := scope.lacks_tokens(most)):
             lacking[i] = f"text, {why} → rules"
         else:
             scope.promise(tokens=most)
     able = [i for i in range(len(briefs)) if i not in lacking]
-    made = read([briefs[i] for i in able], text, models.range, prompting, stop, models.marker, preset.checked)
+    made = models.read([briefs[i] for i in able], preset, stop)
     if made.stopped and stop.pausing:
         raise Stopped
     readings = dict(zip(able, zip(made.each, made.calls, strict=True), strict=True))
     for i, why in lacking.items():
         (reading,) = read([briefs[i]], None, models.range, checked=preset.checked).each
-        readings[i] = reading.model_copy(update={"degraded": why}), ()
+        if preset.loop.reader == "model" or left_open(reading, found_in(briefs[i].wanted, models.range)):
+            reading = reading.model_copy(update={"degraded": why})
+        readings[i] = reading, ()
     tracks = []
     for i, (position, brief) in enumerate(entering):
         reading, calls = readings[i]
@@ -158,7 +164,7 @@ def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset, drawable: Ra
         edit = edit_of(track.best[0], track.next.box)
     wants = track.started.reading.requirements
     size = wanted_size(wants, (spec.width, spec.height)) or (None, None)
-    if edit or track.painter == "escalate":
+    if edit or not track.same_weights:
         drawable = None  # what the brief leaves open is there already, or the other painter's to choose
     return [
         Plan(
@@ -166,7 +172,7 @@ def _plans(track: Track, prompts: Sequence[Prompt], preset: Preset, drawable: Ra
             width=brief.width or size[0], height=brief.height or size[1],
             steps=track.steps if strong else None,
             guidance=spec.guidance * 1.4 if strong and spec.guidance > 1 else None,
-            edit=edit, other_painter=track.painter == "escalate",
+            edit=edit, other_painter=track.painter,
         )
         for n, seed in enumerate(seeds(brief, track.budget.used.images, track.room))
     ]  # fmt: skip
@@ -218,12 +224,18 @@ def _write(wave: Sequence[Track], preset: Preset, models: Models, stop: Stop) ->
         writer = preset.loop.writer if wave[i].next.action == "rephrase" else preset.loop.first
         if writer == "template" or models.text is None:
             prompts[i] = template(ask)
-        elif why := wave[i].attempt.lacks_tokens(most := prompt_tokens(ask)):
+        elif why := wave[i].attempt.lacks_tokens(
+            most := sum(
+                prompt_tokens(ask, prompts)
+                for prompts in (models.prompts, *(reader.prompts for reader in models.larger_readers))
+            )
+        ):
             prompts[i] = template(ask, degraded=f"text, {why} → template")
         else:
             wave[i].attempt.promise(tokens=most)
             able.append(i)
-    made = write([asks[i] for i in able], models.text, models.range, stop)
+    some = [asks[i] for i in able]
+    made = write(some, models.text, models.range, stop, models.larger_readers, models.prompts)
     _charge([wave[i] for i in able], made)
     return prompts | dict(zip(able, made.each, strict=True))
 
@@ -235,17 +247,16 @@ def _paint(
     on_step: OnStep | None,
     stop: Stop,
 ) -> list[Painting]:
-    """Paint the plans, in one request to each painter: the usual one, and the larger one for briefs that it gets."""
+    """Paint the plans, in one request to each painter: the usual one, and the larger ones for briefs that they get."""
     paintings: dict[int, Painting] = {}
-    for painter in get_args(Painter):
+    for painter in sorted({track.painter for track in wave}):
         mine = [i for i, track in enumerate(wave) if track.painter == painter]
-        if not mine:
-            continue
         tracks = [wave[i] for i in mine]
         numbers = [len(track.attempts) + 1 for track in tracks]
         made = paint(
-            [plans[i] for i in mine], numbers, models.painter(painter), watched(tracks, on_step, stop), stop
-        )
+            [plans[i] for i in mine], numbers, models.painter(painter), watched(tracks, on_step, stop), stop,
+            "pictures that failed" if painter else None,
+        )  # fmt: skip
         _charge(tracks, made)
         paintings |= dict(zip(mine, made.each, strict=True))
     return [paintings[i] for i in range(len(wave))]
@@ -282,6 +293,6 @@ def _ask(track: Track, preset: Preset, models: Models) -> Ask:
         requirements=requirements,
         failed=described(requirements, track.best[1], track.next.failed) if track.best else (),
         tried=tuple(tried)[-preset.loop.memory :],
-        anything=track.painter == "escalate" or draws_anything(models.range),
+        anything=not track.same_weights or draws_anything(models.range),
         prompt_tokens=models.painter(track.painter).prompt_tokens,
     )

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from models.load import backend_of, judging_stage
 from models.protocols import ModelError
-from models.specs import JUDGES
+from models.specs import JUDGES, RUNGS
 from pipeline.preset_file import Keys, PresetFile
 
 _LIST, _SECTION = "a list", "a section with keys of its own"
@@ -46,13 +46,22 @@ def _keys(fault: ErrorDetails) -> Keys:
 
 
 def _inherited(data: dict[str, Any], keys: Keys) -> bool:
-    """Whether a fault of a fallback rung is in a setting that the rung takes from its stage: the stage has the same
+    """Whether a fault of a rung is in a setting that the rung takes from its stage: the stage has the same
     fault then, and one report is enough."""
     own, rest = _model_section(data, keys)
-    if own is None or len(rest) < 3 or rest[0] != "fallback":
+    if own is None:
         return False
-    rung = own["fallback"][int(rest[1])]
-    return isinstance(rung, dict) and "kind" not in rung and rest[2] not in map(str, rung)
+    *_, rung = rungs = [own, *_rungs(own, rest)]
+    inside = rest[2 * (len(rungs) - 1) :]
+    return len(rungs) > 1 and bool(inside) and "kind" not in rung and inside[0] not in map(str, rung)
+
+
+def _rungs(own: dict[str, Any], rest: Keys) -> list[dict[str, Any]]:
+    """The rungs of a model's section that the keys lead through, from the outside in."""
+    if len(rest) < 2 or rest[0] not in RUNGS:
+        return []
+    rung = own[rest[0]][int(rest[1])]
+    return [rung, *_rungs(rung, rest[2:])] if isinstance(rung, dict) else []
 
 
 def _follows(fault: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
@@ -67,7 +76,7 @@ def _follows(fault: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
 
 def _model_section(data: dict[str, Any], keys: Keys) -> tuple[dict[str, Any] | None, Keys]:
     """The section of the model that the keys lead into, and the keys inside it; None where they lead into none."""
-    depth = {"text": 1, "image": 1, "escalate": 1, "judges": 2}.get(keys[0], 0) if keys else 0
+    depth = {"text": 1, "image": 1, "judges": 2}.get(keys[0], 0) if keys else 0
     found: Any = data
     for key in keys[:depth]:
         found = found.get(key) if isinstance(found, dict) else None
@@ -76,13 +85,15 @@ def _model_section(data: dict[str, Any], keys: Keys) -> tuple[dict[str, Any] | N
 
 
 def _was_section(keys: Keys) -> bool:
-    """Whether a judge stands at the top of the file, where presets had it before they had `judges`."""
-    return len(keys) == 1 and keys[0] in JUDGES
+    """Whether a judge or a larger painter stands at the top of the file, where former presets had it."""
+    return len(keys) == 1 and keys[0] in (*JUDGES, "escalate")
 
 
 def _sentence(preset: type[BaseModel], file: PresetFile, fault: ErrorDetails) -> str:
     keys = _keys(fault)
     place, key = file.place(keys), ".".join(keys)
+    if fault["type"] == "extra_forbidden" and keys == ("escalate",):
+        return f"{place}: {key}: move this section into `image`, as an element of a list: image.escalate"
     if fault["type"] == "extra_forbidden" and _was_section(keys):
         return f"{place}: {key}: move this section below `judges`, where each judge has a name: judges.{key}"
     if fault["type"] == "extra_forbidden" and keys == ("judge", "cannot"):
@@ -127,13 +138,13 @@ def known_keys(preset: type[BaseModel], data: dict[str, Any], section: Keys) -> 
 
 
 def _spec(own: dict[str, Any], of: str, rest: Keys) -> tuple[Any, Keys]:
-    """The class of a model's section, or of the fallback rung that the keys in it lead into, and the keys left. `of`:
-    text, image, escalate or judges."""
+    """The class of a model's section, or of the rung that the keys in it lead into, and the keys left. `of`: text,
+    image or judges."""
     kind = own.get("kind")
     stage = judging_stage(kind) if of == "judges" else "text" if of == "text" else "image"
-    if rest[:1] == ("fallback",) and len(rest) > 1:
-        rung = own["fallback"][int(rest[1])]
-        kind, rest = (rung.get("kind", kind) if isinstance(rung, dict) else kind), rest[2:]
+    rungs = _rungs(own, rest)
+    kind = next((rung["kind"] for rung in reversed(rungs) if "kind" in rung), kind)
+    rest = rest[2 * len(rungs) :]
     try:
         return (backend_of(stage, kind).spec if stage else None), rest
     except ModelError:

@@ -21,8 +21,9 @@ class Range(Record):
     `objects`, `colours` and `styles` map the name of each entry to other words for it, for an object its plural first.
     `grounds`: the backgrounds that the seed chooses from where a brief names none, each with the objects and colours
     that do not stand out from it. `parts` names what a picture of an object shows in any case, such as the candles of a
-    birthday cake. `kin` maps words outside the range to the nearest entry, for the notes on requirements that cannot be
-    drawn.
+    birthday cake. `never` lists things that no object has as a part, such as letters or a driver: where the judges see
+    whole objects and nothing else, none of these is there. `kin` maps words outside the range to the nearest entry, for
+    the notes on requirements that cannot be drawn.
     """
 
     objects: Words | None = None
@@ -36,12 +37,18 @@ class Range(Record):
     square: bool = False  # only pictures as wide as they are tall
     grounds: Words = Field(default_factory=dict)
     parts: Words = Field(default_factory=dict)
+    never: frozenset[str] = frozenset()
     kin: dict[str, str] = Field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:
         """The range as JSON: a key for caches."""
         return self.model_dump_json()
+
+    def tells_absence(self, thing: str) -> bool:
+        """Whether the absence of a thing can be judged: judges of a range know its objects, and what none of them
+        has."""
+        return self.objects is None or thing in self.objects or thing in self.never
 
     def nearest(self, word: str, among: Iterable[str]) -> str | None:
         """The entry of `among` that is nearest to a word outside the range: by `kin`, then by a shared word, then by

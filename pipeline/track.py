@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from models.protocols import Edits, OnStep, Step, Stopped
 from pipeline.budget import Budget, Painter
+from pipeline.calls.load import rung_name
 from pipeline.calls.record import Call
 from pipeline.config import Preset
 from pipeline.events import Attempt, Outcome, Started, Status, degraded_in
@@ -35,6 +37,8 @@ class Track:
     useless: set[Action] = field(default_factory=set)  # repairs that would give no new picture
     painted: set[tuple[object, ...]] = field(default_factory=set)  # keys of the plans that were painted
     degraded: dict[str, None] = field(default_factory=dict)  # an ordered set: each use of a fallback, and why
+    level: Painter = 0  # the largest painter that got the brief
+    pictures: Counter[Painter] = field(default_factory=Counter)  # that each painter made
 
     def __post_init__(self) -> None:
         self.begin()
@@ -44,16 +48,17 @@ class Track:
             self.useless.add("own words")
         if self.edits is None or not self.preset.loop.edit:
             self.useless.add("edit")
-        if self.preset.escalate is None:
+        if not self.preset.image.escalate:
             self.useless.add("other painter")
         if reason := self.started.reading.degraded:
             self.degraded[reason] = None
 
     @property
     def _seeds_differ(self) -> bool:
-        """Whether another seed gives another picture of the same words."""
-        wants = self.started.reading.requirements
-        return self.preset.image.seeds_differ or not any(r.kind == "background" for r in wants)
+        """Whether another seed may give another picture of the same words: by itself, or because it chooses another
+        background or style."""
+        said = {r.kind for r in self.started.reading.requirements}
+        return self.preset.image.seeds_differ or not {"background", "style"} <= said
 
     def begin(self) -> Budget:
         """Open a budget for the next attempt."""
@@ -63,14 +68,18 @@ class Track:
     @property
     def steps(self) -> int:
         """Denoising steps that each image of the next attempt takes."""
-        if self.painter == "escalate":
-            return self._larger_steps
-        return self.preset.image.steps * (2 if self.next.action == "guide" else 1)
+        return self.preset.painters[self.painter].steps * (2 if self.next.action == "guide" else 1)
 
     @property
     def painter(self) -> Painter:
         """Who paints the next attempt."""
-        return "escalate" if self.next.action == "other painter" else "image"
+        return self.level if self.next.action == "other painter" else 0
+
+    @property
+    def same_weights(self) -> bool:
+        """Whether who paints the next attempt draws what the usual painter draws."""
+        painter, usual = self.preset.painters[self.painter], self.preset.image
+        return (painter.kind, painter.model) == (usual.kind, usual.model)
 
     @property
     def prompt(self) -> Prompt:
@@ -83,11 +92,6 @@ class Track:
             plan = plans[plan.edit.candidate]
         return plan.prompt.written
 
-    @property
-    def _larger_steps(self) -> int:
-        """Denoising steps of an image by the larger painter; 0 where the preset names none."""
-        return self.preset.escalate.steps if self.preset.escalate else 0
-
     def charge(self, calls: Sequence[Call]) -> None:
         """Record calls of the current attempt, and charge them to its budget."""
         self.calls += calls
@@ -96,6 +100,7 @@ class Track:
     def add(self, candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> Attempt:
         """End the current attempt: update the best candidate, then end the brief or choose the next repair."""
         number, change = len(self.attempts) + 1, self.next
+        self.pictures[self.painter] += len(candidates)
         self.degraded |= dict.fromkeys(degraded_in(candidates, verdicts))
         undone: dict[str, None] = {}  # an ordered set: what edits made worse
         before = self.best
@@ -152,17 +157,33 @@ class Track:
     def _choose(self, actions: Sequence[Action]) -> Repair | None:
         """Choose the next repair after these actions; the brief ends where there is none."""
         assert self.best is not None
-        useless, last = self.useless, False
-        if self.preset.escalate is not None:
-            last = self.budget.room(2, max(self._larger_steps, self.preset.image.steps), "escalate") < 2
-            if self.budget.lacks(self._larger_steps, "escalate"):
-                useless = useless | {"other painter"}
-        follow = repair(self.started.reading.requirements, self.best[1], actions, useless, last)
+        useless, painters = self.useless, self.preset.painters
+        larger, now = self._hand_up()
+        if self.budget.lacks(painters[larger].steps, larger):
+            useless = useless | {"other painter"}
+        name = rung_name(painters[larger], painters[0])
+        follow = repair(self.started.reading.requirements, self.best[1], actions, useless, name, now)
         if follow is None:
             self.exhaust("nothing is left to try that would give another picture")
-        else:
-            self.next = follow
+            return None
+        self.next = follow
+        if follow.action == "other painter":
+            self.level = larger
         return follow
+
+    def _hand_up(self) -> tuple[Painter, bool]:
+        """The larger painter that is next, and whether it gets the brief now: after as many failed pictures as the
+        preset says, or because the budget has no more pictures left than there are larger painters. A brief that was
+        handed up stays there."""
+        top, after = len(self.preset.painters) - 1, self.preset.loop.escalate_after
+        if not top:
+            return 0, False
+        here = self.level
+        larger = min(here + 1, top) if not here or self.pictures[here] >= (after or 1) else here
+        steps = max(spec.steps for spec in self.preset.painters)
+        left = max(1, top - here)
+        few = self.budget.room(left + 1, steps, larger) <= left
+        return larger, bool(here or few or (after and self.pictures[0] >= after))
 
     def _after_rollback(self, follow: Repair, undone: Collection[str]) -> Repair:
         """The repair that follows an edit that was undone, with the reason why it was."""
@@ -185,11 +206,8 @@ class Track:
         """Those of the plans that give a picture that was not painted yet, each once. They count as painted."""
         found = []
         for plan in plans:
-            differ = self._seeds_differ
-            if plan.other_painter and self.preset.escalate:
-                differ = self.preset.escalate.seeds_differ
-            drawn = plan if differ else plan.model_copy(update={"seed": 0, "prompt": plan.prompt.written})
-            key = drawn.key
+            painter = self.preset.painters[plan.other_painter]
+            key = (plan if painter.seeds_differ else plan.model_copy(update={"seed": 0})).key
             if key not in self.painted:
                 self.painted.add(key)
                 found.append(plan)
@@ -199,7 +217,10 @@ class Track:
 
     def give_up_repair(self) -> None:
         """Choose another repair, because the present one would give no new picture."""
-        self.useless.add(self.next.action)
+        if self.painter and self.level < len(self.preset.painters) - 1:
+            self.pictures[self.level] += self.preset.loop.escalate_after or 1  # it has nothing more to give
+        else:
+            self.useless.add(self.next.action)
         self._choose([a.change.action for a in self.attempts])
 
     def close_attempt(self) -> Attempt | None:

@@ -20,11 +20,11 @@ from pipeline.brief import Requirement
 from pipeline.errors import BriefError
 from pipeline.results.decide import decide
 from pipeline.results.review import agreement, queue
-from pipeline.store.jobs import OPEN, Job
+from pipeline.store.jobs import BATCH, OPEN, Job
 from pipeline.store.reviews import Decision
 from pipeline.store.tables import RunRow
 from pipeline.work.report import gather
-from pipeline.work.task import BATCH, LOAD, UNLOAD, Task, residents
+from pipeline.work.task import LOAD, UNLOAD, Task, residents
 from ui import presets
 from ui.desk import Desk, brief, limits, read_batch
 from ui.guard import person, spoken

@@ -15,9 +15,9 @@ from ui import presets, run_parts
 from ui.decide import SCRIPT, decided
 from ui.desk import Desk, any_seed, brief
 from ui.form import BUDGET, MOST_IMAGES, form_of, overrides, seed_of
-from ui.guard import connect
+from ui.guard import connect, in_order
 from ui.origin import Origin, of_job, of_run, settings_in
-from ui.parts import WANTS_SCRIPT, callout, fold, html, sentence
+from ui.parts import WANTS_SCRIPT, callout, fold, html
 from ui.requirements import (
     Panel,
     draft_html,
@@ -31,7 +31,7 @@ from ui.requirements import (
     with_reading,
 )
 from ui.view import RunView
-from ui.wants import BY_RULES, Draft, edited, quick
+from ui.wants import BY_RULES, Draft, anew, edited, quick
 
 EXAMPLES = (
     "a panda on a purple background, cartoon style",
@@ -42,7 +42,7 @@ EXAMPLES = (
 # Puts the job's id into the page's address, for a reload. On a narrow screen, scrolls to the picture.
 _WATCHED = """() => {
   const id = document.querySelector("#watched textarea, #watched input")?.value;
-  if (id) history.replaceState(null, "", "?job=" + id);
+  if (id) easelAddress.put({ job: id });
   if (id && innerWidth < 700) document.getElementById("stand")?.scrollIntoView({ block: "center" });
 }"""
 # What is painted is what is on the page, also where the server has not answered an edit of the list yet.
@@ -61,9 +61,9 @@ class Page:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def example(self, words: str, preset: str) -> tuple[str, str, str]:
+    def example(self, words: str, preset: str, said: str) -> tuple[str, str, str]:
         """The brief of an example with what the rules read in it."""
-        draft = quick(words, preset)
+        draft = anew(parsed(said), words, preset)
         return words, draft.model_dump_json(), draft_html(draft)
 
     def paint(
@@ -78,6 +78,9 @@ class Page:
             draft = edited(draft, *late)
         asked_for = overrides(changes, budget)
         same = draft.text == text and draft.preset == preset
+        if not same and not draft.edited:
+            draft = quick(text, preset).model_copy(update={"job": draft.job})
+        refuse_blocked(draft.reading)
         wants = draft.reading.requirements if draft.settled and (same or draft.edited) else None
         asked = brief(text, seed_of(seed), _whole(width), _whole(height), wants)
         if draft.job and not draft.edited:
@@ -87,7 +90,7 @@ class Page:
     def again(self, id: str) -> tuple[Any, ...]:
         """Submit the same brief with a random seed."""
         origin, seed = self._origin(id), any_seed()
-        return (*self._submit_like(origin, {"seed": seed}), str(seed))
+        return (*self._submit_like(id, origin, {"seed": seed}), str(seed))
 
     def alike(self, id: str) -> tuple[Any, ...]:
         """Submit the prompt of the best picture with the next seed and the same requirements."""
@@ -97,14 +100,20 @@ class Page:
         changed = {
             "text": run.best.prompt[0], "seed": (run.best.row.seed + 1) % 2**63, "requirements": run.wants, "name": "",
         }  # fmt: skip
-        return self._submit_like(origin, changed)
+        return self._submit_like(id, origin, changed)
 
-    def _submit_like(self, origin: Origin, changed: dict[str, Any]) -> tuple[Any, ...]:
+    def _submit_like(self, id: str, origin: Origin, changed: dict[str, Any]) -> tuple[Any, ...]:
         """Submit what made a run with a changed brief; says what of the run could not be had again."""
+        if (run := self.desk.run(id)) is not None and run.reading is not None:
+            refuse_blocked(run.reading)
         task = origin.again()
         task = task.model_copy(update={"brief": task.brief.model_copy(update=changed)})
         told = callout(origin.told("that run")) if origin.differs else ""
         return (*self._watch(self.desk.submit(task)), told)
+
+    def ready(self, said: str) -> gr.Button:
+        """Paint cannot be pressed while it is known that no picture can meet the brief."""
+        return gr.Button(interactive=parsed(said).reading.blocked is None)
 
     def cancel(self, id: str) -> tuple[Any, ...]:
         self.desk.store.jobs.ask(self.desk.job(id).id, "cancel")
@@ -135,12 +144,14 @@ class Page:
     def opened(self, request: gr.Request) -> tuple[Any, ...]:
         """Show the job or run in the page's address; without one, the running job or the next in the queue."""
         named = str(request.query_params.get("job", ""))[:64]
+        if self.desk.batch(named) is not None:
+            return self._nothing("")  # the tab Batch shows it
         newest = None if named else self.desk.newest_open()
         id = named or (newest.id if newest else "")
         try:
             origin = self._origin(id) if id else None
         except BriefError as error:
-            return self._nothing(callout(sentence(str(error)), "bad"))
+            return self._nothing(callout(str(error), "bad"))
         if origin is None:
             return self._nothing("")
         run = self.desk.run(id)
@@ -149,7 +160,7 @@ class Page:
 
     def _nothing(self, said: str) -> tuple[Any, ...]:
         """No job to show; the form stays as it is."""
-        stand = run_parts.stand(None, None, self.desk.out)
+        stand = run_parts.blank()
         return (
             "",
             "",
@@ -195,16 +206,22 @@ class Page:
             return "", gr.Timer(active=False), *(gr.skip() for _ in range(9))
         ended = run and (run.row.status, run.row.best)
         now = f"{job and (job.state, job.asked)}|{len(run.turns) if run else 0}|{ended}"
-        moving = f"{now}|{job and (job.place, job.progress)}"
+        moving = f"{now}|{job and (job.place, job.progress)}|{self.desk.works}"
         old, _, old_moving = seen.partition("\n")
         if old_moving == moving:
             return tuple(gr.skip() for _ in range(11))
         timer = gr.Timer(active=job is not None and job.state in OPEN)
-        live = run_parts.status(job), run_parts.stand(job, run, self.desk.out)
+        live = run_parts.status(job, self.desk.works), run_parts.stand(job, run, self.desk.out) or gr.skip()
         if old == now:
             return f"{now}\n{moving}", timer, *live, *(gr.skip() for _ in range(7))
         made = run_parts.result(job, run), run_parts.history(run)
         return f"{now}\n{moving}", timer, *live, *made, *_buttons(job, run)
+
+
+def refuse_blocked(reading: Reading) -> None:
+    """Raises BriefError where no picture can meet what was read, so that no run fails for it."""
+    if reading.blocked:
+        raise BriefError(reading.blocked)
 
 
 def _buttons(job: Job | None, run: RunView | None) -> tuple[Any, ...]:
@@ -301,7 +318,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
             with fold("Queue", "queue"):
                 queue = html(run_parts.queue([]))
         with gr.Column(scale=5, min_width=300):
-            stand = html(run_parts.stand(None, None, desk.out), elem_id="stand")
+            stand = html(run_parts.blank(), elem_id="stand")
             status = html("", elem_id="status")
             result = html("", js_on_load=SCRIPT, elem_id="result")
             with gr.Row(elem_classes="snug"):
@@ -314,6 +331,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     shown = [seen, timer, status, stand, result, history, *buttons]
     reading = [draft, wants]
 
+    connect(in_order(draft.change), page.ready, [draft], [go])
     follow(text.change, panel, [text, preset, draft], reading)
     changed = follow(preset.input, panel, [text, preset, draft], reading)
     changed.then(about_of, preset, preset, api_visibility="private")
@@ -321,7 +339,10 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     settled = [text.blur]
     for button, words in zip(examples, EXAMPLES, strict=True):
         filled = connect(
-            button.click, lambda preset, words=words: page.example(words, preset), [preset], [text, *reading]
+            button.click,
+            lambda preset, said, words=words: page.example(words, preset, said),
+            [preset, draft],
+            [text, *reading],
         )
         settled.append(filled.then)
     for event in settled:
@@ -342,7 +363,7 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     connect(reload.upload, page.reload, [reload], [text, *reading, *form, told]).then(
         lambda: None, None, reload, api_visibility="private", show_progress="hidden"
     )
-    connect(slow.tick, lambda: run_parts.queue(desk.queue()), None, queue)
+    connect(slow.tick, lambda: run_parts.queue(desk.queue(), desk.works), None, queue)
     # The tests wait for this mark.
     connect(demo.load, page.opened, None, [watched, *shown, text, *reading, *form, told]).then(
         None, None, None, js="() => { document.body.dataset.opened = 'yes'; }"

@@ -13,10 +13,10 @@ from pipeline.brief import Brief, Requirement
 from pipeline.config import unsuited
 from pipeline.errors import BriefError, fault
 from pipeline.store import Store
-from pipeline.store.jobs import OPEN, PULL, Job
+from pipeline.store.jobs import BATCH, OPEN, PULL, READ, Job
 from pipeline.work.row import Rows
 from pipeline.work.rows import parse_rows
-from pipeline.work.task import BATCH, BRIEF, READ, Task
+from pipeline.work.task import BRIEF, Task, residents
 from ui import presets
 from ui.view import RunView, view
 
@@ -34,6 +34,11 @@ class Desk:
     @property
     def out(self) -> Path:
         return self.store.out
+
+    @property
+    def works(self) -> bool:
+        """Whether a worker runs. Of a database that other machines use too, that is not known here."""
+        return not self.store.own or residents(self.out) is not None
 
     def submit(self, task: Task) -> Job:
         """Queue a brief. Raises ConfigError, BriefError."""
@@ -68,6 +73,11 @@ class Desk:
         if (job := self.store.jobs.get(id)) is None:
             raise BriefError(f"there is no job {id[:64]!r}; it may belong to another output folder")
         return job
+
+    def batch(self, id: str) -> Job | None:
+        """The batch of this id; None where the id is of something else."""
+        job = self.store.jobs.get(id) if id else None
+        return job if job is not None and job.kind == BATCH else None
 
     def newest_open(self) -> Job | None:
         """The running job of a single brief, else the next in the queue, else a paused one."""

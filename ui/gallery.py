@@ -27,6 +27,17 @@ OUTCOMES = {
 }  # fmt: skip
 ANY_PRESET, ANY_KIND = "Any preset", "Any kind"
 PAGE = 24
+FILTERS = ("words", "outcome", "preset", "kind")  # in the page's address
+_ANY = (ANY_PRESET, ANY_KIND, next(iter(OUTCOMES)))
+_FILTERED = f"""(...values) => {{
+  const any = {json.dumps(_ANY)}, names = {json.dumps(FILTERS)};
+  easelAddress.put(Object.fromEntries(names.map((n, i) => [n, any.includes(values[i]) ? "" : values[i]])), false);
+}}"""
+# The grid may be long: scroll to the run that was opened.
+_OPENED = """(id) => {
+  easelAddress.put({ run: id });
+  document.querySelector('#gallery-run')?.scrollIntoView();
+}"""
 SCRIPT = """
 element.addEventListener('click', (event) => {
   const card = event.target.closest('[data-run]');
@@ -114,6 +125,17 @@ class Page:
         reviews = self.desk.store.reviews.standing([row.id for row in rows])
         return cards(rows[: int(size)], self.desk, reviews, chosen), gr.Button(visible=len(rows) > int(size))
 
+    def arrive(self, request: gr.Request) -> tuple[Any, ...]:
+        """The filters and the run in the page's address. Returns values of the filters, and what `show` does."""
+        said = {name: str(request.query_params.get(name, ""))[:200] for name in (*FILTERS, "run")}
+        known = (None, OUTCOMES, presets.names(), get_args(Kind))
+        filters = [
+            gr.skip() if not said[name] or (among is not None and said[name] not in among) else said[name]
+            for name, among in zip(FILTERS, known, strict=True)
+        ]
+        shown = self.show(said["run"]) if self.desk.run(said["run"]) else tuple(gr.skip() for _ in range(10))
+        return (*filters, *shown)
+
     def open(self, event: gr.EventData) -> tuple[Any, ...]:
         return self.show(str(event.run))
 
@@ -165,7 +187,7 @@ class Page:
         )  # fmt: skip
 
 
-def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
+def build(desk: Desk, demo: gr.Blocks, tab: gr.Tab, who: gr.Textbox) -> None:
     """Lay out the tab and connect it."""
     page = Page(desk)
     size, chosen = gr.Number(PAGE, visible="hidden"), gr.Textbox(visible="hidden", label="Chosen run")
@@ -202,10 +224,11 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
     connect(found, page.find, filters, [grid, more])
     connect(more.click, lambda n: n + PAGE, [size], [size])
     opened = [chosen, about, left, right, slider, turns, candidate, panel, notice, undo]
-    # The grid may be long: scroll to the run that was opened.
-    connect(grid.open, page.open, None, opened).success(
-        None, None, None, js="() => document.querySelector('#gallery-run')?.scrollIntoView()"
-    )
+    connect(grid.open, page.open, None, opened).success(None, [chosen], None, js=_OPENED)
+    arrived = connect(demo.load, page.arrive, None, [text, outcome, preset, kind, *opened])
+    arrived.then(None, None, None, js="() => easelAddress.arrived('gallery')")
+    for changed in (text.change, outcome.change, preset.change, kind.change):
+        changed(None, filters[:4], None, js=_FILTERED)
     for choice in (left, right):
         connect(choice.input, page.lay, [chosen, left, right], [slider])
     for button, decision in ((approve, "approve"), (reject, "reject"), (undo, "undo")):

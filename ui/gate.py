@@ -25,6 +25,7 @@ PATIENCE = 20.0  # seconds in which a body without a login must arrive
 MAX_OPEN_OUTSIDE = 32  # requests without a login that are answered at the same time
 MAX_OPEN = 256  # with one, per address: each page keeps two streams open
 _OUTSIDE = "without a login"
+_GONE = "this file is gone"
 MAX_UPLOADS, MAX_UPLOADED = 2_000, 500_000_000  # files and bytes in the folder of uploads
 SERVED = {".png", ".json", ".csv", ".jsonl", ".html"}
 FOLDERS = {"easel.previews", "easel.pictures"}  # folders of Easel's own that may be served
@@ -130,6 +131,8 @@ class Gate:
             refusal = (401, "Not authenticated")
         if refusal is None:
             refusal = self._crowded(inside)
+        if refusal is None and (name := _file(scope["path"])) is not None and not Path(name).exists():
+            refusal = (404, _GONE)
         if refusal is not None:
             await _refuse(*refusal, scope, receive, send)
             return
@@ -175,9 +178,8 @@ class Gate:
         path = scope["path"]
         if path.startswith(_CLOSED) or "/proxy=" in path:
             return 403, "Easel does not offer this"
-        for mark in ("/file=", "/file/"):
-            if mark in path and not self.served(path.split(mark, 1)[1]):
-                return 403, "only pictures and records in the output folder are served"
+        if (name := _file(path)) is not None and not self.served(name):
+            return 403, "only pictures and records in the output folder are served"
         if path.rstrip("/").endswith("/upload") and self._full():
             return 507, "the folder of uploads is full; try again in an hour"
         return None
@@ -189,14 +191,15 @@ class Gate:
     async def _pass(self, scope: Scope, body: Body, send: Send) -> None:
         """Let the app answer, with our headers; a body that was cut is answered here."""
         begun = False
-        policy = _FILE if "/file=" in scope["path"] or "/file/" in scope["path"] else _PAGE
+        name = _file(scope["path"])
+        policy = _PAGE if name is None else _FILE
+        held: Message | None = None  # the beginning of an answer with a file, until the file is open
 
         async def guarded(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, held
             if body.cut and not begun:
                 raise Cut  # the app's own answer to a body that was cut
             if message["type"] == "http.response.start":
-                begun = True
                 message["headers"] = [
                     *_strict_cookies(message["headers"], scope["scheme"] == "https"),
                     (b"content-security-policy", policy.encode()),
@@ -204,6 +207,14 @@ class Gate:
                     (b"referrer-policy", b"same-origin"),
                     (b"cross-origin-resource-policy", b"same-origin"),
                 ]
+                if name is not None:
+                    message["headers"] = [_unnamed(*pair) for pair in message["headers"]]
+                    held = message
+                    return
+            begun = True
+            if held is not None:
+                await send(held)
+                held = None
             await send(message)
 
         try:
@@ -211,11 +222,11 @@ class Gate:
         except Cut:
             if not begun:
                 await _refuse(413, f"too large, or too slow; at most {body.most:,} bytes", scope, body, send)
-        except FileNotFoundError:
-            # A preview that was deleted after Gradio had found it and before it was opened.
-            if begun:
+        except (FileNotFoundError, RuntimeError):
+            # A file that was deleted after Gradio had found it and before it was opened.
+            if begun or name is None or Path(name).exists():
                 raise
-            await _refuse(404, "this file is gone", scope, body, send)
+            await _refuse(404, _GONE, scope, body, send)
 
     def served(self, name: str) -> bool:
         """Whether a file may be served: a picture or record below the output folder, after following links."""
@@ -250,6 +261,19 @@ def admitted(login: Logins, headers: dict[str, str]) -> bool:
         return False
     names = (f"access-token-{login.cookie_id}", f"access-token-unsecure-{login.cookie_id}")
     return any(name in cookies and cookies[name].value in login.tokens for name in names)
+
+
+def _unnamed(key: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header of an answer with a file, without the file's name: the link to it may give a better one."""
+    return key, value.split(b";")[0] if key.lower() == b"content-disposition" else value
+
+
+def _file(path: str) -> str | None:
+    """The file that a request asks for; None where it asks for none."""
+    for mark in ("/file=", "/file/"):
+        if mark in path:
+            return path.split(mark, 1)[1]
+    return None
 
 
 def _is_open(scope: Scope) -> bool:

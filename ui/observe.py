@@ -34,10 +34,10 @@ def totals(stats: Stats) -> str:
     known = "counted" if told.measured else "estimated"
     cells = [
         (f"{told.ended:,}", "brief ended" if told.ended == 1 else "briefs ended"),
-        ("–" if told.accepted is None else f"{told.accepted:.0%}", "accepted"),
+        ("–" if told.accepted is None else f"{told.accepted:.0%}", "of them accepted"),
         ("–" if told.images_each is None else f"{told.images_each:.1f}", "images for each accepted one"),
         ("–" if told.seconds is None else duration(told.seconds), "median time of a brief"),
-        (f"{told.tokens:,}", "tokens"),
+        (f"{told.tokens:,}" if told.tokens else "–", "tokens"),
         (format_joules(told.joules) if told.joules else "–", f"energy, {known}"),
         (f"{told.money:.2f} {stats.currency}" if told.money else "–", "cost, at the preset's price"),
         (f"{told.degraded:,}", "degraded call" if told.degraded == 1 else "degraded calls"),
@@ -46,15 +46,8 @@ def totals(stats: Stats) -> str:
 
 
 def funnel(stats: Stats) -> str:
-    """How many briefs reach each stage."""
-    whole = stats.funnel["briefs"]
-    rows = [
-        Bar(
-            name, ((n, "c-image"),), f"{n:,}" if name == "briefs" or not whole else f"{n:,} · {n / whole:.0%}"
-        )
-        for name in FUNNEL
-        for n in (stats.funnel[name],)
-    ]
+    """How many briefs reach each stage. The share that is accepted is among the figures, of the briefs that ended."""
+    rows = [Bar(name, ((stats.funnel[name], "c-image"),), f"{stats.funnel[name]:,}") for name in FUNNEL]
     others = ", ".join(f"{n:,} {name}" for name, n in stats.funnel.items() if name not in FUNNEL and n)
     return bars("How far briefs come", rows, note=f"Besides: {others}." if others else "")
 

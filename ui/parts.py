@@ -20,7 +20,7 @@ MARKS = {
     "accepted": "✓ accepted", "needs_review": "? needs review", "rejected": "✗ rejected",
     "exhausted": "✗ not met", "failed": "✗ failed",
     "running": "running", "queued": "waiting", "paused": "paused", "stopped": "stopped", "cancelled": "cancelled",
-    "done": "✓ done", "bad": "✗ left out", "ready": "✓ ready",
+    "done": "✓ done", "bad": "✗ left out", "ready": "✓ ready", "blocked": "✗ cannot be met",
     "approve": "✓ approved", "reject": "✗ rejected", "skip": "skipped", "rerun": "run again", "undo": "taken back",
 }  # fmt: skip
 
@@ -80,14 +80,22 @@ def picture(path: Path, alt: str, version: object = "", kind: str = "") -> str:
     return f'<img src="{source}" alt="{escape(alt, quote=True)}" class="{kind}"{lazy}>'
 
 
-def download(path: Path, words: str) -> str:
-    return f'<a href="{link_to(path)}" download="{escape(path.name, quote=True)}">{escape(words)}</a>'
+def download(path: Path, words: str, name: str = "") -> str:
+    """A link that saves a file under its own name, or under the given one with the file's ending."""
+    saved = f"{name}{path.suffix}" if name else path.name
+    return f'<a href="{link_to(path)}" download="{escape(saved, quote=True)}">{escape(words)}</a>'
+
+
+def job_link(id: str, kind: str, words: str) -> str:
+    """A link to a job or run: to the tab Batch for a batch, else to Create."""
+    where = "?tab=batch&amp;batch=" if kind == "batch" else "?job="
+    return f'<a href="{where}{escape(quote(id), quote=True)}">{escape(words)}</a>'
 
 
 def callout(text: str, kind: str = "") -> str:
     """A highlighted sentence. `kind`: "bad", "good" or empty."""
     role = ' role="alert"' if kind == "bad" else ""
-    return f'<div class="callout {kind}"{role}>{escape(text)}</div>' if text else ""
+    return f'<div class="callout {kind}"{role}>{escape(sentence(text))}</div>' if text else ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "rows", caption: str = "") -> str:
@@ -137,29 +145,38 @@ def want_row(want: Requirement) -> str:
 # `easelEdits` is in page.js. Each event carries all edits that the server has not answered yet.
 WANTS_SCRIPT = """
 const say = (op, id, text) => trigger('want', { edits: easelEdits.add({ op, id, text }) });
+const add = (field) => {
+  const words = field.value.trim();
+  field.focus();
+  if (!words) return;
+  field.value = '';
+  say('add', '', words);
+};
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-op]');
   if (!button) return;
   const field = element.querySelector('input[data-op="add"]');
   const item = button.closest('[data-id]');
-  if (button.dataset.op === 'add') { if (!field.value.trim()) { field.focus(); return; } }
-  say(button.dataset.op, item ? item.dataset.id : '', button.dataset.op === 'add' ? field.value : '');
+  if (button.dataset.op === 'add') add(field); else say(button.dataset.op, item ? item.dataset.id : '', '');
 });
 element.addEventListener('change', (event) => {
   if (event.target.dataset.op !== 'edit') return;
   say('edit', event.target.closest('[data-id]').dataset.id, event.target.value);
 });
 element.addEventListener('keydown', (event) => {
-  if (event.key !== 'Enter' || event.target.dataset.op !== 'add' || !event.target.value.trim()) return;
-  say('add', '', event.target.value);
+  if (event.key === 'Enter' && event.target.dataset.op === 'add') add(event.target);
 });
 """
 
 
 def wants_list(
-    requirements: Sequence[Requirement], reader: str, degraded: str | None, blocked: str | None
+    requirements: Sequence[Requirement],
+    reader: str,
+    degraded: str | None,
+    blocked: str | None,
+    replaced: bool = False,
 ) -> str:
-    """The requirements as an editable list."""
+    """The requirements as an editable list. `replaced`: one that the user had edited can be had back."""
     rows = "".join(map(want_row, requirements))
     heading = f"<h2>What the picture must show</h2><p class='soft'>Read by {escape(reader)}. Change what is wrong.</p>"
     if not requirements:
@@ -168,8 +185,13 @@ def wants_list(
         )
     add = (
         '<div class="add"><input data-op="add" aria-label="A further requirement" maxlength="200" '
-        'placeholder="Add one: no text, yellow background, two cats…">'
+        'placeholder="Add one: flat style, blue background, no dogs…">'
         '<button type="button" class="tap" data-op="add">Add</button></div>'
     )
-    said = callout(sentence(blocked or ""), "bad") + callout(f"Degraded: {degraded}" if degraded else "")
+    said = callout(blocked or "", "bad") + callout(f"Degraded: {degraded}" if degraded else "")
+    if replaced:
+        heading += (
+            '<div class="callout" role="status">The brief changed, so its requirements were read anew. '
+            '<button type="button" class="tap" data-op="back">Bring back my list</button></div>'
+        )
     return card(f'{heading}<ul class="wants">{rows}</ul>{add}{said}', "Requirements")

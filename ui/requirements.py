@@ -19,7 +19,7 @@ from pipeline.store.jobs import OPEN
 from ui.desk import Desk
 from ui.guard import connect
 from ui.parts import card, wants_list
-from ui.wants import Draft, Edit, edited, quick
+from ui.wants import Draft, Edit, anew, edited
 
 _EDITS = TypeAdapter(list[Edit])
 READING = card('<p class="soft" role="status">The text model is reading it too…</p>')
@@ -52,7 +52,9 @@ _ANSWER = """(offer, draft, wants) => {
 
 def draft_html(draft: Draft) -> str:
     reading = draft.reading
-    return wants_list(reading.requirements, reading.reader, reading.degraded, reading.blocked)
+    return wants_list(
+        reading.requirements, reading.reader, reading.degraded, reading.blocked, bool(draft.before)
+    )
 
 
 def offer(seen: str, draft: Draft, redraw: bool = True, edits: int = 0) -> str:
@@ -97,7 +99,7 @@ class Panel:
         draft = parsed(said)
         if draft.text == text and draft.preset == preset:
             return ""  # text and draft were put into the page together
-        return offer(said, quick(text, preset))
+        return offer(said, anew(draft, text, preset))
 
     def settle(self, text: str, preset: str, said: str) -> tuple[gr.Timer, str]:
         """The brief is written: ask the text model to read it."""
@@ -105,7 +107,7 @@ class Panel:
         if not text.strip() or (draft.settled and draft.text == text and draft.preset == preset) or draft.job:
             return gr.skip(), ""
         stale = (draft.text, draft.preset) != (text, preset)
-        draft = quick(text, preset) if stale else draft
+        draft = anew(draft, text, preset) if stale else draft
         draft = draft.model_copy(update={"job": self.desk.read(text, preset).id})
         return gr.Timer(active=True), offer(said, draft, redraw=stale)
 

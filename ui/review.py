@@ -24,16 +24,23 @@ WHY = {
     "unsure": "the judge was unsure", "unchecked": "no judge could check it", "degraded": "a fallback was used",
     "audit": "it was picked at random, to check the judge", "overruled": "a person overruled the judge",
 }  # fmt: skip
-KEYS = (("a", "approve"), ("r", "reject"), ("e", "edit and run again"), ("s", "skip"), ("u", "undo"))
+KEYS = (
+    ("a", "approve"), ("r", "reject"), ("e", "edit and run again"), ("s", "skip"), ("u", "undo"),
+    ("1", "yes to the first requirement"), ("Shift 1", "no to it"),
+)  # fmt: skip
 SCRIPT = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-want]');
   if (button) trigger('say', { want: button.dataset.want, word: button.dataset.word });
 });
 """
+# Keys that are pressed while an answer is on its way wait for it (page.js).
+_BEGIN = "(...given) => { easelReview.begin(); return given; }"
+_END = "(state) => easelReview.end(state)"
 # What only the page knows is sent with a click: the reasons typed beside requirements, and which picture is seen. This
 # script adds them to the first input of the handler. %d is the number of the handler's inputs.
 _REASONS = """(said, ...rest) => {
+  easelReview.begin();
   const reasons = {};
   for (const field of document.querySelectorAll("#review-item input[data-reason]"))
     if (field.value.trim()) reasons[field.dataset.reason] = field.value.trim();
@@ -77,7 +84,7 @@ def question(item: Item, desk: Desk, now: Open) -> str:
         for check in item.checks
         if check.requirement in ALWAYS and check.said is not None
     ]
-    for id, words, must in wants:
+    for number, (id, words, must) in enumerate(wants, 1):
         mine = now.said.get(id)
         text, nice = escape(words), "" if must else " <small>nice to have</small>"
         buttons = "".join(
@@ -91,7 +98,8 @@ def question(item: Item, desk: Desk, now: Open) -> str:
             if mine == "fail"
             else ""
         )
-        rows.append(f'<li class="ask"><span>{text}{nice}</span><span>{buttons}</span>{why}</li>')
+        key = f"<kbd>{number}</kbd> " if number < 10 else ""
+        rows.append(f'<li class="ask"><span>{key}{text}{nice}</span><span>{buttons}</span>{why}</li>')
     twice = " A second person reviews it too." if item.twice else ""
     return card(
         f'<div class="review" data-picture="{escape(now.picture, quote=True)}"><div class="stand">'
@@ -127,11 +135,7 @@ def opinion(review: Review, desk: Desk) -> str:
 
 def log_list(log: list[Review], desk: Desk) -> str:
     """The last decisions, newest first, and the agreement of two reviewers."""
-    rows = "".join(
-        f"<li>{mark(r.decision)} {escape(r.who)}, {moment(r.at)}{': ' + escape(said) if said else ''}</li>"
-        for r in reversed(log[-_LAST:])
-        for said in ["; ".join(filter(None, (r.reason, *r.reasons.values())))]
-    )
+    rows = "".join(_logged(review, desk) for review in reversed(log[-_LAST:]))
     both = agreement(log)
     kappa = "" if both.kappa is None else f", Cohen's kappa {both.kappa:.2f}"
     said = (
@@ -141,6 +145,18 @@ def log_list(log: list[Review], desk: Desk) -> str:
     )
     return card(
         f"<h3>Log</h3><ul>{rows or '<li>Nothing decided yet.</li>'}</ul><p class='soft'>{said}</p>", "Log"
+    )
+
+
+def _logged(review: Review, desk: Desk) -> str:
+    """One decision: which picture of which brief, by whom, when and why."""
+    run = desk.store.runs.get(review.run)
+    about = escape(run.text[:80]) if run else "a run that is gone"
+    said = "; ".join(filter(None, (review.reason, *review.reasons.values())))
+    return (
+        f'<li>{mark(review.decision)} <a href="?job={escape(review.run, quote=True)}">{about}</a>, '
+        f"candidate {escape(review.candidate)}; {escape(review.who)}, {moment(review.at)}"
+        f"{': ' + escape(said) if said else ''}</li>"
     )
 
 
@@ -309,16 +325,20 @@ def build(desk: Desk, tab: gr.Tab, who: gr.Textbox) -> None:
 
     shown = [state, asked, head, text, judge, log, approve, reject, skip, undo, fields]
     connect(in_order(tab.select, who.submit, who.blur), page.arrive, [who, state], shown)
-    connect(asked.say, page.say, [state, who], shown, js=_REASONS % 2)
+    made = [connect(asked.say, page.say, [state, who], shown, js=_REASONS % 2)]
     for button, decision in ((approve, "approve"), (reject, "reject"), (skip, "skip")):
-        connect(
-            button.click,
-            lambda *given, decision=decision: page.decide(decision, *given),
-            [state, who, reason],
-            [*shown, reason],
-            js=_REASONS % 3,
+        made.append(
+            connect(
+                button.click,
+                lambda *given, decision=decision: page.decide(decision, *given),
+                [state, who, reason],
+                [*shown, reason],
+                js=_REASONS % 3,
+            )
         )
     for event in (again.click, text.submit):
-        connect(event, page.rerun, [state, who, text, reason], [*shown, reason], js=_REASONS % 4)
-    connect(undo.click, page.undo, [state, who], [*shown, reason])
+        made.append(connect(event, page.rerun, [state, who, text, reason], [*shown, reason], js=_REASONS % 4))
+    made.append(connect(undo.click, page.undo, [state, who], [*shown, reason], js=_BEGIN))
+    for call in made:
+        call.then(None, [state], None, js=_END)
     connect(export.click, page.export, None, [files])

@@ -5,19 +5,38 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from PIL import Image
+
 from pipeline.judging.verdict import ALWAYS
 from pipeline.results.decided import picture_name
+from pipeline.results.thumbnail import as_url
+from pipeline.store.jobs import OPEN as OPEN_JOB
 from pipeline.store.jobs import Job
 from pipeline.store.runs import OPEN
 from pipeline.work.report import ANSWERS, duration
 from ui.decide import panel, people
-from ui.parts import callout, card, counted, download, mark, moment, picture, sentence, table, word
+from ui.parts import (
+    callout,
+    card,
+    counted,
+    download,
+    job_link,
+    link_to,
+    mark,
+    moment,
+    picture,
+    sentence,
+    table,
+    word,
+)
+from ui.templates import render
 from ui.view import RunView, Shown, Turn
 
 STAGES = {
     "loading": "Getting the models ready", "reading": "Reading the brief", "painting": "Painting",
     "done": "Finishing", "read": "Finishing",
 }  # fmt: skip
+COMING = "The picture appears here while it is painted."
 EMPTY = "Your picture will be here. Write a brief, check its requirements, then paint."
 
 
@@ -50,7 +69,7 @@ def attempt(turn: Turn, run: RunView) -> str:
             f'<p class="prompt">{escape(text)}<br><small>Prompt by {whose}{"; " + escape(note) if note else ""}. '
             f"Seed {shown.row.seed}.</small></p>"
             f'<div class="made"><div>{picture(shown.path, shown.alt(run.row.text))}'
-            f'<p class="links">{download(shown.path, "Download")}</p></div>'
+            f'<p class="links">{download(shown.path, "Download", f"{run.folder.name}-{shown.row.id}")}</p></div>'
             f"<div>{checks_table(shown, run)}</div></div>"
         )
     gates = " ".join(
@@ -78,58 +97,65 @@ def history(run: RunView | None) -> str:
     return card(f"<h2>Attempts</h2>{''.join(attempt(turn, run) for turn in reversed(run.turns))}", "Attempts")
 
 
-def status(job: Job | None) -> str:
-    """What the job is doing, in words and as a progress bar; empty once it has ended."""
-    if job is None:
-        return ""
+def stands(job: Job, works: bool) -> str:
+    """Where an open job stands, beyond its state; empty where there is nothing to add. `works`: a worker runs."""
+    if job.state == "queued" and not works:
+        return "No worker is running, so nothing is done. Start one with: easel worker"
     if job.state == "queued":
-        ahead = "It is next." if job.place == 0 else f"{job.place} before it."
-        return card(f'<div class="stage" role="status"><b>Waiting</b><span>{ahead}</span></div>')
-    if job.state == "paused":
-        return card('<div class="stage" role="status"><b>Paused</b><span>Resume it below.</span></div>')
+        return "It is next." if job.place == 0 else f"{job.place} before it."
     if job.state == "running":
-        told = job.progress
-        words = (
-            "Stopping after this step"
-            if job.asked == "cancel"
-            else STAGES.get(told.get("stage", ""), "Starting")
-        )
-        step, steps = told.get("step", 0), told.get("steps", 0)
-        detail = f"attempt {told['attempt']}, step {step} of {steps}" if steps and "attempt" in told else ""
-        share = round(100 * step / steps) if steps else 0
-        return card(
-            f'<div class="stage" role="status"><b>{words}</b><span class="soft">{detail}</span></div>'
-            f'<div class="bar" role="progressbar" aria-label="Steps of this attempt" aria-valuemin="0" '
-            f'aria-valuemax="100" aria-valuenow="{share}"><i style="width:{share}%"></i></div>'
-        )
-    return ""
+        return {"pause": "Pausing…", "cancel": "Cancelling…"}.get(job.asked or "", "")
+    return "Press Resume to go on." if job.state == "paused" else ""
 
 
-def stand(job: Job | None, run: RunView | None, out: Path) -> str:
-    """The main picture: the preview of the running job, else the best picture, else the last one."""
+def status(job: Job | None, works: bool = True) -> str:
+    """What the job is doing, in words and as a progress bar; empty once it has ended. `works`: a worker runs."""
+    if job is None or job.state not in OPEN_JOB:
+        return ""
+    said = stands(job, works)
+    if job.state != "running":
+        return render("status", words=word(job.state).capitalize(), detail=said, share=None)
+    told = job.progress
+    step, steps = told.get("step", 0), told.get("steps", 0)
+    detail = f"attempt {told['attempt']}, step {step} of {steps}" if steps and "attempt" in told else ""
+    words = said or STAGES.get(told.get("stage", ""), "Starting")
+    return render("status", words=words, detail=detail, share=round(100 * step / steps) if steps else 0)
+
+
+def stand(job: Job | None, run: RunView | None, out: Path) -> str | None:
+    """The main picture: the preview of the running job, else the best picture, else the last one. None where its file
+    is gone: then what is shown stays."""
     ended = run is not None and run.row.status not in OPEN
-    if job is not None and job.state == "running" and not ended:
-        live = out / str(job.progress.get("preview"))
-        if "preview" in job.progress and live.exists():
-            step = f"{job.progress.get('attempt')}.{job.progress.get('step')}"
-            shown = picture(live, "Preview of the picture being painted", step, "main")
-            return card(
-                f'<div class="stand"><figure>{shown}<figcaption>Being painted</figcaption></figure></div>'
-            )
-    if run is not None and run.picture is not None:
+    if job is not None and job.state == "running" and not ended and "preview" in job.progress:
+        live = out / str(job.progress["preview"])
+        return _framed(live, "Preview of the picture being painted", "Being painted", kept=False)
+    if run is not None and run.best is not None:
         by = f" by {run.row.decided_by}" if run.row.decided_by else ""
         caption = {"accepted": "Accepted", "rejected": "Rejected"}.get(run.row.status, "Best") + by
-        caption = caption if ended else "Best so far"
-        shown = picture(run.picture, run.best.alt(run.row.text) if run.best else "", kind="main")
-        said = f"{caption}: candidate {run.row.best}" if ended else caption
-        return card(
-            f'<div class="stand"><figure>{shown}<figcaption>{escape(said)}</figcaption></figure></div>'
-        )
+        said = f"{caption}: candidate {run.row.best}" if ended else "Best so far"
+        return _framed(run.best.path, run.best.alt(run.row.text), said)
     if run is not None and run.turns and not ended:
         last = run.turns[-1].made[-1]
-        shown = picture(last.path, last.alt(run.row.text), kind="main")
-        return card(f'<div class="stand"><figure>{shown}<figcaption>Last attempt</figcaption></figure></div>')
-    return card(f'<div class="stand"><div class="blank"><p class="soft">{EMPTY}</p></div></div>')
+        return _framed(last.path, last.alt(run.row.text), "Last attempt")
+    return blank(COMING if job is not None and job.state in OPEN_JOB else EMPTY)
+
+
+def blank(caption: str = EMPTY) -> str:
+    """The frame of the main picture without one."""
+    return render("stand", small="", caption=caption)
+
+
+def _framed(path: Path, alt: str, caption: str, kept: bool = True) -> str | None:
+    """A picture in a frame of its shape. `kept`: its file stays; a preview's is soon replaced, so it is a part of the
+    page."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            small = as_url(image)
+    except OSError:
+        return None
+    source = link_to(path) if kept else None
+    return render("stand", small=small, source=source, alt=alt, width=width, height=height, caption=caption)
 
 
 def result(job: Job | None, run: RunView | None) -> str:
@@ -156,12 +182,13 @@ def outcome(run: RunView, decide: str = "") -> str:
     links = []
     if row.best:
         links = [
-            download(run.folder / picture_name(row.status), "Picture"),
-            download(run.folder / "sheet.png", "Contact sheet"),
+            download(run.folder / picture_name(row.status), "Picture", f"{run.folder.name}-{row.best}"),
+            download(run.folder / "sheet.png", "Contact sheet", f"{run.folder.name}-sheet"),
         ]
-    links.append(download(run.folder / "run.json", "Run record"))
+    links.append(download(run.folder / "run.json", "Run record", run.folder.name))
     checks = checks_table(run.best, run) if run.best else ""
-    spent = f"{counted(row.images, 'image')}, {duration(row.seconds)}, {counted(row.tokens, 'token')}, seed {row.seed}"
+    tokens = [counted(row.tokens, "token")] if row.tokens else []
+    spent = ", ".join([counted(row.images, "image"), duration(row.seconds), *tokens, f"seed {row.seed}"])
     reason = sentence(row.reason)
     degraded = callout(f"Degraded: {row.degraded}") if row.degraded else ""
     return (
@@ -180,19 +207,13 @@ def _decided(run: RunView) -> str:
     return f'<p class="soft">{moment(row.decided_at)}. {escape(loop)}</p>'
 
 
-def queue(jobs: list[Job]) -> str:
-    """The jobs in the queue, with their places."""
+def queue(jobs: list[Job], works: bool = True) -> str:
+    """The jobs in the queue, with their places. `works`: a worker runs."""
     if not jobs:
         return card('<p class="soft">Nothing is waiting.</p>')
     rows = []
     for job in jobs:
         text = str(job.payload.get("brief", {}).get("text") or job.payload.get("name") or job.kind)
-        place = (
-            "in work"
-            if job.state == "running"
-            else "paused"
-            if job.place is None
-            else f"{job.place} before it"
-        )
-        rows.append((mark(job.state), f'<a href="?job={job.id}">{escape(text[:90])}</a>', escape(place)))
+        place = stands(job, works) or ("in work" if job.state == "running" else "")
+        rows.append((mark(job.state), job_link(job.id, job.kind, text[:90]), escape(place)))
     return card(table(("", "Job", "Place"), rows))

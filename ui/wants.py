@@ -9,26 +9,28 @@ from typing import Literal
 
 from models.english import singular
 from pipeline.brief import BEYOND_THINGS, Brief, Reading, Record, Requirement
-from pipeline.config import data_file
+from pipeline.config import Preset, data_file
 from pipeline.range import load_range
 from pipeline.reading.finding import Found
-from pipeline.reading.flags import flagged
 from pipeline.reading.requirements import Reach
 from pipeline.reading.requirements import in_words as listed
 from pipeline.reading.rules import found_in, numbered
+from pipeline.work.row import Row
 from ui import presets
 
 BY_RULES = "the rules"
 
 
 class Draft(Record):
-    """The content of the requirements panel. `job`: the open job in which the text model reads the brief."""
+    """The content of the requirements panel. `job`: the open job in which the text model reads the brief; `before`: the
+    list that the user had edited when the brief changed."""
 
     text: str = ""
     preset: str = "mini"
     reading: Reading = Reading(requirements=(), reader=BY_RULES)
     edited: bool = False
     job: str | None = None
+    before: tuple[Requirement, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -37,9 +39,10 @@ class Draft(Record):
 
 
 class Edit(Record):
-    """One edit of the list. `op`: `must` (toggles must-have), `drop`, `edit` or `add`; `id`: of the requirement."""
+    """One edit of the list. `op`: `must` (toggles must-have), `drop`, `edit`, `add`, or `back` (to the list
+    before the brief changed); `id`: of the requirement."""
 
-    op: Literal["must", "drop", "edit", "add"]
+    op: Literal["must", "drop", "edit", "add", "back"]
     id: str = ""
     text: str = ""
 
@@ -47,9 +50,24 @@ class Edit(Record):
 @lru_cache(maxsize=16)
 def reach(preset: str) -> Reach:
     """What the preset's image model draws, and what its judges check."""
-    found = presets.named(preset)
+    return reach_of(presets.named(preset))
+
+
+def reach_of(found: Preset) -> Reach:
     drawable = load_range(data_file(found.range, found.base)) if found.range else None
     return Reach(drawable, found.checked)
+
+
+def blocked(rows: Sequence[Row]) -> dict[int, str]:
+    """Line → why no picture can meet its brief, of the rows of a file of which the rules know that already."""
+    reaches: dict[int, Reach] = {}
+    found = {}
+    for row in rows:
+        by = reaches.setdefault(id(row.preset), reach_of(row.preset))
+        reading = by.reading(row.brief, found_in(row.brief.wanted, by.drawable), BY_RULES)
+        if reading.blocked:
+            found[row.line] = reading.blocked
+    return found
 
 
 def quick(text: str, preset: str) -> Draft:
@@ -62,15 +80,23 @@ def quick(text: str, preset: str) -> Draft:
     return Draft(text=text, preset=preset, reading=reading)
 
 
+def anew(draft: Draft, text: str, preset: str) -> Draft:
+    """A draft of a changed brief. What the user had edited is not thrown away, so that they can go back to it."""
+    before = draft.reading.requirements if draft.edited else draft.before
+    return quick(text, preset).model_copy(update={"before": before})
+
+
 def edited(draft: Draft, *edits: Edit) -> Draft:
     """The draft after edits of the list that it shows: their ids are those of that list."""
     # With the ids that the user saw; what an edit adds has none.
     wants = [(want.id, want) for want in draft.reading.requirements]
     for edit in edits:
-        at = next((i for i, (id, _) in enumerate(wants) if id == edit.id), len(wants))
+        at = next((i for i, (id, _) in enumerate(wants) if id and id == edit.id), len(wants))
         old = wants[at][1] if at < len(wants) else None
         if edit.op == "must" and old is not None:
             wants[at] = (edit.id, old.model_copy(update={"must": not old.must}))
+        elif edit.op == "back":
+            wants = [(want.id, want) for want in draft.before]
         elif edit.op == "drop":
             del wants[at : at + 1]
         elif edit.op in ("add", "edit"):
@@ -79,8 +105,8 @@ def edited(draft: Draft, *edits: Edit) -> Draft:
             wants[at : at + 1] = [(edit.id if i == 0 else "", want) for i, want in enumerate(fresh)]
     made = renumbered([want for _, want in wants])
     by = reach(draft.preset)
-    reading = Reading(requirements=flagged(made, by.drawable, by.checked), reader="you")
-    return draft.model_copy(update={"reading": reading, "edited": True, "job": None})
+    reading = Reading(requirements=by.flagged(made), reader="you")
+    return draft.model_copy(update={"reading": reading, "edited": True, "job": None, "before": ()})
 
 
 def in_words(

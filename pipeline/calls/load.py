@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from models.load import check_loadable, is_here, stage_of
 from models.protocols import Marks, ModelError, Paint, Painted, Text, WeightsMissing
 from models.specs import PER_CALL, POLICY, ImageSpec, Spec
 from models.specs import Stage as StageName
+from pipeline.brief import Brief, Reading
 from pipeline.budget import Painter
 from pipeline.calls.caller import Tariff
 from pipeline.calls.energy import meter
@@ -22,12 +23,16 @@ from pipeline.calls.kept import Results
 from pipeline.calls.mark_operation import MarkOperation
 from pipeline.calls.operations import ImageOperation, Operation, TextOperation, TextRequest
 from pipeline.calls.pool import ModelPool, PooledModel
+from pipeline.calls.record import Made
 from pipeline.calls.rung import Rung
 from pipeline.calls.stage import Stage
 from pipeline.config import OWN, Preset, bands, data_file
 from pipeline.judging.bands import Bands, load_bands
 from pipeline.judging.learned import Learned
+from pipeline.prompts import Prompts, bundled, load_prompts
 from pipeline.range import Range, load_range
+from pipeline.reading.requirements import Reader, read
+from pipeline.stopping import Stop
 
 Load = Callable[..., Any]
 
@@ -39,16 +44,25 @@ class Models:
     text: Stage[TextRequest, Text] | None  # None: rules read and templates write
     image: Stage[Paint, Painted]
     judges: dict[str, Stage[Any, Any]]  # by the name that the preset gives them
-    other_painter: Stage[Paint, Painted] | None = None  # a larger one, where the preset names one
+    larger_painters: tuple[Stage[Paint, Painted], ...] = ()  # smallest first
     marker: Stage[str, Marks] | None = None  # the text model, where it marks words
+    larger_readers: tuple[Reader, ...] = ()  # larger text models, smallest first
+    prompts: Prompts = field(default_factory=bundled)  # of the text model
     bands: Bands = field(default_factory=Bands)
     range: Range | None = None
 
     def painter(self, key: Painter) -> Stage[Paint, Painted]:
-        """The painter by its key in the preset, which must name it."""
-        found = self.other_painter if key == "escalate" else self.image
-        assert found is not None
-        return found
+        """The usual painter, or a larger one of those that the preset names."""
+        return (self.image, *self.larger_painters)[key]
+
+    def read(self, briefs: Sequence[Brief], preset: Preset, stop: Stop | None = None) -> Made[Reading]:
+        """The requirements of briefs, by those who read them by the preset."""
+        loop = preset.loop
+        text = None if loop.reader == "rules" else self.text
+        return read(
+            briefs, text, self.range, loop.prompting, stop, self.marker, preset.checked, self.larger_readers,
+            rules_first=loop.reader == "escalate", prompts=self.prompts,
+        )  # fmt: skip
 
 
 def quiet_libraries() -> None:
@@ -73,6 +87,7 @@ def check(preset: Preset) -> None:
     if preset.range:
         load_range(data_file(preset.range, preset.base))
     bands(preset.judge, preset.base)
+    _prompts(preset)
     _require_sizes(preset)
     for spec in preset.used.values():
         errors = []
@@ -84,6 +99,17 @@ def check(preset: Preset) -> None:
                 errors.append(error)
         else:
             raise _with_command(errors[0], preset)
+
+
+def _prompts(preset: Preset) -> list[Prompts]:
+    """The prompts of the text model and of the larger ones. Raises ConfigError."""
+    specs = {"text": preset.text} | {
+        f"text.escalate.{i}": rung for i, rung in enumerate(preset.text.escalate)
+    }
+    return [
+        load_prompts(getattr(spec, "prompts", None), preset.base, f"{key}.prompts")
+        for key, spec in specs.items()
+    ]
 
 
 def _require_sizes(preset: Preset) -> None:
@@ -133,6 +159,7 @@ def load(
     if preset.image.paint_size is not None:
         drawable = (drawable or Range()).model_copy(update={"square": True})
     measured = load_bands(preset.judge, preset.base, learned)
+    prompts, *larger_prompts = _prompts(preset)
     tariff = Tariff(meter(preset.machine), preset.machine.price)
     pool = pool or ModelPool()
 
@@ -153,14 +180,24 @@ def load(
         for name, spec in preset.judges.items():
             operation, load_judge = judging[stage_of(spec)]
             judges[name] = stage(operation(), spec, load_judge, name)
-        other = (
-            stage(ImageOperation(), preset.escalate, load_image, "other painter") if preset.escalate else None
+        larger = tuple(
+            stage(ImageOperation(), spec, load_image, "other painter") for spec in preset.painters[1:]
         )
         image = stage(ImageOperation(), preset.image, load_image)
-        text = stage(TextOperation(), preset.text, load_text) if preset.uses_text else None
-        marks = text is not None and getattr(preset.text, "marker", None) is not None
-        marker = stage(MarkOperation(), preset.text, load_text) if marks else None
-    return Models(text, image, judges, other, marker, bands=measured, range=drawable)
+
+        def marks(spec: Spec) -> Stage[str, Marks] | None:
+            return stage(MarkOperation(), spec, load_text) if getattr(spec, "marker", None) else None
+
+        text, marker, readers = None, None, list[Reader]()
+        if preset.uses_text:
+            for spec, own in reversed(list(zip(preset.text.escalate, larger_prompts, strict=True))):
+                same = getattr(spec, "model", "") == preset.text.model
+                prompting = preset.loop.prompting if same else "instructed"
+                readers.insert(
+                    0, Reader(stage(TextOperation(), spec, load_text), marks(spec), prompting, own)
+                )
+            text, marker = stage(TextOperation(), preset.text, load_text), marks(preset.text)
+    return Models(text, image, judges, larger, marker, tuple(readers), prompts, measured, drawable)
 
 
 def make_stage(

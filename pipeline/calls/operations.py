@@ -43,6 +43,7 @@ class TextRequest:
     max_tokens: int = 256
     temperature: float = 0.0
     seed: int = 0
+    prompt: str = ""  # name and version of the prompt that it was made from, for the record
 
 
 class Operation(ABC, Generic[Item, Out]):
@@ -137,7 +138,7 @@ class TextOperation(Operation[TextRequest, Text]):
             "temperature": first.temperature,
             "seed": first.seed,
             "schema": first.schema is not None,
-        }
+        } | ({"prompt": ", ".join(names)} if (names := sorted({i.prompt for i in items if i.prompt})) else {})
 
     def keys(self, items: Sequence[TextRequest], spec: Spec) -> list[Any]:
         keys: list[Any] = [

@@ -56,6 +56,8 @@ class Call(Record):
     error: str | None = None
     items: tuple[int, ...] | None = None  # positions of the inputs in the request to the stage; None: all
     degraded: str | None = None  # why this model was called instead of the first rung's
+    # What a smaller model left open, so that this one was asked; None where it was asked first.
+    handed_up: str | None = Field(default=None, exclude_if=lambda handed: handed is None)
     joules: float = 0.0
     measured: bool = False  # whether the joules were measured; else they are estimated
     money: float = 0.0

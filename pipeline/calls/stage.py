@@ -102,10 +102,14 @@ class Stage(Generic[Item, Out]):
         raise first
 
     def ask(
-        self, items: Sequence[Item], on_step: OnStep | None = None, stop: Stop | None = None
+        self,
+        items: Sequence[Item],
+        on_step: OnStep | None = None,
+        stop: Stop | None = None,
+        handed_up: str | None = None,
     ) -> Reply[Out]:
-        """An answer for each item, in order. A failure of a model is part of the answers. Raises EaselError where the
-        store of kept results fails."""
+        """An answer for each item, in order. A failure of a model is part of the answers. `handed_up`: what a smaller
+        model left open, for the record. Raises EaselError where the store of kept results fails."""
         progress: _Progress[Out] = _Progress()
         listener, stopped = Listener(on_step, stop), False
         try:
@@ -114,7 +118,8 @@ class Stage(Generic[Item, Out]):
                     self._ask_rung(number, {i: items[i] for i in todo}, progress, listener)
         except Stopped:
             stopped = True
-        return Reply([self._answer(i, progress) for i in range(len(items))], progress.calls, stopped)
+        calls = [call.model_copy(update={"handed_up": handed_up}) for call in progress.calls]
+        return Reply([self._answer(i, progress) for i in range(len(items))], calls, stopped)
 
     def _ask_rung(
         self, number: int, items: Mapping[int, Item], progress: _Progress[Out], listener: Listener

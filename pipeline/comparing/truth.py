@@ -8,8 +8,7 @@ from typing import NamedTuple
 from pipeline.calls.load import load
 from pipeline.config import Preset
 from pipeline.judging.judge import Judges, judge
-from pipeline.painting.image import Candidate
-from pipeline.reading.requirements import read
+from pipeline.painting.image import Candidate, candidate_of
 from pipeline.store import Store
 from pipeline.store.tables import CandidateRow
 from pipeline.work.row import Row
@@ -48,11 +47,7 @@ def of_judge(
     if not shown:
         return {}
     models = load(preset, store.results)
-    text = models.text if preset.loop.reader == "model" else None
-    briefs = [row.brief for row, _ in shown]
-    readings = read(
-        briefs, text, models.range, preset.loop.prompting, marker=models.marker, checked=preset.checked
-    ).each
+    readings = models.read([row.brief for row, _ in shown], preset).each
     judges = Judges(models.judges, preset.routes, models.bands, models.range)
     verdicts = judge(
         [[candidate] for _, candidate in shown], [reading.requirements for reading in readings], judges
@@ -69,6 +64,4 @@ def _candidate(row: CandidateRow, store: Store) -> Candidate | None:
     image = store.pictures.get(row.image)
     if image is None:
         return None
-    # What it was edited from does not matter for judging it, and is not in its record.
-    plan = {key: value for key, value in row.record["plan"].items() if key != "edit"}
-    return Candidate.model_validate({**row.record, "plan": plan, "image": image})
+    return candidate_of(row.record, image)

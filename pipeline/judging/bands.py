@@ -29,14 +29,17 @@ class Bands:
     own: Mapping[str, Sequence[Band]] = field(default_factory=dict)
     learned: Mapping[str, Learned] = field(default_factory=dict)
 
-    def measure(self, basis: Basis, as_named: bool) -> Measure:
+    def measure(self, basis: Basis, as_named: bool, part: bool = False) -> Measure:
         """The band for a basis: the one that the preset brings along for its kind, if it was measured on truth or is
         the owner's word; else what was learned; else what the preset brings along otherwise, unless people's decisions
         show that it passes too much.
 
         `as_named`: whether judges and painter have the weights that the preset names; a fallback with others is
-        unmeasured until people have decided on its pictures."""
-        brought = (*self.own.get(basis.kind, ()), *((self.rules.default,) if self.rules.default else ()))
+        unmeasured until people have decided on its pictures. `part`: whether only the first judges of the route were
+        asked. A measured band that names no judges holds for all of them together only; the owner's word for any."""
+        word = basis.kind in self.rules.kinds
+        named = [band for band in self.own.get(basis.kind, ()) if band.judges or word or not part]
+        brought = (*named, *((self.rules.default,) if self.rules.default else ()))
         own = next((band for band in brought if _holds(band, basis, as_named)), None)
         learned = self.learned.get(basis.key)
         if own is not None and own.source == "measured" and own is not self.rules.default:

@@ -2,8 +2,8 @@
 
 The repairs are an edit of the best picture, where the painter can edit; the user's own words, where they were not
 painted first; a new prompt written for what failed; another seed; and more steps with stronger guidance. The least used
-one is next. None is made that would give a picture that was painted already. The last is another painter, a larger one
-that the preset names: once all others were tried, or when the budget has only one picture left.
+one is next. None is made that would give a picture that was painted already. The last is another painter, the
+next larger one that the preset names: see `repair`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ _HOW: dict[Action, str] = {
     "reseed": "same words, another seed",
     "guide": "same words, more steps and stronger guidance",
 }
-_LARGER = "the brief to a larger painter"
 _ONCE: frozenset[Action] = frozenset(("own words", "guide"))
 _VARIES: frozenset[Action] = frozenset(("own words", "reseed"))  # another picture of the same wants
 _ORDER = ("fail", "unsure", "unchecked", "pass")  # of outcomes, from worst to best
@@ -50,10 +49,12 @@ def repair(
     best: Verdict,
     actions: Sequence[Action],
     useless: Collection[Action] = (),
-    last: bool = False,
+    larger: str = "",
+    now: bool = False,
 ) -> Repair | None:
     """The repair that follows `actions` (those of all attempts so far); None if there is none left. `best`: the best
-    verdict so far; `useless`: actions that would give no new picture; `last`: the budget has only one picture left.
+    verdict so far; `useless`: actions that would give no new picture; `larger`: the next larger painter, which gets the
+    brief once all others were tried, or `now`.
     Where nothing failed and something is unchecked, there is nothing to repair: the next picture is another one to
     choose from."""
     open_ = [c.requirement for c in best.checks if c.outcome in ("fail", "unsure")]
@@ -67,8 +68,10 @@ def repair(
         action = min(left, key=actions.count)
         return Repair(action=action, reason=f"another picture to choose from; {_HOW[action]}")
     failed = tuple(id for id in open_ if id not in ALWAYS)
-    if "other painter" not in useless and (last or all(a in actions for a in left)):
-        return Repair(action="other painter", failed=failed, reason=f"missing: {missing}; {_LARGER}")
+    if "other painter" not in useless and (now or all(a in actions for a in left)):
+        return Repair(
+            action="other painter", failed=failed, reason=f"missing: {missing}; handed up to {larger}"
+        )
     if not left:
         return None
     action = min(left, key=actions.count)

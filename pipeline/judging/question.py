@@ -14,11 +14,19 @@ from pipeline.range import Range
 
 
 def checkable(r: Requirement, routed: Container[Judged], known: Range | None) -> bool:
-    """Whether the judges can be asked about a requirement. `routed`: the kinds that have a route. An absence can be
-    checked only of an object that the range knows."""
+    """Whether the judges can be asked about a requirement. `routed`: the kinds that have a route."""
     if r.flag in ("uncheckable", "outside") or r.kind not in routed:
         return False
-    return r.kind != "absence" or known is None or known.objects is None or r.subject in known.objects
+    return r.kind != "absence" or known is None or known.tells_absence(r.subject)
+
+
+def implied(r: Requirement, wanted: Container[str], routed: Container[Judged], known: Range | None) -> bool:
+    """Whether a requirement is met by every picture in which all is whole and nothing is there but what was asked for:
+    the absence of what no object of the range has, and what is no kin of one of the `wanted` things. Unknown things are
+    seen on plain grounds only."""
+    if r.kind != "absence" or known is None or r.subject not in known.never or not known.plain_backgrounds:
+        return False
+    return "intact" in routed and "nothing else" in routed and known.kin.get(r.subject) not in wanted
 
 
 def question(r: Requirement, known: Range | None = None) -> Question | None:

@@ -16,10 +16,10 @@ Technical requirements are checked by pixels, `other` ones by a person. A kind w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from models.load import stage_of
 from models.specs import DetectorSpec, Spec, Stage
@@ -54,10 +54,14 @@ class Route(Record):
     | `all`   | the lowest: every judge must find the requirement met                                        |
     | `first` | of the first judge that is sure (up to 0.2, from 0.8); where none is, the mean               |
 
+    With `escalate` a judge is asked only about the checks that those before it leave open (unsure, or unchecked), and
+    the answers of those who were asked are combined. None: as `judge.escalate` says.
+
     In a preset `[detector, vlm]` is short for `{ask: [detector, vlm]}`, and `vlm` for `[vlm]`."""
 
     ask: tuple[str, ...] = ()
     how: How = "mean"
+    escalate: bool | None = Field(default=None, exclude_if=lambda escalate: escalate is None)
 
     @model_validator(mode="before")
     @classmethod
@@ -106,10 +110,32 @@ def can_judge(spec: Spec) -> frozenset[Judged]:
     return _CAN[stage_of(spec)] | more
 
 
-def routes(judges: Mapping[str, Spec], chosen: Mapping[Judged, Route]) -> dict[Judged, Route]:
-    """The route of each kind that a judge answers: those that the preset has chosen, for other kinds the defaults."""
+def routes(
+    judges: Mapping[str, Spec], chosen: Mapping[Judged, Route], escalate: bool = False
+) -> dict[Judged, Route]:
+    """The route of each kind that a judge answers: those that the preset has chosen, for other kinds the defaults.
+    `escalate`: whether the routes that do not say it themselves ask their judges one after another."""
     found = {**defaults(judges), **chosen}
-    return {kind: route for kind, route in found.items() if route.ask}
+    return {
+        kind: route.model_copy(update={"escalate": escalate})
+        if escalate and route.escalate is None
+        else route
+        for kind, route in found.items()
+        if route.ask
+    }
+
+
+def levels(all_routes: Mapping[Judged, Route]) -> Iterator[dict[Judged, Route]]:
+    """The routes as far as each level of judges goes: at the first one those that escalate ask their first judge only,
+    at the last one all do. One level where none escalates."""
+    deepest = max((len(route.ask) for route in all_routes.values() if route.escalate), default=1)
+    for level in range(1, deepest + 1):
+        yield {
+            kind: route.model_copy(update={"ask": route.ask[:level], "escalate": None})
+            if route.escalate
+            else route
+            for kind, route in all_routes.items()
+        }
 
 
 def defaults(judges: Mapping[str, Spec]) -> dict[Judged, Route]:

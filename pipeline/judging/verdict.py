@@ -60,6 +60,8 @@ class Verdict(Record):
     gate: Gate
     score: float  # in [0, 1]; ranks candidates with the same gate
     degraded: str | None = None  # which judge failed, and what judged instead
+    # What the first judges left open, and who was asked then, in words: "scorer: 2 checks unsure".
+    handed_up: tuple[str, ...] = Field(default=(), exclude_if=lambda handed: not handed)
 
 
 def unmeasured(checks: Sequence[Check]) -> str:
@@ -90,17 +92,27 @@ def conclude(
     measure: Callable[[Judged], Measure],
     broke: str = "",
     routed: Container[str] = (),
+    settled: Mapping[str, Check] | None = None,
+    implied: Container[str] = (),
 ) -> Verdict:
     """Turn findings, by the id of a requirement or one of ALWAYS, into checks and a gate.
 
     `measure`: the band of a kind of check; `broke`: why findings are missing, as the reason of an unchecked check;
-    `routed`: those of ALWAYS that some judge should have told."""
-    checks = [_intact(candidate, found.get(INTACT), measure, INTACT in routed, broke)]
-    checks += [_check(r, candidate, found.get(r.id), measure, broke) for r in requirements]
+    `routed`: those of ALWAYS that some judge should have told; `settled`: checks that stand already; `implied`: ids of
+    the requirements that are met where those of ALWAYS are."""
+    done = settled or {}
+    always = [_intact(candidate, found.get(INTACT), measure, INTACT in routed, broke)]
     if (alone := found.get(NOTHING_ELSE)) is not None:
-        checks.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], alone, measure(NOTHING_ELSE)))
+        always.append(_decided(NOTHING_ELSE, ALWAYS[NOTHING_ELSE], alone, measure(NOTHING_ELSE)))
     elif NOTHING_ELSE in routed:
-        checks.append(_unchecked(NOTHING_ELSE, broke))
+        always.append(_unchecked(NOTHING_ELSE, broke))
+    intact, *else_ = (done.get(check.requirement, check) for check in always)
+    of_wants = [
+        _implied(r, [intact, *else_]) if r.id in implied
+        else done.get(r.id) or _check(r, candidate, found.get(r.id), measure, broke)
+        for r in requirements
+    ]  # fmt: skip
+    checks = [intact, *of_wants, *else_]
     must = {r.id for r in requirements if r.must} | set(ALWAYS)
     outcomes = {check.outcome for check in checks if check.requirement in must}
     gate = next(outcome for outcome in _WORST if outcome in outcomes)
@@ -124,6 +136,18 @@ def _intact(
         return _unchecked(INTACT, broke)
     return Check(requirement=INTACT, probability=None, outcome="fail" if why else "pass", judge="pixels",
                  reason=why or "there is a picture")  # fmt: skip
+
+
+def _implied(r: Requirement, always: Sequence[Check]) -> Check:
+    """The check of the absence of what no object has as a part: it is not there where all is whole, and nothing but
+    the objects that were asked for. Where that does not pass, it may be what is seen."""
+    worst = min(always, key=lambda check: _WORST.index(check.outcome))
+    passed = worst.outcome == "pass"
+    reason = "nothing is there but whole things without it" if passed else f"it may be there: {worst.reason}"
+    return Check(
+        requirement=r.id, probability=worst.probability, outcome="pass" if passed else "unsure", judge=worst.judge,
+        reason=reason,
+    )  # fmt: skip
 
 
 def _unchecked(id: str, why: str) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from PIL.Image import Image
@@ -33,7 +33,8 @@ class Plan(Record):
     """One image to paint: with the image model, this decides its pixels.
 
     `width` and `height` are in pixels; None takes the value of the image model's spec, also for `steps` and
-    `guidance`. `other_painter`: by the larger painter that the preset names, instead of its usual one."""
+    `guidance`. `other_painter`: by the first, second and so on of the larger painters that the preset names; 0: by its
+    usual one."""
 
     prompt: Prompt
     seed: int
@@ -42,7 +43,7 @@ class Plan(Record):
     steps: int | None = None
     guidance: float | None = None
     edit: Edit | None = Field(default=None, exclude_if=lambda edit: edit is None)
-    other_painter: bool = Field(default=False, exclude_if=lambda other: not other)
+    other_painter: int = Field(default=0, exclude_if=lambda other: not other)
 
     @property
     def how(self) -> Literal["edit", "other painter"] | None:
@@ -82,6 +83,14 @@ class Candidate(Record):
     image: Image = Field(exclude=True, repr=False)
 
 
+def candidate_of(record: Mapping[str, Any], image: Image) -> Candidate:
+    """A candidate from its record, with its picture. What it was edited from is not in its record, and does not matter
+    for judging it. Raises ValidationError for a record that cannot be used."""
+    given = record.get("plan")
+    plan = {key: value for key, value in given.items() if key != "edit"} if isinstance(given, dict) else given
+    return Candidate.model_validate({**record, "plan": plan, "image": image})
+
+
 # What is added to the seed from one image of a run to the next. It is so large that runs with neighbouring seeds, and
 # their retries (work/retry.py), share no seed. A painter with a range chooses backgrounds, styles and layouts by the
 # remainder of the seed after a division by their number, which is at most 13 here. The step is divisible by no number
@@ -107,11 +116,12 @@ def paint(
     image: Stage[Paint, Painted],
     on_step: OnStep | None = None,
     stop: Stop | None = None,
+    handed_up: str | None = None,
 ) -> Made[Painting]:
     """Paint the plans of several briefs in one request.
 
     `plans` and `attempts` have one entry for each brief; `attempts` holds the attempt numbers, which become part of
-    the candidates' ids."""
+    the candidates' ids. `handed_up`: what smaller painters left open, for the record."""
     flat = [
         Paint(
             prompt=plan.prompt.text, seed=plan.seed, negative=plan.prompt.negative,
@@ -120,7 +130,7 @@ def paint(
         )
         for brief_plans in plans for plan in brief_plans
     ]  # fmt: skip
-    reply = image.ask(flat, on_step, stop)
+    reply = image.ask(flat, on_step, stop, handed_up)
     paintings, calls, start = [], [], 0
     for brief_plans, attempt in zip(plans, attempts, strict=True):
         positions = range(start, start + len(brief_plans))

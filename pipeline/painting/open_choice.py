@@ -28,8 +28,9 @@ def with_choice(
         chosen += f", {fitting[seed % len(fitting)]} background" if fitting else ""
     styles = tuple(drawable.styles or ())
     if styles and "style" not in said and not re.search(r"\bstyle\b", prompt.text, re.IGNORECASE):
-        # Another style for the same background, each time that all backgrounds were chosen.
-        chosen += f", {styles[(seed + seed // len(drawable.grounds)) % len(styles)]} style"
+        # Where the background is chosen too, another style for the same one each time that all were chosen.
+        turns = seed // len(drawable.grounds) if chosen else 0
+        chosen += f", {styles[(seed + turns) % len(styles)]} style"
     return prompt.model_copy(update={"text": prompt.text + chosen, "chosen": chosen}) if chosen else prompt
 
 

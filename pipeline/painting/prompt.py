@@ -16,25 +16,15 @@ from pipeline.brief import Brief, Kind, Record, Requirement
 from pipeline.calls.operations import TextRequest
 from pipeline.calls.record import Made
 from pipeline.calls.stage import Stage
+from pipeline.prompts import PromptFile, Prompts, bundled
 from pipeline.range import Range, draws_anything
 from pipeline.reading.lexicon import tokens
+from pipeline.reading.requirements import Reader
 from pipeline.reading.tags import Tag
 from pipeline.stopping import Stop
 
 Origin = Literal["user", "model", "template"]
 
-WRITER = (
-    "You write prompts for an image model. Write one short, concrete prompt that shows every wish. "
-    "State first what went wrong before. Use plain nouns, numbers as words, no instructions."
-)
-WRITER_EXAMPLE = (
-    'Wishes: three red apples; white background\nWent wrong: counted two apples\nTried: "red apples on white"',
-    '{"prompt": "exactly three red apples, three separate apples, plain white background"}',
-)
-WRITER_OPEN = (
-    "You write prompts for an image model. Write one prompt that shows everything that the brief asks for, and nothing "
-    "else. State first what went wrong before. Use plain nouns, no instructions."
-)
 WRITER_TOKENS = 60  # of a written prompt, where the image model has no limit
 _CHARACTERS = 4  # of a token of English
 _MOST = 256  # tokens of a written prompt, however many the image model reads
@@ -141,24 +131,48 @@ def write(
     text: Stage[TextRequest, Text] | None,
     drawable: Range | None = None,
     stop: Stop | None = None,
+    larger: Sequence[Reader] = (),
+    prompts: Prompts | None = None,
 ) -> Made[Prompt]:
     """One new prompt for each ask, in one batched request.
 
     The template writes instead when there is no text model, when the model gives no answer, and when its text leaves
     out a requirement, adds a thing that nobody asked for, or repeats an earlier prompt; the prompt's `note` or
-    `degraded` says so."""
+    `degraded` says so. `larger`: are asked where the models before them give no usable answer.
+    `prompts`: what the text model is asked; None: the bundled ones."""
     if text is None:
         return Made([template(ask) for ask in asks], [() for _ in asks])
-    requests = [TextRequest(tuple(writer_turns(ask)), ask.form, ask.answer_tokens) for ask in asks]
-    reply = text.ask(requests, stop=stop)
-    prompts = []
-    for ask, answer in zip(asks, reply.answers, strict=True):
+    reply = text.ask(_requests(asks, prompts), stop=stop)
+    answers = list(reply.answers)
+    calls = [reply.calls_for([i]) for i in range(len(asks))]
+    stopped = reply.stopped
+    for reader in larger:
+        todo = [i for i, answer in enumerate(answers) if answer.value is None]
+        if not todo or stopped:
+            break
+        items = _requests([asks[i] for i in todo], reader.prompts)
+        up = reader.text.ask(items, stop=stop, handed_up="prompts without a usable answer")
+        stopped = up.stopped
+        for n, i in enumerate(todo):
+            answers[i], calls[i] = up.answers[n], (*calls[i], *up.calls_for([n]))
+    made = list[Prompt]()
+    for ask, answer in zip(asks, answers, strict=True):
         if answer.value is None:
-            prompts.append(template(ask, degraded=f"text, {answer.reason} → template"))
+            made.append(template(ask, degraded=f"text, {answer.reason} → template"))
         else:
             written = accepted(ask, answer.value.text, drawable)
-            prompts.append(written.model_copy(update={"degraded": answer.degraded}))
-    return Made(prompts, [reply.calls_for([i]) for i in range(len(asks))], reply.stopped)
+            made.append(written.model_copy(update={"degraded": answer.degraded}))
+    return Made(made, calls, stopped)
+
+
+def _requests(asks: Sequence[Ask], prompts: Prompts | None) -> list[TextRequest]:
+    return [
+        TextRequest(
+            tuple(writer_turns(ask, prompts)), ask.form, ask.answer_tokens,
+            prompt=_prompt_of(ask, prompts).label,
+        )
+        for ask in asks
+    ]  # fmt: skip
 
 
 def template(ask: Ask, note: str = "", degraded: str | None = None) -> Prompt:
@@ -188,12 +202,16 @@ def _without_absences(text: str, requirements: Sequence[Requirement]) -> str:
     return left.strip(" ,;.") or text
 
 
-def most_tokens(ask: Ask) -> int:
+def most_tokens(ask: Ask, prompts: Prompts | None = None) -> int:
     """An upper estimate of the tokens that writing one prompt takes, at three characters a token."""
-    return ask.answer_tokens + sum(8 + len(turn.content) // 3 for turn in writer_turns(ask))
+    return ask.answer_tokens + sum(8 + len(turn.content) // 3 for turn in writer_turns(ask, prompts))
 
 
-def writer_turns(ask: Ask) -> list[Message]:
+def _prompt_of(ask: Ask, prompts: Prompts | None) -> PromptFile:
+    return (prompts or bundled())["write-open" if ask.anything else "write"]
+
+
+def writer_turns(ask: Ask, prompts: Prompts | None = None) -> list[Message]:
     """The conversation that asks the text model for one prompt."""
     # What no judge can check must be painted all the same, where the image model may be asked for it.
     wishes = "; ".join(
@@ -202,21 +220,13 @@ def writer_turns(ask: Ask) -> list[Message]:
         if r.kind not in ("technical", "absence")
         and (not r.flag or (ask.anything and r.kind != "other" and r.flag == "uncheckable"))
     )
-    lines = [f"Brief: {_without_absences(ask.brief.words, ask.requirements)}"] if ask.anything else []
-    lines.append(f"Wishes: {wishes or ask.brief.words}")
-    if ask.failed:
-        lines.append(f"Went wrong: {'; '.join(ask.failed)}")
-    if ask.tried:
-        lines.append("Tried: " + "; ".join(json.dumps(text) for text in ask.tried))
-    if ask.anything:
-        lines.append(f"At most {ask.tokens * 2 // 3} words.")
-    shown, answer = WRITER_EXAMPLE
-    return [
-        Message("system", WRITER_OPEN if ask.anything else WRITER),
-        Message("user", shown),
-        Message("assistant", answer),
-        Message("user", "\n".join(lines)),
-    ]
+    return _prompt_of(ask, prompts).messages(
+        brief=_without_absences(ask.brief.words, ask.requirements),
+        wishes=wishes or ask.brief.words,
+        failed="; ".join(ask.failed),
+        tried="; ".join(json.dumps(text) for text in ask.tried),
+        words=str(ask.tokens * 2 // 3),
+    )
 
 
 def accepted(ask: Ask, answer: str, drawable: Range | None) -> Prompt:

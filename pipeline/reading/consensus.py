@@ -255,6 +255,8 @@ class Evidence:
             return False
         if item.kind in ("attribute", "background", "style"):
             return self.contains(item.value)
+        if item.kind == "absence":
+            return item.subject not in COLOURS  # "not orange" is about the colour of something
         if item.kind == "count":
             return any(t.tag is Tag.NUMBER and t.value == item.value for t in self.tokens)
         if item.kind == "relation":

@@ -4,17 +4,21 @@ no wait, blue" only the blue is left."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from pipeline.range import Range
 from pipeline.reading.lexicon import COLOURS, ENGLISH, tokens
 from pipeline.reading.tags import any_of
 
+Words = str | Callable[[re.Match[str]], str]  # what a match is replaced by
 _MARKS = r"[\s,.;:!?…—–-]"
 # "no wait", "sorry, I mean": what stands before is taken back.
 _TAKEN_BACK = (
     r"(?:(?:oh|oops|ah|hmm+|er+|uh|ok|okay|well|but)\W+)*"
-    r"(?:no,? sorry|sorry,? no|no,? no|no,? wait|wait,? no|wait,? sorry|no,? actually|actually,? no|no,? i mean|"
+    r"(?:(?:actually,? )?(?:scrap|forget|cancel|bin|drop|ignore) (?:that|it|this)(?: one| please)?|"
+    r"never ?mind(?: that)?|on second thoughts?|"
+    r"no,? sorry|sorry,? no|no,? no|no,? wait|wait,? no|wait,? sorry|no,? actually|actually,? no|no,? i mean|"
     r"i mean(?:t)?(?: to say)?|or rather|scratch that|strike that|correction|make that|sorry,? i mean|"
     r"wait,? make (?:it|that)|no,? make (?:it|them|that)|hmm+,? no(?:,? just)?|nope|sorry|wait)"
 )
@@ -28,7 +32,10 @@ _EARLIER = (
     r"|(?:i think )?(?:an?|the|one|two|three|four) [a-z ]{2,30} (?:is|are|would be|might be) better(?! known| than))"
 )
 _AGAIN = r"(?:(?:make|paint|colou?r|let) (?:it|them|that)(?: be)? |it should be |let's do |i want |just )?"
-_BEFORE = r"(?:(?:a|an|the|one|two|three|four|\d+) )?"
+_COUNT = r"(?:(?:a|an|the|one|two|three|four|\d+) )"
+_MEANT = r" (?:(?:was|were|is|are) (?:meant|supposed) to be|should have been) "
+_EACH = r"(?:each|every|all|both)(?: one)?(?: of (?:them|these|those))?"
+_WANTS = r"\b(?:want|need|like|love|prefer|wish|please)\b"
 _ADJECTIVES = (
     r"(?:(?:plain|solid|uniform|soft|single|simple|flat|pure|bright|pale|light|dark|deep|just|only|all) )*"
 )
@@ -79,27 +86,75 @@ def plain(text: str, drawable: Range | None) -> str:
 
 
 @lru_cache(maxsize=8)
-def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+def _patterns(key: str) -> tuple[tuple[re.Pattern[str], Words], ...]:
     drawable = Range.model_validate_json(key)
     colour = _either(
         {*COLOURS, *(drawable.colours or {}), *(w for ws in (drawable.colours or {}).values() for w in ws)}
     )
     thing = _either({*(drawable.objects or {}), *(w for ws in (drawable.objects or {}).values() for w in ws)})
+    styles = {
+        word: name
+        for name, words in (drawable.styles or ENGLISH["styles"]).items()
+        for word in (name, *words)
+    }
+    carriers = {*ENGLISH["carriers"]}
+    alone = rf"(?! {thing})" if drawable.objects else "(?! )"  # of a colour: no thing follows that has it
     shade = rf"(?:(?:{'|'.join(ENGLISH['shades'])}) )?{colour}"
     again = rf"{_MARKS}+{_TAKEN_BACK}{_MARKS}+{_AGAIN}"
-    forms = [
+    forms: list[tuple[str, Words]] = [
         (_EARLIER, ""),
         # "make them black no sorry make them white"
         (rf"\b{_AGAIN}{shade}{again}(?={shade}\b)", ""),
-        # "one basketball... no wait, soccer ball"
-        (rf"({_BEFORE}){thing}{again}(?={_BEFORE}(?:{colour} )?{thing}\b)", r"\1"),
+        # "two pears, scrap that: a red apple", "the two pears were meant to be two lemons"
+        (
+            rf"\b{_COUNT}?(?:{shade} )?{thing}(?:{again}|{_MEANT})(?=(?:{_COUNT}(?:{shade} )?|{shade} ){thing}\b)",
+            "",
+        ),
+        # "one basketball... no wait, soccer ball", "two red cherries? no, apples"
+        (rf"\b({_COUNT}?(?:{shade} )?){thing}(?:{again}|{_MEANT}|\?+ no\W+)(?={thing}\b)", r"\1"),
+        # "each one the same shade", where a colour is named
+        (
+            rf"(\b{colour}\b[^.;!?]*?)(?:,|,? and)? {_EACH} (?:in |of )?(?:exactly )?the same "
+            r"(?:shade|colou?r|tone|hue)\b",
+            r"\1",
+        ),
+        # "in the style of a comic book"
+        (
+            rf"\bin the (?:style|manner|look) of (?:an? |the )?({_either(set(styles))})s?\b",
+            lambda match: f"in {styles[match[1].lower()]} style",
+        ),
+        # "two mushrooms would round off the soup label"
+        (
+            rf"({thing}) would (?:[a-z]+ ){{1,2}}?"
+            rf"(?=(?:the|our|my|this|his|her|their) (?:[a-z]+ )?{_either(carriers)}\b)",
+            r"\1 for ",
+        ),
+        # "the frog from last time [must not show up]"
+        (
+            rf"\b({thing}) (?:from|in|of) (?:the )?(?:last|previous|first|earlier) "
+            r"(?:time|one|draft|version|picture|drawing|attempt|round|week)\b",
+            r"\1",
+        ),
+        # "since red would send the wrong message": why, in a clause that wants nothing
+        (rf"(?<=\w),? (?:since|because) (?![^.;!?]*{_WANTS})[^,.;!?]*\b(?:would|might|could)\b[^,.;!?]*", ""),
+        # "over plain pink"
+        (
+            rf"\b(?:over|upon|against) (?:a |an )?(?:plain|solid|simple|uniform) (?={shade}\b{alone})",
+            "on plain ",
+        ),
+        # "the picture should be pink, with a rabbit in the middle"
+        (
+            rf"\bthe (?:whole |entire )?(?:picture|image|card|page|canvas){_BETWEEN} "
+            rf"(?={shade}\b{alone}(?: too)?,? with\b)",
+            "background ",
+        ),
         # "the two roses should be red": how many there are
         (rf"\bthe (two|three|four|five|six) (?=(?:{shade} )?{thing}\b)", r"\1 "),
         # "a trophy, yellow fill"
         (rf"\b({shade}) fill\b", r"\1"),
         # "make the back white", "ground: white", "fill the rest with blue", "the sky behind them is pink"
         (
-            rf"\b(?:(?:fill )?{_BACK}|{_ROUND}){_BETWEEN}:? (?={_ADJECTIVES}{shade}\b(?! {thing}))",
+            rf"\b(?:(?:fill )?{_BACK}|{_ROUND}){_BETWEEN}:? (?={_ADJECTIVES}{shade}\b{alone})",
             "background ",
         ),
         # "three balloons, none of them red"
@@ -118,5 +173,9 @@ def _patterns(key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def _either(words: set[str]) -> str:
-    """The longest first, so that "hot dog" is taken before "dog"."""
-    return rf"(?:{'|'.join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))})"
+    """The longest first, so that "hot dog" is taken before "dog". Of no words, what matches nothing."""
+    return (
+        "(?!)"
+        if not words
+        else rf"(?:{'|'.join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))})"
+    )

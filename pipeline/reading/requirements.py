@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from models.protocols import JsonSchema, Marks, Message, Schemas, Text, schema_of
@@ -18,12 +18,15 @@ from pipeline.brief import BEYOND_THINGS, KINDS, Brief, Kind, Reading, Requireme
 from pipeline.calls.operations import TextRequest
 from pipeline.calls.record import Answer, Call, Made
 from pipeline.calls.stage import Stage
+from pipeline.prompts import PromptFile, Prompts, bundled
 from pipeline.range import Range, draws_anything
 from pipeline.reading.consensus import combined, key_of
 from pipeline.reading.copying import copying
 from pipeline.reading.finding import LANGUAGE, Found
 from pipeline.reading.flags import flagged
+from pipeline.reading.incomplete import left_open
 from pipeline.reading.lexicon import ENGLISH
+from pipeline.reading.plain_words import plain
 from pipeline.reading.rules import found_in, numbered
 from pipeline.reading.weighing import weighed
 from pipeline.stopping import Stop
@@ -41,59 +44,17 @@ SCHEMA: JsonSchema = {
     "x-guidance": {"whitespace_flexible": False},
 }
 
-# For a model trained on this task: the system prompt of its training.
-BARE_SYSTEM = "List what the picture must show."
-
-INSTRUCTED_SYSTEM = """\
-You read a brief for a picture and list what can be seen in it: one short line for each want, nothing that \
-the brief does not say. Who asks, and what the picture is for, are not wants. Forms of a line:
-cat — an object that must show (singular, no article)
-3 croissant — how many, only where the brief gives a number
-apple is red — the colour or look of an object
-cat left of dog — also: right of, above, below
-child: playing football — what an object does, holds or wears
-setting: at night — place, time, weather, light
-background pink
-style cartoon
-text: OPEN — letters that must be in the picture
-statement: shot from a low angle — any other want that can be seen
-no dog — what must not show
-size 256x256, contrast high, palette blue (or: palette blue and orange)
-other feels premium — a want that cannot be seen, in the brief's words
-Put "maybe" before a line that is only nice to have. Answer with JSON: {"wants": [lines]}."""
-EXAMPLES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        "We run a fish shop and need a poster: two green crabs on a white background, ideally as a cartoon. "
-        "No text please.",
-        ("2 crab", "crab is green", "background white", "maybe style cartoon", "no text"),
-    ),
-    (
-        "A whale under a cloud for our summer party, it should feel calm. 512x512.",
-        ("whale", "cloud", "whale below cloud", "other feel calm", "size 512x512"),
-    ),
-    (
-        "The tulip goes right of the house, and the house must be blue. Flat design.",
-        ("tulip", "house", "tulip right of house", "house is blue", "style flat"),
-    ),
-    (
-        "An old baker in a white apron opens his shop at dawn, seen from above. The sign says 'BREAD'.",
-        (
-            "baker",
-            "baker is old",
-            "apron",
-            "apron is white",
-            "baker: wearing an apron",
-            "baker: opening his shop",
-            "shop",
-            "sign",
-            "setting: at dawn",
-            "text: BREAD",
-            "statement: seen from above",
-        ),
-    ),
-)
-
 Prompting = Literal["bare", "instructed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A text model that reads briefs, with what marks their words, and how it is prompted."""
+
+    text: Stage[TextRequest, Text]
+    marker: Stage[str, Marks] | None = None
+    prompting: Prompting = "instructed"
+    prompts: Prompts = field(default_factory=bundled)
 
 
 def read(
@@ -104,32 +65,69 @@ def read(
     stop: Stop | None = None,
     marker: Stage[str, Marks] | None = None,
     checked: Collection[Kind] = KINDS,
+    larger: Sequence[Reader] = (),
+    rules_first: bool = False,
+    prompts: Prompts | None = None,
 ) -> Made[Reading]:
     """The requirements of each brief, flagged, in one batched request to the text model and one to the marker.
 
     Without a text model, or where it gives no usable answer, the rules read alone; in the second case the reading's
     `degraded` says why. `prompting`: "bare" for a model trained on this task, "instructed" for any other. `checked`:
-    the kinds that the preset checks without a person. Where the user listed the requirements, their list holds."""
+    the kinds that the preset checks without a person. Where the user listed the requirements, their list holds.
+
+    `larger`: read what the models before them leave open; `rules_first`: the text model reads only what the rules leave
+    open. See `left_open`. `prompts`: what the text model is asked; None: the bundled ones."""
     reach = Reach(drawable, checked)
-    unread = [i for i, brief in enumerate(briefs) if brief.requirements is None]
-    asked = [briefs[i].wanted for i in unread] if text else []
-    reply = text.ask(requests(asked, prompting), stop=stop) if text else None
-    marked = marker.ask(asked, stop=stop) if marker and text else None
-    readings, calls = [], []
+    readings: dict[int, Reading] = {}
+    calls: dict[int, tuple[Call, ...]] = {}
+    todo: dict[int, str] = {}  # briefs that are to be read, and what was left open of each; empty: all
     for i, brief in enumerate(briefs):
-        mine: tuple[Call, ...] = ()
         if brief.requirements is not None:
-            reading = Reading(requirements=flagged(brief.requirements, drawable, checked), reader="the user")
-        elif reply is None:
-            reading = reach.reading(brief, found_in(brief.wanted, drawable), "rules")
+            readings[i] = Reading(
+                requirements=flagged(brief.requirements, drawable, checked), reader="the user"
+            )
+        elif text is None or rules_first:
+            found = found_in(brief.wanted, drawable)
+            readings[i] = reach.reading(brief, found, "rules")
+            if text is not None and (why := left_open(readings[i], found)):
+                todo[i] = why
         else:
-            at = unread.index(i)
+            todo[i] = ""
+    stopped = False
+    readers = [Reader(text, marker, prompting, prompts or bundled()), *larger] if text is not None else []
+    for level, reader in enumerate(readers, 1):
+        if not todo or stopped:
+            break
+        asked, handed_up = (
+            [plain(briefs[i].wanted, drawable) for i in todo],
+            "briefs that were not understood",
+        )
+        up = handed_up if any(todo.values()) else None
+        items = requests(asked, reader.prompting, reader.prompts)
+        reply = reader.text.ask(items, stop=stop, handed_up=up)
+        marked = reader.marker.ask(asked, stop=stop, handed_up=up) if reader.marker else None
+        stopped = reply.stopped or (marked is not None and marked.stopped)
+        after: dict[int, str] = {}
+        for at, (i, why) in enumerate(todo.items()):
+            answer, brief = reply.answers[at], briefs[i]
             marks = marked.answers[at].value if marked else None
-            reading = _read(brief, reply.answers[at], marks, reach, prompting)
-            mine = (*reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()))
-        readings.append(reading)
-        calls.append(mine)
-    return Made(readings, calls, any(asked is not None and asked.stopped for asked in (reply, marked)))
+            reading = _read(brief, answer, marks, reach, reader.prompting)
+            before = readings.get(i)
+            if before is not None and why:
+                said = f"{answer.name if answer.value else reader.text.name}: {why}"
+                kept = before if reading.degraded and before.reader != "rules" else reading
+                reading = kept.model_copy(
+                    update={"handed_up": (*before.handed_up, said), "degraded": reading.degraded}
+                )
+            readings[i] = reading
+            calls[i] = (
+                *calls.get(i, ()), *reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()),
+            )  # fmt: skip
+            if level < len(readers) and (open_ := left_open(reading, lines_of(answer), asked[at], drawable)):
+                after[i] = open_
+        todo = after
+    order = range(len(briefs))
+    return Made([readings[i] for i in order], [calls.get(i, ()) for i in order], stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +143,10 @@ class Reach:
     ) -> Reading:
         """With the must-haves of the brief, each want once, and its flags."""
         wants = numbered(with_musts(found, brief, self.drawable, self.checked))
-        return Reading(
-            requirements=flagged(wants, self.drawable, self.checked), reader=reader, degraded=degraded
-        )
+        return Reading(requirements=self.flagged(wants), reader=reader, degraded=degraded)
+
+    def flagged(self, wants: Sequence[Requirement]) -> tuple[Requirement, ...]:
+        return flagged(wants, self.drawable, self.checked, self.drawable)
 
 
 def _read(
@@ -155,8 +154,9 @@ def _read(
 ) -> Reading:
     """One brief's reading from the model's answer, its marks of the words, and the rules together."""
     drawable = reach.drawable
-    found = found_in(brief.wanted, drawable)
-    lines = parsed(answer.value.text) if answer.value else answer.reason
+    said = plain(brief.wanted, drawable)  # as the model was asked
+    found = found_in(said, drawable)
+    lines = lines_of(answer)
     if isinstance(lines, str):
         return reach.reading(brief, found, "rules", f"text, {lines} → rules")
     reader = "rules"
@@ -165,10 +165,15 @@ def _read(
         if prompting == "instructed" and lines:
             found, reader = lines, answer.name
     else:
-        found, reader = combined(brief.wanted, found, lines, drawable), f"{answer.name} + rules"
+        found, reader = combined(said, found, lines, drawable), f"{answer.name} + rules"
         if marks is not None:
-            found = weighed(brief.wanted, found, marks, drawable)
+            found = weighed(said, found, marks, drawable)
     return reach.reading(brief, found, reader, answer.degraded)
+
+
+def lines_of(answer: Answer[Text]) -> list[Found] | str:
+    """The findings that an answer lists; as a string, why it lists none."""
+    return parsed(answer.value.text) if answer.value else answer.reason
 
 
 def with_musts(
@@ -195,20 +200,19 @@ def in_words(text: str, drawable: Range | None, checked: Collection[Kind] = KIND
     line = from_line(text)
     if line is not None and line.kind in BEYOND_THINGS:
         return [line]
-    found = found_in(text, drawable)
+    found = found_in(text, drawable, alone=False)
     if draws_anything(drawable) and "statement" in checked and not any(item.sure for item in found):
         return [Found("statement", value=text)]
     return found or [Found("other", value=text)]
 
 
-def conversation(text: str, prompting: Prompting) -> list[Message]:
+def conversation(text: str, prompting: Prompting, prompts: Prompts | None = None) -> list[Message]:
     """The messages that ask the text model to read one brief."""
-    if prompting == "bare":
-        return [Message("system", BARE_SYSTEM), Message("user", text)]
-    turns = [Message("system", INSTRUCTED_SYSTEM)]
-    for example, lines in EXAMPLES:
-        turns += [Message("user", example), Message("assistant", answer_of(lines))]
-    return [*turns, Message("user", text)]
+    return prompt_of(prompting, prompts).messages(brief=text)
+
+
+def prompt_of(prompting: Prompting, prompts: Prompts | None = None) -> PromptFile:
+    return (prompts or bundled())["read-bare" if prompting == "bare" else "read"]
 
 
 def answer_of(lines: Sequence[str]) -> str:
@@ -222,24 +226,27 @@ def schemas(texts: Sequence[str], prompting: Prompting) -> Schemas:
     return [copying(text, SCHEMA) for text in texts] if prompting == "bare" else SCHEMA
 
 
-def most_tokens(brief: Brief, prompting: Prompting) -> int:
+def most_tokens(brief: Brief, prompting: Prompting, prompts: Prompts | None = None) -> int:
     """The most tokens that reading a brief and marking its words may take, counting three characters of input as one
     token."""
     marking = 16 + 2 * len(brief.text) // 3
     return (
         MAX_TOKENS
         + marking
-        + sum(8 + len(turn.content) // 3 for turn in conversation(brief.wanted, prompting))
+        + sum(8 + len(turn.content) // 3 for turn in conversation(brief.wanted, prompting, prompts))
     )
 
 
-def requests(texts: Sequence[str], prompting: Prompting) -> list[TextRequest]:
+def requests(texts: Sequence[str], prompting: Prompting, prompts: Prompts | None = None) -> list[TextRequest]:
     """What the text model is asked to read these briefs."""
     held = schemas(texts, prompting)
     return [
-        TextRequest(tuple(conversation(text, prompting)), schema_of(held, i), MAX_TOKENS)
+        TextRequest(
+            tuple(conversation(text, prompting, prompts)), schema_of(held, i), MAX_TOKENS,
+            prompt=prompt_of(prompting, prompts).label,
+        )
         for i, text in enumerate(texts)
-    ]
+    ]  # fmt: skip
 
 
 def parsed(text: str) -> list[Found] | str:

@@ -88,8 +88,9 @@ def numbered(found: Sequence[Found]) -> tuple[Requirement, ...]:
     )
 
 
-def found_in(text: str, drawable: Range | None = None) -> list[Found]:
-    """Everything that the rules find in a brief, in its order. Where it is in another language, only that it is."""
+def found_in(text: str, drawable: Range | None = None, alone: bool = True) -> list[Found]:
+    """Everything that the rules find in a brief, in its order. Where it is in another language, only that it is.
+    `alone`: the text must name what the picture shows; one further want, such as "no dogs", need not."""
     if is_foreign(text, tokens(text, drawable)):
         return [Found("other", LANGUAGE, shorten(text, 60, placeholder=" …"))]
     text = respelt(unquoted(ungrouped(text), drawable), drawable)
@@ -108,7 +109,8 @@ def found_in(text: str, drawable: Range | None = None) -> list[Found]:
         found = understood
         coloured = any(item.kind in ("attribute", "background", "technical") for item in found)
         unread = _MAY_BE_OBJECTS if coloured else _MAY_BE_OBJECTS | {Tag.COLOUR}
-        if not found or has_emoji(text) or unread & {token.tag for token in line}:
+        unclear = alone and bool(unread & {token.tag for token in line})
+        if not found or has_emoji(text) or unclear:
             # The brief may ask for something that the rules do not see: a person must look.
             found.append(Found("other", NOT_UNDERSTOOD, shorten(text, 60, placeholder=" …"), sure=False))
     return found

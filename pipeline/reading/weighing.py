@@ -40,6 +40,9 @@ class Bounds:
 BOUNDS = Bounds()
 _CONTENT = any_of("UNKNOWN LOOK COLOUR NUMBER QUANTITY ACTION MOOD OBJECT")
 _KNOWN = any_of("OBJECT COLOUR NUMBER RELATION SIDE")
+_HOLDS_TOGETHER = any_of(
+    "WITH BEHIND AND OF IN ON BE DETERMINER PRONOUN"
+)  # what they lead to is noticed by itself
 _PART_BEFORE, _PART_AFTER = re.compile(r"[\w'-]+-$"), re.compile(r"-[\w'-]+")
 _RATIO = re.compile(r"(\d+)\s?:\s?(\d+)")
 _LEADS = frozenset(("a", "an", "one", "two", "three", "four", "some", "the"))
@@ -59,6 +62,7 @@ class _Word:
     meanings: frozenset[str]
     content: bool
     known: bool
+    joint: bool
 
     def noticed(self, bounds: Bounds) -> bool:
         """Whether it is left to a person where no finding has it. Only a word that the rules know can be a want of
@@ -68,7 +72,7 @@ class _Word:
             return True
         if self.content:
             return beyond >= bounds.noticed
-        return len(self.written) > _SHORT and beyond >= bounds.certain
+        return not self.joint and len(self.written) > _SHORT and beyond >= bounds.certain
 
 
 def weighed(
@@ -224,7 +228,8 @@ def _words(text: str, marks: Marks, drawable: Range | None) -> Iterator[_Word]:
         known = any(
             token.tag in _KNOWN and (token.known or token.tag is not Tag.OBJECT) for token in as_tokens
         )
-        yield _Word(mark, written, frozenset({singular(written.lower()), *values}), content, known)
+        joint = all(token.tag in _HOLDS_TOGETHER for token in as_tokens)
+        yield _Word(mark, written, frozenset({singular(written.lower()), *values}), content, known, joint)
 
 
 def _names(item: Found) -> set[str]:

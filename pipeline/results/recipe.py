@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.brief import Record
 from pipeline.config import Preset, load_preset
 
-_SECTIONS = ("range", "text", "image", "escalate", "judges", "judge")
+_SECTIONS = ("range", "text", "image", "judges", "judge")
 
 
 class Recipe(Record):

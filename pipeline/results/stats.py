@@ -12,7 +12,7 @@ from datetime import datetime
 from models.specs import STAGES
 from pipeline.brief import Record
 from pipeline.store import Store
-from pipeline.store.runs import OPEN, REASONS
+from pipeline.store.runs import OPEN, REASONS, RUNNING, STOPPED
 from pipeline.store.statistics import Selection, StageCosts, StatusFigures
 
 # How long a period of `Stats.spend` is, by the format of its name; the name of a longer one begins a shorter one's.
@@ -35,7 +35,9 @@ class Totals(Record):
 
 
 class Latency(Record):
-    """Seconds of whole model calls of a stage, and its tokens. Calls answered from kept results are left out."""
+    """Seconds of whole model calls of a stage, and its tokens. Calls answered from kept results are left out.
+
+    `handed_up`: of the calls, those about what a smaller model left open; `handed_up_seconds`: of all of these."""
 
     stage: str
     calls: int
@@ -45,6 +47,8 @@ class Latency(Record):
     tokens: int
     errors: int
     degraded: int
+    handed_up: int = 0
+    handed_up_seconds: float = 0.0
 
 
 class Spend(Record):
@@ -156,14 +160,15 @@ def _funnel(statuses: Mapping[str, StatusFigures], unread: int, decided: Mapping
         "rejected by a person": decided.get("rejected", 0),
         "exhausted": runs["exhausted"],
         "failed": runs["failed"],
-        "under way": sum(runs[status] for status in OPEN),
+        "under way": runs[RUNNING],
+        "waiting or stopped": runs[STOPPED],
     }
 
 
 def _latency(
     store: Store, chosen: Selection, costs: Sequence[StageCosts], fallen: Mapping[str, tuple[int, int]]
 ) -> tuple[Latency, ...]:
-    took = store.statistics.percentiles(chosen)
+    took, handed = store.statistics.percentiles(chosen), store.statistics.handed_up(chosen)
     found = []
     for stage in STAGES:
         errors, degraded = fallen.get(stage, (0, 0))
@@ -172,6 +177,7 @@ def _latency(
             Latency(
                 stage=stage, calls=times.calls, p50=times.p50, p90=times.p90, p99=times.p99,
                 tokens=sum(cost.tokens for cost in costs if cost.stage == stage), errors=errors, degraded=degraded,
+                handed_up=handed.get(stage, (0, 0.0))[0], handed_up_seconds=handed.get(stage, (0, 0.0))[1],
             )
         )  # fmt: skip
     return tuple(found)

@@ -17,6 +17,11 @@ def thumbnail(store: Store, name: str) -> str | None:
     image = store.pictures.get(name)
     if image is None:
         return None
+    return as_url(image)
+
+
+def as_url(image: Image.Image) -> str:
+    """The picture at most SIDE pixels wide and high, as a data URL."""
     image = image.convert("RGB")
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -15,7 +15,7 @@ from pipeline.config import Preset
 from pipeline.errors import OutputError
 from pipeline.judging.judge import Judges, judge
 from pipeline.judging.verdict import ALWAYS, Check, Verdict
-from pipeline.painting.image import Candidate
+from pipeline.painting.image import candidate_of
 from pipeline.results.run_folder import METADATA_KEY, VERSION
 from pipeline.results.seal import SEAL, Seal, own_public_key, unsigned
 
@@ -113,8 +113,7 @@ def judged_again(path: Path, record: dict[str, Any], judges: Judges) -> list[Aga
     """Every check of the record once more. Raises OutputError for a record that cannot be used."""
     image, _ = _opened(path)
     try:
-        plan = {key: value for key, value in record["candidate"]["plan"].items() if key != "edit"}
-        candidate = Candidate.model_validate({**record["candidate"], "plan": plan, "image": image})
+        candidate = candidate_of(record["candidate"], image)
         wants = [Requirement.model_validate(want) for want in record["requirements"]]
         was = Verdict.model_validate(record["verdict"])
     except (KeyError, TypeError, AttributeError, ValidationError):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import StoreError, StoreLost
 
-HEAD = "0007"  # the newest file in migrations/versions
+HEAD = "0008"  # the newest file in migrations/versions
 FILE = "easel.db"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x65617365  # Postgres advisory lock: one process migrates at a time

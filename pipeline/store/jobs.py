@@ -6,7 +6,8 @@
 
 A worker claims one job at a time and sends a heartbeat while it works. The job of a worker without a heartbeat can be
 claimed again. Finished work is kept, so doing a job twice costs nothing and changes nothing. Downloads wait for the
-network, not for the models, so they are claimed beside the other jobs and do not count in their queue.
+network, not for the models, so they are claimed beside the other jobs and do not count in their queue. Batches come
+after all other jobs, and the reading of a brief, which is short, does not count in the places of others.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pipeline.store.tables import JobRow
 
 State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
 End = Literal["done", "failed", "cancelled", "paused", "queued"]
+BATCH, READ = "batch", "read"
 PULL = "pull"  # the kind of jobs that download models
 OPEN: tuple[State, ...] = ("queued", "running", "paused")
 MOST_CLAIMS = 5  # in a row without progress; then the job fails, because it kills its workers
@@ -95,9 +97,13 @@ class Jobs:
             return 0
         if row.state != "queued":
             return None
-        ahead = or_(JobRow.state == "running", and_(JobRow.state == "queued", JobRow.number < row.number))
+        rank = JobRow.kind == BATCH if row.kind == BATCH else JobRow.kind != BATCH
+        earlier = and_(rank, JobRow.number < row.number)
+        first = or_(earlier, JobRow.kind != BATCH) if row.kind == BATCH else earlier
+        ahead = or_(JobRow.state == "running", and_(JobRow.state == "queued", first))
         same = (JobRow.kind == PULL) == (row.kind == PULL)
-        return int(session.scalar(select(func.count()).select_from(JobRow).where(ahead, same)))
+        query = select(func.count()).select_from(JobRow).where(ahead, same)
+        return int(session.scalar(query if row.kind == READ else query.where(JobRow.kind != READ)))
 
     def ask(self, id: str, what: Literal["cancel", "pause", "resume"]) -> Job | None:
         """Cancel, pause or resume a job. A running job follows at its next step; a job that has ended does not
@@ -126,7 +132,7 @@ class Jobs:
         query = (
             select(JobRow)
             .where(or_(JobRow.state == "queued", orphaned), (JobRow.kind == PULL) == pulls)
-            .order_by(JobRow.state.desc(), JobRow.number)  # running before queued
+            .order_by(JobRow.state.desc(), JobRow.kind == BATCH, JobRow.number)  # running before queued
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -142,6 +148,12 @@ class Jobs:
             row.started = row.started or now
             session.flush()
             return _job(row, 0)
+
+    def goes_first(self) -> bool:
+        """Whether a job waits that a batch in work makes way for."""
+        with reading(self._engine) as session:
+            waiting = select(JobRow.id).where(JobRow.state == "queued", JobRow.kind.not_in((BATCH, PULL)))
+            return session.scalar(waiting.limit(1)) is not None
 
     def beat(self, id: str, worker: str) -> str | None:
         """Send a heartbeat. Returns what was asked of the job (cancel, pause), "lost" if another worker has it, else
@@ -170,16 +182,18 @@ class Jobs:
             )
 
     def end(self, id: str, worker: str, state: End, error: str | None = None) -> None:
-        """End a job's run on this worker. With `queued` or `paused` it can be continued, in its old place."""
-        ended = None if state in OPEN else datetime.now(UTC)
+        """End a job's run on this worker. With `queued` or `paused` it can be continued, in its old place; a job that
+        was asked to cancel or pause meanwhile is not queued again."""
+        mine = and_(JobRow.id == id, JobRow.worker == worker, JobRow.state == "running")
         with writing(self._engine) as session:
-            session.execute(
-                update(JobRow)
-                .where(JobRow.id == id, JobRow.worker == worker, JobRow.state == "running")
-                .values(
-                    state=state, asked=None, worker=None, heartbeat=None, ended=ended, error=error, claims=0
-                )
-            )
+            row = session.scalar(select(JobRow).where(mine).with_for_update())
+            if row is None:
+                return
+            if state == "queued" and row.asked is not None:
+                state = "cancelled" if row.asked == "cancel" else "paused"
+            row.state, row.asked, row.worker, row.heartbeat = state, None, None, None
+            row.ended = None if state in OPEN else datetime.now(UTC)
+            row.error, row.claims = error, 0
 
 
 def _job(row: JobRow, place: int | None) -> Job:

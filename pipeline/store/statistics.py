@@ -156,6 +156,17 @@ class Statistics:
         with reading(self._engine) as session:
             return {stage: (int(failed), int(down)) for stage, failed, down in session.execute(query)}
 
+    def handed_up(self, chosen: Selection) -> dict[str, tuple[int, float]]:
+        """How many whole calls were about what a smaller model left open, and their seconds, by stage; kept answers
+        are left out."""
+        query = (
+            select(WholeCallRow.stage, func.count(), func.sum(WholeCallRow.seconds))
+            .where(WholeCallRow.handed_up, WholeCallRow.answered, *chosen.of_sums(WholeCallRow))
+            .group_by(WholeCallRow.stage)
+        )
+        with reading(self._engine) as session:
+            return {stage: (int(calls), float(seconds)) for stage, calls, seconds in session.execute(query)}
+
     def newest_fallen(self, chosen: Selection, limit: int) -> list[CallRow]:
         """The newest calls that failed or were answered by another model, the newest first."""
         fallen = or_(CallRow.degraded.is_not(None), CallRow.error.is_not(None))

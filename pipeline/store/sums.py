@@ -83,7 +83,7 @@ def _add_whole_calls(session: Session, place: Place, calls: Sequence[dict[str, A
             "stage": call["stage"], "started": call["started"], "run_hour": place.run_hour, "batch": place.batch,
             "seconds": call["seconds"] if (wall := call["record"]["wall"]) is None else wall,
             "answered": call["worked"] > 0, "failed": call["error"] is not None,
-            "degraded": call["degraded"] is not None,
+            "degraded": call["degraded"] is not None, "handed_up": call["record"].get("handed_up") is not None,
         }
         for call in calls
     ]  # fmt: skip

@@ -192,6 +192,7 @@ class WholeCallRow(Table):
     answered: Mapped[bool]  # by the model, at least one input; else all were kept, or the call failed
     failed: Mapped[bool]
     degraded: Mapped[bool]
+    handed_up: Mapped[bool] = mapped_column(server_default=false())  # a smaller model left its items open
 
 
 class HourlyCostRow(Table):
@@ -312,3 +313,7 @@ Index(
     WholeCallRow.batch, **_where(WholeCallRow.failed | WholeCallRow.degraded),
 )  # fmt: skip
 Index("results_by_image", ResultRow.image, ResultRow.at)
+Index(
+    "whole_calls_handed_up", WholeCallRow.stage, WholeCallRow.handed_up, WholeCallRow.run_hour, WholeCallRow.batch,
+    WholeCallRow.seconds, WholeCallRow.answered, **_where(WholeCallRow.__table__.c.handed_up),
+)  # fmt: skip

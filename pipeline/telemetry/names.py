@@ -80,6 +80,7 @@ MEASURED = "easel.joules.measured"
 COST = "easel.cost"
 CURRENCY = "easel.cost.currency"
 DEGRADED = "easel.degraded"
+HANDED_UP = "easel.handed_up"  # what a smaller model left open
 STATUS = "easel.status"
 IMAGES = "easel.images"
 TOKENS = "easel.tokens"

@@ -251,6 +251,8 @@ def call_attributes(call: Call, currency: str) -> dict[str, Any]:
     }  # fmt: skip
     if call.degraded:
         attributes[name.DEGRADED] = [call.degraded]
+    if call.handed_up:
+        attributes[name.HANDED_UP] = call.handed_up
     if call.error:
         attributes[name.ERROR_TYPE] = call.error.partition(":")[0]
         attributes[name.REASON] = call.error

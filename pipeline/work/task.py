@@ -17,10 +17,10 @@ from pipeline.calls.load import load
 from pipeline.calls.pool import ModelPool, PooledModel
 from pipeline.config import Preset, load_preset
 from pipeline.files import write
-from pipeline.reading.requirements import read
 from pipeline.store import Store
+from pipeline.store.jobs import READ
 
-BRIEF, BATCH, READ, LOAD, UNLOAD = "brief", "batch", "read", "load", "unload"
+BRIEF, LOAD, UNLOAD = "brief", "load", "unload"
 SMALL = (READ, LOAD, UNLOAD)
 RESIDENTS = "easel.worker.json"
 
@@ -66,11 +66,7 @@ def small(kind: str, payload: dict[str, Any], store: Store, pool: ModelPool) -> 
     task = Task(**payload)
     preset = task.checked()
     models = load(preset, store.results, pool)
-    text = models.text if preset.loop.reader == "model" else None
-    made = read(
-        [task.brief], text, models.range, preset.loop.prompting, marker=models.marker, checked=preset.checked
-    )
-    (reading,) = made.each
+    (reading,) = models.read([task.brief], preset).each
     return {"stage": "read", "reading": reading.model_dump(mode="json")}
 
 

@@ -1,7 +1,7 @@
 """The worker: does the jobs of the store, one at a time, and beside them one download.
 
 It is a process of its own, apart from the page. A job whose worker died is claimed again and continues with the kept
-results.
+results, and so does a batch that made way for other jobs.
 
 | kind         | payload                                                                     |
 | ------------ | --------------------------------------------------------------------------- |
@@ -39,7 +39,7 @@ from pipeline.events import Attempt, Event, Outcome, Started
 from pipeline.files import write
 from pipeline.stopping import Stop
 from pipeline.store import Store
-from pipeline.store.jobs import PULL, End, Job
+from pipeline.store.jobs import BATCH, PULL, End, Job
 from pipeline.work import pull
 from pipeline.work.play import Undelivered, play
 from pipeline.work.report import gather, write_report
@@ -53,7 +53,9 @@ _log = logging.getLogger(__name__)
 PREVIEWS = "easel.previews"
 BEAT = 3.0  # seconds between heartbeats
 # The state that a job ends in, by what was asked of it; see _Work.asked.
-ENDS: dict[str, End] = {"cancel": "cancelled", "pause": "paused", "leave": "queued", "lost": "queued"}
+ENDS: dict[str, End] = {
+    "cancel": "cancelled", "pause": "paused", "leave": "queued", "lost": "queued", "yield": "queued",
+}  # fmt: skip
 _AGAIN = 1.0  # seconds before a store that did not answer is asked again
 _SAY, _SHOW = 0.25, 0.5  # seconds between progress reports, and between previews
 
@@ -150,10 +152,12 @@ class _Work:
         self.worker, self.job, self.store = worker, job, worker.store
         self.name = job.worker or worker.name  # under which the job was claimed
         self.stop = Stop()
-        self.asked: str | None = None  # cancel, pause or lost; leave: the worker itself was stopped
+        self.asked: str | None = (
+            None  # cancel, pause or lost; leave: the worker itself was stopped; yield: another goes first
+        )
         self.preview = worker.store.out / PREVIEWS / f"{job.id}.png"
         self.progress: dict[str, Any] = {"stage": "loading", "done": 0, "accepted": 0, "images": 0}
-        self._said = self._showed = 0.0
+        self._said = self._showed = self._looked = 0.0
 
     def run(self) -> tuple[End, str | None]:
         """Do the job; returns the state it ends in, and what went wrong, if anything."""
@@ -184,7 +188,7 @@ class _Work:
                     self.listen()
         if single and unstarted:
             return "failed", unstarted[0].why
-        if not single:
+        if not single and self.asked != "yield":
             page = write_report(gather(rows, self.store, unstarted), self.store, f"report-{self.job.id}")
             self.say(report=page.name)
         self.say(stage="done", now=True)
@@ -229,9 +233,17 @@ class _Work:
 
     def listen(self) -> None:
         """Check whether the job or the worker was asked to stop."""
-        if self.asked is None:
-            self.asked = "leave" if self.worker.stop.requested else self.store.jobs.asked(self.job.id)
+        if self.asked in (None, "yield"):
+            asked = "leave" if self.worker.stop.requested else self.store.jobs.asked(self.job.id)
+            self.asked = asked or self.asked or self._makes_way()
         self._request_stop()
+
+    def _makes_way(self) -> str | None:
+        """Whether a batch stops for a job that goes first; looked up at most every quarter of a second."""
+        if self.job.kind != BATCH or time.monotonic() - self._looked < _SAY:
+            return None
+        self._looked = time.monotonic()
+        return "yield" if self.store.jobs.goes_first() else None
 
     def _request_stop(self) -> None:
         if self.asked == "cancel" and self.job.kind == "brief":

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 from pipeline.store import Store
-from pipeline.store.jobs import OPEN
-from pipeline.work.task import BATCH, residents
+from pipeline.store.jobs import BATCH, OPEN
+from pipeline.work.task import residents
 
 ROOT = Path(__file__).parents[2]
 _JOB = "chaos"

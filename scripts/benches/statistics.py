@@ -138,6 +138,7 @@ def _wave_calls(
         wall, measured = draw.expovariate(2.0), draw.random() < 0.9
         error = "TimeoutError: the server did not answer" if draw.random() < 0.01 else None
         degraded = "CUDA out of memory → cpu" if draw.random() < 0.01 else None
+        handed_up = "checks that the judges before left open" if position % 5 == 3 else None
         for id in ids:
             inputs = draw.randint(1, 3)
             kept = 0 if error else draw.choices((0, inputs, 1), (85, 10, 5))[0]
@@ -149,6 +150,7 @@ def _wave_calls(
                 "inputs": ["a panda on a yellow background, flat style " * 8] * inputs,
                 "outputs": [] if error else [{"steps": 8, "guidance": 3.0}] * inputs, "kept": list(range(kept)),
                 "measured": measured, "joules": seconds * 60, "error": error, "degraded": degraded,
+                "handed_up": handed_up,
             }  # fmt: skip
             calls.append(
                 {

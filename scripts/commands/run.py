@@ -125,6 +125,8 @@ def run_briefs(
 def tell_reading(console: Console, reading: Reading) -> None:
     texts = ", ".join(r.text + ("" if r.must else " (nice to have)") for r in reading.requirements)
     console.print(f"[bold]Wants[/] ({reading.reader}): {escape(texts) or 'nothing that can be checked'}")
+    for text in reading.handed_up:
+        console.print(f"[cyan]handed up to[/] {escape(text)}")
     if reading.degraded:
         console.print(f"[yellow]degraded:[/] {escape(reading.degraded)}")
     for r in reading.requirements:
@@ -142,6 +144,8 @@ def tell_attempt(console: Console, attempt: Attempt) -> None:
             f"    [dim]{prompt.origin}: {escape(prompt.text)}[/]"
             + (f" [yellow]({escape(prompt.note)})[/]" if prompt.note else "")
         )
+        for text in verdict.handed_up:
+            console.print(f"    [cyan]handed up to[/] {escape(text)}")
     for text in attempt.degraded:
         console.print(f"    [yellow]degraded:[/] {escape(text)}")
     if attempt.next:

@@ -37,12 +37,14 @@ def tables(stats: Stats) -> list[Table]:
     for stage, count in stats.funnel.items():
         funnel.add_row(stage, str(count), f"{count / briefs:.0%}" if briefs else "")
     latency = _table(
-        "model calls", "stage", "calls", "p50 s", "p90 s", "p99 s", "tokens", "errors", "degraded"
-    )
+        "model calls", "stage", "calls", "p50 s", "p90 s", "p99 s", "tokens", "errors", "degraded",
+        "handed up",
+    )  # fmt: skip
     for row in (row for row in stats.latency if row.calls or row.errors):
         latency.add_row(
             row.stage, str(row.calls), f"{row.p50:.3f}", f"{row.p90:.3f}", f"{row.p99:.3f}", f"{row.tokens:,}",
             str(row.errors), str(row.degraded),
+            f"{row.handed_up} ({row.handed_up_seconds:.1f} s)" if row.handed_up else "0",
         )  # fmt: skip
     failures = _table("checks of must-haves", "kind", *_OUTCOMES, "not passed")
     for kind, counts in sorted(

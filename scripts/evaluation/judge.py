@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ from pipeline.config import Preset, load_preset
 from pipeline.judging.bands import load_bands
 from pipeline.judging.basis import judges_of, versioned
 from pipeline.judging.judge import Judges, judge
-from pipeline.judging.routes import Judged
+from pipeline.judging.routes import Judged, levels, routes
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, CheckOutcome, Verdict
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import Prompt
@@ -113,8 +113,24 @@ def probabilities(
 
 
 def set_bands(sets: Sets, preset: Preset, models: Models, path: Path) -> None:
-    """Choose the bands of the judge on these pictures and write them, with the rates there."""
-    found = probabilities([trial for trials in sets.values() for trial in trials], preset, models)
+    """Choose the bands of the judge on these pictures and write them, with the rates there: of all judges together, and
+    where a route has several, of its first ones alone, which decide first where the route escalates."""
+    trials = [trial for trials in sets.values() for trial in trials]
+    record: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    steps = list(levels(routes(preset.judges, preset.judge.routes, escalate=True)))
+    for step in reversed(steps):
+        narrowed = preset.judge.model_copy(update={"routes": step})
+        rows = _bands(trials, preset.model_copy(update={"judge": narrowed}), models)
+        for kind, row in rows.items():
+            if all(row["judges"] != other["judges"] for other in record[kind]):
+                record[kind].append(row)
+    whole = {kind: rows if len(rows) > 1 else rows[0] for kind, rows in record.items()}
+    path.write_text(json.dumps(whole, indent=2) + "\n")
+
+
+def _bands(trials: Sequence[Trial], preset: Preset, models: Models) -> dict[str, dict[str, Any]]:
+    """The bands of a preset's judges on these pictures, with the rates there, by kind."""
+    found = probabilities(trials, preset, models)
     panel = Judges(models.judges, preset.routes, models.bands, models.range).panel
     painter = models.image.identity
     record = {}
@@ -135,7 +151,7 @@ def set_bands(sets: Sets, preset: Preset, models: Models, path: Path) -> None:
             "unsure": round(float(((outcome > chosen.fail) & (outcome < chosen.pass_)).mean()), 4),
             "measured_on": f"{len(true)} statements about clean and painted pictures, on which it was chosen",
         }  # fmt: skip
-    path.write_text(json.dumps(record, indent=2) + "\n")
+    return record
 
 
 def verdicts(trials: Sequence[Trial], preset: Preset, models: Models) -> list[Verdict]:

@@ -76,13 +76,13 @@ def test_each_painter_has_its_own_pace() -> None:
     brief = Budget(Limits()).open("brief", Limits(seconds=1_000, money=2.0))
     brief.charge([image_call(steps=4, seconds=2.0, money=0.25)])
     # Nothing is known of the larger one yet: its steps cost as much as those of the usual one.
-    assert brief.room(9, 8, "escalate") == 3
-    brief.charge([image_call(steps=8, seconds=40.0, money=1.0)], "escalate")
+    assert brief.room(9, 8, 1) == 3
+    brief.charge([image_call(steps=8, seconds=40.0, money=1.0)], 1)
     assert brief.room(9, 4) == 3
-    assert brief.room(9, 8, "escalate") == 0
+    assert brief.room(9, 8, 1) == 0
     assert brief.lacks(8) is None
-    assert "the 2 EUR of the brief's budget leave no room" in str(brief.lacks(8, "escalate"))
-    assert brief.open("attempt", Limits()).expected("seconds", 8, "escalate") == 40.0
+    assert "the 2 EUR of the brief's budget leave no room" in str(brief.lacks(8, 1))
+    assert brief.open("attempt", Limits()).expected("seconds", 8, 1) == 40.0
 
 
 def test_budget_reserved_for_one_brief_is_not_available_to_another() -> None:

@@ -420,25 +420,44 @@ def test_a_file_of_bands_that_is_none(content: str, why: str, tmp_path: Path, pr
         bands(preset.judge, preset.base)
 
 
-def test_a_preset_may_name_a_larger_painter(preset_file: Path) -> None:
+def test_a_preset_may_name_larger_models(preset_file: Path) -> None:
     plain = load_preset(str(preset_file))
-    assert "escalate" not in plain.models
-    assert "escalate" not in plain.model_dump()
-    larger = "escalate:\n  kind: diffusers\n  model: ./larger\n  fallback: [{native: 512}]\n"
-    preset_file.write_text(MINIMAL + larger)
+    assert list(plain.models) == ["text", "image", *(f"judges.{name}" for name in plain.judges)]
+    assert "escalate" not in plain.model_dump_json()
+    larger = (
+        "  escalate:\n    - {steps: 4}\n"
+        "    - kind: diffusers\n      model: ./larger\n      fallback: [{native: 512}]\n"
+    )
+    text = MINIMAL.replace("judges:", larger + "judges:")
+    preset_file.write_text(text)
     preset = load_preset(str(preset_file))
-    assert isinstance(preset.escalate, DiffusersImage)
-    assert preset.used["escalate"] is preset.escalate
-    assert list(preset.models)[:3] == ["text", "image", "escalate"]
-    assert "escalate, fallback 1" in preset.rungs
-    preset_file.write_text(MINIMAL + larger.replace("model:", "modle:"))
+    small, large = preset.image.escalate
+    assert isinstance(small, DiffusersImage)
+    assert isinstance(large, DiffusersImage)
+    assert (small.model, small.steps, large.model) == (preset.image.model, 4, "./larger")
+    assert [spec.steps for spec in preset.painters][:2] == [plain.image.steps, 4]
+    assert preset.used["image.escalate.1"] is large
+    assert "image.escalate.1, fallback 1" in preset.rungs
+    line = text.splitlines().index("      model: ./larger") + 1
+    preset_file.write_text(text.replace("      model:", "      modle:"))
     with pytest.raises(
-        ConfigError, match=r"mine\.yaml:10: unknown key escalate\.modle; did you mean model\?"
+        ConfigError, match=rf"mine\.yaml:{line}: unknown key image\.escalate\.1\.modle; did you mean model\?"
     ):
         load_preset(str(preset_file))
-    preset_file.write_text(MINIMAL + larger.replace("diffusers", "diffuser"))
-    with pytest.raises(ConfigError, match=r"mine\.yaml:9: escalate\.kind is 'diffuser'"):
+    preset_file.write_text(text.replace("steps: 4", "stepps: 4"))
+    with pytest.raises(ConfigError, match=rf"mine\.yaml:{line - 2}: .*stepps; did you mean steps\?"):
         load_preset(str(preset_file))
+    preset_file.write_text(text.replace("- kind: diffusers", "- kind: diffuser"))
+    with pytest.raises(ConfigError, match=r"image\.escalate\.1\.kind is 'diffuser'"):
+        load_preset(str(preset_file))
+    preset_file.write_text(MINIMAL + "escalate:\n  kind: diffusers\n  model: ./larger\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:\d+: escalate: move this section into `image`"):
+        load_preset(str(preset_file))
+
+
+def test_judges_escalate_by_their_routes(preset_file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"judges\.scorer\.escalate: name the larger judge beside this one"):
+        load_preset(str(preset_file), ["judges.scorer.escalate=[{device: cpu}]"])
 
 
 def test_a_key_is_there_once(preset_file: Path) -> None:

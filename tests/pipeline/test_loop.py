@@ -94,12 +94,26 @@ def test_words_that_name_what_must_not_show_are_never_painted(tiny: Tiny) -> Non
 
 def test_a_painter_whose_seeds_do_not_differ_gets_no_second_seed(tiny: Tiny) -> None:
     preset = tiny(judge=NEVER_PASS, settings={"seeds_differ": False}, loop={"images": 9}, range=BUNDLED)
-    _, attempts, outcomes = play(preset, ["We need a sticker: three apples on white, please!"])
+    brief = "We need a sticker: three apples on white, flat style, please!"
+    _, attempts, outcomes = play(preset, [brief])
     keys = [(c.plan.prompt.text, c.plan.steps) for a in attempts for c in a.candidates]
     assert len(keys) == len(set(keys)) < 9
     assert [a.change.action for a in attempts] == ["start", "own words", "guide"]
     assert "nothing is left to try" in outcomes[0].reason
     assert outcomes[0].status == "exhausted"
+
+
+def test_another_seed_chooses_another_style_where_the_brief_names_none(tiny: Tiny) -> None:
+    preset = tiny(judge=NEVER_PASS, settings={"seeds_differ": False}, loop={"images": 9}, range=BUNDLED)
+    _, attempts, _ = play(preset, ["three apples on white"])
+    painted = [c.plan.prompt for a in attempts for c in a.candidates]
+    reseeded = next(a.candidates[0].plan.prompt for a in attempts if a.change.action == "reseed")
+    before = [
+        prompt.chosen for prompt in painted if prompt.written == reseeded.written and prompt != reseeded
+    ]
+    assert {reseeded.chosen, *before} == {", flat style", ", cartoon style"}
+    texts = [(c.plan.prompt.text, c.plan.steps) for a in attempts for c in a.candidates]
+    assert len(texts) == len(set(texts))
 
 
 def test_runs_with_neighbouring_seeds_share_no_picture(tiny: Tiny) -> None:

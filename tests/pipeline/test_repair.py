@@ -22,7 +22,7 @@ from pipeline.events import Attempt, Outcome
 from pipeline.judging.feedback import fallen, repair
 from pipeline.judging.verdict import Check, Verdict
 from pipeline.loop import run
-from pipeline.painting.image import IMAGE_STEP
+from pipeline.painting.image import IMAGE_STEP, Plan
 from pipeline.results.run_folder import read_metadata
 from pipeline.results.sheet import caption
 from pipeline.store import Store
@@ -47,7 +47,7 @@ def told(tiny: Tiny) -> Iterator[Callable[..., Preset]]:
 
     def make(
         says: tuple[dict[str, float], ...], sees: tuple[tuple[Seen, ...], ...] = ((),),
-        escalate: DiffusersImage | None = None, **sections: Any,
+        escalate: tuple[DiffusersImage, ...] = (), **sections: Any,
     ) -> Preset:  # fmt: skip
         sections["loop"] = {"images": 4, "edit": True, **sections.get("loop", {})}
         preset = tiny(**sections)
@@ -60,7 +60,8 @@ def told(tiny: Tiny) -> Iterator[Callable[..., Preset]]:
         if sections.get("image") == "flux2_klein":
             soft = str(softened(preset.base / "flux2_klein"))
             preset = preset.model_copy(update={"image": preset.image.model_copy(update={"model": soft})})
-        return preset.model_copy(update={"judges": judges, "judge": judge, "escalate": escalate})
+        image = preset.image.model_copy(update={"escalate": escalate})
+        return preset.model_copy(update={"judges": judges, "judge": judge, "image": image})
 
     with registered():
         yield make
@@ -170,7 +171,7 @@ def test_edits_can_be_turned_off(told: Callable[..., Preset]) -> None:
 
 def test_the_larger_painter_is_last_and_stays(told: Callable[..., Preset], tmp_path: Path) -> None:
     never = ({CAT: 0.1, BLUE: 0.9},)
-    preset = told(never, escalate=larger(tmp_path), loop={"images": 8})
+    preset = told(never, escalate=(larger(tmp_path),), loop={"images": 8})
     attempts, outcome = play(preset)
     assert outcome.status == "exhausted"
     taken = actions(attempts)
@@ -185,7 +186,7 @@ def test_the_larger_painter_is_last_and_stays(told: Callable[..., Preset], tmp_p
     ]
     assert len({c.plan.key for a in attempts for c in a.candidates}) == 8
     record = attempts[at].candidates[0].plan.model_dump(mode="json")
-    assert record["other_painter"] is True
+    assert record["other_painter"] == 1
     # Steps: 2 each, with twice as many for `guide`; 3 each by the larger one.
     assert outcome.image_steps == 2 * at + 2 + 3 * (8 - at)
 
@@ -194,7 +195,7 @@ def test_the_larger_painter_gets_the_last_picture_of_the_budget(
     told: Callable[..., Preset], tmp_path: Path
 ) -> None:
     bad = {CAT: 0.1, BLUE: 0.9}
-    preset = told((bad, bad, GOOD), escalate=larger(tmp_path), loop={"images": 3})
+    preset = told((bad, bad, GOOD), escalate=(larger(tmp_path),), loop={"images": 3})
     attempts, outcome = play(preset)
     assert actions(attempts) == ["start", "edit", "other painter"]
     # No band holds for pictures of another painter but the owner's word, which holds for all.
@@ -207,7 +208,7 @@ def test_a_larger_painter_that_the_budget_cannot_pay_is_not_asked(
     told: Callable[..., Preset], tmp_path: Path
 ) -> None:
     never = ({CAT: 0.1, BLUE: 0.9},)
-    preset = told(never, escalate=larger(tmp_path, steps=50), loop={"images": 9, "image_steps": 12})
+    preset = told(never, escalate=(larger(tmp_path, steps=50),), loop={"images": 9, "image_steps": 12})
     attempts, outcome = play(preset)
     assert "other painter" not in actions(attempts)
     assert outcome.image_steps == 12
@@ -235,7 +236,7 @@ def test_a_larger_painter_that_fails_does_not_end_the_run(
 ) -> None:
     broken = larger(tmp_path, paint_size=SIZE)  # it paints squares only
     bad = {CAT: 0.1, BLUE: 0.9}
-    preset = told((bad,), escalate=broken, loop={"images": 3})
+    preset = told((bad,), escalate=(broken,), loop={"images": 3})
     attempts, outcome = play(preset, width=SIZE, height=SIZE * 2)
     assert outcome.status == "exhausted"
     assert len(attempts) == 3
@@ -252,7 +253,7 @@ def test_the_calls_of_a_painter_that_failed_last_are_in_the_record(
     broken = larger(tmp_path, paint_size=SIZE)
     settings = {"seeds_differ": False}  # so that nothing is left to try after `guide`
     preset = told(
-        ({CAT: 0.1, BLUE: 0.9},), escalate=broken, settings=settings, loop={"images": 9, "edit": False}
+        ({CAT: 0.1, BLUE: 0.9},), escalate=(broken,), settings=settings, loop={"images": 9, "edit": False}
     )
     attempts, outcome = play(preset, width=SIZE, height=SIZE * 2)
     assert actions(attempts) == ["start", "guide", "other painter"]
@@ -288,7 +289,7 @@ def test_an_edit_mends_the_worst_fault_first() -> None:
 
 
 def test_briefs_of_a_wave_may_be_at_different_painters(told: Callable[..., Preset], tmp_path: Path) -> None:
-    preset = told(({CAT: 0.1, BLUE: 0.9},), escalate=larger(tmp_path), loop={"images": 6})
+    preset = told(({CAT: 0.1, BLUE: 0.9},), escalate=(larger(tmp_path),), loop={"images": 6})
     briefs = [
         Brief(text=BRIEF, seed=7, limits={"images": n})
         for n in (2, 3, 6)  # type: ignore[arg-type]
@@ -331,7 +332,7 @@ def test_a_run_that_is_played_again_takes_edits_and_larger_pictures_from_the_kep
     told: Callable[..., Preset], tmp_path: Path
 ) -> None:
     bad = {CAT: 0.1, BLUE: 0.9}
-    preset = told((bad,), ((DOG,),), escalate=larger(tmp_path), loop={"images": 3})
+    preset = told((bad,), ((DOG,),), escalate=(larger(tmp_path),), loop={"images": 3})
     results = Store(tmp_path / "out").results
     runs = []
     for _ in range(2):
@@ -349,7 +350,7 @@ def test_runs_and_pages_name_edits_and_the_other_painter(
     told: Callable[..., Preset], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = {CAT: 0.1, BLUE: 0.9}
-    preset = told((bad, bad, GOOD), ((DOG,), (DOG,), ()), escalate=larger(tmp_path), loop={"images": 3})
+    preset = told((bad, bad, GOOD), ((DOG,), (DOG,), ()), escalate=(larger(tmp_path),), loop={"images": 3})
     out = tmp_path / "out"
     assert run_briefs([Brief(text=BRIEF, seed=7)], preset, out, as_json=False) == 0
     said = capsys.readouterr().out
@@ -364,7 +365,7 @@ def test_runs_and_pages_name_edits_and_the_other_painter(
     assert edited["plan"]["edit"] == {"candidate": "1-1", "box": list(DOG.box)}
     assert edited["settings"]["edited_by"] == "StableDiffusionInpaintPipeline"
     assert others["model"] == "larger"
-    assert record["preset"]["escalate"]["model"].endswith("larger")
+    assert record["preset"]["image"]["escalate"][0]["model"].endswith("larger")
     read = read_metadata(file.parent / "attempts" / "2-1.png")
     assert read["candidate"]["plan"]["edit"]["candidate"] == "1-1"
     (row,) = Store(out).runs.find()
@@ -378,7 +379,7 @@ def test_runs_and_pages_name_edits_and_the_other_painter(
 
 def test_the_contact_sheet_names_them(told: Callable[..., Preset], tmp_path: Path) -> None:
     bad = {CAT: 0.1, BLUE: 0.9}
-    attempts, _ = play(told((bad,), ((DOG,),), escalate=larger(tmp_path), loop={"images": 3}))
+    attempts, _ = play(told((bad,), ((DOG,),), escalate=(larger(tmp_path),), loop={"images": 3}))
     text = {check.requirement: "" for a in attempts for v in a.verdicts for check in v.checks}
     made = [pair for a in attempts for pair in zip(a.candidates, a.verdicts, strict=True)]
     captions = [caption(candidate, verdict, text) for candidate, verdict in made]
@@ -386,3 +387,26 @@ def test_the_contact_sheet_names_them(told: Callable[..., Preset], tmp_path: Pat
     assert [head.partition("seed ")[2] for head in heads] == [
         "7", f"{7 + IMAGE_STEP}  edit", f"{7 + 2 * IMAGE_STEP}  other painter"
     ]  # fmt: skip
+
+
+def test_larger_painters_follow_each_other(told: Callable[..., Preset], tmp_path: Path) -> None:
+    never = ({CAT: 0.1, BLUE: 0.9},)
+    painters = larger(tmp_path), larger(tmp_path, steps=5)
+    preset = told(never, escalate=painters, loop={"images": 6, "escalate_after": 2})
+    attempts, outcome = play(preset)
+    plans = [c.plan for a in attempts for c in a.candidates]
+    assert [plan.other_painter for plan in plans] == [0, 0, 1, 1, 2, 2]
+    assert [c.settings["steps"] for a in attempts for c in a.candidates] == [2, 2, 3, 3, 5, 5]
+    assert outcome.image_steps == 20
+    assert attempts[1].next is not None
+    assert attempts[1].next.reason.endswith("; handed up to larger")
+    handed = [call.handed_up for a in attempts for call in a.calls if call.stage == "image"]
+    assert handed == [None, None, *["pictures that failed"] * 4]
+    # With few pictures in the budget each of them gets one.
+    attempts, _ = play(told(never, escalate=painters, loop={"images": 3}))
+    assert [a.candidates[0].plan.other_painter for a in attempts] == [0, 1, 2]
+
+
+def test_a_record_of_the_only_larger_painter_is_still_read() -> None:
+    former = {"prompt": {"text": "a cat", "origin": "user"}, "seed": 1, "other_painter": True}
+    assert Plan.model_validate(former).other_painter == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -50,17 +51,31 @@ def test_commands_of_the_readme_run(
         words[2:3] = [str(path) for path in tmp_path.glob(words[2])]
     elif words[1] in ("batch", "compare"):
         batch(Path(words[2]))
-    elif words[1] == "review":  # of a picture that waits for a person
+        for preset in (ROOT / "scripts/evaluation/cascade").glob("*.yaml"):
+            shutil.copy(preset, tmp_path)
+    elif words[1] in ("review", "eval"):  # of a picture that waits for a person
         waiting = [*_QUICK, "--name", "a-panda", "--out", "out/"]
-        monkeypatch.setattr(sys, "argv", ["easel", "run", "a panda, it should feel calm", *waiting])
-        with pytest.raises(SystemExit):
-            main()
+        before = [["easel", "run", "a panda, it should feel calm", *waiting]]
+        if words[1] == "eval":
+            before.append(["easel", "review", "approve", "a-panda", "--by", "ann", "--out", "out/"])
+        if words[1] == "eval" and words[2] != "add":
+            before.append(["easel", "eval", "add", "a-panda", "--out", "out/"])
+        if words[1:3] == ["eval", "import"]:
+            before.append(["easel", "eval", "export", words[3], "--out", "out/"])
+        for line in before:
+            monkeypatch.setattr(sys, "argv", line)
+            with pytest.raises(SystemExit):
+                main()
+        capsys.readouterr()
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as exit:
         main()
     said = capsys.readouterr()
     assert exit.value.code in (None, 0, 3), said.err
     assert said.out
+    if words[1:3] == ["eval", "--at-least"]:
+        (shown,) = re.findall(r"^```\n(kind  .+?)^```", README, re.MULTILINE | re.DOTALL)
+        assert said.out == shown
     if words[1] == "run":
         assert list(tmp_path.glob("out/*/run.json"))
 
@@ -145,6 +160,7 @@ def test_options_of_the_readme_exist(
         "compare",
         "replay",
         "verify",
+        "eval",
     ):
         monkeypatch.setattr(sys, "argv", ["easel", command, "--help"])
         with pytest.raises(SystemExit):

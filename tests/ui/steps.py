@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, Route
 
@@ -25,7 +26,8 @@ def write(page: Page, text: str, seed: int = 0, images: int = 6) -> None:
 def watched(page: Page) -> str:
     """The id of the job that the page shows."""
     page.wait_for_url("**job=*")
-    return page.url.rsplit("job=", 1)[1]
+    (id,) = parse_qs(urlsplit(page.url).query)["job"]
+    return id
 
 
 def open_tab(page: Page, name: str) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 from fastapi import HTTPException
+from starlette.responses import FileResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
@@ -143,6 +144,24 @@ def test_beyond_this_machine_a_password_is_demanded(tmp_path: Path, monkeypatch:
 )
 def test_which_hosts_are_this_machine(host: str, local: bool) -> None:
     assert loopback(host) is local
+
+
+def test_a_file_that_went_after_it_was_found_is_gone(tmp_path: Path) -> None:
+    """The answer has begun when the file is opened, or the file is gone when its size is read."""
+    file = tmp_path / "preview.png"
+
+    async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+        file.write_bytes(b"x")
+        answer = FileResponse(file, stat_result=file.stat() if scope["method"] == "GET" else None)
+        file.unlink()
+        await answer(scope, receive, send)
+
+    client = TestClient(Gate(answers, tmp_path, True), base_url="http://127.0.0.1")
+    for method in ("GET", "HEAD"):
+        file.touch()
+        answer = client.request(method, f"/gradio_api/file={file}")
+        assert (answer.status_code, file.exists()) == (404, False)
+    assert client.get(f"/gradio_api/file={file}").status_code == 404  # not 403: it would be served
 
 
 def test_a_file_that_went_while_it_was_opened_is_gone(tmp_path: Path) -> None:

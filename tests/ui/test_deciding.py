@@ -93,6 +93,53 @@ def test_ten_pictures_are_reviewed_by_keyboard(page: Page, store: Store, tiny_pr
     assert len((store.out / "reviews.jsonl").read_text().splitlines()) == len(store.reviews.log())
 
 
+def test_keys_pressed_at_once_each_mean_the_picture_that_comes_next(
+    page: Page, store: Store, tiny_preset: Preset
+) -> None:
+    add_runs(store, tiny_preset, [f"a goat and a sheep, number {i}" for i in range(6)])
+    open_tab(page, "Review")
+    enter_name(page, "hasty")
+    expect(page.locator("#review-item img")).to_be_visible()
+    page.locator("#review-head").click()
+    left = int(page.locator("#review-head b").inner_text().split()[0])
+    for key in ("1", "Shift+2", "a", "1", "r", "a"):
+        page.keyboard.press(key)
+    expect(page.locator("#review-head b")).to_have_text(f"{left - 3} left")
+    first, second, third = store.reviews.log(who="hasty")
+    assert [r.decision for r in (first, second, third)] == ["approve", "reject", "approve"]
+    assert (first.requirements, second.requirements, third.requirements) == (
+        {"r1": "pass", "r2": "fail"}, {"r1": "pass"}, {},
+    )  # fmt: skip
+    last = store.runs.get(third.run)
+    assert last is not None
+    expect(page.locator("#review-log li a").first).to_have_text(last.text)
+    expect(page.locator("#review-log li").first).to_contain_text(f"candidate {third.candidate}")
+
+
+def test_a_key_that_is_held_decides_once(page: Page, store: Store, tiny_preset: Preset) -> None:
+    add_runs(store, tiny_preset, [f"a goat and a hen, number {i}" for i in range(4)])
+    open_tab(page, "Review")
+    enter_name(page, "heavy")
+    expect(page.locator("#review-item img")).to_be_visible()
+    page.locator("#review-head").click()
+    for _ in range(3):
+        page.keyboard.down("a")  # the second and third are repeats
+    page.keyboard.up("a")
+    page.keyboard.press("r")
+    wait_for(lambda: store.reviews.log(who="heavy")[-1:], "the first decision")
+    wait_for(lambda: store.reviews.log(who="heavy")[-1].decision == "reject", "the last decision")
+    assert [r.decision for r in store.reviews.log(who="heavy")] == ["approve", "reject"]
+
+
+def test_the_name_is_remembered(page: Page) -> None:
+    enter_name(page, "ruth")
+    page.wait_for_function("() => localStorage.getItem('easel.name') !== null")
+    wait_for_answers(page, 1)
+    page.reload()
+    page.wait_for_selector("body[data-opened]")
+    expect(page.locator("#who input, #who textarea")).to_have_value("ruth")
+
+
 def test_thirty_decisions_change_what_the_loop_decides(
     page: Page, store: Store, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -14,8 +14,11 @@ from pipeline.store import Store
 from pipeline.work.task import Task
 from ui import presets
 from ui.api import Verbs
+from ui.batch import Page as BatchPage
+from ui.create import Page
 from ui.desk import Desk
-from ui.wants import quick
+from ui.form import BUDGET
+from ui.wants import Draft, Edit, edited, quick
 
 
 @pytest.fixture
@@ -59,6 +62,26 @@ def test_a_preset_is_chosen_by_name_only(
         assert "secret\n" not in str(caught.value)
         assert "root:" not in str(caught.value)
     assert verbs.jobs() == []
+
+
+def test_what_no_picture_can_meet_is_not_queued(desk: Desk) -> None:
+    """Else every press of Paint leaves a run that failed."""
+    text, page = "a red cat, the cat is blue", Page(desk)
+    budget = [6, *(0 for _ in BUDGET[1:])]
+    for draft in (quick(text, "mini"), Draft()):  # seen on the page; typed a moment ago
+        with pytest.raises(BriefError, match="contradicts itself"):
+            page.paint("", text, draft.model_dump_json(), "mini", "0", 0, 0, "", *budget)
+    mended = edited(quick(text, "mini"), Edit(op="drop", id="r2"))
+    page.paint("", text, mended.model_dump_json(), "mini", "0", 0, 0, "", *budget)
+    assert len(desk.store.jobs.list()) == 1
+
+
+def test_the_preview_of_a_batch_names_the_briefs_that_no_picture_can_meet(desk: Desk) -> None:
+    content = b'brief\na cat\n"a red cat, the cat is blue"\n'
+    *_, seen, start = BatchPage(desk).rows(content, "csv", "cats", "cats.csv", "mini")
+    assert (seen.count("✓ ready"), seen.count("✗ cannot be met")) == (1, 1)
+    assert "contradicts itself" in seen
+    assert start.interactive
 
 
 def test_the_owner_adds_presets(desk: Desk, tmp_path: Path) -> None:

@@ -35,6 +35,17 @@ def test_a_brief_becomes_an_accepted_picture(accepted: str, store: Store) -> Non
     assert run.status == "accepted"
 
 
+def test_downloads_are_named_after_the_brief(page: Page, app: App, accepted: str, store: Store) -> None:
+    run = store.runs.get(accepted)
+    assert run is not None
+    go(page, f"{app.url}/?job={accepted}")
+    names = [link.get_attribute("download") for link in page.locator("#result a[download]").all()]
+    assert names == [f"{run.folder}-{run.best}.png", f"{run.folder}-sheet.png", f"{run.folder}.json"]
+    with page.expect_download() as download:
+        page.locator("#result a[download]").first.click()
+    assert download.value.suggested_filename == names[0]
+
+
 def test_an_edited_requirement_is_what_is_painted_and_checked(page: Page, store: Store) -> None:
     write(page, PANDA, seed=7, images=1)
     field = page.locator("#wants .want", has_text="background").locator("input")
@@ -53,6 +64,35 @@ def test_an_edited_requirement_is_what_is_painted_and_checked(page: Page, store:
     wants = {w["text"]: w["must"] for w in run.reading["requirements"]}
     assert wants == {"a panda": True, "the background is blue": True, "cartoon style": False}
     assert "blue" in page.locator("#history .prompt").inner_text()
+
+
+def test_an_edited_list_is_not_lost_with_a_word_of_the_brief(page: Page) -> None:
+    brief, wants = page.locator("#brief textarea"), page.locator("#wants .want")
+    brief.fill(PANDA)
+    expect(wants).to_have_count(3)
+    wants.last.get_by_role("button", name="Remove").click()
+    expect(wants).to_have_count(2)
+    brief.fill(PANDA.replace("panda", "fox"))
+    expect(wants).to_have_count(3)
+    page.get_by_role("button", name="Bring back my list").click()
+    expect(wants).to_have_count(2)
+    expect(page.locator("#wants")).to_contain_text("Read by you")
+    expect(page.get_by_role("button", name="Bring back my list")).to_have_count(0)
+    expect(brief).to_have_value(PANDA.replace("panda", "fox"))
+
+
+def test_the_field_for_a_further_requirement_is_free_for_the_next(page: Page) -> None:
+    page.locator("#brief textarea").fill("a panda")
+    expect(page.locator("#wants .want")).to_have_count(1)
+    page.get_by_label("A further requirement").click()
+    for number, words in enumerate(("flat style", "no dogs", "blue background"), 2):
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+        expect(page.locator("#wants .want")).to_have_count(number)
+        expect(page.get_by_label("A further requirement")).to_have_value("")
+        expect(page.get_by_label("A further requirement")).to_be_focused()
+    said = [field.input_value() for field in page.locator("#wants .want input").all()]
+    assert said == ["a panda", "flat style", "no dog", "the background is blue"]
 
 
 def test_a_reading_that_comes_late_is_shown(page: Page, client: Client, store: Store, busy: str) -> None:
@@ -117,6 +157,11 @@ def test_a_contradiction_is_pointed_out_before_painting(page: Page) -> None:
     expect(page.locator("#wants .contradiction")).to_have_count(2)
     expect(page.locator("#wants .uncheckable")).to_have_count(1)
     expect(page.locator("#wants .callout")).to_contain_text("contradicts itself")
+    paint = page.locator("#paint")
+    expect(paint).to_be_disabled()
+    page.locator("#wants .contradiction").first.get_by_role("button", name="Remove").click()
+    expect(page.locator("#wants .contradiction")).to_have_count(0)
+    expect(paint).to_be_enabled()
 
 
 def test_a_budget_is_held(page: Page, store: Store) -> None:
@@ -131,6 +176,20 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
     job = store.jobs.get(watched(page))
     assert job is not None
     assert job.payload["set"] == ["loop.images=24", "loop.image_steps=1"]
+
+
+def test_errors_of_what_was_done_before_go(page: Page) -> None:
+    page.get_by_role("button", name="Settings").first.click()
+    page.locator("#brief textarea").fill("a cat")
+    page.get_by_label("Seed").fill("x")
+    page.locator("#paint").click()
+    expect(page.locator(".toast-body")).to_contain_text("is not a seed")
+    page.get_by_label("Seed").fill("1")
+    page.get_by_label("Width").fill("1024")
+    page.get_by_label("Height").fill("256")
+    page.locator("#paint").click()
+    expect(page.locator(".toast-body", has_text="paints squares, not 1024 × 256")).to_be_visible()
+    expect(page.locator(".toast-body")).to_have_count(1)
 
 
 # Opens a section, types into its fields in the moment in which each is there, and paints at once.
@@ -220,7 +279,7 @@ def test_requirements_edited_at_once_are_painted(page: Page, store: Store, clien
 
 def test_reload_then_cancel_mid_image(page: Page, app: App, store: Store, busy: str) -> None:
     go(page, f"{app.url}/?job={busy}")
-    expect(page.locator("#stand img[src*='easel.previews']")).to_be_visible()
+    expect(page.get_by_alt_text("Preview of the picture being painted")).to_be_visible()
     page.reload()
     expect(page.locator("#brief textarea")).to_have_value(NEVER_MET)
     expect(page.locator("#status")).to_contain_text("attempt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -10,7 +11,7 @@ from pipeline.brief import Requirement
 from pipeline.config import load_preset
 from ui.desk import limits
 from ui.parts import wants_list
-from ui.wants import Draft, Edit, edited, quick
+from ui.wants import Draft, Edit, anew, edited, quick
 
 TEXT = "a panda on a purple background, cartoon style"
 
@@ -50,6 +51,30 @@ def test_edits(op: str, id: str, said: str, result: list[str]) -> None:
     assert [want.id for want in draft.reading.requirements] == [f"r{i}" for i in range(1, len(result) + 1)]
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "text", "flag"),
+    [
+        ("no dogs", "absence", "no dog", None),
+        ("not a cat", "absence", "no cat", None),
+        ("512x512", "technical", "512 × 512 pixels", None),
+        ("no text", "absence", "no text", None),
+        ("without a wick", "absence", "no wick", "uncheckable"),
+        ("not cartoon", "other", "not cartoon", "uncheckable"),
+        ("a photo, not cartoon", "other", "not cartoon", "uncheckable"),
+        ("not in a cartoon style", "other", "not cartoon", "uncheckable"),
+    ],
+)
+def test_one_want_is_one_requirement(said: str, kind: str, text: str, flag: str | None) -> None:
+    (want,) = edited(Draft(), Edit(op="add", text=said)).reading.requirements
+    assert (want.kind, want.text, want.flag) == (kind, text, flag)
+
+
+def test_what_is_suggested_can_be_checked() -> None:
+    suggested = re.findall("Add one: (.+?)…", wants_list((), "", None, None))[0]
+    draft = edited(quick("a panda", "mini"), *(Edit(op="add", text=one) for one in suggested.split(",")))
+    assert [want.flag for want in draft.reading.requirements] == [None] * 4
+
+
 def test_must_have_and_nice_to_have() -> None:
     draft = edited(quick(TEXT, "mini"), Edit(op="must", id="r3"))
     assert [want.must for want in draft.reading.requirements] == [True, True, False]
@@ -64,6 +89,16 @@ def test_several_edits_mean_the_list_that_was_seen() -> None:
     )  # fmt: skip
     assert texts(draft) == ["the background is blue", "flat style", "no text"]
     assert [want.must for want in draft.reading.requirements] == [True, False, True]
+
+
+def test_an_edited_list_comes_back_after_the_brief_changed() -> None:
+    mine = edited(quick(TEXT, "mini"), Edit(op="drop", id="r2"), Edit(op="add", text="no dogs"))
+    changed = anew(anew(mine, "a cow", "mini"), "a cow on a red background", "mini")
+    assert texts(changed) == ["a cow", "the background is red"]
+    back = edited(changed, Edit(op="back"))
+    assert (texts(back), back.text) == (texts(mine), "a cow on a red background")
+    assert back.settled
+    assert not edited(changed, Edit(op="drop", id="r1")).before
 
 
 def test_an_added_contradiction_is_pointed_out() -> None:

@@ -172,6 +172,24 @@ def _vanishing(ground: str) -> Iterator[str]:
             yield colour
 
 
+# What no drawing has as a part, and people rule out: where all is whole and nothing else is there, it is not there.
+# Words for whole kinds of things ("bird", "flower") are left out, since some drawing is one.
+NEVER = """
+adult, baby, background text, bacon, barcode, bat, bed, beer, beer bottle, bench, bomb, boot, border, bottle, boy,
+bridge, bucket, building, canoe, caption, cart, cast shadow, castle, cheetah, child, children, church, cigarette,
+city, clown, coat, copyright, copyright notice, crocodile, crowd, deer, dinosaur, dragon, dress, driver, drop
+shadow, eagle, farmer, fence, fork, frame, fries, gate, ghost, giraffe, girl, glass bottle, glove, goat, gun,
+hamster, hat, hedgehog, hill, hippo, human, hut, inscription, jacket, kangaroo, kid, knife, koala, ladder, lamp,
+lamp post, leopard, lettering, letters, lizard, lobster, logo, lorry, man, meat, microphone, milk bottle, monster,
+mountain, parrot, passenger, peanut, people, person, phone, photo credit, piano, player, policeman, pumpkin, qr
+code, rat, rhino, rider, road, robot, rope, sandwich, santa, scarf, scooter, seagull, shadow, shark, sheep, ship,
+shirt, shoe, signature, skeleton, skull, skyline, skyscraper, slogan, snow, sock, sofa, soup, speech bubble, spider,
+spoon, squirrel, street, student, swan, sword, table, taxi, teacher, television, tent, text, title, traffic light,
+tram, trolley, trousers, truck, trumpet, typography, unicorn, van, village, violin, wagon, watermark, weapon, wine,
+wine glass, witch, wizard, wolf, woman, word, words, writing, zebra, zombie
+"""
+
+
 def drawable() -> dict[str, object]:
     """The range of the bundled image model, in the form of `range.json`; a test checks that both are equal."""
     return {
@@ -185,5 +203,6 @@ def drawable() -> dict[str, object]:
         "plain_backgrounds": True,
         "grounds": {ground: list(_vanishing(ground)) for ground in GROUNDS},
         "parts": PARTS,
+        "never": [word.strip() for word in NEVER.split(",")],
         "kin": KIN,
     }

@@ -18,6 +18,9 @@ _NEGATED = pattern("""
 """)
 # "[an owl that is] not brown"
 _NOT_COLOURED = pattern("NOT [BE FUNCTION ADJECTIVE DETERMINER]* (?P<colour> COLOUR)")
+# "[a photo,] not cartoon", "not in a cartoon style"
+_NOT_STYLED = pattern("NOT [BE FUNCTION ADJECTIVE DETERMINER IN]* (?P<style> STYLE) [COLOUR_NOUN NOT_DRAWN]?")
+_NOT_ONLY = frozenset(("only", "just", "merely", "simply"))
 # "people must not appear"
 _FORBIDDEN = pattern("(?P<noun> [UNKNOWN OBJECT NOT_DRAWN]) (?= [FUNCTION BE]? FORBIDDEN)")
 # "[no dogs] or people"; not "[no dogs] and text background"
@@ -57,6 +60,7 @@ def absences(sentence: Sentence, context: Context) -> list[Found]:
         *_any_but(sentence),
         *_negated(sentence, context),
         *_not_coloured(sentence, context),
+        *_not_styled(sentence, context),
         *_forbidden(sentence),
         *_kept_out(sentence),
         *_free_of(sentence),
@@ -135,6 +139,18 @@ def _not_coloured(sentence: Sentence, context: Context) -> list[Found]:
         found.append(Found("other", value=f"not {colour.text}", at=match.start()))
         context.not_coloured.append((found[-1], _of_what(sentence, context, match.start()), colour.value))
         sentence.use(*match.span())
+    return found
+
+
+def _not_styled(sentence: Sentence, context: Context) -> list[Found]:
+    """ "not cartoon": no judge can tell every other style from it."""
+    found = []
+    for match in sentence.matches(_NOT_STYLED):
+        style = sentence.tokens[match.start("style")]
+        if _NOT_ONLY.isdisjoint(token.text for token in sentence.tokens[match.start() : match.end()]):
+            found.append(Found("other", value=f"not {style.text}", at=match.start()))
+            context.not_coloured.append((found[-1], "style", style.value))
+            sentence.use(*match.span())
     return found
 
 

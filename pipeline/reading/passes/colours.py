@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.reading.finding import Found
+from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.passes.backgrounds import BELONGS_TO_NOTHING, COLOURS
 from pipeline.reading.sentence import Context, Sentence
 from pipeline.reading.tags import Tag, pattern
@@ -37,8 +37,14 @@ def colours(sentence: Sentence, context: Context) -> list[Found]:
     for match in sentence.matches(_BEFORE):
         found.append(_coloured(sentence, sentence.tokens[match.end()].value, *match.span("colour")))
     if context.group and (alone := _ALONE.fullmatch(sentence.tag_string)):
-        for name in context.group[-2 if sentence.tokens[0].text == "both" else -1 :]:
-            found.append(_coloured(sentence, name, *alone.span("colour")))
+        start, end = alone.span("colour")
+        if len(context.group) > 1 and Tag.ALL not in sentence.tags:
+            # "[A cat and a dog.] Black.": one of them, both or the background
+            found.append(Found("other", NOT_UNDERSTOOD, sentence.text(start, end), at=start, sure=False))
+            sentence.use(start, end)
+        else:
+            for name in context.group[-2 if sentence.tokens[0].text == "both" else -1 :]:
+                found.append(_coloured(sentence, name, start, end))
     for match in sentence.matches(_REFERRING):
         assert match.lastgroup
         start, end = match.span(match.lastgroup)

@@ -303,3 +303,52 @@ def test_a_band_holds_only_for_the_judges_of_its_kind(tiny: Tiny) -> None:
     found = verdict(preset, want("object", "cat"), want("setting", value="night"), bands=bands)
     outcomes = {c.requirement.split()[0]: c.outcome for c in found.checks}
     assert (outcomes["object"], outcomes["setting"]) == ("pass", "unchecked")
+
+
+def test_the_second_judge_is_asked_only_about_what_the_first_leaves_open(tiny: Tiny) -> None:
+    cat, sofa = want("object", "cat"), want("object", "sofa")
+    judges = {
+        "small": clip({"a picture of a cat": 0.97, "a picture of a sofa": 0.5}),
+        "large": eyes({"There is no": 0.02}, otherwise=0.98),
+    }
+    asks = {"ask": ["small", "large"], "how": "mean", "escalate": True}
+    made = judged(only(tiny, {"object": asks, "nothing else": []}, **judges), cat, sofa)
+    ((found,),), (calls,) = made.each, made.calls
+    checks = {check.requirement: check for check in found.checks}
+    assert (checks[cat.id].judge, checks[cat.id].outcome) == ("told scorer", "pass")
+    assert (checks[sofa.id].judge, checks[sofa.id].outcome) == ("told scorer + told vision", "pass")
+    assert checks[cat.id].basis != checks[sofa.id].basis
+    assert found.handed_up == ("large: 1 check unsure",)
+    assert [(call.stage, call.handed_up is None) for call in calls] == [("scorer", True), ("vlm", False)]
+    assert len(calls[1].inputs) == 1
+    assert all("sofa" in question for question in calls[1].inputs[0])
+    # Without it both are asked about both.
+    made = judged(only(tiny, {"object": asks | {"escalate": False}, "nothing else": []}, **judges), cat, sofa)
+    assert "handed_up" not in made.each[0][0].model_dump()
+    assert "cat" in str(made.calls[0][1].inputs)
+
+
+def test_nobody_else_is_asked_where_the_first_judge_decides(tiny: Tiny) -> None:
+    cat = want("object", "cat")
+    judges = {"detector": boxes(("cat", LEFT), score=0.99), "vlm": eyes({}, otherwise=0.98)}
+    preset = only(tiny, {"nothing else": []}, **judges)
+    preset = preset.model_copy(update={"judge": preset.judge.model_copy(update={"escalate": True})})
+    made = judged(preset, cat, want("count", "cat", "1"))
+    assert [call.stage for call in made.calls[0]] == ["detector"]
+    assert made.each[0][0].handed_up == ()
+    # An action is a vision model's alone: it is asked at once, and hands nothing up.
+    made = judged(preset, cat, want("action", "cat", "sleeping"))
+    assert [(call.stage, call.handed_up) for call in made.calls[0]] == [("detector", None), ("vlm", None)]
+
+
+def test_a_measured_band_without_judges_does_not_hold_for_the_first_alone(tiny: Tiny) -> None:
+    """It was measured for all judges of the route together; the small one alone is unmeasured, so both are asked."""
+    cat = want("object", "cat")
+    judges = {"small": clip({"a picture of a cat": 0.97}), "large": eyes({"no": 0.02}, otherwise=0.98)}
+    preset = only(
+        tiny, {"object": {"ask": ["small", "large"], "escalate": True}, "nothing else": []}, **judges
+    )
+    preset = preset.model_copy(update={"judge": preset.judge.model_copy(update={"default": None})})
+    found = verdict(preset, cat, bands={"object": Band.model_validate({"pass": 0.6, "fail": 0.4})})
+    assert found.handed_up == ("large: 1 check unchecked",)
+    assert found.checks[1].outcome == "pass"

@@ -15,8 +15,8 @@ from pipeline.events import Attempt, Outcome
 from pipeline.judging.bands import Bands, Measure
 from pipeline.judging.basis import WORDING, Answer, Basis
 from pipeline.judging.boxes import Finding
-from pipeline.judging.evidence import Panel
 from pipeline.judging.learned import Known, standing
+from pipeline.judging.panel import Panel
 from pipeline.judging.question import question
 from pipeline.judging.routes import Route
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude, lacking, unmeasured

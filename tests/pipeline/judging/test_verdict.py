@@ -13,11 +13,11 @@ from pipeline.judging.bands import Bands, Measure
 from pipeline.judging.basis import Basis
 from pipeline.judging.boxes import Finding
 from pipeline.judging.feedback import Action, described, repair
-from pipeline.judging.question import checkable, question
+from pipeline.judging.question import checkable, implied, question
 from pipeline.judging.verdict import INTACT, NOTHING_ELSE, Verdict, conclude
 from pipeline.painting.image import Candidate, Plan
 from pipeline.painting.prompt import Prompt
-from pipeline.range import Range
+from pipeline.range import Range, load_range
 
 OWNERS = Judge(default=Band(**{"pass": 0.6, "fail": 0.4}))
 
@@ -202,3 +202,33 @@ def test_what_else_is_there_and_what_is_smeared_fail_the_gate() -> None:
         step = repair(wants, verdict, ["start"], UNAVAILABLE)
         assert step is not None
         assert step.failed == ()
+
+
+BUNDLED = load_range("models/mini/range.json")
+
+
+@pytest.mark.parametrize(
+    ("alone", "whole", "outcome"), [(0.9, 0.9, "pass"), (0.1, 0.9, "unsure"), (0.9, 0.1, "unsure")]
+)
+def test_what_no_object_has_is_absent_where_all_is_whole_and_nothing_else_is_there(
+    alone: float, whole: float, outcome: str
+) -> None:
+    wants = [want("object", "cat"), want("absence", "text")]
+    found = {wants[0].id: Finding(0.9), NOTHING_ELSE: Finding(alone), INTACT: Finding(whole)}
+    verdict = conclude(
+        candidate(), wants, found, measured_by(Bands(OWNERS, {})), routed=(NOTHING_ELSE, INTACT),
+        implied={wants[1].id},
+    )  # fmt: skip
+    check = {c.requirement: c for c in verdict.checks}[wants[1].id]
+    assert check.outcome == outcome
+    assert ("it may be there" in check.reason) == (outcome == "unsure")
+
+
+def test_only_what_no_object_has_follows_from_seeing_nothing_else() -> None:
+    routed = {*ROUTES, "nothing else", "intact"}
+    assert implied(want("absence", "text"), {"cat"}, routed, BUNDLED)
+    assert not implied(want("absence", "text"), {"cat"}, ROUTES, BUNDLED)  # no judge sees what else is there
+    assert not implied(want("absence", "tail"), {"cat"}, routed, BUNDLED)  # a part of the cat
+    assert not implied(want("absence", "sheep"), {"cow"}, routed, BUNDLED)  # too like the cow
+    assert not implied(want("absence", "dog"), {"cat"}, routed, BUNDLED)  # judges are asked
+    assert not implied(want("absence", "text"), {"cat"}, routed, None)

@@ -28,6 +28,17 @@ RANGE = load_range("models/mini/range.json")
         ("make them black no sorry make them white", "white"),
         ("a red, I mean blue, car", "a blue, car"),
         ("one basketball... no wait, soccer ball", "one soccer ball"),
+        ("Pizza, hmm, actually scrap that: a taco", "a taco"),
+        ("the two pears were meant to be two lemons", "two lemons"),
+        ("4 red cherries?? no, apples", "4 red apples"),
+        ("two cats, on second thought, a green bus", "a green bus"),
+        ("four green fish, each one the same shade", "four green fish"),
+        ("a police car in the style of a comic book", "a police car in cartoon style"),
+        ("the frog from last time must not show up", "the frog must not show up"),
+        ("I want them yellow, since red would send the wrong message", "I want them yellow"),
+        ("a sun over plain pink", "a sun on plain pink"),
+        ("the picture should be purple too, with a rabbit", "background purple too, with a rabbit"),
+        ("two mushrooms would round off the soup label", "two mushrooms for the soup label"),
         ("eggs, exactly 4 pieces", "eggs, 4 of them"),
         ("tulips: qty 4", "tulips, 4 of them"),
         ("two nos. umbrellas", "two umbrellas"),
@@ -49,10 +60,19 @@ def test_the_plain_words_say_the_same(text: str, words: str) -> None:
         "a cat on the wall behind the house",
         "a dog. Sorry for the late reply, red bus coming",
         "I can't wait, three cats please",
+        "a cat, because we would like a pet",
+        "a cat over plain text",
+        "fish of the same shade",
+        "a dog would be nice",
     ],
 )
 def test_other_words_stay_as_they_are(text: str) -> None:
     assert plain(text, RANGE) == text
+
+
+def test_without_a_range_nothing_is_joined_that_was_apart() -> None:
+    said = "three tacos I mean, on pink; a pair of cherries no wait, make that a pear"
+    assert plain(said, None) == said
 
 
 def test_only_verbs_and_adverbs_tell_nothing() -> None:

@@ -27,8 +27,8 @@ from pipeline.range import load_range
 from pipeline.reading.consensus import combined
 from pipeline.reading.finding import NOT_UNDERSTOOD, Found
 from pipeline.reading.requirements import (
-    EXAMPLES,
     SCHEMA,
+    Reader,
     answer_of,
     conversation,
     from_line,
@@ -157,14 +157,21 @@ def test_a_line_without_form_is_left_out(line: str) -> None:
 
 
 def test_the_examples_fit_the_form() -> None:
-    for text, said in EXAMPLES:
+    turns = conversation("a cat", "instructed")[1:-1]
+    examples = {
+        user.content: json.loads(told.content)["wants"]
+        for user, told in zip(turns[::2], turns[1::2], strict=True)
+    }
+    assert examples
+    assert [turn.content for turn in turns[1::2]] == [answer_of(said) for said in examples.values()]
+    for text, said in examples.items():
         found = parsed(answer_of(said))
         assert found == [from_line(line) for line in said]
         assert isinstance(found, list)
         assert {to_line(item) for item in combined(text, found_in(text), found, None)} == set(said)
         if not {item.kind for item in found} & set(BEYOND_THINGS):
             assert lines(text, said) == set(said)
-    assert SCHEMA["properties"]["wants"]["maxItems"] >= max(len(said) for _, said in EXAMPLES)
+    assert SCHEMA["properties"]["wants"]["maxItems"] >= max(len(said) for said in examples.values())
 
 
 def test_prompts() -> None:
@@ -407,3 +414,52 @@ def test_a_general_model_may_read_another_language_and_the_small_one_may_not(
     (small,) = readings([Brief(text=text)], model, RANGE, "bare")
     assert [w.flag for w in small.requirements] == ["outside"]
     assert "not understood" in (small.blocked or "")
+
+
+def test_the_rules_read_first_and_hand_up_what_they_leave_open(
+    serve: Callable[[dict[str, list[str]]], Server],
+) -> None:
+    said = answer_of(["walrus", "other jazzy"])
+    server = serve({"a jazzy walrus": [said], "two cats": [said]})
+    briefs = [Brief(text="two cats"), Brief(text="a jazzy walrus")]
+    made = read(briefs, server.model(), RANGE, rules_first=True)
+    complete, open_ = made.each
+    assert server.asked == ["a jazzy walrus"]
+    assert (complete.reader, complete.handed_up, made.calls[0]) == ("rules", (), ())
+    assert open_.reader == "tiny + rules"
+    assert len(open_.handed_up) == 1
+    assert open_.handed_up == ("tiny: 2 wants guessed",)
+    assert [call.handed_up for call in made.calls[1]] == ["briefs that were not understood"]
+    assert "handed_up" not in complete.model_dump()
+
+
+def test_a_larger_model_reads_what_the_smaller_one_leaves_open(
+    serve: Callable[[dict[str, list[str]]], Server],
+) -> None:
+    small = serve({
+        "a walrus": [answer_of(["walrus"])],
+        "two cats": [answer_of(["2 cat", "dog is red"])],  # what the brief does not say
+        "a dog": ['{"wants":["d'],
+    })  # fmt: skip
+    large = serve({"two cats": [answer_of(["2 cat"])], "a dog": ['{"wants": 7}']})
+    briefs = [Brief(text="a walrus"), Brief(text="two cats"), Brief(text="a dog")]
+    made = read(briefs, small.model(), RANGE, larger=[Reader(large.model())])
+    assert set(large.asked) == {"two cats", "a dog"}
+    assert [reading.handed_up for reading in made.each] == [
+        (), ("tiny: 1 want read in two ways",), ("text: no usable answer",)
+    ]  # fmt: skip
+    assert made.each[2].reader == "rules"
+    assert made.each[2].degraded is not None
+    assert [bool(calls[-1].handed_up) for calls in made.calls] == [False, True, True]
+
+
+def test_a_larger_model_that_fails_takes_no_reading_away(
+    serve: Callable[[dict[str, list[str]]], Server],
+) -> None:
+    small = serve({"two cats": [answer_of(["2 cat", "dog is red"])]})
+    large = serve({"two cats": ["no JSON at all"]})
+    (reading,) = read([Brief(text="two cats")], small.model(), RANGE, larger=[Reader(large.model())]).each
+    assert [r.text for r in reading.requirements] == ["two cats"]
+    assert reading.reader == "tiny + rules"
+    assert reading.handed_up == ("text: 1 want read in two ways",)
+    assert reading.degraded is not None

@@ -71,6 +71,7 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
         answered = [
             c for c in mine if not c["error"] and len(c["record"]["kept"]) < len(c["record"]["inputs"])
         ]
+        up = {c["started"]: c["record"]["wall"] for c in answered if c["record"]["handed_up"]}
         walls = sorted({call["started"]: call["record"]["wall"] for call in answered}.values())
         # Stores of former versions have no calls of a detector.
         points = statistics.quantiles(walls, n=100, method="inclusive") if walls else [0.0] * 99
@@ -80,6 +81,7 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
                 "tokens": sum(call["tokens"] for call in mine),
                 "errors": len({call["started"] for call in mine if call["error"]}),
                 "degraded": len({call["started"] for call in mine if call["degraded"]}),
+                "handed_up": len(up), "handed_up_seconds": sum(up.values(), 0.0),
             }
         )  # fmt: skip
     failures: dict[str, Counter[str]] = {}
@@ -100,7 +102,8 @@ def counted(rows: Rows, batch: str | None, since: datetime | None, by: str) -> d
             "accepted at the first attempt": sum(run["best"].startswith("1-") for run in accepted),
             "approved by a person": 0, "needs review": status["needs_review"], "rejected by a person": 0,
             "exhausted": status["exhausted"], "failed": status["failed"],
-            "under way": status["running"] + status["stopped"],
+            "under way": status["running"],
+            "waiting or stopped": status["stopped"],
         },
         "latency": tuple(latency),
         "failures": {kind: dict(counts) for kind, counts in failures.items()},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from sqlalchemy import text
@@ -127,3 +128,26 @@ def test_cancel_pause_and_resume(store: Store) -> None:
     assert ended is not None
     assert ended.ended is not None
     assert store.jobs.ask("nobody", "cancel") is None
+
+
+def test_a_batch_comes_last_and_readings_do_not_count(store: Store) -> None:
+    for id, kind in (("batch", "batch"), ("read", "read"), ("one", "brief"), ("two", "brief")):
+        store.jobs.submit(id, kind, {})
+    assert {job.id: job.place for job in store.jobs.list()} == {"read": 0, "one": 0, "two": 1, "batch": 2}
+    claimed = []
+    while (job := store.jobs.claim("w")) is not None:
+        assert store.jobs.goes_first() == (len(claimed) < 2)
+        claimed.append(job.id)
+        store.jobs.end(job.id, "w", "done")
+    assert claimed == ["read", "one", "two", "batch"]
+
+
+@pytest.mark.parametrize(("asked", "state"), [("cancel", "cancelled"), ("pause", "paused")])
+def test_what_is_asked_of_a_job_that_goes_back_to_the_queue_is_done(
+    store: Store, asked: Literal["cancel", "pause"], state: str
+) -> None:
+    store.jobs.submit("a", "batch", {})
+    store.jobs.claim("w")
+    store.jobs.ask("a", asked)
+    store.jobs.end("a", "w", "queued")
+    assert [job.state for job in store.jobs.list()] == [state]

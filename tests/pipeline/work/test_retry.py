@@ -113,7 +113,7 @@ def test_reports_statistics_and_queue_show_the_newest_run(rows: Rows, store: Sto
     once = statistics(store, rows.name)
     enter(rows.good, store, ["not-met", "failed"], rows.name)
     waiting = statistics(store, rows.name)
-    assert waiting.funnel["briefs"] == waiting.funnel["under way"] == 3
+    assert waiting.funnel["briefs"] == waiting.funnel["waiting or stopped"] == 3
     assert waiting.failures.get("object", {}).get("fail", 0) == 0
     assert gather(rows, store).counts == {"open": 3}
     list(play(rows.good, store, batch=rows.name))

@@ -317,6 +317,31 @@ def test_a_restart_of_postgres_ends_neither_worker_nor_page(
             page.close()
 
 
+def test_a_batch_makes_way_for_a_brief_and_continues(
+    store: Store, preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = {"text": "brief\na cat\na dog\n", "kind": "csv", "preset": preset, "set": ["loop.together=1"]}
+    store.jobs.submit("many", "batch", payload)
+    asked: list[str] = []
+    on_step = _Work.on_step
+
+    def ask_in_the_first_image(work: _Work, step: Step) -> None:
+        if not asked:
+            asked.append("one")
+            store.jobs.submit("one", "brief", brief("an owl", preset))
+            work._looked = 0.0
+        on_step(work, step)
+
+    monkeypatch.setattr(_Work, "on_step", ask_in_the_first_image)
+    Worker(store).work(until_empty=True)
+    one, many = ended(store, "one"), ended(store, "many")
+    assert (one.state, many.state, many.progress["done"]) == ("done", "done", 2)
+    assert one.ended is not None
+    assert many.ended is not None
+    assert one.ended < many.ended
+    assert store.results.count()["image"] == 9  # nothing is painted twice
+
+
 def _after_first_attempt(worker: Worker, act: Callable[[], None]) -> list[str]:
     """Once, after the first attempt of a job, something happens. Returns a list that has an entry afterwards."""
     done: list[str] = []

@@ -50,3 +50,12 @@ def test_of_objects_in_the_sentence_before(text: str, found: str) -> None:
 def test_all_of_several() -> None:
     counted = Context(found=[Found("count", "cat", "3")])
     assert lines(colours, "a dog and three cats, all red", counted) == "cat is red"
+
+
+@pytest.mark.parametrize(
+    ("group", "found"),
+    [(["cat"], "cat is black"), (["cat", "dog"], "? other black")],
+)
+def test_a_colour_alone_after_two_things_is_left_to_a_person(group: list[str], found: str) -> None:
+    context = Context(objects=list(group), group=list(group))
+    assert lines(colours, "black", context) == found
