@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipeline.results.stats import gather
 from pipeline.store import Store
 from scripts.easel import main
+from ui.observe import latency
 
 OWL = "an owl above a tree on a white background"
 RULES = ("--set", "loop.reader=rules", "--set", "loop.writer=template")  # no text model: a quick start
@@ -77,6 +79,10 @@ def test_what_the_detector_leaves_open_is_asked_of_the_scorer(easel: Easel, tmp_
     assert "1 (0." in easel("stats").out
     (run,) = Store(tmp_path / "out").runs.find()
     assert "easel.handed_up" in easel("trace", run.id, "--json").out
+    assert easel("trace", run.id).out.count("handed up: checks that the judges before left open") == 1
+    assert "Calls about what a smaller model left open: scorer 1 (0." in latency(
+        gather(Store(tmp_path / "out"))
+    )
     again = easel("run", OWL, *RULES, "--set", "judge.escalate=true", "--set", unsure, "--images", "1")
     assert "handed up to scorer: 1 check unsure" in again.out
     assert all(
