@@ -31,7 +31,7 @@ test: tools
 
 # The app in a real browser: some minutes more.
 test-app: tools
-	$(PYTEST) -m browser tests/ui
+	$(PYTEST) -m browser tests/ui tests/pipeline/pieces
 
 # Format, lint, types and tests; with BROWSER=yes the browser tests too, in the same run.
 check: lint test

@@ -57,14 +57,18 @@ class PresetFile:
 
 
 def read_preset_file(
-    path: Path, overrides: Sequence[str] = (), limits: Mapping[str, float] | None = None
+    path: Path,
+    overrides: Sequence[str] = (),
+    limits: Mapping[str, float] | None = None,
+    shape: str = "a preset is a mapping with text, image and judges; see configs/mini.yaml",
 ) -> PresetFile:
-    """Raises ConfigError for what is no YAML mapping, and for an override that cannot be applied."""
+    """Raises ConfigError for what is no YAML mapping, which `shape` describes, and for an override that cannot be
+    applied."""
     try:
         with path.open("rb") as opened:
             data = opened.read(LARGEST + 1)
         if len(data) > LARGEST:
-            raise ConfigError(f"{path}: larger than {LARGEST // 1000:,} kB; a preset is a page of YAML")
+            raise ConfigError(f"{path}: larger than {LARGEST // 1000:,} kB; this is to be a page of YAML")
         text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or repr(error)
@@ -77,7 +81,7 @@ def read_preset_file(
         where = f"{path}:{line}" if line else str(path)
         raise ConfigError(f"{where}: not YAML: {why}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a preset is a mapping with text, image and judges; see configs/mini.yaml")
+        raise ConfigError(f"{path}: {shape}")
     file = PresetFile(path, values, {keys: f"{path}:{line}" for keys, line in lines.items()})
     for override in overrides:
         file.override(override)

@@ -21,7 +21,7 @@ from models.protocols import ModelError
 from pipeline.errors import EaselError
 from scripts.commands.output import complaint, outlive_streams
 from scripts.commands.plain import clean as without_control
-from scripts.declared import compare, evaluate, look, models, paint
+from scripts.declared import compare, evaluate, look, make, models, paint
 from scripts.direct import reach_loopback_directly
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for part in (paint, compare, evaluate, look, models):
+for part in (paint, make, compare, evaluate, look, models):
     app.add_typer(part.app)
 
 

@@ -24,7 +24,7 @@ from ui import presets
 from ui.decide import SCRIPT, buttons, decided, offered
 from ui.desk import Desk, read_batch
 from ui.guard import connect, in_order, spoken
-from ui.parts import callout, card, download, figures, html, mark, picture, sentence, table, word
+from ui.parts import callout, card, download, figures, html, mark, picture, sentence, table
 from ui.run_parts import stands
 from ui.view import shown_status
 from ui.wants import blocked
@@ -144,9 +144,7 @@ class Page:
             chosen for chosen in [chosen] if chosen and self.desk.batch(chosen)
         }
         id = chosen if chosen in known else jobs[0].id
-        choices = [
-            (f"{_name(job)}, {job.submitted:%d %b %H:%M} UTC, {word(job.state)}", job.id) for job in jobs
-        ]
+        choices = [(f"{_name(job)}, {job.submitted:%d %b %H:%M} UTC", job.id) for job in jobs]
         return (
             gr.Dropdown(choices, value=id, visible=True), *self.show(str(id), ""), gr.Accordion(open=False)
         )  # fmt: skip
@@ -198,7 +196,7 @@ def estimated(rows: Rows, expected: Estimate | None, blocked: int = 0) -> str:
 def preview(rows: Rows, known: Mapping[int, str]) -> str:
     """The rows that will run, with their settings, and the bad ones, with what is wrong. `known`: line → why no picture
     can meet its brief."""
-    bad = [(b.line, mark("bad"), escape(b.text or "–"), escape(b.why)) for b in rows.bad]
+    bad = [(b.line, mark("bad"), escape(b.text or "–"), escape(sentence(b.why))) for b in rows.bad]
     good = [
         (
             row.line, mark("blocked" if row.line in known else "ready"), escape(row.brief.words[:160]),
@@ -236,7 +234,8 @@ def progress(job: Job, desk: Desk) -> str:
     )
     numbers = figures(
         [(f"{over} of {len(rows.good)}", "briefs done")]
-        + [(str(counts[s]), OUTCOMES[s].lower()) for s in (*ENDED, "bad")]
+        + [(str(counts[s]), OUTCOMES[s].lower()) for s in ENDED]
+        + [(str(counts["bad"]), "row left out" if counts["bad"] == 1 else "rows left out")]
         + [
             (str(report.images), "image" if report.images == 1 else "images"),
             (duration(report.seconds), "model time"),
@@ -270,7 +269,11 @@ def line(entry: Entry, desk: Desk, job: str) -> tuple[str, ...]:
     outcome = mark(state) if entry.status == "open" else mark(entry.status, (run and run.decided_by) or "")
     if run is not None and run.best and (choices := offered(run.status, run.decided_by)):
         outcome += buttons(run.id, run.best, entry.text, choices)
-    why = "" if entry.status in ("open", "accepted") and not entry.decided_at else escape(entry.reason)
+    why = (
+        ""
+        if entry.status in ("open", "accepted") and not entry.decided_at
+        else escape(sentence(entry.reason))
+    )
     if entry.decided_at:
         why += f"<small>{entry.decided_at}</small>"
     return str(entry.line), small, text, outcome, why, str(run.images) if run else ""

@@ -17,7 +17,7 @@ from ui.desk import Desk, any_seed, brief
 from ui.form import BUDGET, MOST_IMAGES, form_of, overrides, seed_of
 from ui.guard import connect, in_order
 from ui.origin import Origin, of_job, of_run, settings_in
-from ui.parts import WANTS_SCRIPT, callout, fold, html, sentence
+from ui.parts import WANTS_SCRIPT, callout, fold, html
 from ui.requirements import (
     Panel,
     draft_html,
@@ -151,7 +151,7 @@ class Page:
         try:
             origin = self._origin(id) if id else None
         except BriefError as error:
-            return self._nothing(callout(sentence(str(error)), "bad"))
+            return self._nothing(callout(str(error), "bad"))
         if origin is None:
             return self._nothing("")
         run = self.desk.run(id)
@@ -272,7 +272,8 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=6, min_width=320):
             text = gr.Textbox(
-                label="Brief", info="What you want, in plain words.", lines=3, max_lines=10, max_length=4000,
+                label="Brief", info="What you want, in plain words. Ctrl+Enter paints.", lines=3, max_lines=10,
+                max_length=4000,
                 placeholder=EXAMPLES[0], elem_id="brief", autofocus=True,
             )  # fmt: skip
             with gr.Row(elem_classes="chips"):

@@ -208,6 +208,7 @@ class Gate:
                     (b"cross-origin-resource-policy", b"same-origin"),
                 ]
                 if name is not None:
+                    message["headers"] = [_unnamed(*pair) for pair in message["headers"]]
                     held = message
                     return
             begun = True
@@ -260,6 +261,11 @@ def admitted(login: Logins, headers: dict[str, str]) -> bool:
         return False
     names = (f"access-token-{login.cookie_id}", f"access-token-unsecure-{login.cookie_id}")
     return any(name in cookies and cookies[name].value in login.tokens for name in names)
+
+
+def _unnamed(key: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header of an answer with a file, without the file's name: the link to it may give a better one."""
+    return key, value.split(b";")[0] if key.lower() == b"content-disposition" else value
 
 
 def _file(path: str) -> str | None:

@@ -37,7 +37,7 @@ def totals(stats: Stats) -> str:
         ("–" if told.accepted is None else f"{told.accepted:.0%}", "of them accepted"),
         ("–" if told.images_each is None else f"{told.images_each:.1f}", "images for each accepted one"),
         ("–" if told.seconds is None else duration(told.seconds), "median time of a brief"),
-        (f"{told.tokens:,}", "tokens"),
+        (f"{told.tokens:,}" if told.tokens else "–", "tokens"),
         (format_joules(told.joules) if told.joules else "–", f"energy, {known}"),
         (f"{told.money:.2f} {stats.currency}" if told.money else "–", "cost, at the preset's price"),
         (f"{told.degraded:,}", "degraded call" if told.degraded == 1 else "degraded calls"),

@@ -80,8 +80,10 @@ def picture(path: Path, alt: str, version: object = "", kind: str = "") -> str:
     return f'<img src="{source}" alt="{escape(alt, quote=True)}" class="{kind}"{lazy}>'
 
 
-def download(path: Path, words: str) -> str:
-    return f'<a href="{link_to(path)}" download="{escape(path.name, quote=True)}">{escape(words)}</a>'
+def download(path: Path, words: str, name: str = "") -> str:
+    """A link that saves a file under its own name, or under the given one with the file's ending."""
+    saved = f"{name}{path.suffix}" if name else path.name
+    return f'<a href="{link_to(path)}" download="{escape(saved, quote=True)}">{escape(words)}</a>'
 
 
 def job_link(id: str, kind: str, words: str) -> str:
@@ -93,7 +95,7 @@ def job_link(id: str, kind: str, words: str) -> str:
 def callout(text: str, kind: str = "") -> str:
     """A highlighted sentence. `kind`: "bad", "good" or empty."""
     role = ' role="alert"' if kind == "bad" else ""
-    return f'<div class="callout {kind}"{role}>{escape(text)}</div>' if text else ""
+    return f'<div class="callout {kind}"{role}>{escape(sentence(text))}</div>' if text else ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "rows", caption: str = "") -> str:
@@ -186,7 +188,7 @@ def wants_list(
         'placeholder="Add one: flat style, blue background, no dogs…">'
         '<button type="button" class="tap" data-op="add">Add</button></div>'
     )
-    said = callout(sentence(blocked or ""), "bad") + callout(f"Degraded: {degraded}" if degraded else "")
+    said = callout(blocked or "", "bad") + callout(f"Degraded: {degraded}" if degraded else "")
     if replaced:
         heading += (
             '<div class="callout" role="status">The brief changed, so its requirements were read anew. '

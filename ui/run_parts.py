@@ -69,7 +69,7 @@ def attempt(turn: Turn, run: RunView) -> str:
             f'<p class="prompt">{escape(text)}<br><small>Prompt by {whose}{"; " + escape(note) if note else ""}. '
             f"Seed {shown.row.seed}.</small></p>"
             f'<div class="made"><div>{picture(shown.path, shown.alt(run.row.text))}'
-            f'<p class="links">{download(shown.path, "Download")}</p></div>'
+            f'<p class="links">{download(shown.path, "Download", f"{run.folder.name}-{shown.row.id}")}</p></div>'
             f"<div>{checks_table(shown, run)}</div></div>"
         )
     gates = " ".join(
@@ -182,12 +182,13 @@ def outcome(run: RunView, decide: str = "") -> str:
     links = []
     if row.best:
         links = [
-            download(run.folder / picture_name(row.status), "Picture"),
-            download(run.folder / "sheet.png", "Contact sheet"),
+            download(run.folder / picture_name(row.status), "Picture", f"{run.folder.name}-{row.best}"),
+            download(run.folder / "sheet.png", "Contact sheet", f"{run.folder.name}-sheet"),
         ]
-    links.append(download(run.folder / "run.json", "Run record"))
+    links.append(download(run.folder / "run.json", "Run record", run.folder.name))
     checks = checks_table(run.best, run) if run.best else ""
-    spent = f"{counted(row.images, 'image')}, {duration(row.seconds)}, {counted(row.tokens, 'token')}, seed {row.seed}"
+    tokens = [counted(row.tokens, "token")] if row.tokens else []
+    spent = ", ".join([counted(row.images, "image"), duration(row.seconds), *tokens, f"seed {row.seed}"])
     reason = sentence(row.reason)
     degraded = callout(f"Degraded: {row.degraded}") if row.degraded else ""
     return (

@@ -18,16 +18,13 @@ from PIL import Image
 from scipy import ndimage
 
 from models.english import NUMBERS
+from models.image.cutout import STANDS_OUT
+from models.image.cutout import ground as ground_of
 
 MARGIN = 0.03  # of a side, that stays empty
-_RING = 0.02  # width of the border in which the ground is looked at, as a share of a side
-_PLAIN = (14, 0.97)  # so near to the border's median colour, of 255, is this share of a plain border
-_STANDS_OUT = 24  # of 255: what differs more from the ground is shown on it
 _JOINED = 0.012  # of a side: pieces that are nearer than this are one thing
 _SPECK = 0.002  # of the picture: what covers less is no thing
 _ALIKE = 0.4  # pieces that are smaller than this share of the largest one are parts of a thing
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +109,8 @@ def laid_out(image: Image.Image, prompt: str, seed: int) -> tuple[Image.Image, L
     painted: for one seed in turn, and where the ground is not plain or nothing stands on it. Where the prompt says how
     things stand to each other, they keep standing so."""
     pixels = np.asarray(image.convert("RGB"))
-    ground = _ground(pixels)
-    things = [] if ground is None else _things(np.abs(pixels.astype(np.int16) - ground).max(2) > _STANDS_OUT)
+    ground = ground_of(pixels)
+    things = [] if ground is None else _things(np.abs(pixels.astype(np.int16) - ground).max(2) > STANDS_OUT)
     placed = bool(_PLACED.search(prompt))
     if _asked_for(prompt) == 1 and things:
         things = [_around(things)]  # whatever pieces the drawing of the one thing consists of
@@ -137,18 +134,6 @@ def laid_out(image: Image.Image, prompt: str, seed: int) -> tuple[Image.Image, L
             )
         made.paste(piece, (round((left + right - piece.width) / 2), round((top + bottom - piece.height) / 2)))
     return made, layout
-
-
-def _ground(pixels: Pixels) -> Pixels | None:
-    """The colour of the border; None where the border is not plain."""
-    width = max(2, round(_RING * min(pixels.shape[:2])))
-    border = np.ones(pixels.shape[:2], bool)
-    border[width:-width, width:-width] = False
-    ring = pixels[border].astype(np.int16)
-    middle = np.median(ring, axis=0)
-    near, share = _PLAIN
-    plain = (np.abs(ring - middle).max(1) <= near).mean() >= share
-    return middle.astype(np.uint8) if plain else None
 
 
 def _things(shown: NDArray[np.bool_]) -> list[Box]:

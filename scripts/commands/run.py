@@ -92,7 +92,7 @@ def run_briefs(
                 row, event = happened
                 if isinstance(event, Started):
                     if not readings:  # that of the others is the same
-                        _tell_reading(console, event.reading)
+                        tell_reading(console, event.reading)
                     readings[row.line] = event.reading
                     doing("painting")
                     continue
@@ -100,7 +100,7 @@ def run_briefs(
                     console.print(f"[bold]picture {row.line} of {len(rows)}[/], seed {row.brief.seed}")
                     told = row.line
                 if isinstance(event, Attempt):
-                    _tell_attempt(console, event)
+                    tell_attempt(console, event)
                     doing("preparing the next attempt")
                     continue
                 stored = store.runs.get(row.id)
@@ -122,7 +122,7 @@ def run_briefs(
     return ACCEPTED if accepted == len(rows) else NOT_MET
 
 
-def _tell_reading(console: Console, reading: Reading) -> None:
+def tell_reading(console: Console, reading: Reading) -> None:
     texts = ", ".join(r.text + ("" if r.must else " (nice to have)") for r in reading.requirements)
     console.print(f"[bold]Wants[/] ({reading.reader}): {escape(texts) or 'nothing that can be checked'}")
     for text in reading.handed_up:
@@ -134,7 +134,7 @@ def _tell_reading(console: Console, reading: Reading) -> None:
             console.print(f"[yellow]{r.flag}:[/] {escape(f'{r.text}: {r.note}')}")
 
 
-def _tell_attempt(console: Console, attempt: Attempt) -> None:
+def tell_attempt(console: Console, attempt: Attempt) -> None:
     for candidate, verdict in zip(attempt.candidates, attempt.verdicts, strict=True):
         counts = {o: sum(c.outcome == o for c in verdict.checks) for o in MARKS}
         tally = ", ".join(f"{n} {o}" for o, n in counts.items() if n)

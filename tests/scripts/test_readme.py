@@ -145,6 +145,7 @@ def test_options_of_the_readme_exist(
     monkeypatch.setenv("COLUMNS", "200")
     for command in (
         "run",
+        "make",
         "batch",
         "worker",
         "trace",

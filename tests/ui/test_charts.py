@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from pipeline.calls.energy import format_joules
 from pipeline.results.stats import DAY, HOUR, Spend, Stats
+from pipeline.store import Store
 from pipeline.store.tables import RunRow
 from pipeline.work.rows import parse_rows
-from ui.batch import EXAMPLE, guide
+from ui.batch import EXAMPLE, guide, progress
 from ui.charts import Bar, bars, columns, nice
+from ui.desk import Desk
 from ui.observe import FUNNEL, funnel, over_time
 from ui.parts import counted, figures, moment, table, word
 from ui.view import shown_status
@@ -120,6 +123,20 @@ def test_the_example_can_be_run() -> None:
 )
 def test_what_was_cancelled_is_called_so(status: str, own: bool, job: str | None, shown: str) -> None:
     assert shown_status(RunRow(id="r", job="r" if own else "batch", status=status), job) == shown
+
+
+def test_rows_that_are_left_out_are_counted_in_words(tmp_path: Path) -> None:
+    store = Store(tmp_path / "out")
+    payload = {
+        "text": "brief,seed\na cat,1\na dog,x\na cow,y\n",
+        "kind": "csv",
+        "name": "b",
+        "preset": "mini",
+    }
+    shown = progress(store.jobs.submit("b", "batch", payload), Desk(store))
+    store.close()
+    assert "<b>2</b><span>rows left out</span>" in shown
+    assert "bad row" not in shown
 
 
 def test_the_share_of_accepted_briefs_is_said_once() -> None:

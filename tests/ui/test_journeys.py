@@ -35,6 +35,17 @@ def test_a_brief_becomes_an_accepted_picture(accepted: str, store: Store) -> Non
     assert run.status == "accepted"
 
 
+def test_downloads_are_named_after_the_brief(page: Page, app: App, accepted: str, store: Store) -> None:
+    run = store.runs.get(accepted)
+    assert run is not None
+    go(page, f"{app.url}/?job={accepted}")
+    names = [link.get_attribute("download") for link in page.locator("#result a[download]").all()]
+    assert names == [f"{run.folder}-{run.best}.png", f"{run.folder}-sheet.png", f"{run.folder}.json"]
+    with page.expect_download() as download:
+        page.locator("#result a[download]").first.click()
+    assert download.value.suggested_filename == names[0]
+
+
 def test_an_edited_requirement_is_what_is_painted_and_checked(page: Page, store: Store) -> None:
     write(page, PANDA, seed=7, images=1)
     field = page.locator("#wants .want", has_text="background").locator("input")
@@ -165,6 +176,30 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
     job = store.jobs.get(watched(page))
     assert job is not None
     assert job.payload["set"] == ["loop.images=24", "loop.image_steps=1"]
+
+
+def test_ctrl_enter_paints(page: Page, store: Store, client: Client, busy: str) -> None:
+    page.locator("#brief textarea").fill("a cat on a red background")
+    page.keyboard.press("Control+Enter")
+    id = watched(page)
+    job = store.jobs.get(id)
+    assert job is not None
+    assert job.payload["brief"]["text"] == "a cat on a red background"
+    client.predict(id, "cancel", api_name="/ask")
+
+
+def test_errors_of_what_was_done_before_go(page: Page) -> None:
+    page.get_by_role("button", name="Settings").first.click()
+    page.locator("#brief textarea").fill("a cat")
+    page.get_by_label("Seed").fill("x")
+    page.locator("#paint").click()
+    expect(page.locator(".toast-body")).to_contain_text("is not a seed")
+    page.get_by_label("Seed").fill("1")
+    page.get_by_label("Width").fill("1024")
+    page.get_by_label("Height").fill("256")
+    page.locator("#paint").click()
+    expect(page.locator(".toast-body", has_text="paints squares, not 1024 × 256")).to_be_visible()
+    expect(page.locator(".toast-body")).to_have_count(1)
 
 
 # Opens a section, types into its fields in the moment in which each is there, and paints at once.

@@ -1,0 +1,114 @@
+"""The step that makes pictures, by the loop: each is a run of its own, with its record in the store."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from uuid import uuid4
+
+import numpy as np
+from PIL import Image
+
+from models.image.cutout import cut_out, ground
+from pipeline.brief import Brief, Reading
+from pipeline.calls.record import Call, Paid
+from pipeline.errors import EaselError
+from pipeline.events import Attempt, Outcome, Started
+from pipeline.files import link
+from pipeline.judging.verdict import CheckOutcome
+from pipeline.pieces.record import Made, PartCheck, Picture, Pictures
+from pipeline.pieces.totals import models_in, summed
+from pipeline.pieces.work import Failed, Making, Products, Rounds, Work
+from pipeline.pieces.workflow import ImageStep
+from pipeline.work.play import Undelivered, play
+from pipeline.work.row import Row, Unstarted
+
+_OUTCOMES: dict[str, CheckOutcome] = {"accepted": "pass", "needs_review": "unchecked"}
+_NEW_SEED = 1_000_003  # what a picture that is made again adds to its seed
+
+
+def make_pictures(work: Work, name: str, products: Products, rounds: Rounds) -> Making:
+    """See StepMaker. Raises EaselError where models cannot be loaded, Failed where nothing was painted."""
+    step = work.workflow.steps[name]
+    assert isinstance(step, ImageStep)
+    seed = (work.seed + _NEW_SEED * len(rounds)) % 2**63
+    briefs = [Brief(text=work.brief, seed=seed, width=step.width, height=step.height)]
+    rows = [Row(number, brief, work.preset, run=uuid4().hex) for number, brief in enumerate(briefs, 1)]
+    calls: list[Call] = []
+    paid: list[Paid] = []
+    readings: dict[int, Reading] = {}
+    pictures: list[Picture] = []
+    checks: list[PartCheck] = []
+    files: list[str] = []
+    happening = play(
+        rows, work.store, stop=work.stop, pool=work.pool, on_step=work.on_step, on_loaded=work.on_loaded
+    )
+    for happened in happening:
+        yield happened
+        if isinstance(happened, Unstarted):
+            raise EaselError(happened.why)
+        if isinstance(happened, Undelivered):
+            continue
+        row, event = happened
+        if isinstance(event, Started | Attempt):
+            calls += event.calls
+        if isinstance(event, Started):
+            readings[row.line] = event.reading
+        elif isinstance(event, Outcome):
+            paid.append(event.paid or Paid())
+            file = f"{name}.png" if len(rows) == 1 else f"{name}-{row.line}.png"
+            picture = _kept(work, step, file, row, event, readings[row.line])
+            checks += _checks(name, step, event, picture)
+            if picture:
+                pictures.append(picture)
+                files += [picture.file, f"painted/{file}"]
+    if not pictures:
+        raise Failed(checks[0].reason if checks else "stopped before a picture was painted")
+    return Made(
+        step=name, kind=step.kind, product=Pictures(each=tuple(pictures)), checks=tuple(checks), files=tuple(files),
+        models=models_in(calls), paid=summed(paid),
+    )  # fmt: skip
+
+
+def _kept(
+    work: Work, step: ImageStep, file: str, row: Row, outcome: Outcome, reading: Reading
+) -> Picture | None:
+    """The best picture of a run, written into the folder of the piece; None where nothing was painted."""
+    if outcome.best is None:
+        return None
+    run = work.store.runs.get(row.id)
+    assert run is not None
+    prompt, image = outcome.best.plan.prompt, outcome.best.image
+    painted = work.folder.path / "painted"
+    painted.mkdir(exist_ok=True)
+    link(painted / file, work.store.out / run.folder / "attempts" / f"{outcome.best.id}.png")
+    cut = cut_out(image) if step.cut_out else None
+    shown = cut.crop(cut.getbbox()) if cut else image
+    work.folder.write(file, as_png(shown))
+    colour = ground(np.asarray(image.convert("RGB")))
+    return Picture(
+        file=file, run=run.folder, status=outcome.status, reason=outcome.reason, seed=outcome.best.plan.seed,
+        prompt=prompt.text, chosen=prompt.chosen, requirements=reading.requirements, width=shown.width,
+        height=shown.height, cut=cut is not None,
+        ground=None if colour is None else (int(colour[0]), int(colour[1]), int(colour[2])),
+    )  # fmt: skip
+
+
+def _checks(name: str, step: ImageStep, outcome: Outcome, picture: Picture | None) -> Sequence[PartCheck]:
+    found = _OUTCOMES.get(outcome.status, "fail")
+    label = "picture" if picture is None else picture.file
+    checks = [PartCheck(step=name, name=label, outcome=found, reason=outcome.reason)]
+    if picture and step.cut_out and not picture.cut and not step.whole:
+        checks.append(
+            PartCheck(
+                step=name, name=f"{label}: cut out", outcome="fail", mends=(name,),
+                reason="its ground is not plain, so the thing cannot be cut out",
+            )
+        )  # fmt: skip
+    return checks
+
+
+def as_png(image: Image.Image, dpi: int | None = None) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **({"dpi": (dpi, dpi)} if dpi else {}))
+    return buffer.getvalue()
