@@ -124,7 +124,8 @@ def _read(
     readings = dict(zip(able, zip(made.each, made.calls, strict=True), strict=True))
     for i, why in lacking.items():
         (reading,) = read([briefs[i]], None, models.range, checked=preset.checked).each
-        if preset.loop.reader == "model" or left_open(reading, found_in(briefs[i].wanted, models.range)):
+        unmarked = preset.loop.reader == "model" or models.marker is not None
+        if unmarked or left_open(reading, found_in(briefs[i].wanted, models.range)):
             reading = reading.model_copy(update={"degraded": why})
         readings[i] = reading, ()
     tracks = []

@@ -24,7 +24,7 @@ from ui import presets
 from ui.decide import SCRIPT, buttons, decided, offered
 from ui.desk import Desk, read_batch
 from ui.guard import connect, in_order, spoken
-from ui.parts import callout, card, download, figures, html, mark, picture, sentence, table, word
+from ui.parts import callout, card, download, figures, html, mark, picture, sentence, table
 from ui.run_parts import stands
 from ui.view import shown_status
 from ui.wants import blocked
@@ -144,9 +144,7 @@ class Page:
             chosen for chosen in [chosen] if chosen and self.desk.batch(chosen)
         }
         id = chosen if chosen in known else jobs[0].id
-        choices = [
-            (f"{_name(job)}, {job.submitted:%d %b %H:%M} UTC, {word(job.state)}", job.id) for job in jobs
-        ]
+        choices = [(f"{_name(job)}, {job.submitted:%d %b %H:%M} UTC", job.id) for job in jobs]
         return (
             gr.Dropdown(choices, value=id, visible=True), *self.show(str(id), ""), gr.Accordion(open=False)
         )  # fmt: skip

@@ -272,7 +272,8 @@ def build(desk: Desk, demo: gr.Blocks, who: gr.Textbox) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=6, min_width=320):
             text = gr.Textbox(
-                label="Brief", info="What you want, in plain words.", lines=3, max_lines=10, max_length=4000,
+                label="Brief", info="What you want, in plain words. Ctrl+Enter paints.", lines=3, max_lines=10,
+                max_length=4000,
                 placeholder=EXAMPLES[0], elem_id="brief", autofocus=True,
             )  # fmt: skip
             with gr.Row(elem_classes="chips"):

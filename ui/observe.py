@@ -82,9 +82,15 @@ def latency(stats: Stats) -> str:
         for row in stats.latency
         if row.calls
     ]  # fmt: skip
-    return bars(
-        "How long a call takes", rows, note="The median, and what nine of ten calls keep within; kept answers left out."
-    )  # fmt: skip
+    handed = ", ".join(
+        f"{row.stage} {row.handed_up:,} ({row.handed_up_seconds:.1f} s)"
+        for row in stats.latency
+        if row.handed_up
+    )
+    note = "The median, and what nine of ten calls keep within; kept answers left out."
+    if handed:
+        note += f" Calls about what a smaller model left open: {handed}."
+    return bars("How long a call takes", rows, note=note)
 
 
 def tokens(stretches: Sequence[tuple[str, Spend | None]]) -> str:

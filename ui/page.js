@@ -47,6 +47,14 @@ document.addEventListener("keydown", (event) => {
   const key = digit ? (event.shiftKey ? "no " : "") + digit[1] : event.key.toLowerCase();
   if (easelReview.press(key)) event.preventDefault();
 });
+// Ctrl+Enter, or Cmd+Enter, paints from any field of Create.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.repeat) return;
+  const paint = document.getElementById("paint");
+  if (!paint || paint.offsetParent === null || paint.disabled) return;
+  event.preventDefault();
+  paint.click();
+});
 // The page's address says what is shown: the tab, the job of Create, the batch, the run and filters of the gallery. Back and
 // Forward go between these.
 const easelAddress = {

@@ -70,9 +70,8 @@ class _Case:
     open: frozenset[str] | None = None
     verdict: Verdict | None = None
     asked: list[str] = field(default_factory=list)  # the judges that were asked at the present level
-    calls: list[tuple[Reply[Any], int]] = field(
-        default_factory=list
-    )  # each with the position of an item of it
+    # Each reply with the position of an item in it.
+    calls: list[tuple[Reply[Any], int]] = field(default_factory=list)
 
     def take(self, judge: str, reply: Reply[Any], at: int) -> None:
         """Note that a judge was asked, and the item of its reply that is about this candidate."""

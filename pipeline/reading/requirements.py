@@ -75,8 +75,8 @@ def read(
     `degraded` says why. `prompting`: "bare" for a model trained on this task, "instructed" for any other. `checked`:
     the kinds that the preset checks without a person. Where the user listed the requirements, their list holds.
 
-    `larger`: read what the models before them leave open; `rules_first`: the text model reads only what the rules leave
-    open. See `left_open`. `prompts`: what the text model is asked; None: the bundled ones."""
+    `larger`: read what the models before them leave open; `rules_first`: the text model reads only what the rules and
+    its marks leave open. See `left_open`. `prompts`: what the text model is asked; None: the bundled ones."""
     reach = Reach(drawable, checked)
     readings: dict[int, Reading] = {}
     calls: dict[int, tuple[Call, ...]] = {}
@@ -86,39 +86,39 @@ def read(
             readings[i] = Reading(
                 requirements=flagged(brief.requirements, drawable, checked), reader="the user"
             )
-        elif text is None or rules_first:
-            found = found_in(brief.wanted, drawable)
-            readings[i] = reach.reading(brief, found, "rules")
-            if text is not None and (why := left_open(readings[i], found)):
-                todo[i] = why
+        elif text is None:
+            readings[i] = reach.reading(brief, found_in(brief.wanted, drawable), "rules")
         else:
             todo[i] = ""
     stopped = False
+    marks: dict[int, Marks | None] = {}
+    if rules_first and todo:
+        marked = marker.ask([_asked(briefs[i], drawable) for i in todo], stop=stop) if marker else None
+        stopped = marked is not None and marked.stopped
+        for at, i in enumerate(list(todo)):
+            marks[i] = marked.answers[at].value if marked else None
+            calls[i] = marked.calls_for([at]) if marked else ()
+            readings[i], todo[i] = _by_rules(briefs[i], marks[i], reach)
+        todo = {i: why for i, why in todo.items() if why}
     readers = [Reader(text, marker, prompting, prompts or bundled()), *larger] if text is not None else []
     for level, reader in enumerate(readers, 1):
         if not todo or stopped:
             break
-        asked, handed_up = (
-            [plain(briefs[i].wanted, drawable) for i in todo],
-            "briefs that were not understood",
-        )
-        up = handed_up if any(todo.values()) else None
+        asked = [_asked(briefs[i], drawable) for i in todo]
+        up = "briefs that were not understood" if any(todo.values()) else None
         items = requests(asked, reader.prompting, reader.prompts)
         reply = reader.text.ask(items, stop=stop, handed_up=up)
-        marked = reader.marker.ask(asked, stop=stop, handed_up=up) if reader.marker else None
+        again = reader.marker if level > 1 or not rules_first else None
+        marked = again.ask(asked, stop=stop, handed_up=up) if again else None
         stopped = reply.stopped or (marked is not None and marked.stopped)
         after: dict[int, str] = {}
         for at, (i, why) in enumerate(todo.items()):
-            answer, brief = reply.answers[at], briefs[i]
-            marks = marked.answers[at].value if marked else None
-            reading = _read(brief, answer, marks, reach, reader.prompting)
-            before = readings.get(i)
-            if before is not None and why:
-                said = f"{answer.name if answer.value else reader.text.name}: {why}"
-                kept = before if reading.degraded and before.reader != "rules" else reading
-                reading = kept.model_copy(
-                    update={"handed_up": (*before.handed_up, said), "degraded": reading.degraded}
-                )
+            answer = reply.answers[at]
+            said = marked.answers[at].value if marked else marks.get(i) if level == 1 else None
+            reading = _read(briefs[i], answer, said, reach, reader.prompting)
+            if why:
+                who = answer.name if answer.value else reader.text.name
+                reading = _after(readings[i], reading, f"{who}: {why}", level > 1)
             readings[i] = reading
             calls[i] = (
                 *calls.get(i, ()), *reply.calls_for([at]), *(marked.calls_for([at]) if marked else ()),
@@ -149,12 +149,30 @@ class Reach:
         return flagged(wants, self.drawable, self.checked, self.drawable)
 
 
+def _asked(brief: Brief, drawable: Range | None) -> str:
+    """What a text model is asked to read."""
+    return plain(brief.wanted, drawable)
+
+
+def _by_rules(brief: Brief, marks: Marks | None, reach: Reach) -> tuple[Reading, str]:
+    """One brief's reading from the rules and the marks of its words, and what it leaves open."""
+    said = _asked(brief, reach.drawable)
+    found = found_in(said, reach.drawable)
+    if marks is None:
+        reading = reach.reading(brief, found, "rules")
+    else:
+        if not any(item.subject == LANGUAGE for item in found):
+            found = weighed(said, found, marks, reach.drawable)
+        reading = reach.reading(brief, found, "rules + marks")
+    return reading, left_open(reading, found)
+
+
 def _read(
     brief: Brief, answer: Answer[Text], marks: Marks | None, reach: Reach, prompting: Prompting
 ) -> Reading:
     """One brief's reading from the model's answer, its marks of the words, and the rules together."""
     drawable = reach.drawable
-    said = plain(brief.wanted, drawable)  # as the model was asked
+    said = _asked(brief, drawable)
     found = found_in(said, drawable)
     lines = lines_of(answer)
     if isinstance(lines, str):
@@ -169,6 +187,13 @@ def _read(
         if marks is not None:
             found = weighed(said, found, marks, drawable)
     return reach.reading(brief, found, reader, answer.degraded)
+
+
+def _after(before: Reading, reading: Reading, handed_up: str, by_model: bool) -> Reading:
+    """A reading that was handed up. What a smaller model read (`by_model`) stays where the larger one gave no usable
+    answer."""
+    kept = before if reading.degraded and by_model else reading
+    return kept.model_copy(update={"handed_up": (*before.handed_up, handed_up), "degraded": reading.degraded})
 
 
 def lines_of(answer: Answer[Text]) -> list[Found] | str:

@@ -86,6 +86,8 @@ def _line(span: Span, seconds: float, money: float) -> str:
         )
     if span.status == "error" and name.STATUS not in attributes:
         parts.append(f"[red]{escape(attributes.get(name.REASON, 'error'))}[/]")
+    if name.HANDED_UP in attributes:
+        parts.append(f"[cyan]handed up: {escape(attributes[name.HANDED_UP])}[/]")
     parts += [f"[yellow]degraded: {escape(text)}[/]" for text in attributes.get(name.DEGRADED, ())]
     return ", ".join(parts)
 

@@ -369,7 +369,14 @@ def test_a_preset_is_checked_without_painting(tmp_path: Path, here: Here) -> Non
     assert keys["image.max_batch"]["place"] == f"{tmp_path}/mine.yaml:29"
     assert keys["loop.batch.money"]["place"] is None
     assert keys["judges.detector.kind"]["required"]
-    assert {"judge.risk", "loop.edit", "image.fallback", "escalate"} <= keys.keys()
+    assert {
+        "judge.risk",
+        "judge.escalate",
+        "loop.edit",
+        "image.fallback",
+        "image.escalate",
+        "text.prompts",
+    } <= keys.keys()
     shown = here("presets", "--check", str(tmp_path / "mine.yaml"))
     assert shown.status == 0
     assert "line 29; default: 4" in shown.out

@@ -178,6 +178,16 @@ def test_a_budget_is_held(page: Page, store: Store) -> None:
     assert job.payload["set"] == ["loop.images=24", "loop.image_steps=1"]
 
 
+def test_ctrl_enter_paints(page: Page, store: Store, client: Client, busy: str) -> None:
+    page.locator("#brief textarea").fill("a cat on a red background")
+    page.keyboard.press("Control+Enter")
+    id = watched(page)
+    job = store.jobs.get(id)
+    assert job is not None
+    assert job.payload["brief"]["text"] == "a cat on a red background"
+    client.predict(id, "cancel", api_name="/ask")
+
+
 def test_errors_of_what_was_done_before_go(page: Page) -> None:
     page.get_by_role("button", name="Settings").first.click()
     page.locator("#brief textarea").fill("a cat")

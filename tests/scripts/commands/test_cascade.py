@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipeline.results.stats import gather
 from pipeline.store import Store
 from scripts.easel import main
+from ui.observe import latency
 
 OWL = "an owl above a tree on a white background"
 RULES = ("--set", "loop.reader=rules", "--set", "loop.writer=template")  # no text model: a quick start
@@ -77,6 +79,10 @@ def test_what_the_detector_leaves_open_is_asked_of_the_scorer(easel: Easel, tmp_
     assert "1 (0." in easel("stats").out
     (run,) = Store(tmp_path / "out").runs.find()
     assert "easel.handed_up" in easel("trace", run.id, "--json").out
+    assert easel("trace", run.id).out.count("handed up: checks that the judges before left open") == 1
+    assert "Calls about what a smaller model left open: scorer 1 (0." in latency(
+        gather(Store(tmp_path / "out"))
+    )
     again = easel("run", OWL, *RULES, "--set", "judge.escalate=true", "--set", unsure, "--images", "1")
     assert "handed up to scorer: 1 check unsure" in again.out
     assert all(
@@ -116,18 +122,21 @@ def test_pictures_that_fail_are_handed_up_to_more_steps(easel: Easel, tmp_path: 
 
 def test_the_text_model_reads_what_the_rules_leave_open(easel: Easel, tmp_path: Path) -> None:
     settings = ("--set", "loop.reader=escalate", "--images", "1")
-    assert "Wants (rules): " in easel("run", OWL, *settings).out
-    (made,) = (run_of(tmp_path, 1),)
-    assert made["calls"] == []
+    assert "Wants (rules + marks): " in easel("run", OWL, *settings).out
+    made = run_of(tmp_path, 1)
+    assert [call["outputs"][0]["output_tokens"] for call in made["calls"]] == [0]
     said = easel("run", "a panda with a knitted scarf on a white background", *settings)
-    assert "handed up to SmolLM2-135M-Instruct.Q4_1.gguf: 2 wants guessed" in said.out
     made = run_of(tmp_path, 2)
-    assert made["reading"]["handed_up"] == ["SmolLM2-135M-Instruct.Q4_1.gguf: 2 wants guessed"]
-    assert [call["handed_up"] for call in made["calls"]] == ["briefs that were not understood"] * 2
+    (handed,) = made["reading"]["handed_up"]
+    assert f"handed up to {handed}" in said.out
+    assert handed.startswith("SmolLM2-135M-Instruct.Q4_1.gguf: ")
+    assert [call.get("handed_up") for call in made["calls"]] == [None, "briefs that were not understood"]
     text = next(
         stage for stage in json.loads(easel("stats", "--json").out)["latency"] if stage["stage"] == "text"
     )
-    assert (text["calls"], text["handed_up"]) == (2, 2)
+    assert (text["calls"], text["handed_up"]) == (3, 1)
+    # Words that the rules overlook and the marks notice are left to a person.
+    assert "“Seen from behind”" in easel("run", "Seen from behind: one horse, brown.", *settings).out
 
 
 def test_a_larger_text_model_and_the_limit_of_tokens(easel: Easel, tmp_path: Path) -> None:
