@@ -48,10 +48,12 @@ class Pictures(Record):
 
 
 class Words(Record):
-    """`writer`: who wrote each field: template, model, or user."""
+    """`writer`: who wrote each field: template, model, or user. `tried`: what the model wrote, and what was wrong with
+    it."""
 
     fields: dict[str, str]
     writer: dict[str, str]
+    tried: tuple[tuple[dict[str, str], tuple[str, ...]], ...] = ()
 
 
 class Page(Record):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.calls.record import Call, Paid
 from pipeline.pieces.record import Made, PartCheck, Pictures, Words
+from pipeline.pieces.totals import models_in
 from pipeline.pieces.word_checks import check_field
 from pipeline.pieces.words import WORDINGS, Facts, facts_of
 from pipeline.pieces.work import Making, Products, Rounds, Work, taken
 from pipeline.pieces.workflow import FieldName, TextField, TextStep
+from pipeline.pieces.writer import Tried, write, writer_of
 
-USER, TEMPLATE = "user", "template"
+USER, TEMPLATE, MODEL = "user", "template", "model"
 
 
 def make_words(work: Work, name: str, products: Products, rounds: Rounds) -> Making:
@@ -20,16 +23,31 @@ def make_words(work: Work, name: str, products: Products, rounds: Rounds) -> Mak
     assert isinstance(step, TextStep)
     facts = facts_of(work.brief, taken(products, Pictures).each[0])
     fields = tightened(step.fields, rounds)
+    theirs = {field: wanted for field, wanted in fields.items() if field not in work.given}
+    by_model: dict[str, str] = {}
+    tried: list[Tried] = []
+    calls: list[Call] = []
+    if step.writer == "model":
+        stage = writer_of(work.preset, work.store.results, work.pool)
+        by_model, tried, calls = write(stage, facts, theirs, step.tries, work.seed)
     texts: dict[str, str] = {}
     writers: dict[str, str] = {}
     checks: list[PartCheck] = []
     for field, wanted in fields.items():
-        given = work.given.get(field)
-        writers[field] = TEMPLATE if given is None else USER
-        texts[field] = from_template(field, wanted, facts) if given is None else given
+        if field in work.given:
+            writers[field], texts[field] = USER, work.given[field]
+        elif field in by_model:
+            writers[field], texts[field] = MODEL, by_model[field]
+        else:
+            writers[field], texts[field] = TEMPLATE, from_template(field, wanted, facts)
         found = check_field(name, field, texts[field], wanted, facts)
-        checks += found if given is None else of_user(found)
-    return Made(step=name, kind=step.kind, product=Words(fields=texts, writer=writers), checks=tuple(checks))
+        checks += of_user(found) if writers[field] == USER else found
+    words = Words(fields=texts, writer=writers, tried=tuple(tried))
+    paid = Paid(tokens=sum(call.tokens for call in calls), seconds=sum(call.seconds for call in calls),
+                joules=sum(call.joules for call in calls), money=sum(call.money for call in calls))  # fmt: skip
+    return Made(
+        step=name, kind=step.kind, product=words, checks=tuple(checks), models=models_in(calls), paid=paid
+    )
 
 
 def tightened(fields: Mapping[FieldName, TextField], rounds: Rounds) -> dict[FieldName, TextField]:

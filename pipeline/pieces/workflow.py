@@ -69,10 +69,13 @@ class TextField(Section):
 
 
 class TextStep(Step):
-    """Words, written by a template from what the picture shows, or by the user."""
+    """Words, by a template from what the picture shows, or by the user. `writer: model` lets the preset's text model
+    write headline and body; where none of its `tries` passes, the template takes over."""
 
     kind: Literal["text"]
     fields: dict[FieldName, TextField] = Field(min_length=1)
+    writer: Literal["template", "model"] = "template"
+    tries: Annotated[int, Field(ge=1, le=10)] = 3
     wants: ClassVar[tuple[str, ...]] = ("image",)
 
 
