@@ -56,9 +56,9 @@ def cut_out(image: Image.Image) -> Image.Image | None:
     span = pure - colour
     opacity = (away * span).sum(2) / np.maximum((span * span).sum(2), 1.0)
     near = ndimage.binary_dilation(inside, iterations=2 * width)
-    opacity = np.where(inside, 1.0, np.where(near, opacity.clip(0, 1), 0.0))
+    opacity = np.where(inside, 1.0, np.where(near, opacity.clip(0, 1), shown & ~outside))
     opacity = np.where(opacity < 0.04, 0.0, opacity)
-    edge = ~inside
+    edge = ~inside & near  # a part that is thin and far from all that is thick keeps its colours
     made = np.where(edge[..., None], pure, pixels)
     return Image.fromarray(np.dstack([made, opacity * 255]).round().clip(0, 255).astype(np.uint8), "RGBA")
 

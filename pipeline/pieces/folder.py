@@ -23,7 +23,7 @@ from pydantic_core import to_json
 from pipeline.config import Preset
 from pipeline.errors import OutputError
 from pipeline.files import slug, write
-from pipeline.pieces.record import Page, PieceAttempt, PieceOutcome, Sheet
+from pipeline.pieces.record import Files, Page, PieceAttempt, PieceOutcome
 from pipeline.pieces.workflow import Workflow
 
 RECORD = "piece.json"
@@ -62,7 +62,7 @@ class PieceFolder:
         for made in attempt.made:
             if isinstance(made.product, Page):
                 self.main = made.product.screenshot or made.product.file
-            elif isinstance(made.product, Sheet):
+            elif isinstance(made.product, Files):
                 self.main = made.product.main
         self._write_record()
 

@@ -11,15 +11,18 @@ from PIL import Image
 
 from models.image.cutout import cut_out, ground
 from pipeline.brief import Brief, Reading
+from pipeline.calls.load import load
 from pipeline.calls.record import Call, Paid
 from pipeline.errors import EaselError
 from pipeline.events import Attempt, Outcome, Started
 from pipeline.files import link
 from pipeline.judging.verdict import CheckOutcome
 from pipeline.pieces.record import Made, PartCheck, Picture, Pictures
+from pipeline.pieces.subjects import briefs_of_things
 from pipeline.pieces.totals import models_in, summed
 from pipeline.pieces.work import Failed, Making, Products, Rounds, Work
 from pipeline.pieces.workflow import ImageStep
+from pipeline.reading.requirements import read
 from pipeline.work.play import Undelivered, play
 from pipeline.work.row import Row, Unstarted
 
@@ -32,7 +35,7 @@ def make_pictures(work: Work, name: str, products: Products, rounds: Rounds) -> 
     step = work.workflow.steps[name]
     assert isinstance(step, ImageStep)
     seed = (work.seed + _NEW_SEED * len(rounds)) % 2**63
-    briefs = [Brief(text=work.brief, seed=seed, width=step.width, height=step.height)]
+    briefs = _briefs(work, step, seed)
     rows = [Row(number, brief, work.preset, run=uuid4().hex) for number, brief in enumerate(briefs, 1)]
     calls: list[Call] = []
     paid: list[Paid] = []
@@ -68,6 +71,22 @@ def make_pictures(work: Work, name: str, products: Products, rounds: Rounds) -> 
         step=name, kind=step.kind, product=Pictures(each=tuple(pictures)), checks=tuple(checks), files=tuple(files),
         models=models_in(calls), paid=summed(paid),
     )  # fmt: skip
+
+
+def _briefs(work: Work, step: ImageStep, seed: int) -> list[Brief]:
+    """What is painted: the brief, or every thing in it. Raises ModelError, and Failed where it names no thing."""
+    brief = Brief(text=work.brief, seed=seed, width=step.width, height=step.height)
+    if step.each == "brief":
+        return [brief]
+    models = load(work.preset, work.store.results, work.pool)
+    text = models.text if work.preset.loop.reader == "model" else None
+    made = read([brief], text, models.range, work.preset.loop.prompting, work.stop, models.marker)
+    briefs = briefs_of_things(made.each[0], step, models.range, seed)
+    if not briefs:
+        raise Failed(
+            "the brief names no thing; say what is to be shown, for example: a panda, a fox and an owl"
+        )
+    return briefs
 
 
 def _kept(

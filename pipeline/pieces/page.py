@@ -26,6 +26,9 @@ _LATIN, _EXTENDED = "outfit-latin.woff2", "outfit-latin-ext.woff2"
 POLICY = "default-src 'none'; img-src 'self' data:; font-src 'self'; style-src 'unsafe-inline'"
 
 
+SNIPPET = "icons.html"  # what goes into the head of a site's pages, and a picture as an example
+
+
 class TemplateFault(Exception):
     """A template cannot be used; the message says why."""
 
@@ -49,6 +52,12 @@ def render(
     except (TemplateError, TypeError, ValueError) as error:
         raise TemplateFault(f"the template {template.name} fails: {error}") from None
     return text, [*fonts, FONTS / "LICENSES.txt"]
+
+
+def snippet(alt: str, sizes: list[int]) -> str:
+    """The HTML that names the icons of a set."""
+    template = _environment(TEMPLATES).get_template("_icons.html.j2")
+    return template.render(alt=alt, sizes=sizes)
 
 
 def _environment(folder: Path) -> Environment:

@@ -60,14 +60,14 @@ class Page(Record):
     screenshot: str | None = None
 
 
-class Sheet(Record):
+class Files(Record):
     """Files that need no browser. `main`: the one to open first."""
 
     main: str
     files: tuple[str, ...]
 
 
-Product = Pictures | Words | Page | Sheet
+Product = Pictures | Words | Page | Files
 
 
 class Made(Record):

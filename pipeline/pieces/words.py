@@ -11,6 +11,7 @@ from pipeline.files import slug
 from pipeline.pieces.record import Picture
 
 _DRAWN = {"photo": "Photographed", "sketch": "Sketched", "watercolour": "Painted in watercolour"}
+OWN_GROUND = "ground"  # the id of a background that is there to be cut out, and of which nothing is said
 _ARTICLE = re.compile(r"^(?:an?|one) ")
 
 
@@ -47,7 +48,7 @@ class Facts(Record):
 
 def facts_of(brief: str, picture: Picture) -> Facts:
     """What may be said of a picture for a brief."""
-    wants = picture.requirements
+    wants = tuple(r for r in picture.requirements if r.id != OWN_GROUND)
     said = {r.kind: r.value for r in wants if r.kind in ("background", "style")}
     ground = re.search(r"([\w ]+) background", picture.chosen)
     style = re.search(r"([\w ]+) style", picture.chosen)

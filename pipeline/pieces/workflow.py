@@ -69,13 +69,50 @@ class TextField(Section):
 
 
 class TextStep(Step):
-    """Words. `writer`: who writes them first; the template takes over where the model's do not pass."""
+    """Words, written by a template from what the picture shows, or by the user."""
 
     kind: Literal["text"]
     fields: dict[FieldName, TextField] = Field(min_length=1)
-    writer: Literal["template", "model"] = "template"
-    tries: Annotated[int, Field(ge=1, le=10)] = 3  # of the model
     wants: ClassVar[tuple[str, ...]] = ("image",)
+
+
+Millimetres = Annotated[float, Field(gt=0, le=500)]
+
+
+class SheetStep(Step):
+    """Stickers in a grid. `border`: the white around each; `paper`: the colour between them; `file`: its name without
+    an ending."""
+
+    kind: Literal["sheet"]
+    width_mm: Millimetres
+    height_mm: Millimetres
+    columns: Annotated[int, Field(ge=1, le=10)]
+    rows: Annotated[int, Field(ge=1, le=10)]
+    margin_mm: Millimetres = 6.0
+    border_mm: Millimetres = 2.5
+    dpi: Annotated[int, Field(ge=72, le=600)] = 300
+    paper: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#ffffff"
+    file: FileName
+    wants: ClassVar[tuple[str, ...]] = ("image",)
+
+    @model_validator(mode="after")
+    def _stickers_have_room(self) -> SheetStep:
+        least = 2 * self.border_mm + 10
+        room = min(
+            (self.width_mm - 2 * self.margin_mm) / self.columns,
+            (self.height_mm - 2 * self.margin_mm) / self.rows,
+        )
+        if room < least:
+            raise ValueError(f"a sticker has {room:.0f} mm; give it {least:.0f}, with fewer columns or rows")
+        return self
+
+
+class IconStep(Step):
+    """Icons of the picture. `sizes`: of the PNGs, in pixels."""
+
+    kind: Literal["icons"]
+    sizes: tuple[Annotated[int, Field(ge=16, le=1024)], ...] = Field(min_length=1)
+    wants: ClassVar[tuple[str, ...]] = ("image", "text")
 
 
 class CodeStep(Step):
@@ -92,8 +129,10 @@ class CodeStep(Step):
     wants: ClassVar[tuple[str, ...]] = ("image", "text")
 
 
-_KINDS: dict[str, type[Step]] = {"image": ImageStep, "text": TextStep, "code": CodeStep}
-AnyStep = ImageStep | TextStep | CodeStep
+_KINDS: dict[str, type[Step]] = {
+    "image": ImageStep, "text": TextStep, "code": CodeStep, "sheet": SheetStep, "icons": IconStep,
+}  # fmt: skip
+AnyStep = ImageStep | TextStep | CodeStep | SheetStep | IconStep
 
 
 def _parse_step(data: Any) -> Step:

@@ -1,0 +1,119 @@
+"""Sticker sheets and icons: by pixels, and end to end with the bundled models. They need no browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from pipeline.brief import Reading, Requirement
+from pipeline.config import load_preset
+from pipeline.errors import ConfigError
+from pipeline.pieces.folder import PieceFolder
+from pipeline.pieces.icon_step import icon, traced
+from pipeline.pieces.make import make
+from pipeline.pieces.record import PieceOutcome
+from pipeline.pieces.stickers import Layout, sheet
+from pipeline.pieces.subjects import briefs_of_things
+from pipeline.pieces.workflow import FOLDER, ImageStep, load_workflow
+from pipeline.range import Range
+from pipeline.store import Store
+
+RED = (220, 40, 40)
+
+
+def disc(width: int = 200, height: int = 200) -> Image.Image:
+    image = Image.new("RGBA", (width, height))
+    ImageDraw.Draw(image).ellipse((0, 0, width - 1, height - 1), (*RED, 255))
+    return image
+
+
+@pytest.mark.parametrize("shape", [(200, 200), (400, 60), (60, 400)])
+def test_stickers_keep_apart_and_have_a_white_border(shape: tuple[int, int]) -> None:
+    layout = Layout(105, 148, 2, 3, 6, 2.5, 100, "#cccccc")
+    image, masks = sheet([disc(*shape)], layout)
+    assert image.size == layout.size == (413, 583)
+    assert len(masks) == 6
+    assert np.sum(masks, axis=0).max() == 1
+    for mask, (left, top, right, bottom) in zip(masks, layout.cells, strict=True):
+        assert mask.any()
+        rows, columns = np.nonzero(mask)
+        assert left < columns.min()
+        assert columns.max() < right - 1
+        assert top < rows.min()
+        assert rows.max() < bottom - 1
+    pixels = np.asarray(image)[masks[0]]
+    assert (pixels > 250).all(1).sum() > 500  # the white border
+    assert (np.abs(pixels.astype(int) - RED).max(1) < 10).sum() > 500
+
+
+def test_an_icon_is_centred_on_transparent_ground() -> None:
+    pixels = np.asarray(icon(disc(300, 150), 64))
+    assert pixels.shape == (64, 64, 4)
+    assert pixels[0, 0, 3] == 0
+    assert pixels[32, 32].tolist() == [*RED, 255]
+    rows = np.nonzero(pixels[..., 3].max(1))[0]
+    assert abs(rows.min() - (63 - rows.max())) <= 1
+    assert traced(icon(disc(), 64)).count("<path") >= 1
+
+
+def test_each_thing_has_a_brief_of_its_own() -> None:
+    wants = (
+        Requirement(id="r1", kind="count", subject="apple", value="2", text="two apples"),
+        Requirement(id="r2", kind="attribute", subject="apple", value="red", text="the apples are red"),
+        Requirement(id="r3", kind="object", subject="whale", text="a whale"),
+        Requirement(id="r4", kind="background", value="pink", text="the background is pink"),
+    )
+    drawable = Range(styles={"flat": (), "cartoon": ()}, grounds={"blue": ("whale",), "green": ()})
+    step = ImageStep.model_validate({"kind": "image", "each": "thing", "most": 3})
+    briefs = briefs_of_things(Reading(requirements=wants, reader="rules"), step, drawable, 3)
+    assert [brief.text for brief in briefs] == [
+        "two red apples on a blue background, flat style",
+        "a whale on a green background, flat style",
+        "two red apples on a blue background, cartoon style",
+    ]
+    styled = (*wants, Requirement(id="r5", kind="style", value="cartoon", text="cartoon style"))
+    briefs = briefs_of_things(Reading(requirements=styled, reader="rules"), step, None, 3)
+    assert [brief.text for brief in briefs] == [
+        "two red apples on a white background, cartoon style",
+        "a whale on a white background, cartoon style",
+    ]
+
+
+def test_a_sheet_without_room_is_refused(tmp_path: Path) -> None:
+    text = (FOLDER / "sticker-sheet.yaml").read_text(encoding="utf-8").replace("columns: 2", "columns: 8")
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="a sticker has 12 mm; give it 15"):
+        load_workflow(str(tmp_path / "own.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("workflow", "files"),
+    [
+        ("sticker-sheet", {"stickers.png", "stickers.pdf"}),
+        ("icon-set", {"icon-16.png", "icon-512.png", "favicon.ico", "icon.svg", "icons.html"}),
+    ],
+)
+def test_sheets_are_made_of_a_brief(
+    tmp_path: Path, loaded_once: None, workflow: str, files: set[str]
+) -> None:
+    store, folder = Store(tmp_path), PieceFolder(tmp_path, "piece")
+    *_, outcome = make(
+        load_workflow(workflow), "an owl, cartoon style", load_preset("mini"), store, folder, seed=7
+    )
+    assert isinstance(outcome, PieceOutcome)
+    assert outcome.status == "accepted", outcome.reason
+    assert files <= set(outcome.files)
+    assert outcome.paid.images >= 1
+
+
+def test_a_brief_without_a_thing_says_what_to_do(tmp_path: Path, loaded_once: None) -> None:
+    store, folder = Store(tmp_path), PieceFolder(tmp_path, "piece")
+    *_, outcome = make(
+        load_workflow("sticker-sheet"), "flat style on a blue background", load_preset("mini"), store, folder
+    )
+    assert isinstance(outcome, PieceOutcome)
+    assert outcome.status == "failed"
+    assert "say what is to be shown" in outcome.reason
