@@ -113,6 +113,8 @@ class Track:
             if self.best is None or _rank(pair[1]) > _rank(self.best[1]):
                 self.best = pair
         assert self.best is not None
+        if change.action == "reseed" and all(map(self._seen, candidates)):
+            self.useless.add("reseed")  # the seed changes nothing in these words
         follow: Repair | None = None
         gate = self.best[1].gate
         if gate == "pass":
@@ -133,6 +135,11 @@ class Track:
         self.calls = []
         self.attempts.append(attempt)
         return attempt
+
+    def _seen(self, candidate: Candidate) -> bool:
+        """Whether an earlier attempt painted the same picture, to the pixel."""
+        pixels = candidate.image.tobytes()
+        return any(pixels == old.image.tobytes() for attempt in self.attempts for old in attempt.candidates)
 
     def _offers_more(self, painted: int) -> bool:
         """Whether to paint another picture although nothing fails: what is open was never measured, and a person is to

@@ -33,6 +33,7 @@ _EARLIER = (
 )
 _AGAIN = r"(?:(?:make|paint|colou?r|let) (?:it|them|that)(?: be)? |it should be |let's do |i want |just )?"
 _COUNT = r"(?:(?:a|an|the|one|two|three|four|\d+) )"
+_MEANT_COLOURS = {"mustard": "yellow", "rust": "orange", "salmon": "pink"}
 _MEANT = r" (?:(?:was|were|is|are) (?:meant|supposed) to be|should have been) "
 _EACH = r"(?:each|every|all|both)(?: one)?(?: of (?:them|these|those))?"
 _WANTS = r"\b(?:want|need|like|love|prefer|wish|please)\b"
@@ -137,6 +138,14 @@ def _patterns(key: str) -> tuple[tuple[re.Pattern[str], Words], ...]:
         ),
         # "since red would send the wrong message": why, in a clause that wants nothing
         (rf"(?<=\w),? (?:since|because) (?![^.;!?]*{_WANTS})[^,.;!?]*\b(?:would|might|could)\b[^,.;!?]*", ""),
+        # "left: avocado. right: tomato"
+        (rf"\bleft ?[:=] ?({thing})\W+right ?[:=] ?({thing})\b", r"\1 left, \2 right"),
+        (rf"\btop ?[:=] ?({thing})\W+bottom ?[:=] ?({thing})\b", r"\1 above \2"),
+        # "mustard coloured"
+        (
+            r"\b(mustard|rust|salmon)[- ]colou?red\b",
+            lambda match: f"{match[1]} {_MEANT_COLOURS[match[1].lower()]}",
+        ),
         # "over plain pink"
         (
             rf"\b(?:over|upon|against) (?:a |an )?(?:plain|solid|simple|uniform) (?={shade}\b{alone})",

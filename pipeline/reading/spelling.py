@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SHORT, _LONG = 4, 7  # letters: a short word must keep its first letter, a long one may have two errors
+_RARE, _FAR = 100, 100  # occurrences in the word list; how many times commoner the other word is
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -39,15 +40,25 @@ def respelt(text: str, drawable: Range | None) -> str:
 def _correction(word: str, key: str) -> str | None:
     """The known word that was meant; None where the word is English, or none is near."""
     plain = word.replace("’", "'").removesuffix("'s")
-    if _is_english(plain):
-        return None
     words = vocabulary(key)
+    if _is_english(plain):
+        return _far_commoner(plain, words)
     if plain in words.joined:
         return words.joined[plain]
     near = [other for other in _one_edit(plain) if other in words and _same_beginning(plain, other)]
     if not near and len(plain) >= _LONG:
         near = [other for other in words if len(other) >= _LONG - 1 and _edits(plain, other) == 2]
     return max(near, key=lambda other: _likelihood(plain, other, words)) if near else None
+
+
+def _far_commoner(word: str, drawn: Mapping[str, bool]) -> str | None:
+    """The word that can be drawn and that a rare English word is one letter short of: "wite" is hardly the verb."""
+    english = _english()
+    if len(word) < _SHORT or english[word] > _RARE:
+        return None
+    near = [other for other in _one_edit(word) if drawn.get(other) and len(other) == len(word) + 1]
+    near = [other for other in near if other[0] == word[0] and english[other] >= _FAR * max(1, english[word])]
+    return max(near, key=lambda other: english[other]) if near else None
 
 
 def _same_beginning(word: str, other: str) -> bool:

@@ -174,7 +174,8 @@ def _weigh(
             item.subject in listed if item.kind in ("object", "count") else item.kind == "other" and item.sure
         )
         overlooked = any(word.noticed(bounds) for word in about if not word.meanings & sure)
-        if beyond >= bounds.doubted or certain or overlooked:
+        lost = item.subject == NOT_UNDERSTOOD and _most(mine, "want") >= bounds.overlooked
+        if beyond >= bounds.doubted or certain or overlooked or lost:
             return [item]
         soft = _most(mine, "soft") >= bounds.noticed and item.kind not in ("object", "count")
         return [replace(item, must=False)] if soft else []

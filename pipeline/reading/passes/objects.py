@@ -35,6 +35,8 @@ _SIZED = pattern("[DETERMINER NUMBER]? [ADJECTIVE LOOK] [ADJECTIVE COLOUR MOOD L
 _SIZES = frozenset(ENGLISH["sizes"])
 _PART_NAMES = frozenset(ENGLISH["parts"])
 _ADJECTIVES = any_of("ADJECTIVE COLOUR MOOD LOOK ALL")
+_LEADS = _ADJECTIVES | any_of("DETERMINER")
+_MORE = frozenset(("another", "second", "third", "also", "further"))
 _PAIRS = PLURAL_ONLY - {"grapes", "cherries"}  # "a pair of scissors" is one
 
 
@@ -77,11 +79,26 @@ def objects(sentence: Sentence, context: Context) -> list[Found]:
             found.append(Found("object", token.value, at=i, sure=token.known))
             if number:
                 sentence.claim(number.start(), number.start() + 1)
+        if again := _again(sentence, context, i):
+            found.append(again)
         if vague := _VAGUE.search(tags, 0, i):
             found.append(Found("other", value=sentence.text(vague.start(), i + 1), at=vague.start()))
             sentence.claim(vague.start(), vague.start() + 1)
         found += _looks(sentence, i)
     return found + _counts_alone(sentence, context)
+
+
+def _again(sentence: Sentence, context: Context, noun: int) -> Found | None:
+    """ "[a rabbit and] another white rabbit", "[a friend,] also a mouse": how many there are in all is for a person."""
+    name = sentence.tokens[noun].value
+    before = [sentence.tokens[i].value for i in sentence.objects() if i < noun]
+    lead = noun
+    while lead and sentence.tokens[lead - 1].tag in _LEADS:
+        lead -= 1
+    words = {token.text for token in sentence.tokens[max(0, lead - 1) : noun]}
+    if name not in (*before, *context.objects) or not words & _MORE:
+        return None
+    return Found("other", value=f"another {name}", at=noun)
 
 
 def sizes(sentence: Sentence, context: Context) -> list[Found]:
