@@ -16,7 +16,7 @@ from pipeline.pieces.icon_step import icon, traced
 from pipeline.pieces.make import make
 from pipeline.pieces.record import PieceOutcome
 from pipeline.pieces.stickers import Layout, sheet
-from pipeline.pieces.subjects import briefs_of_things
+from pipeline.pieces.subjects import briefs_of_things, left_out
 from pipeline.pieces.workflow import FOLDER, ImageStep, load_workflow
 from pipeline.range import Range
 from pipeline.store import Store
@@ -74,6 +74,11 @@ def test_each_thing_has_a_brief_of_its_own() -> None:
         "a whale on a green background, flat style",
         "two red apples on a blue background, cartoon style",
     ]
+    few = ImageStep.model_validate({"kind": "image", "each": "thing", "most": 1})
+    assert left_out(Reading(requirements=wants, reader="rules"), few) == [
+        "whale (`most` is 1)",
+        "the background is pink",
+    ]
     styled = (*wants, Requirement(id="r5", kind="style", value="cartoon", text="cartoon style"))
     briefs = briefs_of_things(Reading(requirements=styled, reader="rules"), step, None, 3)
     assert [brief.text for brief in briefs] == [
@@ -107,6 +112,17 @@ def test_sheets_are_made_of_a_brief(
     assert outcome.status == "accepted", outcome.reason
     assert files <= set(outcome.files)
     assert outcome.paid.images >= 1
+
+
+def test_what_a_sticker_cannot_show_goes_to_a_person(tmp_path: Path, loaded_once: None) -> None:
+    store, folder = Store(tmp_path), PieceFolder(tmp_path, "piece")
+    brief = "an owl, cartoon style, it should feel calm"
+    *_, outcome = make(load_workflow("sticker-sheet"), brief, load_preset("mini"), store, folder, seed=7)
+    assert isinstance(outcome, PieceOutcome)
+    assert outcome.status == "needs_review"
+    assert "left out" in outcome.reason
+    assert "calm" in outcome.reason
+    assert outcome.paid.tokens
 
 
 def test_a_brief_without_a_thing_says_what_to_do(tmp_path: Path, loaded_once: None) -> None:
