@@ -18,7 +18,7 @@ from pipeline.events import Attempt, Outcome, Started
 from pipeline.files import link
 from pipeline.judging.verdict import CheckOutcome
 from pipeline.pieces.record import Made, PartCheck, Picture, Pictures
-from pipeline.pieces.subjects import briefs_of_things, left_out
+from pipeline.pieces.subjects import OWN_STYLE, briefs_of_things, left_out
 from pipeline.pieces.totals import models_in, summed
 from pipeline.pieces.work import Failed, Making, Products, Rounds, Work
 from pipeline.pieces.workflow import ImageStep
@@ -66,12 +66,41 @@ def make_pictures(work: Work, name: str, products: Products, rounds: Rounds) -> 
             if picture:
                 pictures.append(picture)
                 files += [picture.file, f"painted/{file}"]
+    pictures, checks = without_spares(pictures, checks)
     if not pictures:
         raise Failed(checks[-1].reason if checks else "stopped before a picture was painted")
     return Made(
         step=name, kind=step.kind, product=Pictures(each=tuple(pictures)), checks=tuple(checks), files=tuple(files),
         models=models_in(calls), paid=summed(paid),
     )  # fmt: skip
+
+
+def without_spares(pictures: list[Picture], checks: list[PartCheck]) -> tuple[list[Picture], list[PartCheck]]:
+    """The pictures without those that failed in a style which the brief does not name, where the same thing was
+    accepted in another. Their checks then say so, and pass."""
+    good = {_thing(picture) for picture in pictures if picture.status == "accepted"}
+    spare = {
+        picture.file: picture.reason
+        for picture in pictures
+        if picture.status != "accepted"
+        and _thing(picture) in good
+        and any(r.id == OWN_STYLE for r in picture.requirements)
+    }
+    said = [
+        PartCheck(
+            step=check.step, name=check.name, outcome="pass",
+            reason=f"not used, since another style was accepted ({spare[check.name]})",
+        )
+        if check.name in spare
+        else check
+        for check in checks
+        if check.name.partition(":")[0] not in spare or check.name in spare
+    ]  # fmt: skip
+    return [picture for picture in pictures if picture.file not in spare], said
+
+
+def _thing(picture: Picture) -> str:
+    return next((r.subject for r in picture.requirements if r.kind in ("object", "count")), "")
 
 
 def _briefs(work: Work, step: ImageStep, seed: int) -> tuple[list[Brief], list[str], list[Call]]:

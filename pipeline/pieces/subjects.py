@@ -13,6 +13,7 @@ from pipeline.range import Range
 
 _OF_THING = ("object", "count", "attribute", "action")
 _OF_ALL = ("style", "absence")
+OWN_STYLE = "style"  # the id of a style that the brief does not name
 _WHITE = "white"  # where the painter may be asked for any ground
 # Few things have parts in these colours, so that a thing on such a ground can be cut out whole.
 _GROUNDS = ("blue", "purple", "green", "pink", "yellow")
@@ -55,7 +56,7 @@ def _about(thing: str, wants: Sequence[Requirement]) -> list[Requirement]:
 
 
 def _style(name: str) -> Requirement:
-    return Requirement(id="style", kind="style", value=name, text=f"{name} style")
+    return Requirement(id=OWN_STYLE, kind="style", value=name, text=f"{name} style")
 
 
 def _brief(
