@@ -10,7 +10,7 @@ from scipy import ndimage
 _RING = 0.02  # width of the border in which the ground is looked at, as a share of a side
 _PLAIN = (14, 0.97)  # so near to the border's median colour, of 255, is this share of a plain border
 STANDS_OUT = 24  # of 255: what differs more from the ground is shown on it
-_EDGE = 0.008  # of a side: how far from the ground the colours of the thing are mixed with it
+_EDGE = 0.012  # of a side: how far from the ground the colours of the thing are mixed with it
 _HOLE = (
     0.0008  # of the picture: a part of ground inside a thing that is smaller is a gleam or a gap, and stays
 )
@@ -48,7 +48,8 @@ def cut_out(image: Image.Image) -> Image.Image | None:
     width = max(2, round(_EDGE * min(shown.shape)))
     # Two pixels of the ground's side are of the edge, too: they differ from it by less than STANDS_OUT.
     depth = ndimage.distance_transform_edt(~outside)
-    inside = depth > width
+    # The middle of a part that is thinner than its edges is the purest of it.
+    inside = (depth > width) | ((depth > 1) & (depth == ndimage.maximum_filter(depth, 2 * width + 1)))
     if not inside.any():
         return None
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)

@@ -16,7 +16,7 @@ from pipeline.pieces.workflow import IconStep
 
 _MARGIN = 0.04  # of a side, that stays empty
 _FAVICON = (16, 32, 48)
-_MOST_KB = 60  # of the SVG
+_MOST_KB = 100  # of the SVG
 
 
 def make_icons(work: Work, name: str, products: Products, rounds: Rounds) -> Making:
@@ -65,7 +65,7 @@ def traced(image: Image.Image) -> str:
 
     svg: str = vtracer.convert_raw_image_to_svg(
         as_png(image), img_format="png", colormode="color", hierarchical="stacked", mode="spline",
-        filter_speckle=8, color_precision=5, layer_difference=24, corner_threshold=60, path_precision=1,
+        filter_speckle=8, color_precision=5, layer_difference=32, corner_threshold=60, path_precision=1,
     )  # fmt: skip
     return svg
 

@@ -18,7 +18,7 @@ from pipeline.events import Attempt, Outcome, Started
 from pipeline.files import link
 from pipeline.judging.verdict import CheckOutcome
 from pipeline.pieces.record import Made, PartCheck, Picture, Pictures
-from pipeline.pieces.subjects import briefs_of_things
+from pipeline.pieces.subjects import OWN_STYLE, briefs_of_things, left_out
 from pipeline.pieces.totals import models_in, summed
 from pipeline.pieces.work import Failed, Making, Products, Rounds, Work
 from pipeline.pieces.workflow import ImageStep
@@ -35,13 +35,14 @@ def make_pictures(work: Work, name: str, products: Products, rounds: Rounds) -> 
     step = work.workflow.steps[name]
     assert isinstance(step, ImageStep)
     seed = (work.seed + _NEW_SEED * len(rounds)) % 2**63
-    briefs = _briefs(work, step, seed)
+    briefs, left, calls = _briefs(work, step, seed)
     rows = [Row(number, brief, work.preset, run=uuid4().hex) for number, brief in enumerate(briefs, 1)]
-    calls: list[Call] = []
-    paid: list[Paid] = []
+    paid = [Paid(tokens=sum(call.tokens for call in calls), seconds=sum(call.seconds for call in calls))]
     readings: dict[int, Reading] = {}
     pictures: list[Picture] = []
-    checks: list[PartCheck] = []
+    checks = (
+        [PartCheck(step=name, name="left out", outcome="unchecked", reason=", ".join(left))] if left else []
+    )
     files: list[str] = []
     happening = play(
         rows, work.store, stop=work.stop, pool=work.pool, on_step=work.on_step, on_loaded=work.on_loaded
@@ -65,19 +66,49 @@ def make_pictures(work: Work, name: str, products: Products, rounds: Rounds) -> 
             if picture:
                 pictures.append(picture)
                 files += [picture.file, f"painted/{file}"]
+    pictures, checks = without_spares(pictures, checks)
     if not pictures:
-        raise Failed(checks[0].reason if checks else "stopped before a picture was painted")
+        raise Failed(checks[-1].reason if checks else "stopped before a picture was painted")
     return Made(
         step=name, kind=step.kind, product=Pictures(each=tuple(pictures)), checks=tuple(checks), files=tuple(files),
         models=models_in(calls), paid=summed(paid),
     )  # fmt: skip
 
 
-def _briefs(work: Work, step: ImageStep, seed: int) -> list[Brief]:
-    """What is painted: the brief, or every thing in it. Raises ModelError, and Failed where it names no thing."""
+def without_spares(pictures: list[Picture], checks: list[PartCheck]) -> tuple[list[Picture], list[PartCheck]]:
+    """The pictures without those that failed in a style which the brief does not name, where the same thing was
+    accepted in another. Their checks then say so, and pass."""
+    good = {_thing(picture) for picture in pictures if picture.status == "accepted"}
+    spare = {
+        picture.file: picture.reason
+        for picture in pictures
+        if picture.status != "accepted"
+        and _thing(picture) in good
+        and any(r.id == OWN_STYLE for r in picture.requirements)
+    }
+    said = [
+        PartCheck(
+            step=check.step, name=check.name, outcome="pass",
+            reason=f"not used, since another style was accepted ({spare[check.name]})",
+        )
+        if check.name in spare
+        else check
+        for check in checks
+        if check.name.partition(":")[0] not in spare or check.name in spare
+    ]  # fmt: skip
+    return [picture for picture in pictures if picture.file not in spare], said
+
+
+def _thing(picture: Picture) -> str:
+    return next((r.subject for r in picture.requirements if r.kind in ("object", "count")), "")
+
+
+def _briefs(work: Work, step: ImageStep, seed: int) -> tuple[list[Brief], list[str], list[Call]]:
+    """What is painted: the brief, or every thing in it; what that leaves out; and the calls that read it. Raises
+    ModelError, and Failed where it names no thing."""
     brief = Brief(text=work.brief, seed=seed, width=step.width, height=step.height)
     if step.each == "brief":
-        return [brief]
+        return [brief], [], []
     models = load(work.preset, work.store.results, work.pool)
     text = models.text if work.preset.loop.reader == "model" else None
     made = read([brief], text, models.range, work.preset.loop.prompting, work.stop, models.marker)
@@ -86,7 +117,7 @@ def _briefs(work: Work, step: ImageStep, seed: int) -> list[Brief]:
         raise Failed(
             "the brief names no thing; say what is to be shown, for example: a panda, a fox and an owl"
         )
-    return briefs
+    return briefs, left_out(made.each[0], step), list(made.calls[0])
 
 
 def _kept(

@@ -95,6 +95,10 @@ def _sticker(thing: Image.Image, cell: tuple[int, int, int, int], layout: Layout
     away = ndimage.distance_transform_edt(~np.pad(shown, around))
     # Smoothed, so that the knife does not follow every notch.
     away = ndimage.gaussian_filter(away, border / 2)[around:-around, around:-around]
+    # No cut lines within a sticker: what it encloses is paper.
+    within = away <= border
+    enclosed = ndimage.binary_fill_holes(within) & ~within
+    away = np.where(ndimage.binary_dilation(enclosed, iterations=2 * line), 0.0, away)
     paper = _layer((255, 255, 255), (border + 0.5 - away).clip(0, 1))
     cut = _layer(_LINE_COLOUR, (line / 2 + 0.5 - np.abs(away - border)).clip(0, 1))
     return Image.alpha_composite(Image.alpha_composite(paper, canvas), cut), away <= border + line

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from pipeline.brief import Brief
 from pipeline.config import load_preset
 from pipeline.errors import BriefError, fault
+from pipeline.pieces.given import given_words
+from pipeline.pieces.workflow import available, load_workflow
 from scripts.declared.options import AsJson, Out, Overrides, PresetName, StoreUrl
 
 app = typer.Typer()
@@ -18,7 +20,10 @@ app = typer.Typer()
 
 @app.command()
 def make(
-    workflow: Annotated[str, typer.Argument(help="a bundled workflow, or a path to a YAML file")],
+    workflow: Annotated[
+        str,
+        typer.Argument(metavar="WORKFLOW", help=f"{', '.join(available())}, or a path to a YAML file"),
+    ],
     text: Annotated[str, typer.Argument(metavar="BRIEF", help="what you want, in your words")],
     preset: PresetName = "mini",
     seed: Annotated[int, typer.Option(help="the same brief, preset and seed give the same piece")] = 0,
@@ -36,9 +41,6 @@ def make(
 ) -> None:
     """Make a piece of a brief: a picture, its words and a page, or a sheet. Exit status: 0 accepted, 3 not met or needs
     a person, 2 bad input, 130 stopped."""
-    from pipeline.pieces.given import given_words
-    from pipeline.pieces.workflow import load_workflow
-
     chosen = load_workflow(workflow)
     given = given_words(chosen, words or ())
     checked = load_preset(preset, overrides or [])

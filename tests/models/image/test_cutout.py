@@ -30,6 +30,19 @@ def test_the_outline_is_soft_and_has_no_halo() -> None:
     assert np.abs(pixels[opacity > 20][:, :3] - RED).max() < 30
 
 
+def test_a_speck_beside_a_thing_has_no_halo_either() -> None:
+    image = Image.new("RGB", (2048, 2048), BLUE)
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((400, 400, 1600, 1600), RED)
+    pen.ellipse((1700, 300, 1740, 340), RED)
+    cut = cut_out(image.resize((512, 512), Image.Resampling.LANCZOS))
+    assert cut is not None
+    speck = np.asarray(cut).astype(int)[70:90, 420:440]
+    shown = speck[speck[..., 3] > 60][:, :3]
+    assert len(shown) > 30
+    assert np.abs(shown - RED).max() < 40
+
+
 @pytest.mark.parametrize(("colour", "opacity"), [(BLUE, 0), (WHITE, 255)])
 def test_a_hole_is_cut_unless_the_ground_is_white(colour: tuple[int, int, int], opacity: int) -> None:
     cut = cut_out(ring(colour))

@@ -13,10 +13,11 @@ from pipeline.config import load_preset
 from pipeline.errors import ConfigError
 from pipeline.pieces.folder import PieceFolder
 from pipeline.pieces.icon_step import icon, traced
+from pipeline.pieces.image_step import without_spares
 from pipeline.pieces.make import make
-from pipeline.pieces.record import PieceOutcome
+from pipeline.pieces.record import PartCheck, Picture, PieceOutcome
 from pipeline.pieces.stickers import Layout, sheet
-from pipeline.pieces.subjects import briefs_of_things
+from pipeline.pieces.subjects import briefs_of_things, left_out
 from pipeline.pieces.workflow import FOLDER, ImageStep, load_workflow
 from pipeline.range import Range
 from pipeline.store import Store
@@ -74,6 +75,11 @@ def test_each_thing_has_a_brief_of_its_own() -> None:
         "a whale on a green background, flat style",
         "two red apples on a blue background, cartoon style",
     ]
+    few = ImageStep.model_validate({"kind": "image", "each": "thing", "most": 1})
+    assert left_out(Reading(requirements=wants, reader="rules"), few) == [
+        "whale (`most` is 1)",
+        "the background is pink",
+    ]
     styled = (*wants, Requirement(id="r5", kind="style", value="cartoon", text="cartoon style"))
     briefs = briefs_of_things(Reading(requirements=styled, reader="rules"), step, None, 3)
     assert [brief.text for brief in briefs] == [
@@ -107,6 +113,67 @@ def test_sheets_are_made_of_a_brief(
     assert outcome.status == "accepted", outcome.reason
     assert files <= set(outcome.files)
     assert outcome.paid.images >= 1
+
+
+def test_a_ring_of_things_has_one_cut_line() -> None:
+    ring = Image.new("RGBA", (300, 300))
+    pen = ImageDraw.Draw(ring)
+    for x, y in ((0, 0), (200, 0), (0, 200), (200, 200)):
+        pen.ellipse((x, y, x + 99, y + 99), (*RED, 255))
+    pen.rectangle((40, 45, 260, 55), (*RED, 255))
+    pen.rectangle((40, 245, 260, 255), (*RED, 255))
+    pen.rectangle((45, 40, 55, 260), (*RED, 255))
+    pen.rectangle((245, 40, 255, 260), (*RED, 255))
+    layout = Layout(105, 148, 1, 1, 6, 1.5, 100, "#cccccc")
+    image, (mask,) = sheet([ring], layout)
+    middle = image.getpixel((layout.size[0] // 2, layout.size[1] // 2))
+    assert mask[layout.size[1] // 2, layout.size[0] // 2]
+    assert middle == (255, 255, 255)
+
+
+def picture(number: int, status: str, style: str) -> Picture:
+    wants = (
+        Requirement(id="r1", kind="object", subject="owl", text="an owl"),
+        Requirement(id=style, kind="style", value="flat", text="flat style"),
+    )
+    return Picture.model_validate(
+        {"file": f"s-{number}.png", "run": "run", "status": status, "reason": "a smear", "seed": 0, "prompt": "an owl",
+         "requirements": [r.model_dump() for r in wants], "width": 9, "height": 9}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statuses", "style", "used"),
+    [
+        (("accepted", "exhausted"), "style", ["s-0.png"]),
+        (("accepted", "exhausted"), "r2", ["s-0.png", "s-1.png"]),
+        (("exhausted", "exhausted"), "style", ["s-0.png", "s-1.png"]),
+    ],
+)
+def test_a_picture_that_failed_is_left_out_only_where_its_style_is_our_own(
+    statuses: tuple[str, str], style: str, used: list[str]
+) -> None:
+    pictures = [picture(n, status, style) for n, status in enumerate(statuses)]
+    checks = [
+        PartCheck(
+            step="s", name=one.file, outcome="pass" if one.status == "accepted" else "fail", reason=one.reason
+        )
+        for one in pictures
+    ]
+    kept, said = without_spares(pictures, checks)
+    assert [one.file for one in kept] == used
+    assert ("fail" in [check.outcome for check in said]) == (used == ["s-0.png", "s-1.png"])
+
+
+def test_what_a_sticker_cannot_show_goes_to_a_person(tmp_path: Path, loaded_once: None) -> None:
+    store, folder = Store(tmp_path), PieceFolder(tmp_path, "piece")
+    brief = "an owl, cartoon style, it should feel calm"
+    *_, outcome = make(load_workflow("sticker-sheet"), brief, load_preset("mini"), store, folder, seed=7)
+    assert isinstance(outcome, PieceOutcome)
+    assert outcome.status == "needs_review"
+    assert "left out" in outcome.reason
+    assert "calm" in outcome.reason
+    assert outcome.paid.tokens
 
 
 def test_a_brief_without_a_thing_says_what_to_do(tmp_path: Path, loaded_once: None) -> None:
