@@ -37,6 +37,8 @@ RANGE = load_range("models/mini/range.json")
         ("the frog from last time must not show up", "the frog must not show up"),
         ("I want them yellow, since red would send the wrong message", "I want them yellow"),
         ("a sun over plain pink", "a sun on plain pink"),
+        ("Left: avocado. Right: tomato.", "avocado left, tomato right."),
+        ("a mustard coloured background", "a mustard yellow background"),
         ("the picture should be purple too, with a rabbit", "background purple too, with a rabbit"),
         ("two mushrooms would round off the soup label", "two mushrooms for the soup label"),
         ("eggs, exactly 4 pieces", "eggs, 4 of them"),

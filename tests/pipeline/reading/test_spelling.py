@@ -22,6 +22,7 @@ from tests.pipeline.reading.passes.reading import RANGE
         ("on the rigth", "on the right"),
         ("icecream", "ice cream"),
         ("a brocoli", "a broccoli"),
+        ("lemons on wite", "lemons on white"),  # "wite" is in the word list
     ],
 )
 def test_corrected(text: str, right: str) -> None:

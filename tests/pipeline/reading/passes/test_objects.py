@@ -24,6 +24,9 @@ from tests.pipeline.reading.passes.reading import lines, sentence
         ("two scissors", "2 scissors"),
         ("a smiling striped dog", "dog; dog is striped; dog is smiling"),
         ("a walrus", ""),
+        ("a rabbit and another white rabbit", "rabbit; rabbit; other another rabbit"),
+        ("a rabbit and another dog", "rabbit; dog"),
+        ("a cat and also a dog", "cat; dog"),
     ],
 )
 def test_objects(text: str, found: str) -> None:
