@@ -130,7 +130,7 @@ def said(job: Job) -> str:
     if job.ended is None or datetime.now(UTC) - job.ended > pulling.RECENT:
         return ""
     if job.state == "failed":
-        return callout(f"{name} was not loaded. {sentence(job.error or '')}", "bad")
+        return callout(f"The preset {name} was not loaded. {sentence(job.error or '')}", "bad")
     if first := job.progress.get("unloaded_first"):
         return callout(
             f"{', '.join(first)} had to be unloaded before {name} was in memory, because memory does not hold both."

@@ -24,7 +24,7 @@ def plan_card(name: str, plan: dict[str, Any]) -> str:
     """What the download of a preset takes."""
     heading = f"<h2>Download {escape(name)}</h2>"
     if not plan["repositories"]:
-        return card(heading + callout(f"{name} needs nothing from the hub.", "good"), "Download")
+        return card(heading + callout(f"The preset {name} needs nothing from the hub.", "good"), "Download")
     rows = [
         (
             escape(row["repository"]),
@@ -62,12 +62,12 @@ def status(job: Job | None) -> str:
     if job.ended is None or datetime.now(UTC) - job.ended > RECENT:
         return ""
     if job.state == "failed":
-        return callout(f"{name} was not downloaded. {sentence(job.error or '')}", "bad")
+        return callout(f"The preset {name} was not downloaded. {sentence(job.error or '')}", "bad")
     if job.state == "cancelled":
         return callout(
             f"The download of {name} was stopped. Files that are complete are kept; the next download continues."
         )
-    return callout(f"{name} is here; runs of it use the network no more.", "good")
+    return callout(f"The preset {name} is here; runs of it use the network no more.", "good")
 
 
 def _going_on(job: Job, name: str) -> str:

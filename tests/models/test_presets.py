@@ -43,6 +43,12 @@ def preset(name: str) -> dict[str, Any]:
     return loaded
 
 
+def painter(said: dict[str, Any], section: str) -> dict[str, Any]:
+    """The usual painter of a preset ("image"), or its larger one ("escalate"), without the painters that follow it."""
+    found: dict[str, Any] = said["image"] if section == "image" else said["image"]["escalate"][0]
+    return {key: value for key, value in found.items() if key != "escalate"}
+
+
 @pytest.mark.parametrize("name", ARCHITECTURE)
 def test_sections_fit_their_specs(name: str) -> None:
     said = preset(name)
@@ -51,7 +57,7 @@ def test_sections_fit_their_specs(name: str) -> None:
     assert said["offline"] is False
     parse_spec("text", said["text"])
     for section in ARCHITECTURE[name]:
-        parse_spec("image", said[section])
+        parse_spec("image", painter(said, section))
     for judge in said["judges"].values():
         parse_judge(judge)
 
@@ -59,10 +65,8 @@ def test_sections_fit_their_specs(name: str) -> None:
 @pytest.mark.parametrize("name", ARCHITECTURE)
 def test_hub_models_are_pinned(name: str) -> None:
     said = preset(name)
-    painters = [said[section] for section in ARCHITECTURE[name]]
-    files = [
-        file for painter in painters for file in (*painter.get("loras", []), painter.get("gguf")) if file
-    ]
+    painters = [painter(said, section) for section in ARCHITECTURE[name]]
+    files = [file for one in painters for file in (*one.get("loras", []), one.get("gguf")) if file]
     hub = [said["text"], *painters, *said["judges"].values(), *files]
     for model in hub:
         if model.get("kind") in ("server", "rapidocr"):
@@ -84,7 +88,7 @@ def test_image_settings_run_on_a_tiny_checkpoint(name: str, section: str, tmp_pa
     architecture = ARCHITECTURE[name][section]
     make: Callable[[Path], Path] = MAKERS[architecture]
     folder = make(tmp_path / architecture)
-    said = preset(name)[section]
+    said = painter(preset(name), section)
     for lora in said.get("loras", []):
         lora.pop("revision")
         lora["model"] = str(make_lora(tmp_path / "lora", folder))

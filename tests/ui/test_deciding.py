@@ -132,9 +132,11 @@ def test_a_key_that_is_held_decides_once(page: Page, store: Store, tiny_preset: 
 
 
 def test_the_name_is_remembered(page: Page) -> None:
+    wait_for_answers(page)  # the page has kept the name that it began with
+    before = page.evaluate("localStorage.getItem('easel.name')")
     enter_name(page, "ruth")
-    page.wait_for_function("() => localStorage.getItem('easel.name') !== null")
-    wait_for_answers(page, 1)
+    page.wait_for_function("before => localStorage.getItem('easel.name') !== before", arg=before)
+    wait_for_answers(page)
     page.reload()
     page.wait_for_selector("body[data-opened]")
     expect(page.locator("#who input, #who textarea")).to_have_value("ruth")

@@ -327,7 +327,7 @@ def test_a_batch_with_a_bad_row(page: Page, tmp_path: Path, store: Store) -> Non
     open_tab(page, "Batch")
     page.set_input_files("#batch-file input", file)
     expect(page.locator("#batch-rows .mark.bad")).to_have_count(1)
-    expect(page.locator("#batch-rows")).to_contain_text("seed: 'x' is not a whole number")
+    expect(page.locator("#batch-rows")).to_contain_text("Seed: 'x' is not a whole number")
     page.locator("#batch-start").click()
     expect(page.locator("#batch-table .mark.done")).to_be_visible()
     expect(page.locator("#batch-table .mark.bad")).to_have_count(1)

@@ -79,7 +79,7 @@ def test_a_load_that_fails_says_why_and_what_was_in_memory_stays(tab: Page, hub:
     choose(tab, "fetched")
     tab.locator("#models-load").click()
     said = tab.locator("#models-said [role=alert]")
-    expect(said).to_contain_text("fetched was not loaded. The weights of owner/painter")
+    expect(said).to_contain_text("The preset fetched was not loaded. The weights of owner/painter")
     expect(said).to_contain_text("then log in with: hf auth login")
     expect(said).to_contain_text("; the models that were in memory stay there")
     picture(tab, "failed")
