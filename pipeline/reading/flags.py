@@ -16,11 +16,9 @@ def flagged(
     requirements: Sequence[Requirement],
     drawable: Range | None = None,
     checked: Container[Kind] = KINDS,
-    told: Range | None = None,
 ) -> tuple[Requirement, ...]:
-    """The requirements with `flag` and `note` set. `checked`: the kinds that are checked without a person; `told`: has
-    the things of which the judges can tell whether they are absent. Where several flags apply, contradiction goes
-    before uncheckable and both before outside."""
+    """The requirements with `flag` and `note` set. `checked`: the kinds that are checked without a person. Where
+    several flags apply, contradiction goes before uncheckable and both before outside."""
     notes: dict[str, tuple[Flag, str]] = {}
     _contradictions(requirements, drawable, notes)
     for want in requirements:
@@ -36,7 +34,7 @@ def flagged(
             notes.setdefault(
                 want.id, ("uncheckable", "no judge of this preset can check this; a person decides")
             )
-        elif want.kind == "absence" and told is not None and not told.tells_absence(want.subject):
+        elif want.kind == "absence" and drawable and not drawable.tells_absence(want.subject):
             notes.setdefault(
                 want.id,
                 ("uncheckable", f"no judge of this preset knows “{want.subject}”; a person decides"),

@@ -146,7 +146,7 @@ class Reach:
         return Reading(requirements=self.flagged(wants), reader=reader, degraded=degraded)
 
     def flagged(self, wants: Sequence[Requirement]) -> tuple[Requirement, ...]:
-        return flagged(wants, self.drawable, self.checked, self.drawable)
+        return flagged(wants, self.drawable, self.checked)
 
 
 def _asked(brief: Brief, drawable: Range | None) -> str:

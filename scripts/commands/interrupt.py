@@ -21,6 +21,12 @@ if os.path.basename(sys.argv[0]) in ("easel", "easel.py", "easel.exe"):  # noqa:
 # isort: split
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from pipeline.stopping import Stop
 
 ACCEPTED, OUTPUT_LOST, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 1, 2, 3, 130  # exit statuses
 
@@ -58,6 +64,19 @@ def on_interrupt(act: Callable[[], object]) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def finishing(stop: Stop, loaded: Event, say: Callable[[str], object]) -> Callable[[], None]:
+    """For `on_interrupt`: the work ends after its present step with what there is. While models are loading there is
+    nothing to complete, so the process ends."""
+
+    def act() -> None:
+        if not loaded.is_set():
+            end_process()
+        say("[yellow]stopping after this step;[/] press Ctrl-C again to stop at once")
+        stop.finish()
+
+    return act
 
 
 def endings() -> list[int]:

@@ -28,7 +28,7 @@ from pipeline.work.fit import note_memory
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered
 from pipeline.work.row import Unstarted
-from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, end_process, on_interrupt
+from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, finishing, on_interrupt
 from scripts.commands.plain import escape
 from scripts.commands.run import MARKS, tell_attempt, tell_reading
 
@@ -57,16 +57,10 @@ def run_make(
         bar = progress.add_task(f"loading the models of {preset.name}", total=None)
         folder = PieceFolder(out, name or f"{brief.text} {workflow.name}")
 
-        def stopping() -> None:
-            if not loaded.is_set():  # models are loading, so there is nothing to complete
-                end_process()
-            console.print("[yellow]stopping after this step;[/] press Ctrl-C again to stop at once")
-            stop.finish()
-
         def on_step(step: Step) -> None:
             progress.update(bar, description=f"painting, step {step.index} of {step.total}")
 
-        with on_interrupt(stopping):
+        with on_interrupt(finishing(stop, loaded, console.print)):
             outcome = None
             events = make(
                 workflow, brief.text, preset, store, folder, seed=brief.seed, given=given, stop=stop,

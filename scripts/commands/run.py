@@ -28,7 +28,7 @@ from pipeline.work.fit import note_memory
 from pipeline.work.lock import exclusive
 from pipeline.work.play import Undelivered, play
 from pipeline.work.row import Row, Unstarted
-from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, end_process, on_interrupt
+from scripts.commands.interrupt import ACCEPTED, INTERRUPTED, NOT_MET, finishing, on_interrupt
 from scripts.commands.plain import escape
 
 MARKS = {
@@ -70,19 +70,13 @@ def run_briefs(
         def doing(what: str, done: int | None = None, of: int | None = None) -> None:
             progress.update(bar, description=what, completed=done or 0, total=of)
 
-        def stopping() -> None:
-            if not loaded.is_set():  # models are loading, so there is nothing to complete
-                end_process()
-            console.print("[yellow]stopping after this step;[/] press Ctrl-C again to stop at once")
-            stop.finish()
-
         def on_step(step: Step) -> None:
             if step.index < step.total:
                 doing(f"painting, step {step.index} of {step.total}", step.index, step.total)
             else:
                 doing("judging")
 
-        with on_interrupt(stopping):
+        with on_interrupt(finishing(stop, loaded, console.print)):
             for happened in play(rows, store, stop=stop, on_step=on_step, on_loaded=loaded.set, fresh=fresh):
                 if isinstance(happened, Unstarted):
                     raise EaselError(happened.why)
