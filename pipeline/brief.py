@@ -60,6 +60,9 @@ class Limits(Record):
         return {name: value for name, value in named.items() if value is not None}
 
 
+_ONLY_UNWANTED = "the brief says only what must not show; say what the picture should show, too"
+
+
 class Brief(Record):
     """What the user wants, in their words.
 
@@ -82,7 +85,7 @@ class Brief(Record):
         if not text:
             raise ValueError("the brief is empty; say in a sentence what the picture should show")
         if only_unwanted(text):
-            raise ValueError("the brief says only what must not show; say what the picture should show, too")
+            raise ValueError(_ONLY_UNWANTED)
         # Control characters, lone surrogates, and the replacement character for undecodable bytes.
         if any(unicodedata.category(c) in ("Cc", "Cs") or c == "\ufffd" for c in text[: 2 * MAX_CHARACTERS]):
             raise ValueError("the brief holds binary data; give it as plain text in UTF-8")
@@ -153,6 +156,8 @@ class Reading(Record):
     @property
     def blocked(self) -> str | None:
         """Why no image can meet the brief, if that is known before painting; otherwise None."""
+        if self.requirements and all(r.kind == "absence" for r in self.requirements):
+            return _ONLY_UNWANTED
         musts = [r for r in self.requirements if r.must]
         if clashes := [r for r in musts if r.flag == "contradiction"]:
             return f"the brief contradicts itself: {clashes[0].text} {clashes[0].note}; change one of them"

@@ -14,6 +14,9 @@ _EDGE = 0.012  # of a side: how far from the ground the colours of the thing are
 _HOLE = (
     0.0008  # of the picture: a part of ground inside a thing that is smaller is a gleam or a gap, and stays
 )
+_SPECK = (
+    0.0002  # of the picture: what covers less and touches nothing is a fault of the painter, and no thing
+)
 _WHITE = 235  # of 255: a ground with all channels above it may be the colour of a part of the thing
 
 Pixels = NDArray[np.uint8]
@@ -45,6 +48,8 @@ def cut_out(image: Image.Image) -> Image.Image | None:
     if not shown.any():
         return None
     outside = _outside(~shown, bool((colour >= _WHITE).all()))
+    parts, _ = ndimage.label(~outside, np.ones((3, 3)))
+    outside |= (np.bincount(parts.ravel()) < _SPECK * parts.size)[parts]
     width = max(2, round(_EDGE * min(shown.shape)))
     # Two pixels of the ground's side are of the edge, too: they differ from it by less than STANDS_OUT.
     depth = ndimage.distance_transform_edt(~outside)

@@ -116,6 +116,14 @@ def test_another_seed_chooses_another_style_where_the_brief_names_none(tiny: Tin
     assert len(texts) == len(set(texts))
 
 
+@pytest.mark.parametrize("brief", ["no text", "without text or a logo"])
+def test_a_brief_that_only_rules_out_is_not_painted(tiny: Tiny, brief: str) -> None:
+    _, attempts, outcomes = play(tiny(range=BUNDLED), [brief])
+    assert not attempts
+    assert outcomes[0].status == "failed"
+    assert "says only what must not show" in outcomes[0].reason
+
+
 def test_runs_with_neighbouring_seeds_share_no_picture(tiny: Tiny) -> None:
     preset, brief = tiny(judge=NEVER_PASS, loop={"images": 4}), "a cat on a blue background"
     made = [

@@ -43,6 +43,15 @@ def test_a_speck_beside_a_thing_has_no_halo_either() -> None:
     assert np.abs(shown - RED).max() < 40
 
 
+def test_a_stray_pixel_is_no_thing() -> None:
+    image = ring(BLUE)
+    image.putpixel((255, 0), WHITE)
+    cut = cut_out(image)
+    assert cut is not None
+    assert np.asarray(cut)[0, 255, 3] == 0
+    assert cut.getbbox() == cut_out(ring(BLUE)).getbbox()  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(("colour", "opacity"), [(BLUE, 0), (WHITE, 255)])
 def test_a_hole_is_cut_unless_the_ground_is_white(colour: tuple[int, int, int], opacity: int) -> None:
     cut = cut_out(ring(colour))
