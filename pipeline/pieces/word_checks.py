@@ -47,14 +47,10 @@ def check_field(step: str, name: str, text: str, wanted: TextField, facts: Facts
 
 def _faults(name: str, text: str, wanted: TextField, facts: Facts) -> Iterator[tuple[str, str]]:
     """What is wrong, and why."""
-    if not wanted.least <= len(text) <= wanted.most:
-        yield "length", f"{len(text)} characters; it must have {wanted.least} to {wanted.most}"
+    if fault := fault_of_form(name, text, wanted):
+        yield fault
     if name == "file_name":  # of words that were checked as another field
-        if not re.fullmatch(r"[\w-]*", text):
-            yield "letters", "a file name has letters, digits and hyphens only"
         return
-    if "\n" in text:
-        yield "lines", "it must be one line"
     named = [thing for thing in facts.names if _names(text, thing)]
     if wanted.names == "all" and len(named) < len(facts.names):
         missing = next(thing for thing in facts.names if thing not in named)
@@ -69,6 +65,18 @@ def _faults(name: str, text: str, wanted: TextField, facts: Facts) -> Iterator[t
         yield "claims", f"the brief does not say “{claims[0]}”"
     if (hard := lix(text)) > wanted.level:
         yield "reading", f"LIX {hard:.0f}, harder than {wanted.level:.0f}; use shorter words and sentences"
+
+
+def fault_of_form(name: str, text: str, wanted: TextField) -> tuple[str, str] | None:
+    """What is wrong with a field whatever the picture shows, and why: its length, lines or letters."""
+    if not wanted.least <= len(text) <= wanted.most:
+        shorten = "; shorten it" if len(text) > wanted.most else ""
+        return "length", f"{len(text)} characters; it must have {wanted.least} to {wanted.most}{shorten}"
+    if "\n" in text:
+        return "lines", "it must be one line"
+    if name == "file_name" and not re.fullmatch(r"[\w-]*", text):
+        return "letters", "a file name has letters, digits and hyphens only"
+    return None
 
 
 def claims_in(text: str, facts: Facts) -> list[str]:

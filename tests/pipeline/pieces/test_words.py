@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.brief import Requirement
-from pipeline.pieces.text_step import from_template
+from pipeline.pieces.text_step import from_template, of_user
 from pipeline.pieces.word_checks import check_field, claims_in, lix
 from pipeline.pieces.words import WORDINGS, Facts
 from pipeline.pieces.workflow import TextField
@@ -50,6 +50,13 @@ def test_where_no_wording_fits_the_shortest_is_left_and_fails() -> None:
     assert text == "Apples"
     (failed,) = check_field("words", "headline", text, wanted, APPLES)
     assert (failed.outcome, failed.name, failed.mends) == ("fail", "headline: length", ("words",))
+
+
+@pytest.mark.parametrize(("field", "outcome"), [("headline", "pass"), ("alt", "unsure")])
+def test_the_users_words_may_name_anything_but_an_alt_text_goes_to_a_person(field: str, outcome: str) -> None:
+    wanted = TextField(most=80, names="all")
+    (check,) = of_user(check_field("words", field, "A cat", wanted, APPLES))
+    assert (check.outcome, check.mends) == (outcome, ())
 
 
 @pytest.mark.parametrize(

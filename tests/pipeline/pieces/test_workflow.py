@@ -75,6 +75,9 @@ def test_an_unknown_workflow_is_told_with_the_known_ones() -> None:
         ("headlin=x", "did you mean headline"),
         ("headline=\x07", "binary data"),
         ("headline=" + "x" * 3000, "shorten it"),
+        ("headline=", "0 characters; it must have 1 to 48"),
+        ("headline=<b>Sale</b>", "it holds HTML"),
+        ("file_name=../../x", "letters, digits and hyphens only"),
     ],
 )
 def test_words_that_cannot_be_used_are_refused(said: str, why: str) -> None:
