@@ -158,6 +158,7 @@ class _Work:
         self.preview = worker.store.out / PREVIEWS / f"{job.id}.png"
         self.progress: dict[str, Any] = {"stage": "loading", "done": 0, "accepted": 0, "images": 0}
         self._said = self._showed = self._looked = 0.0
+        self._unsaid = False  # whether progress was made that is not reported yet
 
     def run(self) -> tuple[End, str | None]:
         """Do the job; returns the state it ends in, and what went wrong, if anything."""
@@ -283,11 +284,17 @@ class _Work:
         self.say(**about, now=True)
 
     def say(self, now: bool = False, **what: Any) -> None:
-        """Add to the progress and report it, at most every quarter of a second unless `now`."""
+        """Add to the progress and report it, at most every quarter of a second unless `now`. What is held back so is
+        reported with the next heartbeat, since nothing may follow it: a download may stand still."""
         self.progress |= what
         if now or time.monotonic() - self._said > _SAY:
-            self._said = time.monotonic()
-            self.store.jobs.report(self.job.id, self.name, self.progress)
+            self._report()
+        else:
+            self._unsaid = True
+
+    def _report(self) -> None:
+        self._said, self._unsaid = time.monotonic(), False
+        self.store.jobs.report(self.job.id, self.name, dict(self.progress))
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -298,6 +305,8 @@ class _Work:
             while not over.wait(BEAT):
                 try:
                     asked = self.store.jobs.beat(self.job.id, self.name)
+                    if self._unsaid:
+                        self._report()
                 except StoreError:
                     continue  # the main thread gets the same error and reports it
                 if asked is not None:

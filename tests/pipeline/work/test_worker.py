@@ -271,6 +271,27 @@ def test_an_idle_worker_unloads_its_models(store: Store, preset: str) -> None:
     assert ended(store, "x").state == "done"
 
 
+def test_progress_that_nothing_follows_is_reported_with_the_next_heartbeat(
+    store: Store, preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.work.worker.BEAT", 0.05)
+    monkeypatch.setattr("pipeline.work.worker._SAY", 3600.0)  # so that the second report waits
+    store.jobs.submit("one", "pull", {"preset": preset})
+    worker = Worker(store)
+    job = store.jobs.claim(worker.name, pulls=True)
+    assert job is not None
+    work = _Work(worker, job)
+    work.say(stage="planning", now=True)
+    work.say(stage="downloading", of_bytes=10)
+
+    def stage() -> str:
+        return str(store.jobs.get("one").progress["stage"])
+
+    assert stage() == "planning"
+    with work.alive():
+        wait_for(lambda: stage() == "downloading", "the progress that was held back")
+
+
 def test_a_step_without_a_preview_is_reported_like_any_other(store: Store, preset: str) -> None:
     store.jobs.submit("one", "brief", brief("a cat", preset))
     job = store.jobs.claim("w")
